@@ -1,0 +1,100 @@
+/**
+ * Files at the edges: whole-file reads with clear errors, and writes that are all or nothing.
+ *
+ * A reader of our outputs must never see half a file, so every output is written under a temporary name in the same
+ * folder and renamed over its target; on failure or Ctrl-C the temporary file is removed.
+ */
+import { closeSync, fstatSync, openSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fail, printable } from './errors.ts';
+
+const pending = new Set<string>();
+let handlersInstalled = false;
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Nothing is left to do for a temporary file that is already gone.
+  }
+}
+
+function installCleanup(): void {
+  if (handlersInstalled) return;
+  handlersInstalled = true;
+  process.on('exit', () => {
+    for (const path of pending) removeQuietly(path);
+  });
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.on(signal, () => process.exit(status));
+  }
+}
+
+/** The system's reason in words, without the call and path that Node appends. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return printable(text.replace(/^[A-Z0-9_]+: /, '').replace(/, \w+( '.*')?$/, ''));
+}
+
+/** Bytes of a regular file; `undefined` when there is none of that name; any other failure is an 'io' error. */
+export function readFileIfPresent(path: string): Uint8Array | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    return fail('io', `${printable(path)}: cannot open: ${reasonOf(error)}`);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) return fail('io', `${printable(path)}: not a regular file`);
+    // allocUnsafeSlow: never a slice of Node's shared pool, so offset 0 of the buffer is offset 0 of the file.
+    const bytes = Buffer.allocUnsafeSlow(stat.size);
+    let done = 0;
+    while (done < bytes.length) {
+      const n = readSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), done);
+      if (n === 0) break;
+      done += n;
+    }
+    return done === bytes.length ? bytes : bytes.subarray(0, done);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'CasemateError') throw error;
+    return fail('io', `${printable(path)}: cannot read: ${reasonOf(error)}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Bytes of a regular file; its absence is an 'io' error too. */
+export function readFile(path: string): Uint8Array {
+  return readFileIfPresent(path) ?? fail('io', `${printable(path)}: no such file`);
+}
+
+/** Writes `chunks` to `path` through a temporary file and a rename. `mode` is the new file's mode (umask applies). */
+export function writeFileAtomic(path: string, chunks: Uint8Array | readonly Uint8Array[], mode = 0o666): void {
+  installCleanup();
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  pending.add(temporary);
+  try {
+    const fd = openSync(temporary, 'w', mode);
+    try {
+      for (const chunk of chunks instanceof Uint8Array ? [chunks] : chunks) {
+        let done = 0;
+        while (done < chunk.length) done += writeSync(fd, chunk, done, chunk.length - done);
+      }
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    removeQuietly(temporary);
+    fail('io', `${printable(path)}: cannot write: ${reasonOf(error)}`);
+  } finally {
+    pending.delete(temporary);
+  }
+}
