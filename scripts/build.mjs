@@ -2,9 +2,10 @@
  * Bundles the two commands into dist/. One file each, so that start-up reads one file;
  * only what a command needs is loaded (the linker's bundle holds no JSON-schema code).
  */
-import { build } from 'esbuild';
+
 import { chmodSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const entries = { casemate: 'cli/casemate.ts', 'casemate-ld': 'cli/casemate-ld.ts' };

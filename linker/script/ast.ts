@@ -14,8 +14,24 @@ export interface Position {
 
 export type UnaryOperator = '-' | '~' | '!';
 export type BinaryOperator =
-  | '+' | '-' | '*' | '/' | '%' | '<<' | '>>' | '&' | '|' | '^'
-  | '==' | '!=' | '<' | '<=' | '>' | '>=' | '&&' | '||';
+  | '+'
+  | '-'
+  | '*'
+  | '/'
+  | '%'
+  | '<<'
+  | '>>'
+  | '&'
+  | '|'
+  | '^'
+  | '=='
+  | '!='
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | '&&'
+  | '||';
 
 /** Functions of one section name. */
 export type SectionFunction = 'ADDR' | 'SIZEOF' | 'LOADADDR' | 'ALIGNOF';
