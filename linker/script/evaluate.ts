@@ -1,0 +1,340 @@
+/**
+ * The value of a script expression, and the section it belongs to.
+ *
+ * A symbol that a script defines inside an output section moves with that section and must carry its index; one that is
+ * a plain number must not. GNU ld decides by the kinds of the operands, and scripts depend on it, so we follow its
+ * rules (manual, section 3.10.8 "The Section of an Expression"):
+ *
+ * - A term is a number, an absolute address, or an address relative to an output section. SIZEOF, ALIGNOF, CONSTANT,
+ *   ORIGIN, LENGTH, DEFINED and comparisons give numbers. A literal is a number inside an output section and an
+ *   absolute address outside. ADDR and LOADADDR are relative to the section they name. Dot is relative inside an output
+ *   section and absolute outside. A symbol is relative to its section; an absolute symbol counts as a number inside an
+ *   output section.
+ * - An operator on two terms of one section, or on a relative term and a number, works on the offsets; on terms of
+ *   different sections, or of a section and an absolute address, on the addresses.
+ * - Arithmetic on two terms of the same kind gives a number (outside output sections: an absolute address, when both
+ *   were absolute); with one plain number the other operand's section stays. MAX, MIN, ?: and ALIGN keep it as well.
+ * - When a plain number is assigned inside an output section, it is an offset in that section; elsewhere it is absolute.
+ *
+ * Arithmetic wraps at 64 bits; `/` and `%` are signed, comparisons, `>>`, MAX, MIN and ALIGN unsigned, and shifts take
+ * their count modulo 64: what GNU ld does on 64-bit hosts.
+ *
+ * Layout evaluates a script several times. Until the last pass addresses and sizes are guesses and some symbols have no
+ * value yet: a pass with `final: false` reads every unknown as 0 and reports nothing.
+ */
+import { fail, printable } from '../../base/errors.ts';
+import type { BinaryOperator, Expression, Position } from './ast.ts';
+import { describePosition } from './lex.ts';
+
+/** A finished value: always an address or number in full, with the output section that a symbol of it belongs to. */
+export interface Value {
+  /** Unsigned 64-bit. */
+  readonly value: bigint;
+  /** Output section the value moves with; undefined: absolute (SHN_ABS). */
+  readonly section: string | undefined;
+}
+
+/** What an expression may ask. Lookups answer undefined for what is not known (yet). */
+export interface Environment {
+  /** In the final pass an unknown is an error; before, it is 0. */
+  readonly final: boolean;
+  /** Output section whose description is being evaluated; undefined outside. */
+  readonly section: string | undefined;
+  /** The location counter, as an address. */
+  readonly dot: () => bigint;
+  /** Value of a defined symbol; of a weak undefined one: { value: 0n, section: undefined }. */
+  readonly symbol: (name: string) => Value | undefined;
+  /** Is the symbol defined by an input or by an earlier statement of the script? */
+  readonly defined: (name: string) => boolean;
+  readonly sectionAddress: (name: string) => bigint | undefined;
+  readonly sectionSize: (name: string) => bigint | undefined;
+  readonly sectionLoadAddress: (name: string) => bigint | undefined;
+  readonly sectionAlignment: (name: string) => bigint | undefined;
+  /** A memory region or alias. */
+  readonly region: (name: string) => { readonly origin: bigint; readonly length: bigint } | undefined;
+  readonly maxPageSize: bigint;
+  readonly commonPageSize: bigint;
+  /** SIZEOF_HEADERS: bytes of the ELF header and program headers. */
+  readonly sizeofHeaders: () => bigint;
+  /** -Ttext and its like, for SEGMENT_START("text-segment", ...). */
+  readonly segmentStart?: (segment: string) => bigint | undefined;
+  /** Where DATA_SEGMENT_RELRO_END ends RELRO; absent: `value + offset` rounded up to the common page, as GNU ld. */
+  readonly relroEnd?: (address: bigint) => bigint;
+}
+
+/** A term while evaluating: `value` is an offset when `kind` is 'relative'. */
+type Term =
+  | { readonly kind: 'number' | 'absolute'; readonly value: bigint }
+  | { readonly kind: 'relative'; readonly value: bigint; readonly section: string };
+
+const wrap = (value: bigint) => BigInt.asUintN(64, value);
+const signed = (value: bigint) => BigInt.asIntN(64, value);
+
+/**
+ * Value of `expression` as an assignment, a data statement or an address takes it: plain numbers are placed in the
+ * section being described, or made absolute outside. Throws 'script' (final pass only) for undefined symbols, sections
+ * and regions and for division by zero, and 'assertion' for a failed ASSERT().
+ */
+export function evaluate(expression: Expression, environment: Environment): Value {
+  const term = fold(expression, environment);
+  if (term.kind === 'relative') return { value: addressOf(term, environment), section: term.section };
+  if (term.kind === 'absolute' || environment.section === undefined) return { value: term.value, section: undefined };
+  const base = environment.sectionAddress(environment.section) ?? 0n;
+  return { value: wrap(base + term.value), section: environment.section };
+}
+
+/**
+ * Value of `expression` as a size, an alignment, a flag, a fill or a condition: a plain number stays itself, a relative
+ * value counts as its address. ASSERT and data statements inside a section use this too.
+ */
+export function evaluateNumber(expression: Expression, environment: Environment): bigint {
+  return addressOf(fold(expression, environment), environment);
+}
+
+/** Is the condition of ASSERT true? Offsets count, as in GNU ld: a relative 0 is false. */
+export function holds(test: Expression, environment: Environment): boolean {
+  return fold(test, environment).value !== 0n;
+}
+
+function addressOf(term: Term, environment: Environment): bigint {
+  if (term.kind !== 'relative') return term.value;
+  return wrap((environment.sectionAddress(term.section) ?? 0n) + term.value);
+}
+
+function relative(address: bigint, section: string, environment: Environment): Term {
+  return { kind: 'relative', section, value: wrap(address - (environment.sectionAddress(section) ?? 0n)) };
+}
+
+function absolute(value: bigint): Term {
+  return { kind: 'absolute', value: wrap(value) };
+}
+
+function number(value: bigint): Term {
+  return { kind: 'number', value: wrap(value) };
+}
+
+/** An address in terms of the section being described. */
+function hereOrAbsolute(address: bigint, environment: Environment): Term {
+  return environment.section === undefined ? absolute(address) : relative(address, environment.section, environment);
+}
+
+/** `known`, or in the final pass an error. */
+function orUnknown<T>(known: T | undefined, otherwise: T, environment: Environment, at: Position, what: string): T {
+  if (known !== undefined) return known;
+  if (environment.final) fail('script', `${describePosition(at)}: ${what}`);
+  return otherwise;
+}
+
+/** `value` rounded up to a multiple of `alignment`, which need not be a power of two; 0 and 1 change nothing. */
+export function alignUp(value: bigint, alignment: bigint): bigint {
+  if (alignment <= 1n) return value;
+  return wrap(((value + alignment - 1n) / alignment) * alignment);
+}
+
+function fold(expression: Expression, environment: Environment): Term {
+  switch (expression.kind) {
+    case 'number':
+      return environment.section === undefined ? absolute(expression.value) : number(expression.value);
+    case 'dot':
+      return hereOrAbsolute(environment.dot(), environment);
+    case 'symbol':
+      return foldSymbol(expression.name, expression.at, environment);
+    case 'unary':
+      return foldUnary(expression.operator, fold(expression.operand, environment));
+    case 'binary':
+      return foldBinary(expression.operator, expression.left, expression.right, expression.at, environment);
+    case 'conditional':
+      return fold(fold(expression.test, environment).value !== 0n ? expression.yes : expression.no, environment);
+    case 'section':
+      return foldSection(expression.function, expression.section, expression.at, environment);
+    case 'defined':
+      return number(environment.defined(expression.symbol) ? 1n : 0n);
+    case 'constant':
+      return number(expression.name === 'MAXPAGESIZE' ? environment.maxPageSize : environment.commonPageSize);
+    case 'sizeofHeaders':
+      return number(environment.sizeofHeaders());
+    case 'align': {
+      if (expression.value === undefined) {
+        const alignment = addressOf(fold(expression.alignment, environment), environment);
+        return hereOrAbsolute(alignUp(environment.dot(), alignment), environment);
+      }
+      const [value, alignment] = matched(
+        fold(expression.value, environment),
+        fold(expression.alignment, environment),
+        environment,
+      );
+      return withSection(alignUp(value.value, alignment.value), value, alignment, true);
+    }
+    case 'absolute':
+      return absolute(addressOf(fold(expression.operand, environment), environment));
+    case 'max':
+    case 'min': {
+      const [left, right] = matched(
+        fold(expression.left, environment),
+        fold(expression.right, environment),
+        environment,
+      );
+      const takeLeft = left.value > right.value === (expression.kind === 'max');
+      return withSection(takeLeft ? left.value : right.value, left, right, true);
+    }
+    case 'origin':
+    case 'length': {
+      const region = orUnknown(
+        environment.region(expression.region),
+        { origin: 0n, length: 0n },
+        environment,
+        expression.at,
+        `memory region '${printable(expression.region)}' is not declared in MEMORY`,
+      );
+      return number(expression.kind === 'origin' ? region.origin : region.length);
+    }
+    case 'log2ceil':
+      return number(log2ceil(addressOf(fold(expression.operand, environment), environment)));
+    case 'segmentStart': {
+      const start = environment.segmentStart?.(expression.segment);
+      return start === undefined ? fold(expression.fallback, environment) : hereOrAbsolute(start, environment);
+    }
+    case 'dataSegmentAlign': {
+      const maxPage = addressOf(fold(expression.maxPage, environment), environment);
+      const dot = environment.dot();
+      return hereOrAbsolute(maxPage <= 1n ? dot : alignUp(dot, maxPage) + (dot % maxPage), environment);
+    }
+    case 'dataSegmentRelroEnd': {
+      const offset = addressOf(fold(expression.offset, environment), environment);
+      const end = wrap(addressOf(fold(expression.value, environment), environment) + offset);
+      const aligned = environment.relroEnd?.(end) ?? alignUp(end, environment.commonPageSize);
+      return hereOrAbsolute(wrap(aligned - offset), environment);
+    }
+    case 'dataSegmentEnd':
+      return fold(expression.value, environment);
+    case 'assert': {
+      const term = fold(expression.test, environment);
+      if (term.value === 0n && environment.final) {
+        fail('assertion', `${describePosition(expression.at)}: ${printable(expression.message)}`);
+      }
+      return term;
+    }
+  }
+}
+
+function foldSymbol(name: string, at: Position, environment: Environment): Term {
+  const symbol = orUnknown(
+    environment.symbol(name),
+    { value: 0n, section: undefined },
+    environment,
+    at,
+    `undefined symbol '${printable(name)}' in an expression`,
+  );
+  if (symbol.section !== undefined) return relative(symbol.value, symbol.section, environment);
+  return environment.section === undefined ? absolute(symbol.value) : number(symbol.value);
+}
+
+function foldSection(
+  name: 'ADDR' | 'SIZEOF' | 'LOADADDR' | 'ALIGNOF',
+  section: string,
+  at: Position,
+  environment: Environment,
+): Term {
+  const lookup = {
+    ADDR: environment.sectionAddress,
+    SIZEOF: environment.sectionSize,
+    LOADADDR: environment.sectionLoadAddress,
+    ALIGNOF: environment.sectionAlignment,
+  }[name];
+  const value = lookup(section);
+  if (name === 'SIZEOF' || name === 'ALIGNOF') {
+    // A section that the script names but that is not in the output has neither size nor alignment.
+    return number(value ?? 0n);
+  }
+  const missing = `${name}(${printable(section)}): there is no such output section`;
+  const address = orUnknown(value, 0n, environment, at, missing);
+  return relative(address, section, environment);
+}
+
+function foldUnary(operator: '-' | '~' | '!', operand: Term): Term {
+  if (operator === '!') return number(operand.value === 0n ? 1n : 0n);
+  return { ...operand, value: wrap(operator === '-' ? -operand.value : ~operand.value) };
+}
+
+const isSame = (a: Term, b: Term) =>
+  a.kind === b.kind && (a.kind !== 'relative' || (b.kind === 'relative' && a.section === b.section));
+
+/** Both terms as offsets where that is meant, else as addresses. */
+function matched(left: Term, right: Term, environment: Environment): [Term, Term] {
+  if (isSame(left, right) || left.kind === 'number' || right.kind === 'number') return [left, right];
+  return [absolute(addressOf(left, environment)), absolute(addressOf(right, environment))];
+}
+
+/** A result of two matched terms, in the section of the one that is not a plain number. */
+function withSection(value: bigint, left: Term, right: Term, keep: boolean): Term {
+  const wrapped = wrap(value);
+  if (left.kind === 'number') return { ...right, value: wrapped };
+  if (right.kind === 'number' || keep) return { ...left, value: wrapped };
+  // The difference of two addresses is a number, wherever they are.
+  return left.kind === 'absolute' ? absolute(wrapped) : number(wrapped);
+}
+
+const comparisons: Partial<Record<BinaryOperator, (a: bigint, b: bigint) => boolean>> = {
+  '==': (a, b) => a === b,
+  '!=': (a, b) => a !== b,
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+};
+
+function foldBinary(
+  operator: BinaryOperator,
+  leftExpression: Expression,
+  rightExpression: Expression,
+  at: Position,
+  environment: Environment,
+): Term {
+  const first = fold(leftExpression, environment);
+  // GNU ld evaluates the second operand only when it decides.
+  if (operator === '&&' && first.value === 0n) return number(0n);
+  if (operator === '||' && first.value !== 0n) return number(1n);
+  const second = fold(rightExpression, environment);
+  if (operator === '&&' || operator === '||') return number(second.value !== 0n ? 1n : 0n);
+  const [left, right] = matched(first, second, environment);
+  const compare = comparisons[operator];
+  if (compare !== undefined) return number(compare(left.value, right.value) ? 1n : 0n);
+  return withSection(arithmetic(operator, left.value, right.value, at, environment), left, right, false);
+}
+
+function arithmetic(operator: BinaryOperator, a: bigint, b: bigint, at: Position, environment: Environment): bigint {
+  switch (operator) {
+    case '+':
+      return a + b;
+    case '-':
+      return a - b;
+    case '*':
+      return a * b;
+    case '/':
+    case '%':
+      if (b === 0n) {
+        if (environment.final) fail('script', `${describePosition(at)}: '${operator}' by zero`);
+        return 0n;
+      }
+      return operator === '/' ? signed(a) / signed(b) : signed(a) % signed(b);
+    case '<<':
+      return a << (b & 63n);
+    case '>>':
+      return a >> (b & 63n);
+    case '&':
+      return a & b;
+    case '|':
+      return a | b;
+    case '^':
+      return a ^ b;
+    default:
+      return 0n;
+  }
+}
+
+/** Smallest n with 2^n >= value; 0 for 0. */
+function log2ceil(value: bigint): bigint {
+  let n = 0n;
+  while (n < 64n && 1n << n < value) n++;
+  return n;
+}
