@@ -6,15 +6,21 @@
  * rules (manual, section 3.10.8 "The Section of an Expression"):
  *
  * - A term is a number, an absolute address, or an address relative to an output section. SIZEOF, ALIGNOF, CONSTANT,
- *   ORIGIN, LENGTH, DEFINED and comparisons give numbers. A literal is a number inside an output section and an
- *   absolute address outside. ADDR and LOADADDR are relative to the section they name. Dot is relative inside an output
- *   section and absolute outside. A symbol is relative to its section; an absolute symbol counts as a number inside an
- *   output section.
+ *   ORIGIN, LENGTH, DEFINED, `!` and comparisons give numbers. A literal is a number inside an output section and an
+ *   absolute address outside. ADDR is relative to the section it names, LOADADDR absolute. Dot is relative inside an
+ *   output section and absolute outside. A symbol is relative to its section; an absolute symbol counts as a number
+ *   inside an output section.
  * - An operator on two terms of one section, or on a relative term and a number, works on the offsets; on terms of
  *   different sections, or of a section and an absolute address, on the addresses.
- * - Arithmetic on two terms of the same kind gives a number (outside output sections: an absolute address, when both
- *   were absolute); with one plain number the other operand's section stays. MAX, MIN, ?: and ALIGN keep it as well.
+ * - Arithmetic on two terms of one section, or on two absolute ones, gives a number (two absolute ones outside output
+ *   sections: an absolute address); with one plain number the other operand's section stays. MAX, MIN, ?: and ALIGN
+ *   keep it as well.
  * - When a plain number is assigned inside an output section, it is an offset in that section; elsewhere it is absolute.
+ *
+ * These rules make `end = .` between sections absolute, yet in a position-independent program it must move with the
+ * load address. GNU ld then picks a section nearby. So do we, by asking the environment; and unlike GNU ld, which
+ * leaves `_end + 8` absolute there, for every absolute result that is one address plus numbers: each term counts how
+ * many times the load address is in it (`bases`: `.` has 1, `. - start` 0). ABSOLUTE() resets the count.
  *
  * Arithmetic wraps at 64 bits; `/` and `%` are signed, comparisons, `>>`, MAX, MIN and ALIGN unsigned, and shifts take
  * their count modulo 64: what GNU ld does on 64-bit hosts.
@@ -46,6 +52,7 @@ export interface Environment {
   readonly symbol: (name: string) => Value | undefined;
   /** Is the symbol defined by an input or by an earlier statement of the script? */
   readonly defined: (name: string) => boolean;
+  /** The four section lookups: undefined for a name that no description has; 0 sizes for one that came out empty. */
   readonly sectionAddress: (name: string) => bigint | undefined;
   readonly sectionSize: (name: string) => bigint | undefined;
   readonly sectionLoadAddress: (name: string) => bigint | undefined;
@@ -58,13 +65,16 @@ export interface Environment {
   readonly sizeofHeaders: () => bigint;
   /** -Ttext and its like, for SEGMENT_START("text-segment", ...). */
   readonly segmentStart?: (segment: string) => bigint | undefined;
+  /** An output section near `address`, for symbols that a script sets outside sections; see the essay above. */
+  readonly sectionNear?: (address: bigint) => string | undefined;
   /** Where DATA_SEGMENT_RELRO_END ends RELRO; absent: `value + offset` rounded up to the common page, as GNU ld. */
   readonly relroEnd?: (address: bigint) => bigint;
 }
 
 /** A term while evaluating: `value` is an offset when `kind` is 'relative'. */
 type Term =
-  | { readonly kind: 'number' | 'absolute'; readonly value: bigint }
+  | { readonly kind: 'number'; readonly value: bigint }
+  | { readonly kind: 'absolute'; readonly value: bigint; readonly bases: number }
   | { readonly kind: 'relative'; readonly value: bigint; readonly section: string };
 
 const wrap = (value: bigint) => BigInt.asUintN(64, value);
@@ -78,7 +88,10 @@ const signed = (value: bigint) => BigInt.asIntN(64, value);
 export function evaluate(expression: Expression, environment: Environment): Value {
   const term = fold(expression, environment);
   if (term.kind === 'relative') return { value: addressOf(term, environment), section: term.section };
-  if (term.kind === 'absolute' || environment.section === undefined) return { value: term.value, section: undefined };
+  if (term.kind === 'absolute' || environment.section === undefined) {
+    const moves = term.kind === 'absolute' && term.bases === 1;
+    return { value: term.value, section: moves ? environment.sectionNear?.(term.value) : undefined };
+  }
   const base = environment.sectionAddress(environment.section) ?? 0n;
   return { value: wrap(base + term.value), section: environment.section };
 }
@@ -105,8 +118,8 @@ function relative(address: bigint, section: string, environment: Environment): T
   return { kind: 'relative', section, value: wrap(address - (environment.sectionAddress(section) ?? 0n)) };
 }
 
-function absolute(value: bigint): Term {
-  return { kind: 'absolute', value: wrap(value) };
+function absolute(value: bigint, bases = 0): Term {
+  return { kind: 'absolute', value: wrap(value), bases };
 }
 
 function number(value: bigint): Term {
@@ -115,7 +128,7 @@ function number(value: bigint): Term {
 
 /** An address in terms of the section being described. */
 function hereOrAbsolute(address: bigint, environment: Environment): Term {
-  return environment.section === undefined ? absolute(address) : relative(address, environment.section, environment);
+  return environment.section === undefined ? absolute(address, 1) : relative(address, environment.section, environment);
 }
 
 /** `known`, or in the final pass an error. */
@@ -163,7 +176,7 @@ function fold(expression: Expression, environment: Environment): Term {
         fold(expression.alignment, environment),
         environment,
       );
-      return withSection(alignUp(value.value, alignment.value), value, alignment, true);
+      return chosen(alignUp(value.value, alignment.value), value, alignment);
     }
     case 'absolute':
       return absolute(addressOf(fold(expression.operand, environment), environment));
@@ -175,7 +188,7 @@ function fold(expression: Expression, environment: Environment): Term {
         environment,
       );
       const takeLeft = left.value > right.value === (expression.kind === 'max');
-      return withSection(takeLeft ? left.value : right.value, left, right, true);
+      return takeLeft ? chosen(left.value, left, right) : chosen(right.value, right, left);
     }
     case 'origin':
     case 'length': {
@@ -192,7 +205,10 @@ function fold(expression: Expression, environment: Environment): Term {
       return number(log2ceil(addressOf(fold(expression.operand, environment), environment)));
     case 'segmentStart': {
       const start = environment.segmentStart?.(expression.segment);
-      return start === undefined ? fold(expression.fallback, environment) : hereOrAbsolute(start, environment);
+      if (start !== undefined) return hereOrAbsolute(start, environment);
+      const fallback = fold(expression.fallback, environment);
+      // A literal there is an address all the same.
+      return fallback.kind === 'absolute' ? absolute(fallback.value, 1) : fallback;
     }
     case 'dataSegmentAlign': {
       const maxPage = addressOf(fold(expression.maxPage, environment), environment);
@@ -241,37 +257,62 @@ function foldSection(
     LOADADDR: environment.sectionLoadAddress,
     ALIGNOF: environment.sectionAlignment,
   }[name];
-  const value = lookup(section);
-  if (name === 'SIZEOF' || name === 'ALIGNOF') {
-    // A section that the script names but that is not in the output has neither size nor alignment.
-    return number(value ?? 0n);
-  }
   const missing = `${name}(${printable(section)}): there is no such output section`;
-  const address = orUnknown(value, 0n, environment, at, missing);
-  return relative(address, section, environment);
+  const value = orUnknown(lookup(section), 0n, environment, at, missing);
+  if (name === 'SIZEOF' || name === 'ALIGNOF') return number(value);
+  return name === 'LOADADDR' ? absolute(value) : relative(value, section, environment);
 }
 
 function foldUnary(operator: '-' | '~' | '!', operand: Term): Term {
   if (operator === '!') return number(operand.value === 0n ? 1n : 0n);
-  return { ...operand, value: wrap(operator === '-' ? -operand.value : ~operand.value) };
+  const value = wrap(operator === '-' ? -operand.value : ~operand.value);
+  return operand.kind === 'absolute' ? absolute(value) : { ...operand, value };
 }
 
 const isSame = (a: Term, b: Term) =>
   a.kind === b.kind && (a.kind !== 'relative' || (b.kind === 'relative' && a.section === b.section));
 
+const basesOf = (term: Term) => (term.kind === 'relative' ? 1 : term.kind === 'absolute' ? term.bases : 0);
+
+function toAbsolute(term: Term, environment: Environment): Term {
+  return absolute(addressOf(term, environment), basesOf(term));
+}
+
 /** Both terms as offsets where that is meant, else as addresses. */
 function matched(left: Term, right: Term, environment: Environment): [Term, Term] {
   if (isSame(left, right) || left.kind === 'number' || right.kind === 'number') return [left, right];
-  return [absolute(addressOf(left, environment)), absolute(addressOf(right, environment))];
+  return [toAbsolute(left, environment), toAbsolute(right, environment)];
 }
 
-/** A result of two matched terms, in the section of the one that is not a plain number. */
-function withSection(value: bigint, left: Term, right: Term, keep: boolean): Term {
-  const wrapped = wrap(value);
-  if (left.kind === 'number') return { ...right, value: wrapped };
-  if (right.kind === 'number' || keep) return { ...left, value: wrapped };
-  // The difference of two addresses is a number, wherever they are.
-  return left.kind === 'absolute' ? absolute(wrapped) : number(wrapped);
+/** One of two matched terms, or that term rounded: in its own section, or the other's when it is a plain number. */
+function chosen(value: bigint, term: Term, other: Term): Term {
+  return { ...(term.kind === 'number' ? other : term), value: wrap(value) };
+}
+
+/** How many load addresses a result of absolute terms has. */
+function basesOfResult(operator: BinaryOperator, left: Term, right: Term): number {
+  switch (operator) {
+    case '+':
+    case '|':
+      return basesOf(left) + basesOf(right);
+    case '-':
+      return basesOf(left) - basesOf(right);
+    case '&':
+      // `. & ~0xfff` is still an address, `. & 0xfff` is not.
+      return right.value >> 63n === 1n ? basesOf(left) : left.value >> 63n === 1n ? basesOf(right) : 0;
+    default:
+      return 0;
+  }
+}
+
+/** An arithmetic result of two matched terms. */
+function combined(operator: BinaryOperator, value: bigint, left: Term, right: Term, environment: Environment): Term {
+  if (left.kind === 'absolute' || right.kind === 'absolute') {
+    const isNumber = left.kind === right.kind && environment.section !== undefined;
+    return isNumber ? number(value) : absolute(value, basesOfResult(operator, left, right));
+  }
+  if (left.kind === right.kind) return number(value);
+  return { ...(left.kind === 'number' ? right : left), value: wrap(value) };
 }
 
 const comparisons: Partial<Record<BinaryOperator, (a: bigint, b: bigint) => boolean>> = {
@@ -299,7 +340,7 @@ function foldBinary(
   const [left, right] = matched(first, second, environment);
   const compare = comparisons[operator];
   if (compare !== undefined) return number(compare(left.value, right.value) ? 1n : 0n);
-  return withSection(arithmetic(operator, left.value, right.value, at, environment), left, right, false);
+  return combined(operator, arithmetic(operator, left.value, right.value, at, environment), left, right, environment);
 }
 
 function arithmetic(operator: BinaryOperator, a: bigint, b: bigint, at: Position, environment: Environment): bigint {
