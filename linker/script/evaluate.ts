@@ -89,7 +89,7 @@ export function evaluate(expression: Expression, environment: Environment): Valu
   const term = fold(expression, environment);
   if (term.kind === 'relative') return { value: addressOf(term, environment), section: term.section };
   if (term.kind === 'absolute' || environment.section === undefined) {
-    const moves = term.kind === 'absolute' && term.bases === 1;
+    const moves = environment.section === undefined && term.kind === 'absolute' && term.bases === 1;
     return { value: term.value, section: moves ? environment.sectionNear?.(term.value) : undefined };
   }
   const base = environment.sectionAddress(environment.section) ?? 0n;
