@@ -41,7 +41,7 @@ const sortKeys: Record<string, SortKey> = {
 function readStatement(parser: Parser, section: string, statements: OutputStatement[]): void {
   const { cursor } = parser;
   countNode(parser);
-  const common = readCommonStatement(parser);
+  const common = readCommonStatement(parser, 'pattern');
   if (common !== undefined) {
     if (common.kind === 'entry') failHere(cursor, 'ENTRY cannot stand inside an output section');
     statements.push(common);

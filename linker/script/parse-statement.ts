@@ -43,13 +43,19 @@ export function tryRead<T>(cursor: Cursor, read: () => T | undefined): T | undef
   return result;
 }
 
-/** A statement that may stand at top level, in SECTIONS and in a section; undefined when something else is next. */
-export function readCommonStatement(parser: Parser): Assignment | Assertion | EntryStatement | undefined {
+/**
+ * A statement that may stand at top level, in SECTIONS and in a section; undefined when something else is next. `mode`
+ * is how the words of that other thing are read: inside a section `lib/*.o` is one.
+ */
+export function readCommonStatement(
+  parser: Parser,
+  mode: 'section' | 'pattern' = 'section',
+): Assignment | Assertion | EntryStatement | undefined {
   const { cursor } = parser;
   skipBlank(cursor);
   const at = here(cursor);
   return tryRead(cursor, () => {
-    const word = acceptWord(cursor, 'section');
+    const word = acceptWord(cursor, mode);
     if (word === undefined) return undefined;
     if (!word.quoted && looksAt(cursor, '(')) {
       switch (word.text) {
