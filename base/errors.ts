@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'relocation' // unknown, overflowing or otherwise impossible relocation
   | 'layout' // sections that do not fit, overlap or break the requested protections
   | 'manifest' // casemate.json, casemate.lock or a device manifest
+  | 'compile' // a source file that its compiler refuses
   | 'tool' // an external program that is missing or failed
   | 'image' // a finished image that breaks its target's rules
   | 'limit'; // an input that asks for more than we allow
