@@ -1,0 +1,221 @@
+/**
+ * casemate.json: what one unikernel is made of.
+ *
+ * The first phase of a build turns the manifest's text into plain data or into one error that names the file, the line,
+ * the key, what was found there and what is allowed. The shape is docs/schema/casemate.schema.json, which editors use
+ * too; what a schema cannot say (names that must differ, keys that exclude one another) is checked here. Nothing in
+ * this file opens a file: paths stay as declared until paths.ts confines them.
+ */
+import { Ajv, type ErrorObject } from 'ajv';
+import { fail, printable } from '../base/errors.ts';
+import schema from '../docs/schema/casemate.schema.json';
+import { parseJson, pointerStep, readablePath } from './json.ts';
+import { nearest } from './nearest.ts';
+
+/** A number, or a hexadecimal one as text ("0x100000"). */
+export type ManifestNumber = number | string;
+
+export interface ManifestInput {
+  readonly path: string;
+  /** Every member of the archive is linked. */
+  readonly whole?: boolean;
+  /** The name that scripts and messages see, where it differs from `path`. */
+  readonly as?: string;
+}
+
+/** The link's options as a manifest spells them; link-options.ts gives them their meaning. */
+export interface ManifestLink {
+  readonly inputs?: readonly (string | ManifestInput)[];
+  readonly script?: string | readonly string[];
+  readonly entry?: string;
+  readonly machine?: 'x86-64' | 'riscv64';
+  readonly pie?: boolean;
+  readonly gcSections?: boolean;
+  readonly undefined?: readonly string[];
+  readonly required?: readonly string[];
+  readonly wrap?: readonly string[];
+  readonly defsym?: readonly string[];
+  readonly buildId?: string;
+  readonly emitRelocs?: boolean;
+  readonly strip?: 'none' | 'debug' | 'all';
+  readonly discardLocals?: 'none' | 'temporary' | 'all';
+  readonly relax?: boolean;
+  readonly packRelativeRelocs?: boolean;
+  readonly ehFrameHeader?: boolean;
+  readonly relro?: boolean;
+  readonly maxPageSize?: ManifestNumber;
+  readonly commonPageSize?: ManifestNumber;
+  readonly stackSize?: ManifestNumber;
+  readonly imageBase?: ManifestNumber;
+  readonly executableStack?: boolean;
+  readonly sectionStart?: Readonly<Record<string, ManifestNumber>>;
+  readonly undefinedPolicy?: 'error' | 'warn' | 'ignore';
+  readonly allowMultipleDefinition?: boolean;
+  readonly warnCommon?: boolean;
+  readonly fatalWarnings?: boolean;
+  readonly orphanHandling?: 'place' | 'warn' | 'error' | 'discard';
+  readonly sortCommon?: boolean;
+  readonly sortSection?: 'name' | 'alignment';
+  readonly map?: boolean;
+}
+
+export interface ManifestDevice {
+  readonly name: string;
+  readonly type: 'net' | 'block';
+}
+
+export interface Manifest {
+  readonly name: string;
+  readonly target: 'hvt' | 'elf';
+  /** Absent: our platform layer for hvt, none for elf. */
+  readonly platform?: 'casemate' | 'none';
+  readonly sources?: readonly string[];
+  readonly include?: readonly string[];
+  readonly cflags?: readonly string[];
+  readonly objects?: readonly string[];
+  readonly archives?: readonly string[];
+  readonly link?: ManifestLink;
+  readonly devices?: readonly ManifestDevice[];
+  /** MiB. */
+  readonly memory?: number;
+  readonly roots?: readonly string[];
+}
+
+/** Where a complaint about a key points: made once per file, passed to the phases that check more. */
+export type At = (pointer: string) => string;
+
+export interface ParsedManifest {
+  readonly manifest: Manifest;
+  /** "casemate.json:12: devices[1].name" for a JSON pointer. */
+  readonly at: At;
+}
+
+/** A value as a message shows it: scalars in full, containers by kind and size. */
+function show(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return `an object with ${Object.keys(value).length} keys`;
+  return printable(JSON.stringify(value), 80);
+}
+
+const kinds: Record<string, string> = {
+  string: 'text in double quotes',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  null: 'null',
+};
+
+function alternatives(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
+/** What an ajv error means to a reader. Keywords are those that the schema uses; any other falls to ajv's own words. */
+function explain(error: ErrorObject): string {
+  const parent = error.parentSchema as { description?: string; properties?: object; type?: string | string[] };
+  const found = `found ${show(error.data)}`;
+  const about = parent.description === undefined ? '' : `: ${parent.description}`;
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const key = String(error.params['additionalProperty']);
+      const known = Object.keys(parent.properties ?? {});
+      const meant = nearest(key, known);
+      return `unknown key ${printable(JSON.stringify(key), 60)}; ${
+        meant === undefined ? `allowed are ${alternatives(known)}` : `did you mean "${meant}"?`
+      }`;
+    }
+    case 'required':
+      return `the key "${error.params['missingProperty']}" is missing`;
+    case 'type': {
+      const types = [error.params['type'] as string | string[]].flat();
+      return `${found}; must be ${alternatives(types.map((type) => kinds[type] ?? type))}${about}`;
+    }
+    case 'enum': {
+      const allowed = error.params['allowedValues'] as string[];
+      const meant = typeof error.data === 'string' ? nearest(error.data, allowed) : undefined;
+      const hint = meant === undefined ? '' : ` (did you mean "${meant}"?)`;
+      return `${found}; must be ${alternatives(allowed.map((word) => `"${word}"`))}${hint}`;
+    }
+    case 'pattern':
+      return `${found}; must be ${parent.description ?? `of the form ${error.params['pattern']}`}`;
+    case 'minimum':
+    case 'maximum':
+      return `${found}; must be ${error.keyword === 'minimum' ? 'at least' : 'at most'} ${error.params['limit']}${about}`;
+    case 'minLength':
+    case 'maxLength':
+    case 'minItems':
+    case 'maxItems': {
+      const size = (error.data as string | unknown[]).length;
+      const unit = error.keyword.endsWith('Length') ? 'characters' : 'elements';
+      const bound = error.keyword.startsWith('min') ? 'at least' : 'at most';
+      return `found ${size} ${unit}; must be ${bound} ${error.params['limit']}`;
+    }
+    default:
+      return `${found}; ${error.message ?? 'not allowed'}`;
+  }
+}
+
+/** Validates `value` against the shipped schema; returns the pointer and text of every violation. */
+function violations(value: unknown): { pointer: string; text: string }[] {
+  // The schema itself is checked by a test, so start-up does not pay for it.
+  const ajv = new Ajv({ allErrors: true, verbose: true, validateSchema: false, strictTypes: false });
+  const validate = ajv.compile(schema);
+  if (validate(value)) return [];
+  return (validate.errors ?? []).map((error) => ({
+    pointer:
+      error.keyword === 'additionalProperties'
+        ? error.instancePath + pointerStep(String(error.params['additionalProperty']))
+        : error.instancePath,
+    text: explain(error),
+  }));
+}
+
+function checkMeaning(manifest: Manifest, at: At): void {
+  const seen = new Map<string, number>();
+  for (const [i, device] of (manifest.devices ?? []).entries()) {
+    const earlier = seen.get(device.name);
+    if (earlier !== undefined) {
+      fail('manifest', `${at(`/devices/${i}/name`)}: found "${device.name}" again; devices[${earlier}] has that name`);
+    }
+    seen.set(device.name, i);
+  }
+  if (manifest.target === 'elf') {
+    for (const [key, why] of [
+      ['devices', 'a plain executable has no tender to ask for devices'],
+      ['memory', 'a plain executable is given its memory by its loader'],
+    ] as const) {
+      if (manifest[key] !== undefined) {
+        fail('manifest', `${at(`/${key}`)}: ${why}; remove it or set "target" to "hvt"`);
+      }
+    }
+    if (manifest.platform === 'casemate') {
+      fail('manifest', `${at('/platform')}: there is no platform layer for the target "elf"; set it to "none"`);
+    }
+  }
+  const inputs = [manifest.sources, manifest.objects, manifest.archives, manifest.link?.inputs];
+  if (inputs.every((list) => list === undefined || list.length === 0)) {
+    fail(
+      'manifest',
+      `${at('')}: nothing to build; name C files in "sources", or objects in "objects" or "link.inputs"`,
+    );
+  }
+}
+
+/** Parses and validates the text of a manifest; `file` is how messages name it. */
+export function parseManifest(text: string, file: string): ParsedManifest {
+  const document = parseJson(text, file);
+  const at: At = (pointer) => {
+    const path = readablePath(pointer);
+    return `${printable(file)}:${document.lineOf(pointer)}${path === '' ? '' : `: ${path}`}`;
+  };
+  const found = violations(document.value).map((each) => ({ ...each, line: document.lineOf(each.pointer) }));
+  if (found.length > 0) {
+    const first = found.reduce((a, b) => (b.line < a.line ? b : a));
+    const more = found.length > 1 ? ` (and ${found.length - 1} more)` : '';
+    fail('manifest', `${at(first.pointer)}: ${first.text}${more}`);
+  }
+  const manifest = document.value as Manifest;
+  checkMeaning(manifest, at);
+  return { manifest, at };
+}
