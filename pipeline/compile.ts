@@ -1,0 +1,163 @@
+/**
+ * C to objects, with the system's clang.
+ *
+ * Sources compile in parallel into the build's temporary folder. The result must not depend on where the project lies
+ * or on the machine's environment: the compiler runs in the project's folder on the paths as declared, folders are
+ * mapped out of debug information and macros, its environment is emptied and __DATE__ is an error. Every header that
+ * was read is reported back, so that the build can confine and lock it.
+ */
+import { availableParallelism } from 'node:os';
+import { extname, join, resolve } from 'node:path';
+import { fail, printable } from '../base/errors.ts';
+import { readFile, readFileIfPresent } from '../base/files.ts';
+import { spawnChild } from './scratch.ts';
+import { type Tool, toolEnvironment } from './tools.ts';
+
+export interface SourceFile {
+  /** As messages and the linker name it: the declared path. */
+  readonly name: string;
+  /** As the compiler is given it, relative to `CompileJob.folder` or absolute. */
+  readonly path: string;
+  readonly flags: readonly string[];
+}
+
+export interface CompileJob {
+  readonly compiler: Tool;
+  /** The compiler's working folder. */
+  readonly folder: string;
+  readonly sources: readonly SourceFile[];
+  readonly scratch: string;
+  /** Folder prefixes that must not show in the objects, with what stands for them. */
+  readonly prefixes: readonly (readonly [from: string, to: string])[];
+  readonly parallel?: number;
+  /** Called as files finish. */
+  readonly step?: (done: number, total: number) => void;
+  /** Compiler messages, one call per source that had any, in source order; control characters are escaped. */
+  readonly diagnostics: (text: string) => void;
+}
+
+export interface CompiledObject {
+  /** The source's name with ".o" appended. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Absolute paths of the source and of every header that was read. */
+  readonly reads: readonly string[];
+}
+
+const languages = new Set(['.c', '.s', '.S']);
+const diagnosticLimit = 1 << 20;
+
+/** The first source that is no C or assembly file is an error; `where(i)` names the i-th. */
+export function checkLanguages(sources: readonly string[], where: (index: number) => string): void {
+  const bad = sources.findIndex((source) => !languages.has(extname(source)));
+  if (bad < 0) return;
+  const found = printable(JSON.stringify(sources[bad]), 300);
+  fail(
+    'manifest',
+    `${where(bad)}: found ${found}; must be C (.c) or assembly (.s, .S); other languages come as objects`,
+  );
+}
+
+/** Prerequisites of a dependency file that the compiler wrote (make syntax: escaped blanks and #, doubled $). */
+export function parseDependencies(text: string): string[] {
+  const joined = text.replace(/\\\r?\n/g, ' ');
+  const colon = joined.indexOf(': ');
+  if (colon < 0) return [];
+  const rule = joined.slice(colon + 1).split('\n', 1)[0];
+  return (rule.match(/(?:\\[ #]|[^\s])+/g) ?? []).map((word) => word.replace(/\\([ #])/g, '$1').replace(/\$\$/g, '$'));
+}
+
+interface Outcome {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly diagnostics: string;
+}
+
+function run(path: string, args: readonly string[], folder: string, scratch: string): Promise<Outcome> {
+  return new Promise((done, failed) => {
+    const child = spawnChild(path, args, {
+      cwd: folder,
+      env: toolEnvironment(scratch),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    child.stderr?.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= diagnosticLimit) chunks.push(chunk);
+    });
+    child.on('error', failed);
+    child.on('close', (status, signal) =>
+      done({ status, signal, diagnostics: Buffer.concat(chunks).toString('utf8') }),
+    );
+  });
+}
+
+/** Compiler output as it may reach a terminal. */
+function escapeLines(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => printable(line.replace(/\t/g, '    '), 1000))
+    .join('\n');
+}
+
+/** A path that a compiler cannot take for an option or a response file. */
+function asArgument(path: string): string {
+  return /^[-@]/.test(path) ? `./${path}` : path;
+}
+
+/** Compiles every source; the objects come in the order of the sources. */
+export async function compileSources(job: CompileJob): Promise<CompiledObject[]> {
+  const { sources } = job;
+  const outcomes: (Outcome | undefined)[] = sources.map(() => undefined);
+  const output = (i: number, extension: string): string => join(job.scratch, `${i}.${extension}`);
+  const maps = job.prefixes.map(([from, to]) => `-ffile-prefix-map=${from}=${to}`);
+  let next = 0;
+  let done = 0;
+  let failed = false;
+
+  const worker = async (): Promise<void> => {
+    while (next < sources.length && !failed) {
+      const i = next++;
+      const args = [
+        ...sources[i].flags,
+        ...maps,
+        '-fdebug-compilation-dir=.',
+        '-fno-color-diagnostics',
+        '-Qunused-arguments',
+        // Last, so that no manifest can turn it off: the time of the build must not reach the image.
+        '-Werror=date-time',
+        ...['-MD', '-MF', output(i, 'd'), '-c', '-o', output(i, 'o'), asArgument(sources[i].path)],
+      ];
+      const outcome = await run(job.compiler.path, args, job.folder, job.scratch);
+      outcomes[i] = outcome;
+      if (outcome.status !== 0) failed = true;
+      job.step?.(++done, sources.length);
+    }
+  };
+  const workers = Math.min(job.parallel ?? availableParallelism(), sources.length);
+  await Promise.all(Array.from({ length: workers }, worker));
+
+  for (const outcome of outcomes) {
+    if (outcome !== undefined && outcome.diagnostics.trim() !== '') job.diagnostics(escapeLines(outcome.diagnostics));
+  }
+  for (const [i, outcome] of outcomes.entries()) {
+    if (outcome === undefined || outcome.status === 0) continue;
+    const name = printable(sources[i].name);
+    if (outcome.signal !== null || outcome.status === null || outcome.status > 128) {
+      fail(
+        'tool',
+        `${name}: the compiler ${job.compiler.path} crashed (${outcome.signal ?? `status ${outcome.status}`})`,
+      );
+    }
+    fail('compile', `${name}: does not compile; the compiler's messages are above`);
+  }
+  return sources.map((source, i) => ({
+    name: `${source.name}.o`,
+    bytes: readFile(output(i, 'o')),
+    reads: parseDependencies(Buffer.from(readFileIfPresent(output(i, 'd')) ?? []).toString('utf8')).map((path) =>
+      resolve(job.folder, path),
+    ),
+  }));
+}
