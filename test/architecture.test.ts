@@ -62,13 +62,15 @@ function roomOf(path: string): string {
   return parts[0] === 'proofs' && parts[1] === 'smt' && parts.length > 2 ? 'proofs/smt' : parts[0];
 }
 
-/** Blanks comments, and string contents too when `strings` is set; line numbers stay. Template literals keep ${...}. */
+/** Blanks comments, and string contents too when `strings` is set; line numbers stay. What a template literal computes stays. */
 function blank(text: string, strings: boolean): string {
   const token =
-    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|(?<=[=(,:[!&|?{};\n]\s*)\/(?![*/])(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/g;
+    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\$]|\\.|\$(?!\{)|\$\{[^{}`]*\})*`|(?<=[=(,:[!&|?{};\n]\s*)\/(?![*/])(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/g;
   return text.replace(token, (found) => {
     const comment = found.startsWith('//') || found.startsWith('/*');
     if (!comment && !strings) return found;
+    // What a template literal computes is code: only the text around ${...} is blanked.
+    if (found.startsWith('`')) return found.replace(/(\$\{[^{}`]*\})|[^\n]/g, (_, code?: string) => code ?? ' ');
     return found.replace(/[^\n]/g, ' ');
   });
 }
@@ -242,6 +244,8 @@ describe('the rules see what they are for', () => {
     ['the clock', 'const a = 1;\nconst t = Date.now();', 'linker/x.ts:2 touches the clock'],
     ['randomness', 'const r = Math.random();', 'linker/x.ts:1 touches randomness'],
     ['cryptographic randomness', "import { randomBytes } from 'node:crypto';", 'linker/x.ts:1 touches randomness'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: source text to judge
+    ['the clock in a template', 'const s = `at ${Date.now()}`;', 'linker/x.ts:1 touches the clock'],
     ['the environment', 'const e = process.env.HOME;', 'linker/x.ts:1 touches the process'],
   ])('finds a use of %s where functions must be pure', (_, text, problem) => {
     expect(impureUses(linkerFile(text), [])).toEqual([problem]);
@@ -250,7 +254,9 @@ describe('the rules see what they are for', () => {
   });
 
   it('does not take words in comments, strings and hashing for effects', () => {
-    const text = "import { createHash } from 'node:crypto';\n// Date.now()\nconst s = 'Math.random';";
+    const text =
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: source text to judge
+      "import { createHash } from 'node:crypto';\n// Date.now()\nconst s = 'Math.random';\nconst t = `${s}/console.c`;";
     expect(impureUses(linkerFile(text), [])).toEqual([]);
   });
 });
