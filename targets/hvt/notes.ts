@@ -1,0 +1,153 @@
+/**
+ * The notes by which a tender knows an image, as a relocatable object.
+ *
+ * An hvt image carries two notes: ABI1 says which interface it was built for, MFT1 which devices it wants. They are
+ * made here, byte by byte, as an object file, so that any linker can put them where its layout wants notes and nobody
+ * needs a compiler for them. The tender reads only the first note of each PT_NOTE, so each is a section of its own,
+ * which our layout gives a segment of its own. Nothing refers to a note: the object defines a global symbol on each
+ * (the names that Solo5's objects use), for `-u` with linkers that collect unreferenced sections.
+ *
+ * Sources: gABI chapter 4 (object files) and 5 (notes); Solo5's elf_abi.h and mft_abi.h.
+ */
+import { type Device, encodeManifest, MFT1 } from './manifest.ts';
+
+/** Note type: "ABI1" read as a little-endian number. */
+export const ABI1 = 0x31494241;
+export const NOTE_NAME = 'Solo5';
+
+/** Solo5's numbers of its targets. */
+export const ABI_TARGET_HVT = 1;
+export const HVT_ABI_VERSION = 2;
+
+/** Section names, which linker scripts for Solo5 images know. */
+export const MANIFEST_SECTION = '.note.solo5.manifest';
+export const ABI_SECTION = '.note.solo5.abi';
+
+/** Symbols on the notes. */
+export const MANIFEST_SYMBOL = '__solo5_mft1_note';
+export const ABI_SYMBOL = '__solo5_abi1_note';
+
+const utf8 = new TextEncoder();
+
+function align(value: number, alignment: number): number {
+  return Math.ceil(value / alignment) * alignment;
+}
+
+/** One note: u32 namesz, descsz, type; the name and the descriptor each padded to 4 bytes. */
+export function encodeNote(type: number, descriptor: Uint8Array, name = NOTE_NAME): Uint8Array {
+  const nameBytes = utf8.encode(`${name}\0`);
+  const descriptorAt = 12 + align(nameBytes.length, 4);
+  const bytes = new Uint8Array(descriptorAt + align(descriptor.length, 4));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, nameBytes.length, true);
+  view.setUint32(4, descriptor.length, true);
+  view.setUint32(8, type, true);
+  bytes.set(nameBytes, 12);
+  bytes.set(descriptor, descriptorAt);
+  return bytes;
+}
+
+/** The ABI1 note's descriptor: u32 target, u32 version, two reserved words. */
+export function encodeAbi(target: number, version: number): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, target, true);
+  view.setUint32(4, version, true);
+  return bytes;
+}
+
+interface Section {
+  readonly name: string;
+  readonly type: number;
+  readonly flags?: number;
+  readonly bytes: Uint8Array;
+  readonly align: number;
+  readonly link?: number;
+  readonly info?: number;
+  readonly entsize?: number;
+}
+
+/** A string table and the offset of each string in it. */
+function stringTable(names: readonly string[]): { bytes: Uint8Array; offsets: number[] } {
+  const offsets: number[] = [];
+  let text = '\0';
+  for (const name of names) {
+    offsets.push(text.length);
+    text += `${name}\0`;
+  }
+  return { bytes: utf8.encode(text), offsets };
+}
+
+/** A symbol table: the null symbol, then one global object per entry. */
+function symbolTable(symbols: readonly { name: number; section: number; size: number }[]): Uint8Array {
+  const bytes = new Uint8Array(24 * (symbols.length + 1));
+  const view = new DataView(bytes.buffer);
+  for (const [i, symbol] of symbols.entries()) {
+    const at = 24 * (i + 1);
+    view.setUint32(at, symbol.name, true);
+    view.setUint8(at + 4, 0x11); // STB_GLOBAL, STT_OBJECT
+    view.setUint16(at + 6, symbol.section, true);
+    view.setUint32(at + 16, symbol.size, true);
+  }
+  return bytes;
+}
+
+/** An ELF64 little-endian ET_REL file for x86-64: header, contents, section headers (one per section, after a null one). */
+function encodeObject(sections: readonly Section[], shstrndx: number): Uint8Array {
+  const names = stringTable(sections.map(({ name }) => name));
+  const placed: { section: Section; offset: number }[] = [];
+  let end = 64;
+  for (const section of sections) {
+    const offset = align(end, section.align);
+    placed.push({ section, offset });
+    end = offset + section.bytes.length;
+  }
+  const headersAt = align(end, 8);
+  const bytes = new Uint8Array(headersAt + 64 * (sections.length + 1));
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]); // magic, 64-bit, little-endian, version 1
+  view.setUint16(16, 1, true); // ET_REL
+  view.setUint16(18, 62, true); // EM_X86_64
+  view.setUint32(20, 1, true);
+  view.setUint32(40, headersAt, true);
+  view.setUint16(52, 64, true); // e_ehsize
+  view.setUint16(58, 64, true); // e_shentsize
+  view.setUint16(60, sections.length + 1, true);
+  view.setUint16(62, shstrndx, true);
+  for (const [i, { section, offset }] of placed.entries()) {
+    bytes.set(section.bytes, offset);
+    const at = headersAt + 64 * (i + 1);
+    view.setUint32(at, names.offsets[i], true);
+    view.setUint32(at + 4, section.type, true);
+    view.setUint32(at + 8, section.flags ?? 0, true);
+    view.setUint32(at + 24, offset, true);
+    view.setUint32(at + 32, section.bytes.length, true);
+    view.setUint32(at + 40, section.link ?? 0, true);
+    view.setUint32(at + 44, section.info ?? 0, true);
+    view.setUint32(at + 48, section.align, true);
+    view.setUint32(at + 56, section.entsize ?? 0, true);
+  }
+  return bytes;
+}
+
+/** A relocatable object for x86-64 with the ABI1 and MFT1 notes of an hvt image that uses `devices`. */
+export function hvtNotesObject(devices: readonly Device[]): Uint8Array {
+  const abi = encodeNote(ABI1, encodeAbi(ABI_TARGET_HVT, HVT_ABI_VERSION));
+  const manifest = encodeNote(MFT1, encodeManifest(devices));
+  const symbolNames = stringTable([ABI_SYMBOL, MANIFEST_SYMBOL]);
+  const symbols = symbolTable([
+    { name: symbolNames.offsets[0], section: 1, size: abi.length },
+    { name: symbolNames.offsets[1], section: 2, size: manifest.length },
+  ]);
+  const alloc = 2;
+  const shared: Section[] = [
+    { name: ABI_SECTION, type: 7, flags: alloc, bytes: abi, align: 4 },
+    { name: MANIFEST_SECTION, type: 7, flags: alloc, bytes: manifest, align: 4 },
+    // Without it GNU ld takes the object as one that needs an executable stack.
+    { name: '.note.GNU-stack', type: 1, bytes: new Uint8Array(0), align: 1 },
+    { name: '.symtab', type: 2, bytes: symbols, align: 8, link: 5, info: 1, entsize: 24 },
+    { name: '.strtab', type: 3, bytes: symbolNames.bytes, align: 1 },
+  ];
+  const names = stringTable([...shared.map(({ name }) => name), '.shstrtab']);
+  return encodeObject([...shared, { name: '.shstrtab', type: 3, bytes: names.bytes, align: 1 }], 6);
+}

@@ -1,0 +1,71 @@
+/**
+ * What the hvt platform layer is made of and how C for this target is compiled, as data.
+ *
+ * The layer (targets/hvt/platform) implements Solo5's public API (targets/platform/include/solo5.h) over the hvt
+ * hypercalls. Builds compile it from source together with the program, with the same flags, so that the protections
+ * that a compiler brings (stack protector, stack probes) cover all of an image. Paths are relative to the package's
+ * root; whoever runs the compiler resolves them and maps them out of debug information.
+ */
+
+const folder = 'targets/hvt/platform';
+
+export interface PlatformSources {
+  /** C and assembly files, in link order. */
+  readonly sources: readonly string[];
+  /** What programs include <solo5.h> from. */
+  readonly include: string;
+  /** clang flags for the layer and for programs alike; a program's own flags come after them. */
+  readonly cflags: readonly string[];
+  /** Further flags for the layer's own files. */
+  readonly platformCflags: readonly string[];
+  /** Where execution starts. */
+  readonly entry: string;
+  /** The lowest address that the tender accepts, and the one that images are linked at. */
+  readonly imageBase: number;
+}
+
+export const hvtPlatform: PlatformSources = {
+  sources: [
+    `${folder}/start.S`,
+    `${folder}/start.c`,
+    `${folder}/canary.c`,
+    `${folder}/traps.S`,
+    `${folder}/traps.c`,
+    `${folder}/lifecycle.c`,
+    `${folder}/console.c`,
+    `${folder}/clock.c`,
+    `${folder}/memory.c`,
+    `${folder}/tls.c`,
+    `${folder}/devices.c`,
+    `${folder}/net.c`,
+    `${folder}/block.c`,
+    `${folder}/mem.c`,
+  ],
+  include: 'targets/platform/include',
+  cflags: [
+    '--target=x86_64-unknown-none-elf',
+    '-std=c11',
+    '-O2',
+    '-ffreestanding',
+    // The compiler's own headers (stddef.h, stdint.h) and none of the host's.
+    '-nostdlibinc',
+    '-fno-pic',
+    '-mcmodel=small',
+    '-mno-red-zone',
+    '-fno-common',
+    '-ffunction-sections',
+    '-fdata-sections',
+    '-fno-asynchronous-unwind-tables',
+    '-ftls-model=local-exec',
+    // The canary lives in __stack_chk_guard: see platform/canary.c.
+    '-fstack-protector-strong',
+    '-mstack-protector-guard=global',
+    // Large frames touch every page on their way down, so that none jumps over a guard page. Through -Xclang, because
+    // the driver passes it on for hosted targets only.
+    '-Xclang',
+    '-fstack-clash-protection',
+  ],
+  platformCflags: ['-Wall', '-Wextra', '-fno-builtin'],
+  entry: '_start',
+  imageBase: 0x100000,
+};

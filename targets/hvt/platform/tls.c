@@ -1,0 +1,127 @@
+/*
+ * Thread-local storage (System V ABI for x86-64, variant II).
+ *
+ * A thread's block is the image of its variables followed by the thread control block, which the thread pointer names:
+ *
+ *   | variables, size rounded up to their alignment | self | ... | canary at 0x28 | ... |
+ *                                                   ^ thread pointer (FS base)
+ *
+ * The template of the variables is what PT_TLS describes. We find it through the program headers, which a linker maps
+ * at __ehdr_start; images linked with Solo5's scripts do not map them but define _stdata, _ltdata and _ltbss. An image
+ * with neither has no thread-local variables as far as we can tell, and its blocks hold the control block alone.
+ */
+#include "platform.h"
+
+struct control_block {
+    uintptr_t self;
+    uintptr_t reserved[4];
+    uintptr_t canary; /* %fs:0x28, read by objects compiled with the default stack protector */
+    uintptr_t unused[2];
+};
+
+_Static_assert(offsetof(struct control_block, canary) == 0x28, "the ABI's canary is at %fs:0x28");
+
+struct template {
+    const char *image;
+    size_t file_size;
+    size_t size; /* rounded up to alignment */
+    size_t alignment;
+};
+
+struct elf_header {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, phoff, shoff;
+    uint32_t flags;
+    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+
+struct program_header {
+    uint32_t type, flags;
+    uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+
+enum { PT_LOAD = 1, PT_TLS = 7 };
+
+extern const char __ehdr_start[] __attribute__((weak));
+extern const char _stdata[] __attribute__((weak));
+extern const char _ltdata[] __attribute__((weak));
+extern const char _ltbss[] __attribute__((weak));
+
+#define SMALLEST_ALIGNMENT 64u
+
+static struct template of_solo5_script(void) {
+    size_t data = (size_t)_ltdata, bss = (size_t)_ltbss;
+    return (struct template){.image = _stdata, .file_size = data, .size = data + bss, .alignment = 1};
+}
+
+static struct template of_program_headers(void) {
+    const struct elf_header *header = (const struct elf_header *)__ehdr_start;
+    const struct program_header *segment = (const struct program_header *)(__ehdr_start + header->phoff);
+    struct template result = {.alignment = 1};
+    uintptr_t slide = 0;
+    for (unsigned i = 0; i < header->phnum; i++) {
+        /* The segment that holds the headers says where they were linked to lie. */
+        if (segment[i].type == PT_LOAD && segment[i].offset == 0) slide = (uintptr_t)__ehdr_start - segment[i].vaddr;
+        if (segment[i].type != PT_TLS) continue;
+        result.image = (const char *)segment[i].vaddr;
+        result.file_size = segment[i].filesz;
+        result.alignment = segment[i].align > 1 ? segment[i].align : 1;
+        result.size = align_up(segment[i].memsz, result.alignment);
+    }
+    result.image += slide;
+    return result;
+}
+
+static struct template tls_template(void) {
+    if (_stdata != NULL) return of_solo5_script();
+    if (__ehdr_start != NULL) return of_program_headers();
+    return (struct template){.alignment = 1};
+}
+
+static size_t block_alignment(const struct template *template) {
+    return template->alignment > SMALLEST_ALIGNMENT ? template->alignment : SMALLEST_ALIGNMENT;
+}
+
+static uintptr_t thread_pointer(const struct template *template, uintptr_t tls) {
+    return align_up(tls + template->size, block_alignment(template));
+}
+
+size_t solo5_tls_size(void) {
+    struct template template = tls_template();
+    return template.size + block_alignment(&template) - 1 + sizeof(struct control_block);
+}
+
+uintptr_t solo5_tls_tp_offset(uintptr_t tls) {
+    struct template template = tls_template();
+    return thread_pointer(&template, tls);
+}
+
+solo5_result_t solo5_tls_init(uintptr_t tls) {
+    if (tls == 0) return SOLO5_R_EINVAL;
+    struct template template = tls_template();
+    struct control_block *control = (struct control_block *)thread_pointer(&template, tls);
+    char *variables = (char *)control - template.size;
+    memset(variables, 0, template.size);
+    memcpy(variables, template.image, template.file_size);
+    *control = (struct control_block){.self = (uintptr_t)control, .canary = __stack_chk_guard};
+    return SOLO5_R_OK;
+}
+
+solo5_result_t solo5_set_tls_base(uintptr_t base) {
+    /* A write of a non-canonical address would fault. */
+    if ((intptr_t)(base << 16) >> 16 != (intptr_t)base) return SOLO5_R_EINVAL;
+    __asm__ volatile("wrmsr" : : "c"(0xc0000100u), "a"((uint32_t)base), "d"((uint32_t)(base >> 32)) : "memory");
+    return SOLO5_R_OK;
+}
+
+void hvt_tls_init_first_thread(uintptr_t *heap_start, uintptr_t heap_end) {
+    size_t size = solo5_tls_size();
+    if (size > heap_end - *heap_start) hvt_abort("not enough memory for thread-local variables");
+    uintptr_t block = *heap_start;
+    solo5_tls_init(block);
+    solo5_set_tls_base(solo5_tls_tp_offset(block));
+    *heap_start = align_up(block + size, PAGE_SIZE);
+    if (*heap_start > heap_end) *heap_start = heap_end;
+}
