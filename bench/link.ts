@@ -1,0 +1,202 @@
+/**
+ * Times casemate-ld beside GNU ld, lld and mold: whole processes, the same command lines, interleaved so that a busy
+ * moment of the machine hits all of them, medians of several runs. Every linker's output is run once and must work.
+ *
+ * Prints a Markdown table and, below it, whether the project's thresholds held. Options: --runs N (default 9),
+ * --only NAME,... (small, runtime, lua, sqlite, openssl, combined, command, riscv, riscv-plain), --with casemate (leave the peers
+ * out, for quick looks while working on the linker).
+ */
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cacheFolder, projectRoot } from '../test/support/paths.ts';
+import { run, runOrThrow } from '../test/support/run.ts';
+import { requireTool } from '../test/support/tools.ts';
+import { type BenchCase, benchCases } from './inputs/cases.ts';
+import { findPeers, type Peer } from './peers.ts';
+
+interface Sample {
+  readonly wall: number;
+  readonly cpu: number;
+  /** Bytes. */
+  readonly peak: number;
+}
+
+interface Figures extends Sample {
+  readonly peer: string;
+  /** Smallest and largest wall time. */
+  readonly range: readonly [number, number];
+  readonly outputBytes: number;
+}
+
+interface CaseResult {
+  readonly name: string;
+  readonly namedBytes: number;
+  readonly figures: readonly Figures[];
+  readonly failures: readonly string[];
+}
+
+const MiB = 1 << 20;
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+async function compileMeasure(): Promise<string> {
+  const program = join(cacheFolder('bench'), 'measure');
+  await runOrThrow(requireTool('gcc'), ['-O2', '-o', program, join(projectRoot, 'bench/measure.c')]);
+  return program;
+}
+
+/** Runs `command` once under `measure`; throws with its messages when it fails. */
+async function sample(
+  measure: string,
+  command: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Sample> {
+  const report = join(cwd, 'report');
+  rmSync(report, { force: true });
+  const { stderr, status } = await run(measure, [report, ...command], { cwd, env, timeout: 600_000 });
+  if (status !== 0) throw new Error(`measure failed: ${stderr.slice(0, 500)}`);
+  const [wall, user, system, peak, exit] = readFileSync(report, 'utf8').trim().split(' ').map(Number);
+  if (exit !== 0) throw new Error(`exit status ${exit}: ${stderr.trim().split('\n').at(-1)?.slice(0, 300)}`);
+  return { wall: wall! / 1000, cpu: (user! + system!) / 1000, peak: peak! * 1024 };
+}
+
+async function runCase(measure: string, bench: BenchCase, peers: readonly Peer[], runs: number): Promise<CaseResult> {
+  const cwd = cacheFolder('bench/run');
+  const output = join(cwd, 'output');
+  const samples = new Map<string, Sample[]>();
+  const sizes = new Map<string, number>();
+  const failures: string[] = [];
+  for (let round = 0; round <= runs; round++) {
+    for (const peer of peers) {
+      const linker = peer.command(bench.target);
+      if (linker === undefined || failures.some((failure) => failure.startsWith(`${peer.name}: `))) continue;
+      try {
+        rmSync(output, { force: true });
+        const taken = await sample(measure, [...linker, ...bench.args, '-o', output], cwd, peer.env);
+        if (round === 0) {
+          // The first round warms the file cache and proves the output.
+          const wrong = await bench.verify(output);
+          if (wrong !== undefined) throw new Error(`the linked program fails: ${wrong}`);
+          sizes.set(peer.name, statSync(output).size);
+        } else {
+          samples.set(peer.name, [...(samples.get(peer.name) ?? []), taken]);
+        }
+      } catch (error) {
+        failures.push(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+  const figures = [...samples].map(([peer, taken]) => {
+    const walls = taken.map(({ wall }) => wall);
+    return {
+      peer,
+      wall: median(walls),
+      cpu: median(taken.map(({ cpu }) => cpu)),
+      peak: median(taken.map(({ peak }) => peak)),
+      range: [Math.min(...walls), Math.max(...walls)] as const,
+      outputBytes: sizes.get(peer)!,
+    };
+  });
+  return { name: bench.name, namedBytes: bench.namedBytes, figures, failures };
+}
+
+const figureOf = (result: CaseResult, peer: string): Figures | undefined =>
+  result.figures.find((figures) => figures.peer === peer);
+
+function table(results: readonly CaseResult[]): string {
+  const lines = [
+    '| case | named inputs | linker | wall ms (min..max) | CPU ms | peak MiB | output MiB | wall / GNU ld |',
+    '|---|---:|---|---:|---:|---:|---:|---:|',
+  ];
+  for (const result of results) {
+    const gnu = figureOf(result, 'GNU ld');
+    for (const [i, figures] of result.figures.entries()) {
+      const first = i === 0 ? [result.name, `${(result.namedBytes / 1e6).toFixed(1)} MB`] : ['', ''];
+      const ratio = gnu === undefined ? '' : (figures.wall / gnu.wall).toFixed(2);
+      const range = `${Math.round(figures.wall)} (${Math.round(figures.range[0])}..${Math.round(figures.range[1])})`;
+      const sizes = [(figures.peak / MiB).toFixed(0), (figures.outputBytes / MiB).toFixed(1)];
+      lines.push(`| ${[...first, figures.peer, range, Math.round(figures.cpu), ...sizes, ratio].join(' | ')} |`);
+    }
+  }
+  return lines.join('\n');
+}
+
+interface Check {
+  readonly what: string;
+  readonly held: boolean;
+}
+
+/** The project's thresholds, on wall-clock medians. `node` is the median of `node -e 0`. */
+function checks(results: readonly CaseResult[], node: number): Check[] {
+  const found: Check[] = [];
+  const compare = (what: string, value: number, limit: number, unit: string): void => {
+    const digits = unit === 'x' ? 2 : 0;
+    found.push({
+      what: `${what}: ${value.toFixed(digits)} ${unit}, limit ${limit.toFixed(digits)}`,
+      held: value <= limit,
+    });
+  };
+  for (const result of results) {
+    const ours = figureOf(result, 'casemate-ld');
+    if (ours === undefined) {
+      found.push({ what: `${result.name}: casemate-ld links it`, held: false });
+      continue;
+    }
+    const gnu = figureOf(result, 'GNU ld');
+    const lld = figureOf(result, 'lld, 1 thread');
+    const large = result.namedBytes >= 20e6;
+    const short = result.name.split(':')[0]!;
+    if (short === 'small') compare('small: wall above `node -e 0`', ours.wall - node, 150, 'ms');
+    if (short.startsWith('riscv')) {
+      if (gnu) compare(`${short}: wall / GNU ld (3x faster)`, ours.wall / gnu.wall, 1 / 3, 'x');
+    } else if (large) {
+      if (gnu) compare(`${short}: wall / GNU ld`, ours.wall / gnu.wall, 1, 'x');
+      if (lld) compare(`${short}: wall / lld, 1 thread`, ours.wall / lld.wall, 2, 'x');
+    }
+    compare(`${short}: peak memory`, ours.peak / MiB, (4 * result.namedBytes) / MiB + 120, 'MiB');
+  }
+  return found;
+}
+
+function describeMachine(peers: readonly Peer[], runs: number): string {
+  const [cpu] = cpus();
+  const lines = [
+    `${cpus().length} x ${cpu!.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`,
+    ...new Set(peers.map(({ name, version }) => `${name.split(',')[0]}: ${version}`)),
+    `medians of ${runs} interleaved runs after one that warms the file cache; 1 MB = 10^6 bytes`,
+  ];
+  return lines.map((line) => `- ${line}`).join('\n');
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { runs: { type: 'string', default: '9' }, only: { type: 'string' }, with: { type: 'string' } },
+  });
+  const runs = Number(values.runs);
+  const measure = await compileMeasure();
+  const peers = (await findPeers()).filter(({ name }) => values.with === undefined || name.includes(values.with));
+  const results: CaseResult[] = [];
+  for (const bench of await benchCases(values.only)) {
+    process.stderr.write(`${bench.name} ...\n`);
+    results.push(await runCase(measure, bench, peers, runs));
+  }
+  const nodes: Sample[] = [];
+  for (let i = 0; i < runs; i++)
+    nodes.push(await sample(measure, [process.execPath, '-e', '0'], cacheFolder('bench/run'), {}));
+  const node = median(nodes.map(({ wall }) => wall));
+
+  const out = [describeMachine(peers, runs), '', table(results), '', `\`node -e 0\`: ${node.toFixed(0)} ms wall`, ''];
+  for (const result of results)
+    for (const failure of result.failures) out.push(`- not measured: ${result.name}: ${failure}`);
+  for (const { what, held } of checks(results, node)) out.push(`- ${held ? 'held' : 'FAILS'}: ${what}`);
+  process.stdout.write(`${out.join('\n')}\n`);
+}
+
+await main();
