@@ -1,0 +1,63 @@
+/**
+ * Hand-made hostile inputs, each through the whole command as a user runs it: a one-line error that names file and
+ * cause, exit status 1, within two seconds and 512 MiB, and nothing left behind. The cases that may link must then
+ * leave a complete output.
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type HostileCase, hostileCases } from '../support/hostile/index.ts';
+import { runJudged, violations } from '../support/judge.ts';
+import { temporaryFolder } from '../support/paths.ts';
+import { linkerProgram, riscv, x86 } from '../support/toolchain.ts';
+import { requireTools } from '../support/tools.ts';
+
+requireTools('time');
+
+function prepare(hostile: HostileCase): string {
+  const folder = temporaryFolder('hostile');
+  for (const [name, bytes] of Object.entries(hostile.files)) writeFileSync(join(folder, name), bytes);
+  return folder;
+}
+
+async function expectGoodManners(hostile: HostileCase): Promise<void> {
+  const folder = prepare(hostile);
+  const emulation = hostile.machine === 'riscv64' ? 'elf64lriscv' : 'elf_x86_64';
+  const program = linkerProgram(hostile.machine === 'riscv64' ? riscv : x86);
+  const command = [program, '-m', emulation, '-o', 'out', ...hostile.args];
+  const outcome = await runJudged(command, folder, 'out', new Set(Object.keys(hostile.files)));
+  // A message may also blame a flag's value, or a file that a script or thin archive names.
+  const blamable = [
+    ...Object.keys(hostile.files),
+    ...hostile.args,
+    'nothing.o',
+    'nothing.ld',
+    '/dev/zero',
+    '/etc/',
+    'wanted',
+  ];
+  expect({ wrong: violations(outcome, blamable), stderr: outcome.stderr.slice(0, 2000) }).toEqual({
+    wrong: [],
+    stderr: outcome.stderr.slice(0, 2000),
+  });
+  if (hostile.expected === 'refused') expect(outcome.status).toBe(1);
+  if (hostile.says !== undefined) expect(outcome.stderr).toMatch(hostile.says);
+}
+
+test('the names of the hostile cases are unique', () => {
+  const names = hostileCases.map((hostile) => hostile.name);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test.each(hostileCases)('good manners with $name', expectGoodManners);
+
+test('a thin archive that names a pipe does not make the linker wait', async () => {
+  const hostile = hostileCases.find((each) => each.name === 'a thin archive that names a file that does not exist')!;
+  const folder = prepare(hostile);
+  execFileSync('mkfifo', [join(folder, 'nothing.o')]);
+  const command = [linkerProgram(x86), '-o', 'out', ...hostile.args];
+  const outcome = await runJudged(command, folder, 'out', new Set([...Object.keys(hostile.files), 'nothing.o']));
+  expect(violations(outcome, ['nothing.o'])).toEqual([]);
+  expect(outcome.status).toBe(1);
+});

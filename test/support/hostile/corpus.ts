@@ -1,0 +1,134 @@
+/**
+ * The good inputs that are mutated, and the links they are put into.
+ *
+ * Each link is small, so that thousands fit in minutes, but together they reach every phase: C and C++ objects of two
+ * compilers and two machines, in the code models that use different relocations, in SysV and thin archives, with a
+ * linker script, and under the options that add phases (collection, PIE, emitted relocations, build id, map).
+ */
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../paths.ts';
+import { runOrThrow } from '../run.ts';
+import { compile } from '../toolchain.ts';
+import { requireTool, type Tool } from '../tools.ts';
+
+export interface CorpusLink {
+  readonly name: string;
+  readonly kind: 'object' | 'archive' | 'script';
+  readonly machine: 'x86-64' | 'riscv64';
+  /** File that is mutated, and what it is called on the command line: `victim.o`, `victim.a` or `victim.ld`. */
+  readonly good: string;
+  readonly victim: string;
+  /** Arguments before the rotating options; files are relative to the corpus folder except the victim. */
+  readonly args: readonly string[];
+  /** One of these lists is added to each run. */
+  readonly options: readonly (readonly string[])[];
+}
+
+const here = (file: string): string => join(projectRoot, 'test/support/hostile/corpus', file);
+
+const common: readonly (readonly string[])[] = [
+  [],
+  ['--gc-sections'],
+  ['--emit-relocs'],
+  ['--eh-frame-hdr', '--build-id=sha256'],
+  ['-s', '--gc-sections', '--print-gc-sections'],
+  ['-S'],
+  ['-Map', 'map', '-x'],
+];
+const x86Options = [...common, ['--no-relax']];
+const pieOptions = [...x86Options, ['-pie'], ['-pie', '-z', 'pack-relative-relocs', '--eh-frame-hdr']];
+const riscvOptions = [...common, ['--no-relax'], ['--no-relax', '--gc-sections', '--eh-frame-hdr']];
+
+const sections = ['-ffunction-sections', '-fdata-sections'];
+const freestanding = ['-ffreestanding', '-fno-stack-protector', '-fcommon'];
+
+interface Recipe {
+  readonly name: string;
+  readonly compiler: Tool;
+  readonly source: string;
+  readonly flags: readonly string[];
+}
+
+const x86Recipes: readonly Recipe[] = [
+  { name: 'C, debug information', compiler: 'gcc', source: 'victim.c', flags: ['-g', '-O1', '-fno-pie', ...sections] },
+  { name: 'C, PIC', compiler: 'gcc', source: 'victim.c', flags: ['-O2', '-fPIC', '-fno-plt'] },
+  { name: 'C by clang', compiler: 'clang', source: 'victim.c', flags: ['-g', '-O1', '-fPIC', ...sections] },
+  { name: 'C++', compiler: 'g++', source: 'victim.cc', flags: ['-O0', '-fno-rtti', '-fPIE'] },
+];
+const riscvRecipes: readonly Recipe[] = [
+  {
+    name: 'C for RISC-V, debug information',
+    compiler: 'riscv64-linux-gnu-gcc',
+    source: 'victim.c',
+    flags: ['-g', '-O1', '-fno-pie', ...sections],
+  },
+  { name: 'C for RISC-V, PIC', compiler: 'riscv64-linux-gnu-gcc', source: 'victim.c', flags: ['-O0', '-fPIC'] },
+  { name: 'C++ for RISC-V', compiler: 'riscv64-linux-gnu-g++', source: 'victim.cc', flags: ['-O1', '-fno-rtti'] },
+];
+
+/** Compiles the corpus into `folder` and returns its links. */
+export async function buildCorpus(folder: string): Promise<CorpusLink[]> {
+  const links: CorpusLink[] = [];
+  const recipes = [
+    ...x86Recipes.map((recipe) => ({
+      ...recipe,
+      machine: 'x86-64' as const,
+      options: recipe.flags.includes('-fno-pie') ? x86Options : pieOptions,
+    })),
+    ...riscvRecipes.map((recipe) => ({ ...recipe, machine: 'riscv64' as const, options: riscvOptions })),
+  ];
+  for (const machine of ['x86-64', 'riscv64'] as const) {
+    const compiler = machine === 'x86-64' ? 'gcc' : 'riscv64-linux-gnu-gcc';
+    await compile(compiler, here('start.c'), join(folder, `start-${machine}.o`), [...freestanding, '-O1', '-fPIE']);
+  }
+  for (const [i, { name, compiler, source, flags, machine, options }] of recipes.entries()) {
+    const good = join(folder, `good-${i}.o`);
+    await compile(compiler, here(source), good, [...freestanding, ...flags]);
+    const emulation = machine === 'x86-64' ? 'elf_x86_64' : 'elf64lriscv';
+    const base = ['-m', emulation, join(folder, `start-${machine}.o`)];
+    links.push({ name, kind: 'object', machine, good, victim: 'victim.o', args: [...base, 'victim.o'], options });
+    if (i % 2 === 0) {
+      const archive = join(folder, `good-${i}.a`);
+      // A second member with a long name, so that the archive has a name table.
+      const second = join(folder, `a-member-with-a-long-name-${i}.o`);
+      copyFileSync(join(folder, `start-${machine}.o`), second);
+      await runOrThrow(requireTool('ar'), ['rcs', archive, second, good]);
+      const args = [...base, 'victim.a'];
+      links.push({
+        name: `${name}, in an archive`,
+        kind: 'archive',
+        machine,
+        good: archive,
+        victim: 'victim.a',
+        args,
+        options,
+      });
+    }
+  }
+  // Thin archives name their members by path: absolute ones here, since the victim is written elsewhere.
+  const thin = join(folder, 'thin.a');
+  await runOrThrow(requireTool('ar'), ['rcs', '--thin', thin, join(folder, 'good-0.o')]);
+  const thinBytes = readFileSync(thin).toString('latin1');
+  if (!thinBytes.startsWith('!<thin>')) throw new Error('ar made no thin archive');
+  const start = join(folder, 'start-x86-64.o');
+  links.push({
+    name: 'C, in a thin archive',
+    kind: 'archive',
+    machine: 'x86-64',
+    good: thin,
+    victim: 'victim.a',
+    args: [start, 'victim.a'],
+    options: [[], ['--gc-sections']],
+  });
+  links.push({
+    name: 'a linker script',
+    kind: 'script',
+    machine: 'x86-64',
+    good: here('layout.ld'),
+    victim: 'victim.ld',
+    args: ['-z', 'max-page-size=4096', start, join(folder, 'good-0.o'), '-T', 'victim.ld'],
+    options: [[], ['--gc-sections'], ['--emit-relocs'], ['-Map', 'map']],
+  });
+  return links;
+}
