@@ -193,6 +193,10 @@ function checkMeaning(manifest: Manifest, at: At): void {
       fail('manifest', `${at('/platform')}: there is no platform layer for the target "elf"; set it to "none"`);
     }
   }
+  if (manifest.target === 'hvt' && manifest.platform === 'none' && manifest.devices !== undefined) {
+    const why = 'with "platform": "none" the inputs bring the notes that name devices';
+    fail('manifest', `${at('/devices')}: ${why}; remove it`);
+  }
   const inputs = [manifest.sources, manifest.objects, manifest.archives, manifest.link?.inputs];
   if (inputs.every((list) => list === undefined || list.length === 0)) {
     fail(

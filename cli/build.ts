@@ -1,0 +1,112 @@
+/** `casemate build DIR`: flags in, summary out; the work is pipeline/build.ts. */
+import { relative } from 'node:path';
+import { Command } from 'commander';
+import { fail, hex } from '../base/errors.ts';
+import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
+import type { LinkedImage, Segment } from '../linker/image.ts';
+import { type BuildResult, buildProject } from '../pipeline/build.ts';
+import { createProgress } from '../pipeline/progress.ts';
+
+const examples = `
+Examples:
+  casemate build examples/hello               write examples/hello/build/hello.hvt
+  casemate build . -o /tmp/app.hvt            write the image elsewhere
+  casemate build . --update-lock              accept changed objects, archives or compiler
+  casemate build . --frozen-lock              refuse any difference from casemate.lock (release builds)
+
+docs/manifest.md explains casemate.json and casemate.lock.`;
+
+/** A size as people read it: bytes up to 10 KiB, then KiB and MiB with one decimal. */
+export function readableSize(bytes: number): string {
+  if (bytes < 10 * 1024) return `${bytes} B`;
+  if (bytes < 10 * 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+const kinds = new Map([
+  [PT_LOAD, 'load'],
+  [PT_TLS, 'tls'],
+  [PT_NOTE, 'note'],
+]);
+
+function permissions(flags: number): string {
+  return `${flags & PF_R ? 'r' : '-'}${flags & PF_W ? 'w' : '-'}${flags & PF_X ? 'x' : '-'}`;
+}
+
+/** Rows as text, columns padded; the columns in `right` are aligned to the right. */
+function table(rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const cell = (text: string, column: number): string =>
+    right.has(column) ? text.padStart(widths[column]) : text.padEnd(widths[column]);
+  return rows.map((row) => `  ${row.map(cell).join('  ').trimEnd()}\n`).join('');
+}
+
+/** The image's segments: what is where in memory, and what may be done to it. */
+export function segmentTable(image: LinkedImage): string {
+  const row = (segment: Segment): string[] => [
+    kinds.get(segment.type) ?? hex(segment.type),
+    permissions(segment.flags),
+    hex(segment.address),
+    readableSize(segment.memorySize),
+    readableSize(segment.fileSize),
+    segment.sections.map((section) => section.name).join(' '),
+  ];
+  const shown = image.segments.filter((segment) => kinds.has(segment.type) && segment.memorySize > 0);
+  return table(
+    [['segment', 'may', 'address', 'in memory', 'in file', 'sections'], ...shown.map(row)],
+    new Set([2, 3, 4]),
+  );
+}
+
+function summary(result: BuildResult): string {
+  const { image, output, lock } = result;
+  const size = readableSize(image.bytes.length);
+  const short = relative('', output);
+  const lines = [
+    `${short.startsWith('..') ? output : short}: ${size}, entry ${hex(image.entry)}\n`,
+    segmentTable(image),
+  ];
+  if (lock.state === 'updated') lines.push(...lock.changes.map((change) => `casemate.lock: ${change}\n`));
+  if (lock.state === 'written') lines.push('casemate.lock: written; keep it under version control\n');
+  return lines.join('');
+}
+
+interface Options {
+  readonly output?: string;
+  readonly updateLock?: boolean;
+  readonly frozenLock?: boolean;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+}
+
+async function run(folder: string, options: Options): Promise<void> {
+  if (options.updateLock && options.frozenLock) fail('usage', '--update-lock and --frozen-lock exclude each other');
+  const progress = createProgress({
+    write: (text) => process.stderr.write(text),
+    terminal: process.stderr.isTTY === true,
+    verbose: options.verbose === true,
+    now: () => performance.now(),
+    patience: 1000,
+  });
+  const result = await buildProject({
+    folder,
+    ...(options.output === undefined ? {} : { output: options.output }),
+    lock: options.updateLock ? 'update' : options.frozenLock ? 'frozen' : 'verify',
+    progress,
+  });
+  if (!options.quiet) process.stdout.write(summary(result));
+}
+
+export function buildCommand(): Command {
+  return new Command('build')
+    .summary('build a unikernel from its casemate.json')
+    .description('Compiles, links and checks the project in DIR, and writes its image.')
+    .argument('<DIR>', 'folder that holds casemate.json')
+    .option('-o, --output <FILE>', 'where the image goes (default: DIR/build/NAME.hvt)')
+    .option('--update-lock', 'accept changed inputs and record them in casemate.lock')
+    .option('--frozen-lock', 'fail on any difference from casemate.lock')
+    .option('-v, --verbose', 'tell every phase and its time')
+    .option('-q, --quiet', 'print nothing on success')
+    .addHelpText('after', examples)
+    .action(run);
+}

@@ -1,0 +1,153 @@
+/**
+ * `casemate build`: the phases, in order.
+ *
+ *   manifest   casemate.json -> plain data                                   manifest.ts, json.ts
+ *   inputs     foreign files read, confined, held against casemate.lock      paths.ts, link-inputs.ts, lock.ts
+ *   compile    C -> objects, with the target's platform layer                cflags.ts, sources.ts, compile.ts, target.ts
+ *   link       objects -> image                                              link-options.ts, linker/link.ts
+ *   check      the image against its target's rules                          target.ts, targets/<target>/
+ *   write      image, map and lock, each whole or not at all                 base/files.ts
+ *
+ * Nothing is written before every check has passed: a failed build leaves the folder as it was.
+ */
+import { mkdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fail, printable } from '../base/errors.ts';
+import { readFileIfPresent, reasonOf, writeFileAtomic } from '../base/files.ts';
+import type { LinkedImage } from '../linker/image.ts';
+import { link } from '../linker/link.ts';
+import { readLinkInputs } from './link-inputs.ts';
+import { linkOptions } from './link-options.ts';
+import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
+import { type Manifest, type ParsedManifest, parseManifest } from './manifest.ts';
+import { type Confinement, confine, isInside } from './paths.ts';
+import type { Progress } from './progress.ts';
+import { withScratch } from './scratch.ts';
+import { compileProject } from './sources.ts';
+import { targetPlan } from './target.ts';
+
+export interface BuildRequest {
+  /** The project's folder, which holds casemate.json. */
+  readonly folder: string;
+  /** Where the image goes; default: build/NAME and the target's extension, in the project's folder. */
+  readonly output?: string;
+  readonly lock: LockMode;
+  readonly progress: Progress;
+}
+
+export interface BuildResult {
+  readonly manifest: Manifest;
+  /** Path of the written image. */
+  readonly output: string;
+  readonly image: LinkedImage;
+  /** What became of casemate.lock, with its changes in words. */
+  readonly lock: { readonly state: 'kept' | 'written' | 'updated'; readonly changes: readonly string[] };
+}
+
+const manifestName = 'casemate.json';
+const lockName = 'casemate.lock';
+const manifestLimit = 16 << 20;
+/** Inputs from this size on take the linker long enough to be announced. */
+const heavyInput = 16 << 20;
+
+/** Text of a file that a project holds; undefined when there is none. Pipes, devices and giants are refused. */
+function readText(path: string, shown: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  if (!stat.isFile()) fail('manifest', `${printable(shown)}: not a regular file`);
+  if (stat.size > manifestLimit) {
+    fail('limit', `${printable(shown)}: ${stat.size} bytes, more than the ${manifestLimit} allowed`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileIfPresent(path));
+  } catch (error) {
+    if (error instanceof TypeError) return fail('manifest', `${printable(shown)}: is not UTF-8 text`);
+    throw error;
+  }
+}
+
+/** casemate.json of a folder, parsed. */
+export function loadManifest(folder: string): ParsedManifest {
+  const stat = statSync(folder, { throwIfNoEntry: false });
+  if (stat === undefined) fail('manifest', `${printable(folder)}: no such folder`);
+  if (!stat.isDirectory()) {
+    const hint = basename(folder) === manifestName ? `; name its folder: ${printable(dirname(folder))}` : '';
+    fail('manifest', `${printable(folder)}: not a folder${hint}`);
+  }
+  const path = join(folder, manifestName);
+  const text = readText(path, path) ?? fail('manifest', `${printable(path)}: no such file; a project has one`);
+  return parseManifest(text, path);
+}
+
+function loadLock(path: string): Lock | undefined {
+  const text = readText(path, path);
+  return text === undefined ? undefined : parseLock(text, path);
+}
+
+/** The image's path. The default lies in the project, also when a hostile project made "build" a link elsewhere. */
+function outputPath(request: BuildRequest, confinement: Confinement, name: string): string {
+  if (request.output !== undefined) {
+    const path = resolve(request.output);
+    if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) {
+      fail('usage', `-o ${printable(request.output)}: the folder ${printable(dirname(request.output))} does not exist`);
+    }
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      fail('usage', `-o ${printable(request.output)}: is a folder; name the image's file`);
+    }
+    return path;
+  }
+  const folder = join(confinement.folder, 'build');
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    fail('io', `${printable(folder)}: cannot make the folder: ${reasonOf(error)}`);
+  }
+  const real = realpathSync.native(folder);
+  if (!isInside(confinement.folder, real)) {
+    fail('io', `${printable(folder)}: leads to ${printable(real)}, outside the project; remove it or use -o`);
+  }
+  return join(folder, name);
+}
+
+/** Builds one project. Errors are CasemateErrors; on any of them no file has changed. */
+export async function buildProject(request: BuildRequest): Promise<BuildResult> {
+  const { progress } = request;
+  const { manifest, at } = loadManifest(request.folder);
+  const confinement = confine(request.folder, manifest.roots ?? [], (i) => at(`/roots/${i}`));
+  const lockPath = join(request.folder, lockName);
+  const lockBefore = loadLock(lockPath);
+  const ledger = openLedger(lockBefore, request.lock, lockPath);
+  const target = targetPlan(manifest);
+
+  const inputs = await progress.phase('reading inputs', () => {
+    const found = readLinkInputs(manifest, at, confinement, ledger);
+    ledger.verify();
+    return found;
+  });
+  const compiled = await withScratch((scratch) =>
+    progress.phase('compiling', (step) =>
+      compileProject({ manifest, at, confinement, ledger, target, scratch, step, diagnostics: progress.note }),
+    ),
+  );
+  ledger.verify();
+
+  const files = [...target.objects, ...compiled, ...inputs.files];
+  const size = files.reduce((sum, file) => sum + file.bytes.length, 0);
+  const own = linkOptions(manifest.link ?? {}, inputs.scripts, at, target.link);
+  const options = { ...own, undefinedSymbols: [...target.keep, ...own.undefinedSymbols] };
+  const linked = await progress.phase(
+    'linking',
+    () => link({ files, options, readMember: inputs.readMember }),
+    size >= heavyInput,
+  );
+  for (const warning of linked.warnings) progress.note(`casemate: warning: ${warning}`);
+  target.check(linked.image.bytes);
+
+  const { lock, changes } = ledger.close();
+  const output = outputPath(request, confinement, `${manifest.name}${target.extension}`);
+  if (linked.map !== undefined) writeFileAtomic(`${output}.map`, Buffer.from(linked.map));
+  writeFileAtomic(output, linked.image.bytes, 0o777);
+  if (changes.length > 0) writeFileAtomic(lockPath, Buffer.from(formatLock(lock)));
+  const state = changes.length === 0 ? 'kept' : lockBefore === undefined ? 'written' : 'updated';
+  return { manifest, output, image: linked.image, lock: { state, changes } };
+}

@@ -1,0 +1,99 @@
+/**
+ * Which C files are compiled, with which flags, and which of the files they read are foreign.
+ *
+ * The project's sources come from its folder or a declared root; the platform layer's come with casemate. After
+ * compiling, every header that the compiler really read is checked: it must be the project's, the platform layer's, the
+ * compiler's own, or lie in a declared root, and in that last case the lock records it.
+ */
+import { realpathSync } from 'node:fs';
+import { join, posix, relative } from 'node:path';
+import { fail, printable } from '../base/errors.ts';
+import { readFile } from '../base/files.ts';
+import type { InputFile } from '../linker/request.ts';
+import { checkFlags } from './cflags.ts';
+import { type CompiledObject, checkLanguages, compileSources, type SourceFile } from './compile.ts';
+import type { Ledger } from './lock.ts';
+import type { At, Manifest } from './manifest.ts';
+import { type Confinement, confinePath, isInside } from './paths.ts';
+import type { TargetPlan } from './target.ts';
+import { compilerFolder, requireTool } from './tools.ts';
+
+export interface ProjectSources {
+  readonly manifest: Manifest;
+  readonly at: At;
+  readonly confinement: Confinement;
+  readonly ledger: Ledger;
+  readonly target: TargetPlan;
+  readonly scratch: string;
+  /** Progress in words, as files finish. */
+  readonly step: (text: string) => void;
+  readonly diagnostics: (text: string) => void;
+}
+
+/** The manifest's sources with their flags, checked and confined. */
+function projectSources({ manifest, at, confinement, target }: ProjectSources): SourceFile[] {
+  const sources = manifest.sources ?? [];
+  const cflags = manifest.cflags ?? [];
+  checkLanguages(sources, (i) => at(`/sources/${i}`));
+  checkFlags(cflags, (i) => at(`/cflags/${i}`));
+  const include = (manifest.include ?? []).map((folder, i) => {
+    confinePath(confinement, folder, at(`/include/${i}`), 'folder');
+    return `-I${folder}`;
+  });
+  // The platform's headers come last: a project may bring its own of the same name.
+  const platform = target.includeFolders.map((folder) => `-I${folder}`);
+  const flags = [...target.defaultFlags, ...cflags, ...include, ...platform, ...target.requiredFlags];
+  return sources.map((source, i) => {
+    confinePath(confinement, source, at(`/sources/${i}`));
+    return { name: source, path: source, flags };
+  });
+}
+
+/** A file below a declared root as the lock names it: the root as declared, then the rest. */
+function nameBelowRoot(confinement: Confinement, roots: readonly string[], real: string): string | undefined {
+  const i = confinement.roots.findIndex((root) => isInside(root, real));
+  return i < 0 ? undefined : posix.normalize(join(roots[i], relative(confinement.roots[i], real)));
+}
+
+/** Records what an object was made of, and refuses what lies outside everything declared. */
+function checkReads(job: ProjectSources, object: CompiledObject, source: string, own: readonly string[]): void {
+  for (const path of object.reads) {
+    const real = realpathSync.native(path);
+    if (isInside(job.confinement.folder, real)) continue;
+    const name = nameBelowRoot(job.confinement, job.manifest.roots ?? [], real);
+    if (name !== undefined) job.ledger.seeInput(name, readFile(real));
+    else if (!own.some((folder) => isInside(folder, real))) {
+      const shown = printable(real, 300);
+      fail('manifest', `${printable(source)}: reads ${shown}, outside the project; declare its folder in "roots"`);
+    }
+  }
+}
+
+/** Compiles the platform layer and the project's sources; objects in link order, the platform layer's first. */
+export async function compileProject(job: ProjectSources): Promise<InputFile[]> {
+  const { confinement, target } = job;
+  const own = projectSources(job);
+  const sources = [...target.platform, ...own];
+  if (sources.length === 0) return [];
+  const compiler = requireTool('clang');
+  job.ledger.seeCompiler(compiler.version);
+  job.ledger.verify();
+
+  const declared = job.manifest.roots ?? [];
+  const objects = await compileSources({
+    compiler,
+    folder: confinement.folder,
+    sources,
+    scratch: job.scratch,
+    prefixes: [
+      ...target.platformFolders.map((folder) => [folder, 'casemate'] as const),
+      ...confinement.roots.map((root, i) => [root, declared[i]] as const),
+      [confinement.folder, '.'],
+    ],
+    step: (done, total) => job.step(`${done}/${total}`),
+    diagnostics: job.diagnostics,
+  });
+  const trusted = [...target.platformFolders, compilerFolder(compiler)];
+  for (const [i, object] of objects.entries()) checkReads(job, object, sources[i].name, trusted);
+  return objects.map(({ name, bytes }) => ({ name, bytes }));
+}

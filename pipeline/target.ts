@@ -1,0 +1,91 @@
+/**
+ * What a target adds to a build: how C is compiled for it, which objects join the link, and what the image must obey.
+ *
+ * A target is data and pure functions; the pipeline compiles, links and writes. Targets live in targets/<name>/; this
+ * file turns one of them and a manifest into the plan that build.ts follows.
+ */
+import { realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { InputFile, LinkOptions } from '../linker/request.ts';
+import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL } from '../targets/hvt/notes.ts';
+import { hvtPlatform } from '../targets/hvt/platform.ts';
+import type { SourceFile } from './compile.ts';
+import type { Manifest } from './manifest.ts';
+
+export interface TargetPlan {
+  /** Of the image's file name, with its dot. */
+  readonly extension: string;
+  /** For the project's C files: defaults come before the manifest's flags, requirements after them. */
+  readonly defaultFlags: readonly string[];
+  readonly requiredFlags: readonly string[];
+  /** The platform layer: compiled with exactly these flags. */
+  readonly platform: readonly SourceFile[];
+  /** Absolute folders where the project's C files find the platform's headers. */
+  readonly includeFolders: readonly string[];
+  /** Absolute folders of the platform layer's headers and sources; their files are ours, not foreign. */
+  readonly platformFolders: readonly string[];
+  /** Objects made without a compiler (notes). They come before everything else. */
+  readonly objects: readonly InputFile[];
+  /** Link options that hold unless the manifest says otherwise. */
+  readonly link: Partial<LinkOptions>;
+  /** Symbols that must stay whatever else the manifest asks to keep. */
+  readonly keep: readonly string[];
+  /** Throws an 'image' error when the finished image breaks the target's rules. */
+  readonly check: (image: Uint8Array) => void;
+}
+
+/** casemate's own folder: this file lies one below it, both as source and bundled in dist/. */
+const home = realpathSync.native(fileURLToPath(new URL('..', import.meta.url)));
+
+const triples = { 'x86-64': 'x86_64-linux-gnu', riscv64: 'riscv64-linux-gnu' } as const;
+
+/** A plain executable: compiled for a hosted system, linked, and nothing more. */
+function elfPlan(manifest: Manifest): TargetPlan {
+  return {
+    extension: '',
+    defaultFlags: ['-O2', `--target=${triples[manifest.link?.machine ?? 'x86-64']}`],
+    requiredFlags: [],
+    platform: [],
+    includeFolders: [],
+    platformFolders: [],
+    objects: [],
+    link: {},
+    keep: [],
+    check: () => {},
+  };
+}
+
+/** An hvt image with our platform layer and the notes that the tender wants. */
+function hvtPlan(manifest: Manifest): TargetPlan {
+  const layer = manifest.platform !== 'none';
+  const folders = [
+    join(home, hvtPlatform.include),
+    ...new Set(hvtPlatform.sources.map((path) => dirname(join(home, path)))),
+  ];
+  const flags = [...hvtPlatform.cflags, ...hvtPlatform.platformCflags, `-I${folders[0]}`];
+  const platform = hvtPlatform.sources.map((path) => ({ name: `casemate/${path}`, path: join(home, path), flags }));
+  const notes = { name: 'casemate/notes.o', bytes: hvtNotesObject(manifest.devices ?? []) };
+  return {
+    extension: '.hvt',
+    defaultFlags: hvtPlatform.cflags,
+    requiredFlags: [],
+    platform: layer ? platform : [],
+    includeFolders: [folders[0]],
+    platformFolders: folders,
+    objects: layer ? [notes] : [],
+    link: {
+      machine: 'x86-64',
+      imageBase: hvtPlatform.imageBase,
+      maxPageSize: 0x1000,
+      ...(layer ? { entry: hvtPlatform.entry, gcSections: true } : {}),
+    },
+    keep: layer ? [ABI_SYMBOL, MANIFEST_SYMBOL] : [],
+    check: () => {},
+  };
+}
+
+/** The plan of a manifest's target. */
+export function targetPlan(manifest: Manifest): TargetPlan {
+  return manifest.target === 'hvt' ? hvtPlan(manifest) : elfPlan(manifest);
+}
