@@ -1,0 +1,506 @@
+/**
+ * Gives every output section, input section and script symbol its address.
+ *
+ * The script's statements are walked in order with the location counter. Sizes and addresses depend on each other
+ * (SIZEOF of later sections, symbols defined further down, relaxation, packed relocations), so the walk is repeated
+ * until nothing changes; only the last walk reports what is undefined or does not fit.
+ * Source: GNU ld manual 3.6 "SECTIONS", 3.7 "MEMORY", 3.6.8.2 "Output Section LMA".
+ */
+import { fail, hex, printable } from '../base/errors.ts';
+import type { Architecture } from './arch/architecture.ts';
+import * as elf from './elf.ts';
+import type { LayoutCommand, OutputSection } from './image.ts';
+import { findText, nameText } from './names.ts';
+import { type Program, SymbolKind } from './program.ts';
+import type { LinkOptions } from './request.ts';
+import type { Assertion, Assignment, FillPattern, LinkerScript, Region } from './script/ast.ts';
+import { type Environment, evaluate, evaluateNumber, holds, type Value } from './script/evaluate.ts';
+import { boundaryOf } from './script-symbols.ts';
+
+interface RegionState {
+  readonly region: Region;
+  readonly origin: number;
+  readonly length: number;
+  current: number;
+  /** Difference of load and virtual address of the last section put here. */
+  delta: number;
+  used: boolean;
+}
+
+/** A BYTE/SHORT/LONG/QUAD: bytes at an offset of an output section. */
+export interface DataItem {
+  readonly section: OutputSection;
+  readonly offset: number;
+  readonly size: number;
+  readonly value: bigint;
+}
+
+/** From `offset` on, gaps of the section are filled with this. */
+export interface FillItem {
+  readonly section: OutputSection;
+  readonly offset: number;
+  readonly bytes: readonly number[];
+}
+
+export interface AddressState {
+  readonly program: Program;
+  readonly options: LinkOptions;
+  readonly architecture: Architecture;
+  readonly commands: readonly LayoutCommand[];
+  readonly outputs: readonly OutputSection[];
+  readonly byName: ReadonlyMap<string, OutputSection>;
+  readonly regions: ReadonlyMap<string, RegionState>;
+  readonly aliases: ReadonlyMap<string, string>;
+  /** Values of Linker symbols, by symbol. */
+  readonly values: Map<number, { readonly value: number; readonly section: OutputSection | undefined }>;
+  /** Bytes of ELF header and program headers: set by the segment phase, a guess in the first walk. */
+  headersSize: number;
+  dataItems: DataItem[];
+  fillItems: FillItem[];
+}
+
+interface Walk {
+  readonly state: AddressState;
+  readonly final: boolean;
+  dot: number;
+  section: OutputSection | undefined;
+  readonly assigned: Set<number>;
+  changed: boolean;
+  /** Load minus virtual address of the previous section without a region. */
+  delta: number;
+}
+
+/** A 64-bit script value as an address of the tables: signed, exact within +-2^53. */
+export function toAddress(value: bigint, what: string): number {
+  const number = Number(BigInt.asIntN(64, value));
+  if (!Number.isSafeInteger(number)) fail('script', `${what}: ${hex(value)} is outside the supported addresses`);
+  return number;
+}
+
+function toBig(value: number): bigint {
+  return BigInt.asUintN(64, BigInt(value));
+}
+
+export function createAddressState(
+  program: Program,
+  options: LinkOptions,
+  architecture: Architecture,
+  commands: readonly LayoutCommand[],
+): AddressState {
+  const outputs = commands.flatMap((command) => (command.kind === 'output' ? [command.section] : []));
+  const byName = new Map<string, OutputSection>();
+  for (const output of outputs) if (!byName.has(output.name)) byName.set(output.name, output);
+  const state: AddressState = {
+    program,
+    options,
+    architecture,
+    commands,
+    outputs,
+    byName,
+    regions: new Map(),
+    aliases: new Map(options.scripts.flatMap((script) => [...script.regionAliases])),
+    values: new Map(),
+    headersSize: elf.EHDR_SIZE,
+    dataItems: [],
+    fillItems: [],
+  };
+  declareRegions(state, options.scripts);
+  return state;
+}
+
+function declareRegions(state: AddressState, scripts: readonly LinkerScript[]): void {
+  const regions = state.regions as Map<string, RegionState>;
+  const walk: Walk = newWalk(state, false);
+  for (const script of scripts) {
+    for (const region of script.regions) {
+      const environment = environmentOf(walk);
+      const where = `${region.at.file}:${region.at.line}: region ${printable(region.name)}`;
+      const origin = toAddress(evaluateNumber(region.origin, environment), where);
+      const length = toAddress(evaluateNumber(region.length, environment), where);
+      regions.set(region.name, { region, origin, length, current: origin, delta: 0, used: false });
+    }
+  }
+}
+
+function newWalk(state: AddressState, final: boolean): Walk {
+  return { state, final, dot: 0, section: undefined, assigned: new Set(), changed: false, delta: 0 };
+}
+
+function regionOf(state: AddressState, name: string): RegionState | undefined {
+  return state.regions.get(state.aliases.get(name) ?? name);
+}
+
+/** Value of any symbol as scripts see it. */
+function symbolValue(state: AddressState, id: number): Value | undefined {
+  const t = state.program.symbols;
+  if (id < 0) return undefined;
+  switch (t.kind[id]) {
+    case SymbolKind.Defined: {
+      const section = t.section[id]!;
+      const s = state.program.sections;
+      const output = s.output[section]! >= 0 ? state.outputs[s.output[section]!] : undefined;
+      const address = output ? output.address + s.outputOffset[section]! + t.value[id]! : t.value[id]!;
+      return { value: toBig(address), section: output?.name };
+    }
+    case SymbolKind.Absolute:
+      return { value: toBig(t.value[id]!), section: undefined };
+    case SymbolKind.Linker: {
+      const known = state.values.get(id);
+      return known ? { value: toBig(known.value), section: known.section?.name } : undefined;
+    }
+    case SymbolKind.Undefined:
+      return t.binding[id] === elf.STB_WEAK ? { value: 0n, section: undefined } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function environmentOf(walk: Walk): Environment {
+  const { state } = walk;
+  const { architecture, options } = state;
+  const of = (pick: (output: OutputSection) => number) => (name: string) => {
+    const output = state.byName.get(name);
+    return output ? toBig(pick(output)) : undefined;
+  };
+  return {
+    final: walk.final,
+    section: walk.section?.name,
+    dot: () => toBig(walk.dot),
+    symbol: (name) => symbolValue(state, findText(state.program.symbols.names, name)),
+    defined: (name) => {
+      const id = findText(state.program.symbols.names, name);
+      if (id < 0) return false;
+      const kind = state.program.symbols.kind[id]!;
+      return kind === SymbolKind.Linker ? walk.assigned.has(id) : kind >= SymbolKind.Defined;
+    },
+    sectionAddress: of((output) => output.address),
+    sectionSize: of((output) => output.size),
+    sectionLoadAddress: of((output) => output.loadAddress),
+    sectionAlignment: of((output) => output.align),
+    region: (name) => {
+      const region = regionOf(state, name);
+      return region && { origin: toBig(region.origin), length: toBig(region.length) };
+    },
+    maxPageSize: BigInt(options.maxPageSize ?? architecture.maxPageSize),
+    commonPageSize: BigInt(options.commonPageSize ?? architecture.commonPageSize),
+    sizeofHeaders: () => BigInt(state.headersSize),
+    segmentStart: (segment) => {
+      const start = segment === 'text-segment' ? options.imageBase : undefined;
+      return start === undefined ? undefined : toBig(start);
+    },
+  };
+}
+
+/** One walk over all statements. Returns whether any address, size or symbol changed since the last. */
+export function assignAddresses(state: AddressState, final: boolean): boolean {
+  const walk = newWalk(state, final);
+  for (const region of state.regions.values()) {
+    region.current = region.origin;
+    region.delta = 0;
+    region.used = false;
+  }
+  state.dataItems = [];
+  state.fillItems = [];
+  for (const { name, value } of state.options.defsym) {
+    setSymbol(walk, name, evaluate(value, environmentOf(walk)), `--defsym ${printable(name)}`);
+  }
+  for (const command of state.commands) {
+    if (command.kind === 'output') placeOutput(walk, command.section);
+    else if (command.kind === 'assign') assign(walk, command);
+    else check(walk, command);
+  }
+  setLinkerMade(walk);
+  return walk.changed;
+}
+
+function check(walk: Walk, assertion: Assertion): void {
+  if (!walk.final || holds(assertion.test, environmentOf(walk))) return;
+  fail('assertion', `${assertion.at.file}:${assertion.at.line}: ${printable(assertion.message)}`);
+}
+
+const arithmetic: Record<string, (a: bigint, b: bigint) => bigint> = {
+  '+=': (a, b) => a + b,
+  '-=': (a, b) => a - b,
+  '*=': (a, b) => a * b,
+  '/=': (a, b) => (b === 0n ? 0n : a / b),
+  '<<=': (a, b) => a << (b & 63n),
+  '>>=': (a, b) => a >> (b & 63n),
+  '&=': (a, b) => a & b,
+  '|=': (a, b) => a | b,
+  '^=': (a, b) => a ^ b,
+};
+
+function assign(walk: Walk, assignment: Assignment): void {
+  const { state } = walk;
+  const where = `${assignment.at.file}:${assignment.at.line}: ${printable(assignment.target)}`;
+  const environment = environmentOf(walk);
+  let value: Value;
+  if (assignment.operator === '=') {
+    value = evaluate(assignment.value, environment);
+  } else {
+    const operand = evaluateNumber(assignment.value, environment);
+    const old =
+      assignment.target === '.'
+        ? toBig(walk.dot)
+        : (symbolValue(state, findText(state.program.symbols.names, assignment.target))?.value ?? 0n);
+    value = {
+      value: BigInt.asUintN(64, arithmetic[assignment.operator]!(old, operand)),
+      section: walk.section?.name,
+    };
+  }
+  if (assignment.target !== '.') {
+    setSymbol(walk, assignment.target, value, where);
+    return;
+  }
+  const next = toAddress(value.value, where);
+  if (walk.section && next < walk.dot && walk.final) {
+    fail('script', `${where}: moves backwards inside ${walk.section.name}, from ${hex(walk.dot)} to ${hex(next)}`);
+  }
+  walk.dot = next;
+}
+
+function setSymbol(walk: Walk, name: string, value: Value, where: string): void {
+  const { state } = walk;
+  const id = findText(state.program.symbols.names, name);
+  if (id < 0 || state.program.symbols.kind[id] !== SymbolKind.Linker) return;
+  const number = toAddress(value.value, where);
+  const section = value.section === undefined ? undefined : state.byName.get(value.section);
+  putValue(walk, id, number, section);
+}
+
+function putValue(walk: Walk, id: number, value: number, section: OutputSection | undefined): void {
+  const known = walk.state.values.get(id);
+  if (!known || known.value !== value || known.section !== section) walk.changed = true;
+  walk.state.values.set(id, { value, section });
+  walk.state.program.symbols.value[id] = value;
+  walk.state.program.symbols.extra[id] = section ? 0 : -1;
+  walk.assigned.add(id);
+}
+
+// --- output sections
+
+function isTbss(output: OutputSection): boolean {
+  return output.type === elf.SHT_NOBITS && (output.flags & elf.SHF_TLS) !== 0;
+}
+
+/** Size of a section's body when it starts at `address`; sets its inputs' offsets, symbols and data on the way. */
+function walkBody(walk: Walk, output: OutputSection, address: number): number {
+  const { state } = walk;
+  const t = state.program.sections;
+  const subalign = output.placement?.subalign;
+  const forced = subalign ? toAddress(evaluateNumber(subalign, environmentOf(walk)), output.name) : 0;
+  walk.section = output;
+  walk.dot = address;
+  const index = state.outputs.indexOf(output);
+  for (const item of output.body) {
+    switch (item.kind) {
+      case 'inputs': {
+        let offset = walk.dot - address;
+        for (const s of item.sections) {
+          // An empty section still marks a place, but must not move it.
+          offset = elf.alignUp(offset, forced || t.align[s]!);
+          t.output[s] = index;
+          t.outputOffset[s] = offset;
+          offset += t.size[s]!;
+        }
+        walk.dot = address + offset;
+        break;
+      }
+      case 'assign':
+        assign(walk, item);
+        break;
+      case 'assertion':
+        check(walk, item);
+        break;
+      case 'data':
+        state.dataItems.push({
+          section: output,
+          offset: walk.dot - address,
+          size: item.size,
+          value: evaluateNumber(item.value, environmentOf(walk)),
+        });
+        walk.dot += item.size;
+        break;
+      case 'fill':
+        state.fillItems.push({ section: output, offset: walk.dot - address, bytes: fillBytes(walk, item.pattern) });
+        break;
+    }
+  }
+  walk.section = undefined;
+  return walk.dot - address;
+}
+
+function fillBytes(walk: Walk, pattern: FillPattern): readonly number[] {
+  if (pattern.kind === 'bytes') return pattern.bytes;
+  const value = evaluateNumber(pattern.value, environmentOf(walk));
+  return [24n, 16n, 8n, 0n].map((shift) => Number((value >> shift) & 255n));
+}
+
+function placeOutput(walk: Walk, output: OutputSection): void {
+  const { state } = walk;
+  const alloc = (output.flags & elf.SHF_ALLOC) !== 0 || output.type === elf.SHT_NULL;
+  if (!alloc) {
+    const saved = walk.dot;
+    setSize(walk, output, walkBody(walk, output, 0));
+    setAddress(walk, output, 0, 0);
+    walk.dot = saved;
+    return;
+  }
+  const { placement } = output;
+  const environment = environmentOf(walk);
+  const where = placement ? `${placement.at.file}:${placement.at.line}: ${printable(output.name)}` : output.name;
+  const region = placement?.region ? regionNamed(walk, placement.region, where) : undefined;
+  let align = output.align;
+  if (placement?.align) align = Math.max(align, toAddress(evaluateNumber(placement.align, environment), where));
+  const forcedStart = state.options.sectionStart.get(output.name);
+  const explicit = forcedStart !== undefined || placement?.address !== undefined;
+  let address: number;
+  if (forcedStart !== undefined) address = forcedStart;
+  else if (placement?.address) address = toAddress(evaluate(placement.address, environment).value, where);
+  else address = region ? region.current : walk.dot;
+  const empty = isEmpty(output);
+  // A section that will not exist must not move those that do; its symbols take the place as it is.
+  if (!empty && !(explicit && placement?.address === undefined)) {
+    address = explicit ? address : elf.alignUp(address, align);
+  }
+  output.align = align;
+  const start = walk.dot;
+  const size = walkBody(walk, output, address);
+  setSize(walk, output, size);
+  setLoadAddress(walk, output, address, region, explicit, environment, where);
+  if (output.fill) state.fillItems.unshift({ section: output, offset: 0, bytes: fillBytes(walk, output.fill) });
+  const end = isTbss(output) ? address : address + size;
+  if (empty && size === 0) {
+    walk.dot = explicit ? address : start;
+    return;
+  }
+  walk.dot = isTbss(output) ? start : end;
+  if (region) {
+    region.used = true;
+    region.current = Math.max(end, region.origin);
+    checkRegion(walk, output, region, end, where);
+  }
+}
+
+function regionNamed(walk: Walk, name: string, where: string): RegionState {
+  return regionOf(walk.state, name) ?? fail('script', `${where}: memory region ${printable(name)} is not declared`);
+}
+
+function checkRegion(walk: Walk, output: OutputSection, region: RegionState, end: number, where: string): void {
+  const limit = region.origin + region.length;
+  if (!walk.final || end <= limit) return;
+  fail(
+    'layout',
+    `${where}: ends at ${hex(end)}, ${end - limit} bytes past region ${printable(region.region.name)} ` +
+      `([${hex(region.origin)}, ${hex(limit)})); enlarge the region or shrink ${printable(output.name)}`,
+  );
+}
+
+function setLoadAddress(
+  walk: Walk,
+  output: OutputSection,
+  address: number,
+  region: RegionState | undefined,
+  explicit: boolean,
+  environment: Environment,
+  where: string,
+): void {
+  const { placement } = output;
+  let load = address;
+  if (placement?.loadAddress) {
+    load = toAddress(evaluate(placement.loadAddress, environment).value, where);
+    walk.delta = load - address;
+    if (region) region.delta = walk.delta;
+  } else if (placement?.loadRegion) {
+    const target = regionNamed(walk, placement.loadRegion, where);
+    // The load copy is packed at its own alignment unless asked to follow the virtual one.
+    load = elf.alignUp(target.current, output.align);
+    if (target !== region && !isEmpty(output)) {
+      target.current = load + (output.type === elf.SHT_NOBITS ? 0 : output.size);
+      checkRegion(walk, output, target, target.current, where);
+    }
+    if (region) region.delta = load - address;
+    walk.delta = load - address;
+  } else if (explicit) {
+    load = address;
+    if (!region) walk.delta = 0;
+  } else if (region) {
+    load = address + (region.used ? region.delta : 0);
+    if (!region.used) region.delta = 0;
+  } else if (walk.state.regions.size === 0) {
+    load = address + walk.delta;
+  }
+  setAddress(walk, output, address, load);
+}
+
+function setAddress(walk: Walk, output: OutputSection, address: number, load: number): void {
+  if (output.address !== address || output.loadAddress !== load) walk.changed = true;
+  output.address = address;
+  output.loadAddress = load;
+  if (!Number.isSafeInteger(address + output.size)) {
+    fail('layout', `${printable(output.name)}: ends beyond the supported addresses (starts at ${hex(address)})`);
+  }
+}
+
+function setSize(walk: Walk, output: OutputSection, size: number): void {
+  if (output.size !== size) walk.changed = true;
+  output.size = size;
+}
+
+/** No inputs, no data, no movement of dot: the section will not be in the output. */
+export function isEmpty(output: OutputSection): boolean {
+  return !output.keepEmpty && output.body.every((item) => item.kind !== 'inputs' || item.sections.length === 0);
+}
+
+// --- symbols the linker makes
+
+function setLinkerMade(walk: Walk): void {
+  const { state } = walk;
+  const t = state.program.symbols;
+  for (let id = 0; id < t.names.count; id++) {
+    if (t.kind[id] !== SymbolKind.Linker || walk.assigned.has(id)) continue;
+    const made = linkerMadeValue(state, nameText(t.names, id));
+    if (made) putValue(walk, id, made.value, made.section);
+    else if (!state.values.has(id)) putValue(walk, id, 0, undefined);
+  }
+}
+
+function linkerMadeValue(
+  state: AddressState,
+  name: string,
+): { value: number; section: OutputSection | undefined } | undefined {
+  const at = (section: string, plus = 0) => {
+    const output = state.byName.get(section);
+    return output && !isEmpty(output) ? { value: output.address + plus, section: output } : undefined;
+  };
+  switch (name) {
+    case '__ehdr_start': {
+      const first = state.outputs.find((output) => (output.flags & elf.SHF_ALLOC) !== 0 && !isEmpty(output));
+      return first && { value: headerAddress(state, first), section: first };
+    }
+    case '_DYNAMIC':
+      return at('.dynamic');
+    case '_GLOBAL_OFFSET_TABLE_':
+      return at('.got') ?? at('.got.plt') ?? at('.data');
+    case '__global_pointer$':
+      return at('.sdata', 0x800) ?? at('.data', 0x800) ?? at('.bss', 0x800);
+    case '_TLS_MODULE_BASE_':
+      return at('.tdata') ?? at('.tbss');
+    case '__rela_iplt_start':
+    case '__rela_iplt_end': {
+      const output = state.byName.get('.rela.iplt');
+      const size = output && name.endsWith('end') && !state.options.pie ? output.size : 0;
+      return output && { value: output.address + size, section: output };
+    }
+  }
+  const boundary = boundaryOf(name);
+  if (!boundary) return undefined;
+  const output = state.byName.get(boundary.section);
+  return output && { value: output.address + (boundary.stop ? output.size : 0), section: output };
+}
+
+/** Where the ELF header is loaded when it shares the first segment. */
+function headerAddress(state: AddressState, first: OutputSection): number {
+  const page = state.options.maxPageSize ?? state.architecture.maxPageSize;
+  return Math.floor((first.address - state.headersSize) / page) * page;
+}

@@ -1,0 +1,505 @@
+/**
+ * x86-64: relocations, TLS relaxation and GOT-load rewriting.
+ *
+ * An executable knows all its symbols, so every TLS model becomes local-exec: general and local dynamic sequences,
+ * initial-exec loads and descriptors are rewritten in place, as are loads of addresses from the GOT (GOTPCRELX).
+ * Sources: x86-64 psABI 1.0, sections 4.4 (relocation), 4.4.2 (GOTPCRELX), "ELF Handling For Thread-Local Storage"
+ * section 5.4 and 5.5 (sequences); Intel SDM volume 2 for the encodings.
+ */
+import { fail, hex } from '../../base/errors.ts';
+import { EM_X86_64, highWord, RELA_SIZE, readSigned64, readUnsigned64, write64 } from '../elf.ts';
+import type { Program } from '../program.ts';
+import { placeText } from '../program.ts';
+import { objectSymbolName } from '../read-object.ts';
+import {
+  type AddressTables,
+  type Architecture,
+  Need,
+  type RelocationJob,
+  relocationName,
+  Special,
+} from './architecture.ts';
+
+const R = {
+  NONE: 0,
+  R64: 1,
+  PC32: 2,
+  GOT32: 3,
+  PLT32: 4,
+  GOTPCREL: 9,
+  R32: 10,
+  R32S: 11,
+  R16: 12,
+  PC16: 13,
+  R8: 14,
+  PC8: 15,
+  DTPOFF64: 17,
+  TPOFF64: 18,
+  TLSGD: 19,
+  TLSLD: 20,
+  DTPOFF32: 21,
+  GOTTPOFF: 22,
+  TPOFF32: 23,
+  PC64: 24,
+  GOTOFF64: 25,
+  GOTPC32: 26,
+  GOT64: 27,
+  GOTPCREL64: 28,
+  GOTPC64: 29,
+  PLTOFF64: 31,
+  SIZE32: 32,
+  SIZE64: 33,
+  GOTPC32_TLSDESC: 34,
+  TLSDESC_CALL: 35,
+  GOTPCRELX: 41,
+  REX_GOTPCRELX: 42,
+} as const;
+
+const names: (string | undefined)[] = [];
+for (const [name, type] of Object.entries(R)) names[type] = `R_X86_64_${name.replace(/^R(?=\d)/, '')}`;
+// Known by name only: dynamic linkers' business, or not for executables.
+for (const [type, name] of [
+  [5, 'COPY'],
+  [6, 'GLOB_DAT'],
+  [7, 'JUMP_SLOT'],
+  [8, 'RELATIVE'],
+  [16, 'DTPMOD64'],
+  [30, 'GOTPLT64'],
+  [36, 'TLSDESC'],
+  [37, 'IRELATIVE'],
+  [38, 'RELATIVE64'],
+  [43, 'CODE_4_GOTPCRELX'],
+  [44, 'CODE_4_GOTTPOFF'],
+  [45, 'CODE_4_GOTPC32_TLSDESC'],
+] as const) {
+  names[type] = `R_X86_64_${name}`;
+}
+
+const needs = new Uint8Array(256).fill(Need.Unknown);
+for (const [need, types] of [
+  [Need.Nothing, [R.NONE, R.DTPOFF64, R.DTPOFF32, R.SIZE32, R.SIZE64, R.TLSDESC_CALL]],
+  [Need.Address, [R.R64]],
+  [Need.NarrowAddress, [R.R32, R.R32S, R.R16, R.R8]],
+  [Need.Relative, [R.PC32, R.PLT32, R.PC16, R.PC8, R.PC64]],
+  [Need.Got, [R.GOT32, R.GOTPCREL, R.GOT64, R.GOTPCREL64]],
+  [Need.GotRelaxable, [R.GOTPCRELX, R.REX_GOTPCRELX]],
+  [Need.GotTp, [R.GOTTPOFF]],
+  [Need.TlsGd, [R.TLSGD]],
+  [Need.TlsLd, [R.TLSLD]],
+  [Need.GotBase, [R.GOTOFF64, R.GOTPC32, R.GOTPC64, R.PLTOFF64]],
+  [Need.TpOffset, [R.TPOFF32, R.TPOFF64]],
+  [Need.TlsDesc, [R.GOTPC32_TLSDESC]],
+] as const) {
+  for (const type of types) needs[type] = need;
+}
+
+function overflow(job: RelocationJob, at: number, value: number, low: number, high: number): never {
+  const type = job.view.getUint32(at + 8, true);
+  const where = placeText(job.program, job.section, readUnsigned64(job.view, at));
+  return fail(
+    'relocation',
+    `${where}: relocation ${relocationName(x86_64, type)} against ${targetName(job, at)} out of range: ` +
+      `${hex(value)} is not in [${hex(low)}, ${hex(high)}]`,
+  );
+}
+
+function targetName(job: RelocationJob, at: number): string {
+  const object = job.program.objects[job.program.sections.object[job.section]!]!;
+  return objectSymbolName(job.program, object, job.view.getUint32(at + 12, true)) || 'a local symbol';
+}
+
+function malformed(job: RelocationJob, at: number, what: string): never {
+  const type = job.view.getUint32(at + 8, true);
+  const where = placeText(job.program, job.section, readUnsigned64(job.view, at));
+  return fail('relocation', `${where}: relocation ${relocationName(x86_64, type)}: ${what}`);
+}
+
+/** Width in bytes of the field a relocation writes. */
+const widths = new Uint8Array(256).fill(4);
+for (const type of [
+  R.R64,
+  R.PC64,
+  R.DTPOFF64,
+  R.TPOFF64,
+  R.GOTOFF64,
+  R.GOT64,
+  R.GOTPCREL64,
+  R.GOTPC64,
+  R.PLTOFF64,
+  R.SIZE64,
+]) {
+  widths[type] = 8;
+}
+widths[R.R16] = 2;
+widths[R.PC16] = 2;
+widths[R.R8] = 1;
+widths[R.PC8] = 1;
+widths[R.NONE] = 0;
+widths[R.TLSDESC_CALL] = 2;
+
+const I32_MIN = -0x80000000;
+const I32_MAX = 0x7fffffff;
+
+function put32(job: RelocationJob, at: number, place: number, value: number): void {
+  if (value < I32_MIN || value > I32_MAX) overflow(job, at, value, I32_MIN, I32_MAX);
+  job.out.setInt32(place, value, true);
+}
+
+/** Applies all relocations of one section. The hot loop: plain cases inline, the rest in `applySlow`. */
+function applyRelocations(job: RelocationJob): void {
+  const { view, out, relocs, count, symbolAddress, special, symbolCount, size, outOffset, address, places } = job;
+  const end = relocs + count * RELA_SIZE;
+  for (let at = relocs, r = 0; at < end; at += RELA_SIZE, r++) {
+    const type = view.getUint32(at + 8, true);
+    const sym = view.getUint32(at + 12, true);
+    let offset = view.getUint32(at, true);
+    if (places !== undefined) {
+      offset = places[r]!;
+      if (offset < 0) continue;
+    }
+    if (type > 255 || offset + widths[type]! > size || view.getUint32(at + 4, true) !== 0) {
+      malformed(job, at, `offset ${hex(readUnsigned64(view, at))} is outside the section of ${hex(size)} bytes`);
+    }
+    if (sym >= symbolCount && sym !== 0) malformed(job, at, `symbol ${sym} of ${symbolCount}`);
+    const place = outOffset + offset;
+    if (special[sym] === 0) {
+      const addendLow = view.getUint32(at + 16, true);
+      const addendHigh = view.getInt32(at + 20, true);
+      const s = symbolAddress[sym]!;
+      if (type === R.PC32 || type === R.PLT32) {
+        const value = s + (addendHigh * 4294967296 + addendLow) - (address + offset);
+        if (value < I32_MIN || value > I32_MAX) overflow(job, at, value, I32_MIN, I32_MAX);
+        out.setInt32(place, value, true);
+        continue;
+      }
+      if (type === R.R64) {
+        const low = (s >>> 0) + addendLow;
+        out.setUint32(place, low, true);
+        out.setUint32(place + 4, highWord(s) + addendHigh + (low >= 4294967296 ? 1 : 0), true);
+        continue;
+      }
+    }
+    if (applySlow(job, at, type, sym, offset, place)) {
+      // The call of __tls_get_addr that followed was overwritten.
+      at += RELA_SIZE;
+      r++;
+    }
+  }
+}
+
+/** All other cases. Returns true when the next relocation must be skipped. */
+function applySlow(job: RelocationJob, at: number, type: number, sym: number, offset: number, place: number): boolean {
+  const { view, out, tables } = job;
+  const addend = readSigned64(view, at + 16);
+  const flags = sym < job.special.length ? job.special[sym]! : Special.Undefined;
+  let target = sym < job.symbolAddress.length ? job.symbolAddress[sym]! : 0;
+  if ((flags & Special.Dead) !== 0) {
+    if (job.alloc) malformed(job, at, `${targetName(job, at)} is in a discarded section; keep it or drop its user`);
+    if (type === R.R64) write64(out, place, job.tombstone);
+    else if (type === R.R32) out.setUint32(place, job.tombstone, true);
+    return false;
+  }
+  if ((flags & (Special.Merge | Special.Edited)) !== 0) {
+    // PC-relative references carry the distance to the end of the instruction in their addend: it is no offset into
+    // the data, so for them the piece is found from the symbol alone when the symbol is not a section.
+    target = tables.pieceAddress(job, sym, addend) - addend;
+  }
+  const here = job.address + offset;
+  switch (type) {
+    case R.NONE:
+      return false;
+    case R.R64: {
+      const value = target + addend;
+      if (Number.isSafeInteger(value)) write64(out, place, value);
+      else out.setBigInt64(place, BigInt.asIntN(64, BigInt(target) + view.getBigInt64(at + 16, true)), true);
+      return false;
+    }
+    case R.R32: {
+      const value = target + addend;
+      if (value < 0 || value > 0xffffffff) overflow(job, at, value, 0, 0xffffffff);
+      out.setUint32(place, value, true);
+      return false;
+    }
+    case R.R32S:
+      put32(job, at, place, target + addend);
+      return false;
+    case R.R16: {
+      const value = target + addend;
+      if (value < -0x8000 || value > 0xffff) overflow(job, at, value, -0x8000, 0xffff);
+      out.setUint16(place, value & 0xffff, true);
+      return false;
+    }
+    case R.R8: {
+      const value = target + addend;
+      if (value < -0x80 || value > 0xff) overflow(job, at, value, -0x80, 0xff);
+      out.setUint8(place, value & 0xff);
+      return false;
+    }
+    case R.PC32:
+    case R.PLT32:
+      // A weak symbol that nothing defines is at 0: reached or not, a guarded call must link.
+      if ((flags & Special.Undefined) !== 0 && !inRange(target + addend - here)) out.setInt32(place, 0, true);
+      else put32(job, at, place, target + addend - here);
+      return false;
+    case R.PC16: {
+      const value = target + addend - here;
+      if (value < -0x8000 || value > 0x7fff) overflow(job, at, value, -0x8000, 0x7fff);
+      out.setInt16(place, value, true);
+      return false;
+    }
+    case R.PC8: {
+      const value = target + addend - here;
+      if (value < -0x80 || value > 0x7f) overflow(job, at, value, -0x80, 0x7f);
+      out.setInt8(place, value);
+      return false;
+    }
+    case R.PC64:
+      write64(out, place, target + addend - here);
+      return false;
+    case R.GOTPCREL:
+      put32(job, at, place, tables.gotSlot(job, sym) + addend - here);
+      return false;
+    case R.GOT32:
+      put32(job, at, place, tables.gotSlot(job, sym) + addend - tables.gotAddress);
+      return false;
+    case R.GOT64:
+      write64(out, place, tables.gotSlot(job, sym) + addend - tables.gotAddress);
+      return false;
+    case R.GOTPCREL64:
+      write64(out, place, tables.gotSlot(job, sym) + addend - here);
+      return false;
+    case R.GOTPCRELX:
+    case R.REX_GOTPCRELX:
+      applyGotLoad(job, at, sym, flags, offset, place, target, addend);
+      return false;
+    case R.GOTOFF64:
+    case R.PLTOFF64:
+      write64(out, place, target + addend - tables.gotAddress);
+      return false;
+    case R.GOTPC32:
+      put32(job, at, place, tables.gotAddress + addend - here);
+      return false;
+    case R.GOTPC64:
+      write64(out, place, tables.gotAddress + addend - here);
+      return false;
+    case R.SIZE32:
+      out.setUint32(place, tables.symbolSize(job, sym) + addend, true);
+      return false;
+    case R.SIZE64:
+      write64(out, place, tables.symbolSize(job, sym) + addend);
+      return false;
+    default:
+      return applyTls(job, at, type, sym, flags, offset, place, target, addend);
+  }
+}
+
+function inRange(value: number): boolean {
+  return value >= I32_MIN && value <= I32_MAX;
+}
+
+// --- loads from the GOT
+
+function rewritesGot(contents: Uint8Array, offset: number, type: number, addend: number): boolean {
+  if (addend !== -4 || offset < 2 || offset + 4 > contents.length) return false;
+  const opcode = contents[offset - 2]!;
+  const modrm = contents[offset - 1]!;
+  // mov foo@GOTPCREL(%rip), %reg
+  if (opcode === 0x8b) return (modrm & 0xc7) === 0x05;
+  if (type === R.REX_GOTPCRELX) return false;
+  // call/jmp *foo@GOTPCREL(%rip)
+  return opcode === 0xff && (modrm === 0x15 || modrm === 0x25);
+}
+
+function applyGotLoad(
+  job: RelocationJob,
+  at: number,
+  sym: number,
+  flags: number,
+  offset: number,
+  place: number,
+  target: number,
+  addend: number,
+): void {
+  const { out, tables } = job;
+  const here = job.address + offset;
+  const contents = new Uint8Array(out.buffer, out.byteOffset + job.outOffset, job.size);
+  const type = job.view.getUint32(at + 8, true);
+  const plain = (flags & (Special.Undefined | Special.Absolute)) === 0;
+  if (!tables.relax || !plain || !rewritesGot(contents, offset, type, addend)) {
+    put32(job, at, place, tables.gotSlot(job, sym) + addend - here);
+    return;
+  }
+  const opcode = out.getUint8(place - 2);
+  if (opcode === 0x8b) {
+    out.setUint8(place - 2, 0x8d); // lea foo(%rip), %reg
+    put32(job, at, place, target + addend - here);
+  } else if (out.getUint8(place - 1) === 0x15) {
+    out.setUint8(place - 2, 0x67); // addr32 call foo
+    out.setUint8(place - 1, 0xe8);
+    put32(job, at, place, target + addend - here);
+  } else {
+    out.setUint8(place - 2, 0xe9); // jmp foo; nop
+    put32(job, at, place - 1, target + addend - here + 1);
+    out.setUint8(place + 3, 0x90);
+  }
+}
+
+// --- thread-local storage (variant II: the block ends at the thread pointer)
+
+function threadOffset(tables: AddressTables, address: number): number {
+  const size = Math.ceil(tables.tlsSize / tables.tlsAlign) * tables.tlsAlign;
+  return address - (tables.tlsStart + size);
+}
+
+const GD_TO_LE = [0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0x48, 0x8d, 0x80];
+const LD_TO_LE = [0x66, 0x66, 0x66, 0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0];
+
+function putBytes(out: DataView, place: number, bytes: readonly number[]): void {
+  for (let i = 0; i < bytes.length; i++) out.setUint8(place + i, bytes[i]!);
+}
+
+function applyTls(
+  job: RelocationJob,
+  at: number,
+  type: number,
+  sym: number,
+  flags: number,
+  offset: number,
+  place: number,
+  target: number,
+  addend: number,
+): boolean {
+  const { out, tables } = job;
+  const room = (before: number, after: number): void => {
+    if (offset < before || offset + after > job.size)
+      malformed(job, at, 'instruction sequence is cut off by the section');
+  };
+  const undefinedTls = (flags & Special.Undefined) !== 0;
+  const tpoff = (plus: number) => (undefinedTls ? plus : threadOffset(tables, target) + plus);
+  switch (type) {
+    case R.TPOFF32:
+      put32(job, at, place, tpoff(addend));
+      return false;
+    case R.TPOFF64:
+      write64(out, place, tpoff(addend));
+      return false;
+    case R.DTPOFF32:
+      // Code that used local-dynamic was rewritten to local-exec; debug information keeps offsets into the block.
+      put32(job, at, place, job.alloc ? tpoff(addend) : target + addend - tables.tlsStart);
+      return false;
+    case R.DTPOFF64:
+      write64(out, place, job.alloc ? tpoff(addend) : target + addend - tables.tlsStart);
+      return false;
+    case R.TLSGD:
+      // data16 lea x@tlsgd(%rip),%rdi; data16 data16 rex.W call __tls_get_addr@PLT (or data16 rex.W call *GOT)
+      room(4, 12);
+      if (out.getUint32(place - 4, true) !== 0x3d8d4866) malformed(job, at, 'not the general-dynamic sequence');
+      putBytes(out, place - 4, GD_TO_LE);
+      put32(job, at, place + 8, tpoff(addend + 4));
+      return true;
+    case R.TLSLD: {
+      // lea x@tlsld(%rip),%rdi; call __tls_get_addr@PLT (5 bytes) or call *__tls_get_addr@GOTPCREL(%rip) (6)
+      room(3, 9);
+      if ((out.getUint32(place - 3, true) & 0xffffff) !== 0x3d8d48)
+        malformed(job, at, 'not the local-dynamic sequence');
+      const call = out.getUint8(place + 4);
+      if (call === 0xff) {
+        room(3, 10);
+        out.setUint8(place - 3, 0x66);
+        putBytes(out, place - 2, LD_TO_LE);
+      } else if (call === 0xe8) {
+        putBytes(out, place - 3, LD_TO_LE);
+      } else {
+        malformed(job, at, 'not the local-dynamic sequence');
+      }
+      return true;
+    }
+    case R.GOTTPOFF:
+      applyInitialExec(job, at, sym, offset, place, tpoff(addend + 4), addend);
+      return false;
+    case R.GOTPC32_TLSDESC:
+      // lea x@tlsdesc(%rip), %reg -> mov $x@tpoff, %reg
+      room(3, 4);
+      if ((out.getUint8(place - 3) & 0xfb) !== 0x48 || out.getUint8(place - 2) !== 0x8d) {
+        malformed(job, at, 'not the TLS descriptor sequence');
+      }
+      out.setUint8(place - 3, 0x48 | ((out.getUint8(place - 3) >> 2) & 1));
+      out.setUint8(place - 2, 0xc7);
+      out.setUint8(place - 1, 0xc0 | ((out.getUint8(place - 1) >> 3) & 7));
+      put32(job, at, place, tpoff(addend + 4));
+      return false;
+    case R.TLSDESC_CALL:
+      room(0, 2);
+      putBytes(out, place, [0x66, 0x90]); // call *(%rax) -> xchg %ax,%ax
+      return false;
+    default:
+      return malformed(job, at, 'cannot be applied to a static executable');
+  }
+}
+
+function rewritesGotTp(contents: Uint8Array, offset: number): boolean {
+  if (offset < 3 || offset + 4 > contents.length) return false;
+  const rex = contents[offset - 3]!;
+  const opcode = contents[offset - 2]!;
+  return (
+    (rex === 0x48 || rex === 0x4c) && (opcode === 0x8b || opcode === 0x03) && (contents[offset - 1]! & 0xc7) === 0x05
+  );
+}
+
+/** `mov`/`add x@gottpoff(%rip), %reg` becomes `mov`/`lea`/`add` of the constant. */
+function applyInitialExec(
+  job: RelocationJob,
+  at: number,
+  sym: number,
+  offset: number,
+  place: number,
+  tpoff: number,
+  addend: number,
+): void {
+  const { out, tables } = job;
+  const contents = new Uint8Array(out.buffer, out.byteOffset + job.outOffset, job.size);
+  if (!rewritesGotTp(contents, offset)) {
+    put32(job, at, place, tables.gotTpSlot(job, sym) + addend - (job.address + offset));
+    return;
+  }
+  const extended = out.getUint8(place - 3) === 0x4c;
+  const register = (out.getUint8(place - 1) >> 3) & 7;
+  if (out.getUint8(place - 2) === 0x8b) {
+    putBytes(out, place - 3, [extended ? 0x49 : 0x48, 0xc7, 0xc0 | register]); // mov $tpoff, %reg
+  } else if (register === 4) {
+    putBytes(out, place - 3, [extended ? 0x49 : 0x48, 0x81, 0xc0 | register]); // add $tpoff, %rsp/%r12
+  } else {
+    // lea tpoff(%reg), %reg: leaves the flags alone, as compilers expect of nothing, but is shorter to reason about.
+    putBytes(out, place - 3, [extended ? 0x4d : 0x48, 0x8d, 0x80 | (register << 3) | register]);
+  }
+  put32(job, at, place, tpoff);
+}
+
+function writeIplt(out: DataView, offset: number, address: number, slotAddress: number): void {
+  // endbr64; jmp *slot(%rip); nop: the marker lets the entry be an indirect target under CET.
+  putBytes(out, offset, [0xf3, 0x0f, 0x1e, 0xfa, 0xff, 0x25, 0, 0, 0, 0, 0x66, 0x0f, 0x1f, 0x44, 0, 0]);
+  out.setInt32(offset + 6, slotAddress - (address + 10), true);
+}
+
+export const x86_64: Architecture = {
+  machine: 'x86-64',
+  elfMachine: EM_X86_64,
+  maxPageSize: 0x1000,
+  commonPageSize: 0x1000,
+  imageBase: 0x400000,
+  relocationNames: names,
+  needs,
+  relativeType: 8,
+  irelativeType: 37,
+  gotHeaderSlots: 0,
+  ipltEntrySize: 16,
+  trapBytes: [0xcc],
+  writeIplt,
+  rewritesGot,
+  rewritesGotTp,
+  consumesCall: true,
+  applyRelocations,
+  threadOffset,
+  dtpBias: 0,
+  mergeFlags: (_program: Program) => 0,
+};

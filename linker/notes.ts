@@ -1,0 +1,126 @@
+/**
+ * Notes that the linker writes or merges: the build id and the GNU property note.
+ *
+ * The property note states what ALL code keeps to (for example that every indirect target is marked): the output may
+ * claim a feature only when every input does, so the inputs' notes are replaced by one with the intersection.
+ * Sources: gABI "Note Section"; x86-64 psABI "Program Property"; Linux Extensions to gABI, ".note.gnu.property".
+ */
+import { SHF_ALLOC, SHT_NOTE } from './elf.ts';
+import { Live, type Program, Role, sectionContents, sectionName } from './program.ts';
+import type { BuildIdStyle } from './request.ts';
+import { addSynthetic } from './synthetic.ts';
+
+const NT_GNU_BUILD_ID = 3;
+const NT_GNU_PROPERTY_TYPE_0 = 5;
+const GNU_PROPERTY_X86_UINT32_AND_LO = 0xc0000002;
+const GNU_PROPERTY_X86_UINT32_AND_HI = 0xc0007fff;
+const GNU_PROPERTY_X86_UINT32_OR_LO = 0xc0008000;
+const GNU_PROPERTY_X86_UINT32_OR_HI = 0xc000ffff;
+const GNU_PROPERTY_X86_UINT32_OR_AND_LO = 0xc0010000;
+const GNU_PROPERTY_X86_UINT32_OR_AND_HI = 0xc0017fff;
+
+function note(type: number, descriptor: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(16 + descriptor.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 4, true);
+  view.setUint32(4, descriptor.length, true);
+  view.setUint32(8, type, true);
+  bytes.set([0x47, 0x4e, 0x55, 0], 12); // "GNU"
+  bytes.set(descriptor, 16);
+  return bytes;
+}
+
+/** Adds the build-id note with its bytes zero (or as given); returns its section and where the id goes, or -1. */
+export function addBuildId(program: Program, style: BuildIdStyle): { section: number; size: number } {
+  if (style.kind === 'none') return { section: -1, size: 0 };
+  const size = style.kind === 'bytes' ? style.bytes.length : { md5: 16, sha1: 20, sha256: 32 }[style.algorithm];
+  const padded = new Uint8Array(Math.ceil(size / 4) * 4);
+  if (style.kind === 'bytes') padded.set(style.bytes);
+  const bytes = note(NT_GNU_BUILD_ID, padded);
+  new DataView(bytes.buffer).setUint32(4, size, true);
+  const section = addSynthetic(program, {
+    name: '.note.gnu.build-id',
+    type: SHT_NOTE,
+    flags: SHF_ALLOC,
+    align: 4,
+    size: bytes.length,
+  });
+  program.contents.set(section, bytes);
+  return { section, size };
+}
+
+/** Properties of one object's notes: type -> 32-bit value. Malformed notes count as none. */
+function readProperties(bytes: Uint8Array): Map<number, number> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const result = new Map<number, number>();
+  for (let at = 0; at + 16 <= bytes.length; ) {
+    const nameSize = view.getUint32(at, true);
+    const size = view.getUint32(at + 4, true);
+    const end = at + 16 + size;
+    if (nameSize !== 4 || end > bytes.length) break;
+    if (view.getUint32(at + 8, true) === NT_GNU_PROPERTY_TYPE_0) {
+      for (let p = at + 16; p + 8 <= end; ) {
+        const length = view.getUint32(p + 4, true);
+        if (length === 4 && p + 12 <= end) result.set(view.getUint32(p, true), view.getUint32(p + 8, true));
+        p += 8 + Math.ceil(length / 8) * 8;
+      }
+    }
+    at += 16 + Math.ceil(size / 8) * 8;
+  }
+  return result;
+}
+
+/** Replaces the inputs' .note.gnu.property sections by one that holds for the whole program. */
+export function mergeProperties(program: Program): void {
+  const t = program.sections;
+  const byObject = new Map<number, Map<number, number>>();
+  const sections: number[] = [];
+  for (let s = 0; s < t.count; s++) {
+    if (t.type[s] !== SHT_NOTE || t.live[s] !== Live.Live || t.role[s] !== Role.Regular) continue;
+    if (sectionName(program, s) !== '.note.gnu.property') continue;
+    sections.push(s);
+    byObject.set(t.object[s]!, readProperties(sectionContents(program, s)));
+  }
+  if (sections.length === 0) return;
+  for (const s of sections) t.live[s] = Live.Dead;
+  // Objects that hold no section of the program (the linker's own) do not vote.
+  const voters = program.objects.filter((object) => object.sectionCount > 0).map((object) => object.index);
+  const types = new Set<number>();
+  for (const properties of byObject.values()) for (const type of properties.keys()) types.add(type);
+  const merged: [number, number][] = [];
+  for (const type of [...types].sort((a, b) => a - b)) {
+    const values = voters.map((object) => byObject.get(object)?.get(type));
+    const value = mergeProperty(type, values);
+    if (value !== undefined && value !== 0) merged.push([type, value]);
+  }
+  if (merged.length === 0) return;
+  const descriptor = new Uint8Array(merged.length * 16);
+  const view = new DataView(descriptor.buffer);
+  merged.forEach(([type, value], i) => {
+    view.setUint32(i * 16, type, true);
+    view.setUint32(i * 16 + 4, 4, true);
+    view.setUint32(i * 16 + 8, value, true);
+  });
+  const bytes = note(NT_GNU_PROPERTY_TYPE_0, descriptor);
+  const section = addSynthetic(program, {
+    name: '.note.gnu.property',
+    type: SHT_NOTE,
+    flags: SHF_ALLOC,
+    align: 8,
+    size: bytes.length,
+  });
+  program.contents.set(section, bytes);
+}
+
+function mergeProperty(type: number, values: readonly (number | undefined)[]): number | undefined {
+  const any = values.reduce<number>((all, value) => all | (value ?? 0), 0) >>> 0;
+  const everywhere = values.every((value) => value !== undefined);
+  if (type >= GNU_PROPERTY_X86_UINT32_AND_LO && type <= GNU_PROPERTY_X86_UINT32_AND_HI) {
+    return everywhere ? values.reduce<number>((all, value) => all & value!, 0xffffffff) >>> 0 : undefined;
+  }
+  if (type >= GNU_PROPERTY_X86_UINT32_OR_LO && type <= GNU_PROPERTY_X86_UINT32_OR_HI) return any;
+  if (type >= GNU_PROPERTY_X86_UINT32_OR_AND_LO && type <= GNU_PROPERTY_X86_UINT32_OR_AND_HI) {
+    return everywhere ? any : undefined;
+  }
+  return undefined;
+}

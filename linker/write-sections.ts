@@ -1,0 +1,279 @@
+/**
+ * Fills the output's sections: copies inputs, fills gaps, applies relocations.
+ */
+import { fail } from '../base/errors.ts';
+import type { AddressState } from './addresses.ts';
+import type { AddressTables, RelocationJob } from './arch/architecture.ts';
+import { DROPPED, type EhPieces } from './eh-frame.ts';
+import * as elf from './elf.ts';
+import { type GotTables, localKey } from './got.ts';
+import type { OutputSection } from './image.ts';
+import { mergedOffset } from './merge.ts';
+import { findText } from './names.ts';
+import { type InputObject, Live, placeText, Role, SymbolKind, sectionContents } from './program.ts';
+import { symbolSection } from './read-object.ts';
+import { hasNoBits } from './segments.ts';
+import type { ShrinkTable } from './shrink.ts';
+import {
+  type Edits,
+  type GlobalAddresses,
+  type IpltPlace,
+  objectAddresses,
+  sectionOffsetAddress,
+} from './symbol-addresses.ts';
+
+export interface WriteContext {
+  readonly state: AddressState;
+  readonly edits: Edits;
+  readonly got: GotTables;
+  readonly gotSection: number;
+  readonly globals: GlobalAddresses;
+  readonly iplt: IpltPlace;
+  readonly file: Uint8Array;
+  readonly view: DataView;
+  /** Rewrites a relaxed section's instructions: see relax.ts. */
+  readonly copyRelaxed: ((context: WriteContext, section: number, table: ShrinkTable, to: number) => void) | undefined;
+}
+
+/** Offset in the file of input section `s`, or -1 when it has no bytes there. */
+export function fileOffsetOf(state: AddressState, s: number): number {
+  const t = state.program.sections;
+  const index = t.output[s]!;
+  if (index < 0) return -1;
+  const output = state.outputs[index]!;
+  return hasNoBits(output) ? -1 : output.fileOffset + t.outputOffset[s]!;
+}
+
+/** Bytes that stand in gaps of code: traps, except in .init and .fini, whose pieces fall through into one another. */
+function gapBytes(state: AddressState, output: OutputSection): readonly number[] {
+  if ((output.flags & elf.SHF_EXECINSTR) === 0) return [];
+  const { architecture } = state;
+  if (output.name === '.init' || output.name === '.fini')
+    return architecture.machine === 'x86-64' ? [0x90] : [0x13, 0, 0, 0];
+  return architecture.trapBytes;
+}
+
+function fillRange(file: Uint8Array, from: number, to: number, bytes: readonly number[]): void {
+  if (bytes.length === 0) return;
+  if (bytes.length === 1) file.fill(bytes[0]!, from, to);
+  else for (let i = from; i < to; i++) file[i] = bytes[(i - from) % bytes.length]!;
+}
+
+/** Prepares gaps: default bytes for code, then what the script asks, then data statements. */
+export function writeFills(context: WriteContext, outputs: readonly OutputSection[]): void {
+  const { state, file } = context;
+  for (const output of outputs) {
+    if (hasNoBits(output) || output.size === 0) continue;
+    const bytes = gapBytes(state, output);
+    if (bytes.length === 0 || !hasGaps(state, output)) continue;
+    fillRange(file, output.fileOffset, output.fileOffset + output.size, bytes);
+  }
+  for (const { section, offset, bytes } of state.fillItems) {
+    if (hasNoBits(section) || section.size === 0) continue;
+    fillRange(file, section.fileOffset + offset, section.fileOffset + section.size, bytes);
+  }
+  for (const { section, offset, size, value } of state.dataItems) {
+    for (let i = 0; i < size; i++) {
+      file[section.fileOffset + offset + i] = Number((value >> BigInt(8 * i)) & 255n);
+    }
+  }
+}
+
+function hasGaps(state: AddressState, output: OutputSection): boolean {
+  const t = state.program.sections;
+  let filled = 0;
+  for (const item of output.body) {
+    if (item.kind === 'inputs') for (const s of item.sections) filled += t.size[s]!;
+    else if (item.kind === 'data') filled += item.size;
+  }
+  return filled < output.size;
+}
+
+function createJob(context: WriteContext): RelocationJob {
+  const { state } = context;
+  const tables: AddressTables = {
+    pie: state.options.pie,
+    relax: state.options.relax,
+    gotAddress: 0,
+    tlsStart: 0,
+    tlsSize: 0,
+    tlsAlign: 1,
+    globalPointer: 0,
+    gotSlot: (job, sym) => slotAddress(context, job, sym, context.got.address),
+    gotTpSlot: (job, sym) => slotAddress(context, job, sym, context.got.threadOffset),
+    tlsGdSlot: (job, sym) => slotAddress(context, job, sym, context.got.tlsPair),
+    pieceAddress: (job, sym, addend) => pieceAddress(context, job, sym, addend),
+    symbolSize: (job, sym) => symbolSize(context, job, sym),
+  };
+  setTables(context, tables);
+  return {
+    program: state.program,
+    section: 0,
+    view: context.view,
+    relocs: 0,
+    count: 0,
+    out: context.view,
+    outOffset: 0,
+    size: 0,
+    address: 0,
+    alloc: true,
+    tombstone: 0,
+    symbolAddress: new Float64Array(0),
+    special: new Uint8Array(0),
+    symbolCount: 0,
+    places: undefined,
+    tables,
+  };
+}
+
+/** TLS block and special addresses, from the layout. */
+export function setTables(context: WriteContext, tables: AddressTables): void {
+  const { state } = context;
+  const tls = state.outputs.filter((output) => (output.flags & elf.SHF_TLS) !== 0 && output.size > 0);
+  if (tls.length > 0) {
+    tables.tlsStart = tls[0]!.address;
+    tables.tlsSize = Math.max(...tls.map((output) => output.address + output.size)) - tls[0]!.address;
+    tables.tlsAlign = Math.max(...tls.map((output) => output.align));
+  }
+  tables.gotAddress = context.gotSection >= 0 ? state.program.sections.address[context.gotSection]! : 0;
+  tables.globalPointer = globalPointer(state);
+}
+
+function objectOf(job: RelocationJob): InputObject {
+  return job.program.objects[job.program.sections.object[job.section]!]!;
+}
+
+function keyOf(job: RelocationJob, sym: number): number {
+  const object = objectOf(job);
+  if (sym < object.firstGlobal) return localKey(object.index, sym);
+  return job.program.globalRefs[object.firstGlobalRef + sym - object.firstGlobal]!;
+}
+
+function slotAddress(context: WriteContext, job: RelocationJob, sym: number, map: ReadonlyMap<number, number>): number {
+  const slot = map.get(keyOf(job, sym));
+  if (slot === undefined) {
+    return fail(
+      'relocation',
+      `${placeText(job.program, job.section)}: a debug or data section asks for a GOT slot; not possible`,
+    );
+  }
+  return job.program.sections.address[context.gotSection]! + slot * 8;
+}
+
+function pieceAddress(context: WriteContext, job: RelocationJob, sym: number, addend: number): number {
+  const object = objectOf(job);
+  const value = elf.readSigned64(object.view, object.symtab + sym * elf.SYM_SIZE + 8);
+  const s = symbolSection(object, sym);
+  const pieces = context.edits.merged.get(s);
+  if (pieces && mergedOffset(pieces, value + addend) < 0) {
+    const what = `${value + addend} is outside ${placeText(job.program, s)}, which has ${pieces.size} bytes`;
+    return fail('relocation', `${placeText(job.program, job.section)}: reference to offset ${what}`);
+  }
+  return sectionOffsetAddress(job.program, context.edits, s, value + addend);
+}
+
+function symbolSize(_context: WriteContext, job: RelocationJob, sym: number): number {
+  const object = objectOf(job);
+  if (sym >= object.firstGlobal) {
+    return job.program.symbols.size[job.program.globalRefs[object.firstGlobalRef + sym - object.firstGlobal]!]!;
+  }
+  return elf.readUnsigned64(object.view, object.symtab + sym * elf.SYM_SIZE + 16);
+}
+
+/** Copies and relocates every live input section. */
+export function writeInputs(context: WriteContext): RelocationJob {
+  const { state, file } = context;
+  const { program } = state;
+  const t = program.sections;
+  const job = createJob(context);
+  let address = new Float64Array(256);
+  let special = new Uint8Array(256);
+  for (const object of program.objects) {
+    let prepared = false;
+    for (let s = object.firstSection; s < object.firstSection + object.sectionCount; s++) {
+      if (t.live[s] !== Live.Live || t.role[s] === Role.Ignored || t.size[s] === 0) continue;
+      const to = fileOffsetOf(state, s);
+      if (to < 0) continue;
+      const table = context.edits.shrunk.get(s);
+      const eh = t.role[s] === Role.EhFrame ? context.edits.ehFrames.get(s) : undefined;
+      job.places = undefined;
+      if (eh) job.places = copyEhFrame(context, eh, to);
+      else if (table && context.copyRelaxed) context.copyRelaxed(context, s, table, to);
+      else file.set(sectionContents(program, s), to);
+      if (t.relocCount[s] === 0) continue;
+      if (!prepared) {
+        prepared = true;
+        if (object.symbolCount > address.length) {
+          address = new Float64Array(object.symbolCount * 2);
+          special = new Uint8Array(object.symbolCount * 2);
+        }
+        objectAddresses(program, context.edits, object, context.globals, context.got, context.iplt, address, special);
+        job.symbolAddress = address;
+        job.special = special;
+        job.symbolCount = object.symbolCount;
+        job.view = object.view;
+      }
+      job.section = s;
+      job.relocs = t.relocs[s]!;
+      job.count = t.relocCount[s]!;
+      job.outOffset = to;
+      job.size = t.size[s]!;
+      job.address = t.address[s]!;
+      job.alloc = (t.flags[s]! & elf.SHF_ALLOC) !== 0;
+      state.architecture.applyRelocations(job);
+    }
+  }
+  writeMade(context);
+  return job;
+}
+
+/** Contents that the linker made before layout (notes, attributes). */
+function writeMade(context: WriteContext): void {
+  const t = context.state.program.sections;
+  for (const [s, bytes] of context.state.program.contents) {
+    if (t.role[s] !== Role.Synthetic || t.live[s] !== Live.Live) continue;
+    const to = fileOffsetOf(context.state, s);
+    if (to >= 0) context.file.set(bytes, to);
+  }
+}
+
+/** Value of `__global_pointer$`, or 0 when the program has none. */
+function globalPointer(state: AddressState): number {
+  const id = findText(state.program.symbols.names, '__global_pointer$');
+  return id >= 0 && state.program.symbols.kind[id]! >= SymbolKind.Defined ? state.program.symbols.value[id]! : 0;
+}
+
+/** Copies the kept records, repairs their CIE pointers; returns where each relocation now stands. */
+function copyEhFrame(context: WriteContext, pieces: EhPieces, to: number): Int32Array {
+  const { program } = context.state;
+  const t = program.sections;
+  const bytes = sectionContents(program, pieces.section);
+  const object = program.objects[t.object[pieces.section]!]!;
+  const base = t.relocs[pieces.section]!;
+  const places = new Int32Array(t.relocCount[pieces.section]!).fill(-1);
+  const address = t.address[pieces.section]!;
+  for (let i = 0; i < pieces.count; i++) {
+    const out = pieces.outputOffset[i]!;
+    if (out === DROPPED) continue;
+    const from = pieces.inputOffset[i]!;
+    context.file.set(bytes.subarray(from, from + pieces.size[i]!), to + out);
+    const cie = pieces.cie[i]!;
+    if (cie >= 0) {
+      const cieAddress = keptCieAddress(context, pieces, cie);
+      context.view.setUint32(to + out + 4, address + out + 4 - cieAddress, true);
+    }
+    for (let r = pieces.firstReloc[i]!; r < pieces.firstReloc[i + 1]!; r++) {
+      places[r] = object.view.getUint32(base + r * elf.RELA_SIZE, true) - from + out;
+    }
+  }
+  return places;
+}
+
+function keptCieAddress(context: WriteContext, pieces: EhPieces, cie: number): number {
+  const t = context.state.program.sections;
+  if (pieces.sameSection[cie]! >= 0) {
+    const other = context.edits.ehFrames.get(pieces.sameSection[cie]!)!;
+    return t.address[other.section]! + other.outputOffset[pieces.samePiece[cie]!]!;
+  }
+  return t.address[pieces.section]! + pieces.outputOffset[cie]!;
+}
