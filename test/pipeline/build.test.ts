@@ -290,4 +290,18 @@ int solo5_app_main(const struct solo5_start_info *si) {
     const lock = JSON.parse(readFileSync(join(a.output, '../../casemate.lock'), 'utf8')) as { inputs: object };
     expect(lock.inputs).toEqual({});
   });
+
+  it('must fit in the memory that the manifest promises', async () => {
+    const big = `${app.replace('(void)si;', 'big[1] = 0;').replace('int solo5_app', 'static volatile char big[2 << 20];\nint solo5_app')}`;
+    const folder = projectOf({
+      manifest: { target: 'hvt', sources: ['app.c'], cflags: ['-Wno-everything'], memory: 2 },
+      files: { 'app.c': big },
+    });
+    const error = await rejectionOf(build(folder));
+    expect(error.code).toBe('image');
+    expect(error.message).toMatch(
+      /^the image ends at 0x3[0-9a-f]{5}, beyond "memory": 2 MiB; it needs at least 4 MiB$/,
+    );
+    expect(existsSync(join(folder, 'build'))).toBe(false);
+  });
 });
