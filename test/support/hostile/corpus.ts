@@ -7,6 +7,7 @@
  */
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LinkOptions } from '../../../linker/request.ts';
 import { projectRoot } from '../paths.ts';
 import { runOrThrow } from '../run.ts';
 import { compile } from '../toolchain.ts';
@@ -19,26 +20,46 @@ export interface CorpusLink {
   /** File that is mutated, and what it is called on the command line: `victim.o`, `victim.a` or `victim.ld`. */
   readonly good: string;
   readonly victim: string;
-  /** Arguments before the rotating options; files are relative to the corpus folder except the victim. */
+  /** Arguments before those of the variant; files are relative to the corpus folder, where the victim is written. */
   readonly args: readonly string[];
-  /** One of these lists is added to each run. */
-  readonly options: readonly (readonly string[])[];
+  /** The same as files, for an in-process link; a script is not among them. */
+  readonly files: readonly string[];
+  /** One of these is added to each run. */
+  readonly variants: readonly Variant[];
+}
+
+/** Options as flags of the command and as the linker's own data. */
+export interface Variant {
+  readonly flags: readonly string[];
+  readonly options: Partial<LinkOptions>;
 }
 
 const here = (file: string): string => join(projectRoot, 'test/support/hostile/corpus', file);
 
-const common: readonly (readonly string[])[] = [
-  [],
-  ['--gc-sections'],
-  ['--emit-relocs'],
-  ['--eh-frame-hdr', '--build-id=sha256'],
-  ['-s', '--gc-sections', '--print-gc-sections'],
-  ['-S'],
-  ['-Map', 'map', '-x'],
+const sha256 = { kind: 'hash', algorithm: 'sha256' } as const;
+const plain: Variant = { flags: [], options: {} };
+const collected: Variant = { flags: ['--gc-sections'], options: { gcSections: true } };
+const emitted: Variant = { flags: ['--emit-relocs'], options: { emitRelocs: true } };
+const mapped: Variant = { flags: ['-Map', 'map', '-x'], options: { map: true, discardLocals: 'all' } };
+const unrelaxed: Variant = { flags: ['--no-relax'], options: { relax: false } };
+const common: readonly Variant[] = [
+  plain,
+  collected,
+  emitted,
+  mapped,
+  unrelaxed,
+  { flags: ['--eh-frame-hdr', '--build-id=sha256'], options: { ehFrameHeader: true, buildId: sha256 } },
+  { flags: ['-s', '--gc-sections'], options: { strip: 'all', gcSections: true } },
+  { flags: ['-S', '--eh-frame-hdr'], options: { strip: 'debug', ehFrameHeader: true } },
 ];
-const x86Options = [...common, ['--no-relax']];
-const pieOptions = [...x86Options, ['-pie'], ['-pie', '-z', 'pack-relative-relocs', '--eh-frame-hdr']];
-const riscvOptions = [...common, ['--no-relax'], ['--no-relax', '--gc-sections', '--eh-frame-hdr']];
+const pie: readonly Variant[] = [
+  ...common,
+  { flags: ['-pie'], options: { pie: true } },
+  {
+    flags: ['-pie', '-z', 'pack-relative-relocs', '--eh-frame-hdr'],
+    options: { pie: true, packRelativeRelocs: true, ehFrameHeader: true },
+  },
+];
 
 const sections = ['-ffunction-sections', '-fdata-sections'];
 const freestanding = ['-ffreestanding', '-fno-stack-protector', '-fcommon'];
@@ -74,20 +95,30 @@ export async function buildCorpus(folder: string): Promise<CorpusLink[]> {
     ...x86Recipes.map((recipe) => ({
       ...recipe,
       machine: 'x86-64' as const,
-      options: recipe.flags.includes('-fno-pie') ? x86Options : pieOptions,
+      variants: recipe.flags.includes('-fno-pie') ? common : pie,
     })),
-    ...riscvRecipes.map((recipe) => ({ ...recipe, machine: 'riscv64' as const, options: riscvOptions })),
+    ...riscvRecipes.map((recipe) => ({ ...recipe, machine: 'riscv64' as const, variants: common })),
   ];
   for (const machine of ['x86-64', 'riscv64'] as const) {
     const compiler = machine === 'x86-64' ? 'gcc' : 'riscv64-linux-gnu-gcc';
     await compile(compiler, here('start.c'), join(folder, `start-${machine}.o`), [...freestanding, '-O1', '-fPIE']);
   }
-  for (const [i, { name, compiler, source, flags, machine, options }] of recipes.entries()) {
+  for (const [i, { name, compiler, source, flags, machine, variants }] of recipes.entries()) {
     const good = join(folder, `good-${i}.o`);
     await compile(compiler, here(source), good, [...freestanding, ...flags]);
     const emulation = machine === 'x86-64' ? 'elf_x86_64' : 'elf64lriscv';
-    const base = ['-m', emulation, join(folder, `start-${machine}.o`)];
-    links.push({ name, kind: 'object', machine, good, victim: 'victim.o', args: [...base, 'victim.o'], options });
+    const start = `start-${machine}.o`;
+    const base = ['-m', emulation, start];
+    links.push({
+      name,
+      kind: 'object',
+      machine,
+      good,
+      victim: 'victim.o',
+      args: [...base, 'victim.o'],
+      files: [start, 'victim.o'],
+      variants,
+    });
     if (i % 2 === 0) {
       const archive = join(folder, `good-${i}.a`);
       // A second member with a long name, so that the archive has a name table.
@@ -102,16 +133,16 @@ export async function buildCorpus(folder: string): Promise<CorpusLink[]> {
         good: archive,
         victim: 'victim.a',
         args,
-        options,
+        files: [start, 'victim.a'],
+        variants,
       });
     }
   }
-  // Thin archives name their members by path: absolute ones here, since the victim is written elsewhere.
   const thin = join(folder, 'thin.a');
   await runOrThrow(requireTool('ar'), ['rcs', '--thin', thin, join(folder, 'good-0.o')]);
   const thinBytes = readFileSync(thin).toString('latin1');
   if (!thinBytes.startsWith('!<thin>')) throw new Error('ar made no thin archive');
-  const start = join(folder, 'start-x86-64.o');
+  const start = 'start-x86-64.o';
   links.push({
     name: 'C, in a thin archive',
     kind: 'archive',
@@ -119,7 +150,8 @@ export async function buildCorpus(folder: string): Promise<CorpusLink[]> {
     good: thin,
     victim: 'victim.a',
     args: [start, 'victim.a'],
-    options: [[], ['--gc-sections']],
+    files: [start, 'victim.a'],
+    variants: [plain, collected],
   });
   links.push({
     name: 'a linker script',
@@ -127,8 +159,9 @@ export async function buildCorpus(folder: string): Promise<CorpusLink[]> {
     machine: 'x86-64',
     good: here('layout.ld'),
     victim: 'victim.ld',
-    args: ['-z', 'max-page-size=4096', start, join(folder, 'good-0.o'), '-T', 'victim.ld'],
-    options: [[], ['--gc-sections'], ['--emit-relocs'], ['-Map', 'map']],
+    args: ['-z', 'max-page-size=4096', start, 'good-0.o', '-T', 'victim.ld'],
+    files: [start, 'good-0.o'],
+    variants: [plain, collected, emitted, mapped],
   });
   return links;
 }
