@@ -1,0 +1,27 @@
+/**
+ * `casemate-ld`: a drop-in ld for static programs. The work is in cli/ld/; this binds it to the linker and the process.
+ *
+ * Start-up is most of a small link, so nothing here may load commander or a JSON-schema library.
+ */
+import { link } from '../linker/link.ts';
+import { placeText } from '../linker/program.ts';
+import { runLinker } from './ld/main.ts';
+
+process.exitCode = runLinker(
+  process.argv.slice(2),
+  (request) => {
+    const { image, warnings, map, dropped } = link(request);
+    return {
+      bytes: image.bytes,
+      warnings,
+      notes: request.options.printGcSections
+        ? dropped.map((section) => `removing unused section ${placeText(image.program, section)}`)
+        : [],
+      mapText: map,
+    };
+  },
+  {
+    out: (text) => void process.stdout.write(text),
+    error: (text) => void process.stderr.write(text),
+  },
+);

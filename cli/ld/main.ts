@@ -1,0 +1,184 @@
+/**
+ * casemate-ld from arguments to exit status: parse, read, link, write.
+ *
+ * As GNU ld: one line per failure and exit status 1; an output of an earlier link does not outlive a failed one, so
+ * that nobody runs it by mistake. Everything is written under a temporary name and renamed, except to what is no
+ * regular file (`-o /dev/null`, which configure scripts use).
+ */
+import { lstatSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fail, printable } from '../../base/errors.ts';
+import { readFileIfPresent, reasonOf, writeFileAtomic } from '../../base/files.ts';
+import type { LinkRequest } from '../../linker/request.ts';
+import { writeRecording } from '../../pipeline/record.ts';
+import { failureText } from '../failure.ts';
+import { dependencyRule } from './dependencies.ts';
+import type { LinkCommand } from './draft.ts';
+import { helpText, versionText } from './help.ts';
+import { type FileAccess, type LoadedInputs, loadInputs } from './inputs.ts';
+import { parseCommandLine } from './parse.ts';
+import { expandResponseFiles } from './response.ts';
+
+/** What a link gives: the program's bytes, and what to tell the user. */
+export interface LinkOutcome {
+  /** Chunks of the output file in order. */
+  readonly bytes: Uint8Array | readonly Uint8Array[];
+  readonly warnings: readonly string[];
+  /** Lines that were asked for (--print-gc-sections). */
+  readonly notes: readonly string[];
+  /** Present when options.map is set. */
+  readonly mapText: string | undefined;
+}
+
+export interface Streams {
+  readonly out: (text: string) => void;
+  readonly error: (text: string) => void;
+}
+
+/** Runs one command line; answers the exit status. */
+export function runLinker(
+  argv: readonly string[],
+  linkProgram: (request: LinkRequest) => LinkOutcome,
+  streams: Streams,
+): 0 | 1 {
+  try {
+    const command = parseCommandLine(expandResponseFiles(argv, readText));
+    if (command.action === 'help' || command.action === 'version') {
+      streams.out(command.action === 'help' ? helpText() : versionText);
+      return 0;
+    }
+    if (command.printVersion) streams.out(versionText);
+    if (command.inputs.length > 0) linkCommand(command, linkProgram, streams);
+    return 0;
+  } catch (error) {
+    streams.error(failureText(error, 'casemate-ld'));
+    return 1;
+  }
+}
+
+function readText(path: string): string | undefined {
+  const bytes = readFileIfPresent(path);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+}
+
+const disk: FileAccess = {
+  read: readFileIfPresent,
+  exists: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
+};
+
+function linkCommand(command: LinkCommand, linkProgram: (request: LinkRequest) => LinkOutcome, streams: Streams): void {
+  let loaded: LoadedInputs;
+  try {
+    loaded = loadInputs(command, disk);
+  } catch (error) {
+    removeStale(
+      command.output ?? 'a.out',
+      command.inputs.map((input) => input.name),
+    );
+    throw error;
+  }
+  const output = command.output ?? loaded.output ?? 'a.out';
+  if (command.trace) streams.out(loaded.files.map((file) => `${printable(file.name)}\n`).join(''));
+  refuseOverwriting(output, loaded.reads);
+  try {
+    const reads = [...loaded.reads];
+    const outcome = linkProgram({
+      files: loaded.files,
+      options: { ...command.options, scripts: loaded.scripts },
+      readMember: (path) => {
+        const bytes = readFileIfPresent(path);
+        if (bytes !== undefined) reads.push(path);
+        return bytes;
+      },
+    });
+    const warnings = [...command.warnings, ...outcome.warnings];
+    if (!command.quiet) for (const text of warnings) streams.error(`casemate-ld: warning: ${text}\n`);
+    if (command.options.fatalWarnings && warnings.length > 0) {
+      fail('usage', `${warnings.length} warning${warnings.length > 1 ? 's' : ''} with --fatal-warnings`);
+    }
+    for (const note of outcome.notes) streams.error(`casemate-ld: ${note}\n`);
+    writeMap(command, output, outcome.mapText, streams);
+    writeOutput(output, outcome.bytes, 0o777);
+    if (command.dependencyFile !== undefined) {
+      writeOutput(command.dependencyFile, Buffer.from(dependencyRule(output, reads)));
+    }
+    if (command.record !== undefined) record(command, command.record, loaded, reads, output);
+  } catch (error) {
+    removeStale(output, loaded.reads);
+    throw error;
+  }
+}
+
+function writeMap(command: LinkCommand, output: string, text: string | undefined, streams: Streams): void {
+  if (command.mapPath === undefined || text === undefined) return;
+  if (command.mapPath === '-') {
+    streams.out(text);
+    return;
+  }
+  const isFolder = statSync(command.mapPath, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  writeOutput(isFolder ? join(command.mapPath, `${basename(output)}.map`) : command.mapPath, Buffer.from(text));
+}
+
+/** Writes a file all or nothing; into what exists and is no regular file, directly. */
+function writeOutput(path: string, bytes: Uint8Array | readonly Uint8Array[], mode = 0o666): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) {
+    writeFileAtomic(path, bytes, mode);
+    return;
+  }
+  if (found.isDirectory()) fail('io', `${printable(path)}: cannot write: is a folder`);
+  try {
+    for (const chunk of bytes instanceof Uint8Array ? [bytes] : bytes) writeFileSync(path, chunk);
+  } catch (error) {
+    fail('io', `${printable(path)}: cannot write: ${reasonOf(error)}`);
+  }
+}
+
+function isSameFile(a: string, b: string): boolean {
+  if (basename(a) !== basename(b)) return false;
+  try {
+    return realpathSync(a) === realpathSync(b);
+  } catch {
+    return false;
+  }
+}
+
+function refuseOverwriting(output: string, reads: readonly string[]): void {
+  const input = reads.find((path) => isSameFile(path, output));
+  if (input !== undefined) {
+    fail('usage', `the output ${printable(output)} is also an input; name another file with -o`);
+  }
+}
+
+/** Removes what an earlier link left at `output`, never an input. */
+function removeStale(output: string, reads: readonly string[]): void {
+  const found = lstatSync(output, { throwIfNoEntry: false });
+  if (found === undefined || !(found.isFile() || found.isSymbolicLink())) return;
+  if (reads.some((path) => isSameFile(path, output))) return;
+  try {
+    rmSync(output);
+  } catch {
+    // The failure that brought us here is the one to report.
+  }
+}
+
+function record(
+  command: LinkCommand,
+  manifest: string,
+  loaded: LoadedInputs,
+  reads: readonly string[],
+  output: string,
+): void {
+  const named = new Set([...loaded.files.map((file) => file.name), ...loaded.scriptPaths]);
+  writeRecording(
+    {
+      inputs: loaded.files.map((file) => ({ path: file.name, whole: file.wholeArchive === true })),
+      scripts: loaded.scriptPaths,
+      options: command.options,
+      defsym: command.defsymTexts,
+      reads: reads.filter((path) => !named.has(path)),
+      output,
+    },
+    manifest,
+  );
+}
