@@ -10,7 +10,7 @@
  *
  * Nothing is written before every check has passed: a failed build leaves the folder as it was.
  */
-import { mkdirSync, realpathSync, statSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
 import { readFileIfPresent, reasonOf, writeFileAtomic } from '../base/files.ts';
@@ -20,7 +20,7 @@ import { readLinkInputs } from './link-inputs.ts';
 import { linkOptions } from './link-options.ts';
 import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
 import { type Manifest, type ParsedManifest, parseManifest } from './manifest.ts';
-import { type Confinement, confine, isInside } from './paths.ts';
+import { type Confinement, confine, isInside, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
 import { compileProject } from './sources.ts';
@@ -52,7 +52,7 @@ const heavyInput = 16 << 20;
 
 /** Text of a file that a project holds; undefined when there is none. Pipes, devices and giants are refused. */
 function readText(path: string, shown: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statIfPresent(path, shown);
   if (stat === undefined) return undefined;
   if (!stat.isFile()) fail('manifest', `${printable(shown)}: not a regular file`);
   if (stat.size > manifestLimit) {
@@ -68,7 +68,7 @@ function readText(path: string, shown: string): string | undefined {
 
 /** casemate.json of a folder, parsed. */
 export function loadManifest(folder: string): ParsedManifest {
-  const stat = statSync(folder, { throwIfNoEntry: false });
+  const stat = statIfPresent(folder);
   if (stat === undefined) fail('manifest', `${printable(folder)}: no such folder`);
   if (!stat.isDirectory()) {
     const hint = basename(folder) === manifestName ? `; name its folder: ${printable(dirname(folder))}` : '';
@@ -88,10 +88,10 @@ function loadLock(path: string): Lock | undefined {
 function outputPath(request: BuildRequest, confinement: Confinement, name: string): string {
   if (request.output !== undefined) {
     const path = resolve(request.output);
-    if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) {
+    if (!statIfPresent(dirname(path))?.isDirectory()) {
       fail('usage', `-o ${printable(request.output)}: the folder ${printable(dirname(request.output))} does not exist`);
     }
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    if (statIfPresent(path)?.isDirectory()) {
       fail('usage', `-o ${printable(request.output)}: is a folder; name the image's file`);
     }
     return path;

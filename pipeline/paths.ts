@@ -6,7 +6,7 @@
  * would (realpath), so neither `..` nor a symbolic link leads out. Only regular files are opened: a named pipe or a
  * device in their place would hang the build.
  */
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
 import { reasonOf } from '../base/files.ts';
@@ -65,10 +65,22 @@ export function confine(folder: string, roots: readonly string[], where: (index:
           `${where(i)}: ${quote(root)} is the whole file system; name the folders that are needed`,
         );
       }
-      if (!statSync(resolved).isDirectory()) return fail('manifest', `${where(i)}: ${quote(root)} is not a folder`);
+      if (!statIfPresent(resolved, root)?.isDirectory())
+        return fail('manifest', `${where(i)}: ${quote(root)} is not a folder`);
       return resolved;
     }),
   };
+}
+
+/** What a path leads to; undefined when there is nothing; any other failure is an 'io' error that names `shown`. */
+export function statIfPresent(path: string, shown = path): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    return fail('io', `${printable(shown)}: ${reasonOf(error)}`);
+  }
 }
 
 /** True when a resolved path may be read. */
@@ -99,9 +111,9 @@ export function confinePath(
       )}; move it inside or declare its folder in "roots"`,
     );
   }
-  const stat = statSync(real);
-  if (kind === 'file' && !stat.isFile()) fail('manifest', `${where}: ${quote(declared)} is not a regular file`);
-  if (kind === 'folder' && !stat.isDirectory()) fail('manifest', `${where}: ${quote(declared)} is not a folder`);
+  const stat = statIfPresent(real, declared);
+  if (kind === 'file' && !stat?.isFile()) fail('manifest', `${where}: ${quote(declared)} is not a regular file`);
+  if (kind === 'folder' && !stat?.isDirectory()) fail('manifest', `${where}: ${quote(declared)} is not a folder`);
   return { declared, real, outside: !isInside(confinement.folder, real) };
 }
 

@@ -8,6 +8,8 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fail, printable } from '../base/errors.ts';
+import { reasonOf } from '../base/files.ts';
 
 const folders = new Set<string>();
 const children = new Set<ChildProcess>();
@@ -31,10 +33,21 @@ function install(): void {
   }
 }
 
+function makeFolder(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, 'casemate-'));
+  } catch (error) {
+    return fail(
+      'io',
+      `${printable(parent)}: cannot make a temporary folder: ${reasonOf(error)}; set TMPDIR to another`,
+    );
+  }
+}
+
 /** Gives `work` a fresh temporary folder, removed afterwards. */
 export async function withScratch<T>(work: (folder: string) => Promise<T>): Promise<T> {
   install();
-  const folder = mkdtempSync(join(tmpdir(), 'casemate-'));
+  const folder = makeFolder(tmpdir());
   folders.add(folder);
   try {
     return await work(folder);

@@ -8,7 +8,7 @@
 import { realpathSync } from 'node:fs';
 import { join, posix, relative } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
-import { readFile } from '../base/files.ts';
+import { readFile, reasonOf } from '../base/files.ts';
 import type { InputFile } from '../linker/request.ts';
 import { checkFlags } from './cflags.ts';
 import { type CompiledObject, checkLanguages, compileSources, type SourceFile } from './compile.ts';
@@ -55,10 +55,19 @@ function nameBelowRoot(confinement: Confinement, roots: readonly string[], real:
   return i < 0 ? undefined : posix.normalize(join(roots[i], relative(confinement.roots[i], real)));
 }
 
+/** A header as the compiler reported it, resolved; gone or unreadable since then is an error that names the source. */
+function resolveRead(path: string, source: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    return fail('io', `${printable(source)}: reads ${printable(path, 300)}, which cannot be found: ${reasonOf(error)}`);
+  }
+}
+
 /** Records what an object was made of, and refuses what lies outside everything declared. */
 function checkReads(job: ProjectSources, object: CompiledObject, source: string, own: readonly string[]): void {
   for (const path of object.reads) {
-    const real = realpathSync.native(path);
+    const real = resolveRead(path, source);
     if (isInside(job.confinement.folder, real)) continue;
     const name = nameBelowRoot(job.confinement, job.manifest.roots ?? [], real);
     if (name !== undefined) job.ledger.seeInput(name, readFile(real));

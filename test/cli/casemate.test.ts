@@ -1,6 +1,6 @@
 /** The bundled command as a user runs it: output, exit status, and what it leaves behind when it is stopped. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -74,6 +74,17 @@ describe('casemate', () => {
     const { status, stderr } = run(['build', good()], { PATH: project() });
     expect(stderr).toBe('casemate: error: clang: not found on PATH; install it with: apt-get install clang\n');
     expect(status).toBe(3);
+  });
+
+  it('calls trouble with the file system by its name, not a defect', () => {
+    const folder = good();
+    const { status, stderr } = run(['build', folder], { TMPDIR: '/no/such/folder' });
+    expect([status, stderr]).toEqual([
+      2,
+      'casemate: error: /no/such/folder: cannot make a temporary folder: no such file or directory; set TMPDIR to another\n',
+    ]);
+    symlinkSync('loop', join(folder, 'loop'));
+    expect(run(['build', join(folder, 'loop')]).stderr).toMatch(/^casemate: error: .*loop: too many symbolic links/);
   });
 
   it('explains itself: every command has help with an example, and answers 0', () => {

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CasemateError } from '../../base/errors.ts';
 import schema from '../../docs/schema/casemate.schema.json';
+import { linkOptions } from '../../pipeline/link-options.ts';
 import { parseManifest } from '../../pipeline/manifest.ts';
 import { nearest } from '../../pipeline/nearest.ts';
 import { errorOf } from './support.ts';
@@ -82,6 +85,42 @@ describe('casemate.json', () => {
     for (const key of ['constructor', 'toString', 'hasOwnProperty']) {
       expect(complaint({ ...hello, [key]: 1 })).toContain(`unknown key "${key}"`);
     }
+  });
+});
+
+describe('a damaged manifest', () => {
+  const text = JSON.stringify({
+    ...hello,
+    objects: ['a.o'],
+    link: { inputs: ['c.o', { path: 'd.a', whole: true }], sectionStart: { '.text': '0x1000' }, defsym: ['a=1'] },
+    devices: [{ name: 'net0', type: 'net' }],
+    memory: 64,
+    roots: ['/usr/lib'],
+  });
+
+  it('is read or refused with one line, and never breaks us: 1500 mutations', () => {
+    const spans = fc.tuple(fc.nat(text.length), fc.nat(12));
+    const insert = fc.oneof(
+      fc.string({ maxLength: 6 }),
+      fc.constantFrom('{', '[', '"', '__proto__', '1e999', '\\u0000', 'null'),
+    );
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(spans, insert), { minLength: 1, maxLength: 3 }), (edits) => {
+        let damaged = text;
+        for (const [[at, length], word] of edits) damaged = damaged.slice(0, at) + word + damaged.slice(at + length);
+        try {
+          const { manifest, at } = parseManifest(damaged, 'casemate.json');
+          linkOptions(manifest.link ?? {}, [], at);
+        } catch (error) {
+          refused++;
+          expect(error).toBeInstanceOf(CasemateError);
+          expect((error as Error).message).toMatch(/^[^\n]*casemate\.json:\d+[^\n]*$/);
+        }
+      }),
+      { seed: 5, numRuns: 1500 },
+    );
+    expect(refused).toBeGreaterThan(1000);
   });
 });
 
