@@ -90,7 +90,7 @@ export function link(request: LinkRequest): LinkResult {
   fixKinds(state);
   const { merged, ehFrames, orderedFrames } = editContents(program, state);
   if (header >= 0) program.sections.size[header] = ehFrameHeaderSize(ehFrames);
-  const relaxation = createRelaxation(program, options, state);
+  const relaxation = createRelaxation(program, options);
   const edits: Edits = { merged, ehFrames, shrunk: relaxation.tables };
   settle(state, edits, tables, scan, relaxation);
   const inputSize = request.files.reduce((sum, file) => sum + file.bytes.length, 0);
@@ -221,7 +221,7 @@ function createContext(
     iplt,
     file,
     view: new DataView(file.buffer),
-    copyRelaxed: relaxation.copy,
+    relaxation,
   };
 }
 

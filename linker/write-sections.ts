@@ -12,8 +12,8 @@ import { mergedOffset } from './merge.ts';
 import { findText } from './names.ts';
 import { type InputObject, Live, placeText, Role, SymbolKind, sectionContents } from './program.ts';
 import { symbolSection } from './read-object.ts';
+import { copyRelaxed, type Relaxation } from './relax.ts';
 import { hasNoBits } from './segments.ts';
-import type { ShrinkTable } from './shrink.ts';
 import {
   type Edits,
   type GlobalAddresses,
@@ -31,8 +31,7 @@ export interface WriteContext {
   readonly iplt: IpltPlace;
   readonly file: Uint8Array;
   readonly view: DataView;
-  /** Rewrites a relaxed section's instructions: see relax.ts. */
-  readonly copyRelaxed: ((context: WriteContext, section: number, table: ShrinkTable, to: number) => void) | undefined;
+  readonly relaxation: Relaxation;
 }
 
 /** Offset in the file of input section `s`, or -1 when it has no bytes there. */
@@ -122,6 +121,7 @@ function createJob(context: WriteContext): RelocationJob {
     special: new Uint8Array(0),
     symbolCount: 0,
     places: undefined,
+    types: undefined,
     tables,
   };
 }
@@ -194,11 +194,12 @@ export function writeInputs(context: WriteContext): RelocationJob {
       if (t.live[s] !== Live.Live || t.role[s] === Role.Ignored || t.size[s] === 0) continue;
       const to = fileOffsetOf(state, s);
       if (to < 0) continue;
-      const table = context.edits.shrunk.get(s);
+      const relaxed = context.relaxation.bySection.get(s);
       const eh = t.role[s] === Role.EhFrame ? context.edits.ehFrames.get(s) : undefined;
       job.places = undefined;
+      job.types = undefined;
       if (eh) job.places = copyEhFrame(context, eh, to);
-      else if (table && context.copyRelaxed) context.copyRelaxed(context, s, table, to);
+      else if (relaxed) ({ places: job.places, types: job.types } = copyRelaxed(program, relaxed, file, to));
       else file.set(sectionContents(program, s), to);
       if (t.relocCount[s] === 0) continue;
       if (!prepared) {

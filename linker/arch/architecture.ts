@@ -72,6 +72,8 @@ export interface RelocationJob {
   symbolCount: number;
   /** Where each relocation now stands (-1: dropped), for sections whose contents were edited; else undefined. */
   places: Int32Array | undefined;
+  /** Types that relaxation gave the relocations; undefined: those in the file. */
+  types: Uint8Array | undefined;
   readonly tables: AddressTables;
 }
 
