@@ -106,7 +106,7 @@ export function link(request: LinkRequest): LinkResult {
     image,
     warnings: program.warnings,
     dropped,
-    ...(options.map ? { map: mapText(state, dropped) } : {}),
+    ...(options.map ? { map: mapText(state, context.globals, dropped) } : {}),
   };
 }
 
