@@ -11,7 +11,8 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join, posix, relative, resolve } from 'node:path';
-import { readFile, writeFileAtomic } from '../base/files.ts';
+import { CasemateError, fail, printable } from '../base/errors.ts';
+import { readFile, reasonOf, writeFileAtomic } from '../base/files.ts';
 import type { LinkOptions } from '../linker/request.ts';
 import { recordOptions } from './link-options.ts';
 import type { Manifest, ManifestInput, ManifestLink } from './manifest.ts';
@@ -123,20 +124,32 @@ export function recordLink(link: RecordedLink, place: RecordPlace): Recording {
   return { text: `${JSON.stringify(manifest, null, 2)}\n`, copies };
 }
 
+/** Runs `work`, which touches files; the system's refusals become 'io' errors about `path`. */
+function touching<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof CasemateError) throw error;
+    return fail('io', `--record ${printable(path)}: ${reasonOf(error)}`);
+  }
+}
+
 /** Records a link on disk: copies what would be lost, then writes the manifest. Paths are relative to `folder`. */
 export function writeRecording(link: RecordedLink, manifest: string, folder = process.cwd()): void {
   const path = resolve(folder, manifest);
-  mkdirSync(dirname(path), { recursive: true });
-  const { text, copies } = recordLink(link, {
-    manifest: path,
-    folder,
-    temporary: resolve(tmpdir()),
-    realpath: (file) => realpathSync.native(file),
+  touching(manifest, () => {
+    mkdirSync(dirname(path), { recursive: true });
+    const { text, copies } = recordLink(link, {
+      manifest: path,
+      folder,
+      temporary: resolve(tmpdir()),
+      realpath: (file) => realpathSync.native(file),
+    });
+    for (const { from, to } of copies) {
+      const target = join(dirname(path), to);
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileAtomic(target, readFile(from));
+    }
+    writeFileAtomic(path, Buffer.from(text));
   });
-  for (const { from, to } of copies) {
-    const target = join(dirname(path), to);
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileAtomic(target, readFile(from));
-  }
-  writeFileAtomic(path, Buffer.from(text));
 }
