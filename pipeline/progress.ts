@@ -60,15 +60,25 @@ export function createProgress(sink: ProgressSink): Progress {
       status(text);
     };
     if (heavy) show();
-    const timer = setInterval(show, sink.patience);
-    timer.unref();
+    // Where lines stay, a long phase says less often how far it is.
+    let wait = sink.patience;
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      timer = setTimeout(() => {
+        show();
+        if (!sink.terminal) wait *= 2;
+        arm();
+      }, wait);
+      timer.unref();
+    };
+    arm();
     try {
       return await work((text) => {
         count = text;
         if (sink.terminal && lastShown !== '') show();
       });
     } finally {
-      clearInterval(timer);
+      clearTimeout(timer);
       erase();
       if (sink.verbose) line(`casemate: ${name}: ${Math.round(sink.now() - start)} ms`);
     }
