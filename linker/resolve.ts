@@ -26,6 +26,7 @@ import {
 import { type Archive, isArchive, readArchive } from './read-archive.ts';
 import { isBitcode, machineOf, readObject, SymbolPlace, symbolSection } from './read-object.ts';
 import type { InputFile, LinkOptions, LinkRequest } from './request.ts';
+import { declareAssigned } from './script-symbols.ts';
 
 /** Most duplicate symbols that one message lists. */
 const MAX_SHOWN = 20;
@@ -100,6 +101,7 @@ export function resolveInputs(request: LinkRequest): Program {
     duplicates: [],
   };
   for (const name of rootNames(request.options)) wantRoot(resolver, name);
+  for (const name of declareAssigned(program, request.options)) wantMentioned(program, name);
   for (const file of request.files) {
     if (isArchive(file.bytes)) addArchive(resolver, file);
     else addObject(resolver, file.bytes, 0, file.bytes.length, printable(file.name));
@@ -129,6 +131,12 @@ function wantRoot(resolver: Resolver, name: string): void {
   symbols.flags[id]! |= SymbolFlag.Root;
   if (symbols.kind[id] === SymbolKind.None) symbols.kind[id] = SymbolKind.Undefined;
   if (symbols.kind[id] === SymbolKind.Undefined) symbols.binding[id] = elf.STB_GLOBAL;
+}
+
+/** A name in a script's expression is a reference like any other: it may need an archive member. */
+function wantMentioned(program: Program, name: string): void {
+  const id = symbolNamed(program, name);
+  if (program.symbols.kind[id] === SymbolKind.None) program.symbols.kind[id] = SymbolKind.Undefined;
 }
 
 function wrapRenames(program: Program, names: readonly string[]): Map<number, number> {
@@ -389,6 +397,8 @@ function addDefinition(
   const size = elf.readUnsigned64(object.view, at + 16);
   const common = place === SymbolPlace.Common || type === elf.STT_COMMON;
   const kind = t.kind[id]!;
+  // The script has the last word on the symbols it assigns.
+  if (kind === SymbolKind.Linker) return;
   if (kind === SymbolKind.Defined || kind === SymbolKind.Absolute) {
     if (common) {
       if (t.binding[id] !== elf.STB_WEAK) return;

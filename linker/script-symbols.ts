@@ -58,7 +58,31 @@ function declare(program: Program, id: number, hidden: boolean, provided: boolea
 }
 
 /**
- * Declares the symbols that statements, --defsym and the linker define. Returns those that expressions refer to:
+ * Declares what the script and --defsym assign unconditionally, before any input is read: such a symbol needs no
+ * archive member and overrides what objects say. Returns the names that the values mention, which inputs must define.
+ */
+export function declareAssigned(program: Program, options: LinkOptions): Set<string> {
+  const t = program.symbols;
+  const mentioned = new Set<string>();
+  const define = (name: string, hidden: boolean): void => {
+    const id = internText(t.names, name);
+    fitSymbols(t);
+    declare(program, id, hidden, false);
+  };
+  for (const { name, value } of options.defsym) {
+    mentionedSymbols(value, mentioned);
+    define(name, false);
+  }
+  for (const assignment of assignmentsOf(options.scripts.flatMap((script) => script.commands))) {
+    if (assignment.target === '.' || assignment.provide) continue;
+    mentionedSymbols(assignment.value, mentioned);
+    define(assignment.target, assignment.hidden);
+  }
+  return mentioned;
+}
+
+/**
+ * Declares the symbols that statements PROVIDE and the linker defines. Returns those that expressions refer to:
  * roots for --gc-sections.
  */
 export function declareScriptSymbols(
@@ -67,21 +91,8 @@ export function declareScriptSymbols(
   options: LinkOptions,
 ): number[] {
   const t = program.symbols;
-  const mentioned = new Set<string>();
-  for (const { name, value } of options.defsym) {
-    mentionedSymbols(value, mentioned);
-    const id = internText(t.names, name);
-    fitSymbols(t);
-    declare(program, id, false, false);
-  }
+  const mentioned = declareAssigned(program, options);
   const assignments = assignmentsOf(statements).filter((assignment) => assignment.target !== '.');
-  for (const assignment of assignments) {
-    if (assignment.provide) continue;
-    mentionedSymbols(assignment.value, mentioned);
-    const id = internText(t.names, assignment.target);
-    fitSymbols(t);
-    declare(program, id, assignment.hidden, false);
-  }
   // A PROVIDE is wanted by objects, or by the expression of another symbol that is wanted.
   const provides = assignments.filter((assignment) => assignment.provide);
   for (let changed = true; changed; ) {
