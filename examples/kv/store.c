@@ -210,11 +210,19 @@ static enum store_status write_head(const struct store *store, unsigned half, ui
     return write_record(store, first_block(store, half), encode_record(&record), generation, 0);
 }
 
-static bool is_zero(const struct store *store) {
-    for (size_t i = 0; i < store->block_size; i++) {
+/* True for zeros from `from` on. */
+static bool is_zero(const struct store *store, size_t from) {
+    for (size_t i = from; i < store->block_size; i++) {
         if (block_bytes[i] != 0) return false;
     }
     return true;
+}
+
+/* True when block_bytes was never written, or when writing a head to it was cut short. */
+static bool is_beginning_of_head(const struct store *store) {
+    size_t same = 0;
+    while (same < 4 && block_bytes[same] == (uint8_t)(BLOCK_MAGIC >> 8 * same)) same++;
+    return same == 4 || is_zero(store, same);
 }
 
 /*
@@ -224,9 +232,9 @@ static bool is_zero(const struct store *store) {
 static enum store_status adopt(struct store *store) {
     for (unsigned half = 0; half < 2; half++) {
         if (!read_block(store, first_block(store, half))) return STORE_IO;
-        if (!is_zero(store) && get32(block_bytes) != BLOCK_MAGIC) return STORE_FOREIGN;
+        if (!is_beginning_of_head(store)) return STORE_FOREIGN;
         if (!read_block(store, first_block(store, half) + 1)) return STORE_IO;
-        if (!is_zero(store)) return STORE_FOREIGN;
+        if (!is_zero(store, 0)) return STORE_FOREIGN;
     }
     return store_format(store);
 }
