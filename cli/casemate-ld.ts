@@ -4,8 +4,15 @@
  * Start-up is most of a small link, so nothing here may load commander or a JSON-schema library.
  */
 import { link } from '../linker/link.ts';
-import { placeText } from '../linker/program.ts';
+import { type Program, placeText } from '../linker/program.ts';
 import { runLinker } from './ld/main.ts';
+
+/** Empty sections are not worth a line. */
+function removedSections(program: Program, dropped: readonly number[]): string[] {
+  return dropped
+    .filter((section) => program.sections.inputSize[section] > 0)
+    .map((section) => `removing unused section ${placeText(program, section)}`);
+}
 
 process.exitCode = runLinker(
   process.argv.slice(2),
@@ -14,9 +21,7 @@ process.exitCode = runLinker(
     return {
       bytes: image.bytes,
       warnings,
-      notes: request.options.printGcSections
-        ? dropped.map((section) => `removing unused section ${placeText(image.program, section)}`)
-        : [],
+      notes: request.options.printGcSections ? removedSections(image.program, dropped) : [],
       mapText: map,
     };
   },

@@ -16,9 +16,11 @@ export type InputSpec =
   /** -T SCRIPT. */
   | { readonly kind: 'script'; readonly name: string };
 
+export type Action = 'link' | 'help' | 'version' | 'output-format' | 'sysroot';
+
 export interface LinkCommand {
   /** `link`, or what to print instead. */
-  readonly action: 'link' | 'help' | 'version';
+  readonly action: Action;
   /** -v, -V, --verbose: print the version first; with no inputs that is all. */
   readonly printVersion: boolean;
   readonly inputs: readonly InputSpec[];
@@ -69,7 +71,7 @@ export interface Draft {
   state: InputState;
   readonly saved: InputState[];
   openGroups: number;
-  action: 'link' | 'help' | 'version';
+  action: Action;
   printVersion: boolean;
   sysroot: string;
   noStandardDirs: boolean;

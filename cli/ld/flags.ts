@@ -211,7 +211,7 @@ export const flags: readonly { readonly topic: string; readonly flags: readonly 
         names: ['build-id'],
         argument: 'optional',
         metavar: 'STYLE',
-        help: 'Write a build id: sha1 (default), sha256, md5, 0xHEX or none; uuid is answered with sha1',
+        help: 'Write a build id: sha1 (default), sha256, md5, 0xHEX or none',
         apply: (draft, style, spelled) => {
           draft.options.buildId = parseBuildId(style === '' ? 'sha1' : style, spelled);
         },
@@ -348,6 +348,12 @@ export const flags: readonly { readonly topic: string; readonly flags: readonly 
       }),
       plain('version', 'Print the version', (draft) => {
         draft.action = 'version';
+      }),
+      plain('print-sysroot', 'Print the sysroot', (draft) => {
+        draft.action = 'sysroot';
+      }),
+      plain('print-output-format', 'Print the format of the output', (draft) => {
+        draft.action = 'output-format';
       }),
       plain(
         '',

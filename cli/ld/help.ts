@@ -14,7 +14,8 @@ const width = 100;
 const column = 34;
 
 /** Names with custom of one dash. */
-const oneDash = /^(T|B|d[TcpNy]$|E[LB]$)/;
+const oneDash =
+  /^(T|B|d[Tcpny]$|E[LB]$|(Map|Qy|Ur|init|fini|rpath|soname|static|shared|plugin|non_shared|call_shared)\b)/;
 
 function spelling(name: string): string {
   return oneDash.test(name) ? `-${name}` : `--${name}`;
@@ -56,8 +57,11 @@ function shown(notation: string): string {
   return /^-.$/.test(bare) ? bare : spelling(bare);
 }
 
-function table(rows: readonly (readonly [string, string])[]): string {
-  return rows.map(([reason, names]) => `  ${reason}:\n${paragraph(names.split(' ').map(shown), 4)}`).join('');
+/** Rows of other-flags.ts, those with the same text joined. */
+function table(rows: readonly (readonly [text: string, names: string])[]): string {
+  const joined = new Map<string, string[]>();
+  for (const [text, names] of rows) joined.set(text, [...(joined.get(text) ?? []), ...names.split(' ').map(shown)]);
+  return [...joined].map(([text, names]) => `  ${text}:\n${paragraph(names, 4)}`).join('');
 }
 
 export function helpText(): string {

@@ -157,6 +157,7 @@ function textOf(bytes: Uint8Array, path: string): string {
 function adoptScript(loader: Loader, script: LinkerScript, path: string): void {
   for (const dir of script.searchDirs) loader.searchDirs.push(withSysroot(dir, loader.command.sysroot));
   loader.output = script.output ?? loader.output;
+  if (!laysOut(script)) return;
   loader.scripts.push(script);
   loader.scriptPaths.push(path);
 }
@@ -198,8 +199,7 @@ function addPath(loader: Loader, path: string, whole: boolean, depth: number): v
     fail('script', `${printable(path)}: scripts that name one another, more than ${maxScriptDepth} deep`);
   }
   const script = parseBytes(loader, bytes, path);
-  if (laysOut(script)) adoptScript(loader, script, path);
-  else for (const dir of script.searchDirs) loader.searchDirs.push(withSysroot(dir, loader.command.sysroot));
+  adoptScript(loader, script, path);
   addScriptInputs(loader, script, path, whole, depth + 1);
 }
 

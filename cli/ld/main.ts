@@ -43,8 +43,8 @@ export function runLinker(
 ): 0 | 1 {
   try {
     const command = parseCommandLine(expandResponseFiles(argv, readText));
-    if (command.action === 'help' || command.action === 'version') {
-      streams.out(command.action === 'help' ? helpText() : versionText);
+    if (command.action !== 'link') {
+      streams.out(answer(command));
       return 0;
     }
     if (command.printVersion) streams.out(versionText);
@@ -54,6 +54,14 @@ export function runLinker(
     streams.error(failureText(error, 'casemate-ld'));
     return 1;
   }
+}
+
+/** What is printed instead of linking. */
+function answer({ action, sysroot, options }: LinkCommand): string {
+  if (action === 'help') return helpText();
+  if (action === 'version') return versionText;
+  if (action === 'sysroot') return `${printable(sysroot)}\n`;
+  return options.machine === 'riscv64' ? 'elf64-littleriscv\n' : 'elf64-x86-64\n';
 }
 
 function readText(path: string): string | undefined {
@@ -78,6 +86,10 @@ function linkCommand(command: LinkCommand, linkProgram: (request: LinkRequest) =
     throw error;
   }
   const output = command.output ?? loaded.output ?? 'a.out';
+  const warn = (texts: readonly string[]): void => {
+    if (!command.quiet) for (const text of texts) streams.error(`casemate-ld: warning: ${text}\n`);
+  };
+  warn(command.warnings);
   if (command.trace) streams.out(loaded.files.map((file) => `${printable(file.name)}\n`).join(''));
   refuseOverwriting(output, loaded.reads);
   try {
@@ -91,10 +103,10 @@ function linkCommand(command: LinkCommand, linkProgram: (request: LinkRequest) =
         return bytes;
       },
     });
-    const warnings = [...command.warnings, ...outcome.warnings];
-    if (!command.quiet) for (const text of warnings) streams.error(`casemate-ld: warning: ${text}\n`);
-    if (command.options.fatalWarnings && warnings.length > 0) {
-      fail('usage', `${warnings.length} warning${warnings.length > 1 ? 's' : ''} with --fatal-warnings`);
+    warn(outcome.warnings);
+    const warnings = command.warnings.length + outcome.warnings.length;
+    if (command.options.fatalWarnings && warnings > 0) {
+      fail('usage', `${warnings} warning${warnings > 1 ? 's' : ''} with --fatal-warnings`);
     }
     for (const note of outcome.notes) streams.error(`casemate-ld: ${note}\n`);
     writeMap(command, output, outcome.mapText, streams);
