@@ -170,7 +170,8 @@ int main(int argc, char **argv) {
         block_capacity = (uint64_t)status.st_size / block_size * block_size;
     }
     size_t heap_size = setting("HOST_HEAP", 1 << 20);
-    struct solo5_start_info info = {
+    static struct solo5_start_info info; /* static: the heap must not look like a leak */
+    info = (struct solo5_start_info){
         .cmdline = argc > 1 ? argv[1] : "", .heap_start = (uintptr_t)malloc(heap_size), .heap_size = heap_size};
     return solo5_app_main(&info);
 }
