@@ -62,7 +62,7 @@ export function createProgress(sink: ProgressSink): Progress {
     if (heavy) show();
     // Where lines stay, a long phase says less often how far it is.
     let wait = sink.patience;
-    let timer: NodeJS.Timeout;
+    let timer: NodeJS.Timeout | undefined;
     const arm = (): void => {
       timer = setTimeout(() => {
         show();
