@@ -6,8 +6,8 @@
  * rules (manual, section 3.10.8 "The Section of an Expression"):
  *
  * - A term is a number, an absolute address, or an address relative to an output section. SIZEOF, ALIGNOF, CONSTANT,
- *   ORIGIN, LENGTH, DEFINED, `!` and comparisons give numbers. A literal is a number inside an output section and an
- *   absolute address outside. ADDR is relative to the section it names, LOADADDR absolute. Dot is relative inside an
+ *   LENGTH, DEFINED, `!` and comparisons give numbers. A literal is a number inside an output section and an absolute
+ *   address outside. ADDR is relative to the section it names, LOADADDR absolute. Dot and ORIGIN are relative inside an
  *   output section and absolute outside. A symbol is relative to its section; an absolute symbol counts as a number
  *   inside an output section.
  * - An operator on two terms of one section, or on a relative term and a number, works on the offsets; on terms of
@@ -199,7 +199,8 @@ function fold(expression: Expression, environment: Environment): Term {
         expression.at,
         `memory region '${printable(expression.region)}' is not declared in MEMORY`,
       );
-      return number(expression.kind === 'origin' ? region.origin : region.length);
+      // An origin is an address, like dot; a length is a number. It shows when a symbol is added or subtracted.
+      return expression.kind === 'origin' ? hereOrAbsolute(region.origin, environment) : number(region.length);
     }
     case 'log2ceil':
       return number(log2ceil(addressOf(fold(expression.operand, environment), environment)));

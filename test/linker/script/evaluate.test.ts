@@ -107,6 +107,17 @@ const expressions = [
   't1 == t1',
   't1 && 1',
   '0 || t1',
+  'ORIGIN(ram)',
+  'LENGTH(ram)',
+  'ORIGIN(ram) + LENGTH(ram)',
+  'ORIGIN(ram) + t1',
+  't1 - ORIGIN(ram)',
+  'ORIGIN(ram) - t1',
+  '. - ORIGIN(ram)',
+  'ABSOLUTE(ORIGIN(ram))',
+  'LENGTH(ram) + t1',
+  'LENGTH(ram) - 4',
+  'ORIGIN(ram) + LENGTH(ram) - t1',
   'CONSTANT(MAXPAGESIZE)',
   'CONSTANT(COMMONPAGESIZE) + .',
   'LOG2CEIL(SIZEOF(.text))',
@@ -134,7 +145,7 @@ const expressions = [
 ];
 
 /** Outside sections GNU ld ties these to a section because they mention dot; they are no addresses. */
-const plainNumbers = ['~.', '-.', '!.', '. < 0x1000', '. > 0x100'];
+const plainNumbers = ['~.', '-.', '!.', '. < 0x1000', '. > 0x100', '. - ORIGIN(ram)'];
 /** Outside sections GNU ld makes these absolute; they are addresses that must move with a program's load address. */
 const movingAddresses = [
   't1 + 4',
@@ -209,6 +220,7 @@ function environmentOf(linked: Linked, dot: bigint, section: string | undefined,
     sectionSize: (name) => linked.sections.get(name)?.size,
     sectionAlignment: (name) => linked.sections.get(name)?.alignment,
     sectionLoadAddress: (name) => loadAddresses[name],
+    region: (name) => (name === 'ram' ? { origin: 0x500000n, length: 0x2000n } : undefined),
   };
 }
 
@@ -216,7 +228,8 @@ describe('evaluate agrees with GNU ld on value and section', () => {
   let linked: Linked;
   beforeAll(() => {
     const assign = (where: string) => expressions.map((text, i) => `    ${where}_${i} = ${text};`).join('\n');
-    linked = linkWithGnuLd(`SECTIONS {
+    linked = linkWithGnuLd(`MEMORY { ram : ORIGIN = 0x500000, LENGTH = 0x2000 }
+SECTIONS {
     . = 0x400104;
     dot_before = .;
 ${assign('before')}
