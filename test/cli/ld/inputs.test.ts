@@ -34,10 +34,10 @@ describe('libraries', () => {
   });
 
   it('are searched below the sysroot where a path begins with = or $SYSROOT', () => {
-    const disk = { '/root/l/libx.a': archive, '/root/m/liby.a': archive, 'plain/libz.a': archive };
-    expect(names('-lx -ly -lz --sysroot=/root -L=/l -L$SYSROOT/m -Lplain', disk)).toEqual([
-      '/root/l/libx.a',
-      '/root/m/liby.a',
+    const disk = { '/sys/l/libx.a': archive, '/sys/m/liby.a': archive, 'plain/libz.a': archive };
+    expect(names('-lx -ly -lz --sysroot=/sys -L=/l -L$SYSROOT/m -Lplain', disk)).toEqual([
+      '/sys/l/libx.a',
+      '/sys/m/liby.a',
       'plain/libz.a',
     ]);
   });
