@@ -141,7 +141,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     size >= heavyInput,
   );
   for (const warning of linked.warnings) progress.note(`casemate: warning: ${warning}`);
-  target.check(linked.image);
+  target.check(linked.image.bytes);
 
   const { lock, changes } = ledger.close();
   const output = outputPath(request, confinement, `${manifest.name}${target.extension}`);

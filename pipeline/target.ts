@@ -7,10 +7,8 @@
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fail, hex } from '../base/errors.ts';
-import { PT_LOAD } from '../linker/elf.ts';
-import type { LinkedImage } from '../linker/image.ts';
 import type { InputFile, LinkOptions } from '../linker/request.ts';
+import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
 import type { SourceFile } from './compile.ts';
@@ -35,13 +33,11 @@ export interface TargetPlan {
   /** Symbols that must stay whatever else the manifest asks to keep. */
   readonly keep: readonly string[];
   /** Throws an 'image' error when the finished image breaks the target's rules. */
-  readonly check: (image: LinkedImage) => void;
+  readonly check: (image: Uint8Array) => void;
 }
 
 /** casemate's own folder: this file lies one below it, both as source and bundled in dist/. */
 const home = realpathSync.native(fileURLToPath(new URL('..', import.meta.url)));
-
-const mebibyte = 1 << 20;
 
 const triples = { 'x86-64': 'x86_64-linux-gnu', riscv64: 'riscv64-linux-gnu' } as const;
 
@@ -59,17 +55,6 @@ function elfPlan(manifest: Manifest): TargetPlan {
     keep: [],
     check: () => {},
   };
-}
-
-/** The image must end below the guest's memory, where the stack begins. `memory` is in MiB. */
-function checkMemory(image: LinkedImage, memory: number | undefined): void {
-  if (memory === undefined) return;
-  const loads = image.segments.filter((segment) => segment.type === PT_LOAD);
-  const end = Math.max(...loads.map((segment) => segment.address + segment.memorySize));
-  if (end >= memory * mebibyte) {
-    const needed = Math.floor(end / mebibyte) + 1;
-    fail('image', `the image ends at ${hex(end)}, beyond "memory": ${memory} MiB; it needs at least ${needed} MiB`);
-  }
 }
 
 /** An hvt image with our platform layer and the notes that the tender wants. */
@@ -97,7 +82,11 @@ function hvtPlan(manifest: Manifest): TargetPlan {
       ...(layer ? { entry: hvtPlatform.entry, gcSections: true } : {}),
     },
     keep: layer ? [ABI_SYMBOL, MANIFEST_SYMBOL] : [],
-    check: (image) => checkMemory(image, manifest.memory),
+    check: (bytes) => {
+      const file = `${manifest.name}.hvt`;
+      const image = readHvtImage(bytes, file);
+      if (manifest.memory !== undefined) checkFits(image, BigInt(manifest.memory) << 20n, file);
+    },
   };
 }
 

@@ -299,9 +299,14 @@ int solo5_app_main(const struct solo5_start_info *si) {
     });
     const error = await rejectionOf(build(folder));
     expect(error.code).toBe('image');
-    expect(error.message).toMatch(
-      /^the image ends at 0x3[0-9a-f]{5}, beyond "memory": 2 MiB; it needs at least 4 MiB$/,
-    );
+    expect(error.message).toMatch(/^prog\.hvt: needs 0x3[0-9a-f]{5} bytes of memory; the guest has 0x200000$/);
     expect(existsSync(join(folder, 'build'))).toBe(false);
+  });
+
+  it('that brings its own start-up code is checked against the tender’s rules all the same', async () => {
+    const folder = projectOf({ manifest: { target: 'hvt', platform: 'none' } });
+    const error = await rejectionOf(build(folder));
+    expect(error.code).toBe('image');
+    expect(error.message).toBe('prog.hvt: no Solo5 ABI note (ABI1): not a Solo5 image');
   });
 });
