@@ -4,7 +4,7 @@
  * A reader of our outputs must never see half a file, so every output is written under a temporary name in the same
  * folder and renamed over its target; on failure or Ctrl-C the temporary file is removed.
  */
-import { closeSync, fstatSync, openSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fail, printable } from './errors.ts';
 
@@ -44,7 +44,8 @@ export function reasonOf(error: unknown): string {
 export function readFileIfPresent(path: string): Uint8Array | undefined {
   let fd: number;
   try {
-    fd = openSync(path, 'r');
+    // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;

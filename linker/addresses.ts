@@ -13,7 +13,15 @@ import type { LayoutCommand, OutputSection } from './image.ts';
 import { findText, nameText } from './names.ts';
 import { type Program, SymbolKind } from './program.ts';
 import type { LinkOptions } from './request.ts';
-import type { Assertion, Assignment, FillPattern, LinkerScript, Region } from './script/ast.ts';
+import type {
+  Assertion,
+  Assignment,
+  BinaryOperator,
+  Expression,
+  FillPattern,
+  LinkerScript,
+  Region,
+} from './script/ast.ts';
 import { type Environment, evaluate, evaluateNumber, holds, type Value } from './script/evaluate.ts';
 import { boundaryOf } from './script-symbols.ts';
 
@@ -184,11 +192,22 @@ function environmentOf(walk: Walk): Environment {
     maxPageSize: BigInt(options.maxPageSize ?? architecture.maxPageSize),
     commonPageSize: BigInt(options.commonPageSize ?? architecture.commonPageSize),
     sizeofHeaders: () => BigInt(state.headersSize),
+    sectionNear: (address) => sectionNear(state, toAddress(address, 'a script symbol'))?.name,
     segmentStart: (segment) => {
       const start = segment === 'text-segment' ? options.imageBase : undefined;
       return start === undefined ? undefined : toBig(start);
     },
   };
+}
+
+/** The loaded section that holds an address, else the last that starts below it, else the first. */
+function sectionNear(state: AddressState, address: number): OutputSection | undefined {
+  let near: OutputSection | undefined;
+  for (const output of state.outputs) {
+    if ((output.flags & elf.SHF_ALLOC) === 0 || isEmpty(output)) continue;
+    if (!near || (output.address <= address && output.address >= near.address)) near = output;
+  }
+  return near;
 }
 
 /** One walk over all statements. Returns whether any address, size or symbol changed since the last. */
@@ -218,36 +237,22 @@ function check(walk: Walk, assertion: Assertion): void {
   fail('assertion', `${assertion.at.file}:${assertion.at.line}: ${printable(assertion.message)}`);
 }
 
-const arithmetic: Record<string, (a: bigint, b: bigint) => bigint> = {
-  '+=': (a, b) => a + b,
-  '-=': (a, b) => a - b,
-  '*=': (a, b) => a * b,
-  '/=': (a, b) => (b === 0n ? 0n : a / b),
-  '<<=': (a, b) => a << (b & 63n),
-  '>>=': (a, b) => a >> (b & 63n),
-  '&=': (a, b) => a & b,
-  '|=': (a, b) => a | b,
-  '^=': (a, b) => a ^ b,
-};
+/** The expression that an assignment stands for: `a += b` is `a = a + (b)`. */
+function assignedExpression(assignment: Assignment): Expression {
+  const { operator, target, value, at } = assignment;
+  if (operator === '=') return value;
+  const old: Expression = target === '.' ? { kind: 'dot' } : { kind: 'symbol', name: target, at };
+  return { kind: 'binary', operator: operator.slice(0, -1) as BinaryOperator, left: old, right: value, at };
+}
 
 function assign(walk: Walk, assignment: Assignment): void {
   const { state } = walk;
-  const where = `${assignment.at.file}:${assignment.at.line}: ${printable(assignment.target)}`;
-  const environment = environmentOf(walk);
-  let value: Value;
-  if (assignment.operator === '=') {
-    value = evaluate(assignment.value, environment);
-  } else {
-    const operand = evaluateNumber(assignment.value, environment);
-    const old =
-      assignment.target === '.'
-        ? toBig(walk.dot)
-        : (symbolValue(state, findText(state.program.symbols.names, assignment.target))?.value ?? 0n);
-    value = {
-      value: BigInt.asUintN(64, arithmetic[assignment.operator]!(old, operand)),
-      section: walk.section?.name,
-    };
+  if (assignment.provide) {
+    const id = findText(state.program.symbols.names, assignment.target);
+    if (id < 0 || state.program.symbols.kind[id] !== SymbolKind.Linker) return;
   }
+  const where = `${assignment.at.file}:${assignment.at.line}: ${printable(assignment.target)}`;
+  const value = evaluate(assignedExpression(assignment), environmentOf(walk));
   if (assignment.target !== '.') {
     setSymbol(walk, assignment.target, value, where);
     return;

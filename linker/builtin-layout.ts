@@ -81,7 +81,7 @@ export function builtinText(machine: 'x86-64' | 'riscv64', imageBase: number, pi
   .jcr : { KEEP(*(.jcr)) }
   .data.rel.ro : { *(.data.rel.ro.local .data.rel.ro.local.*) *(.data.rel.ro .data.rel.ro.* .gnu.linkonce.d.rel.ro.*) }
   .dynamic : { *(.dynamic) }
-  .got : { *(.got) *(.got.plt) *(.got.iplt) }
+  .got : { *(.got) *(.got.plt) *(.igot.plt) }
 
   . = ALIGN(CONSTANT(MAXPAGESIZE));
   .data : { *(.data .data.* .gnu.linkonce.d.*) SORT(CONSTRUCTORS) }

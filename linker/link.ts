@@ -29,7 +29,7 @@ import { findSymbol, resolveInputs } from './resolve.ts';
 import { mergeAttributes } from './riscv-attributes.ts';
 import { type ScanResult, scanRelocations } from './scan.ts';
 import { declareScriptSymbols } from './script-symbols.ts';
-import { hasNoBits, isAlloc, keptOutputs, layoutFile, planSegments } from './segments.ts';
+import { checkOverlaps, hasNoBits, isAlloc, keptOutputs, layoutFile, planSegments } from './segments.ts';
 import { type Edits, globalAddresses } from './symbol-addresses.ts';
 import { buildSymbolTables, type SymbolTables } from './symtab.ts';
 import { addSynthetic } from './synthetic.ts';
@@ -94,6 +94,7 @@ export function link(request: LinkRequest): LinkResult {
   const edits: Edits = { merged, ehFrames, shrunk: relaxation.tables };
   settle(state, edits, tables, scan, relaxation);
   const inputSize = request.files.reduce((sum, file) => sum + file.bytes.length, 0);
+  checkOverlaps(state);
   const { plans } = planSegments(state);
   const { segments, end } = layoutFile(state, plans, inputSize);
   const context = createContext(state, edits, scan, tables, relaxation, end);
@@ -334,7 +335,7 @@ function linkIrelative(state: AddressState, symtab: OutputSection): void {
     const section = state.byName.get(name);
     if (!section || section.index === 0 || section.type !== elf.SHT_RELA || section.link) continue;
     section.link = symtab;
-    const slots = state.byName.get('.got.iplt') ?? state.byName.get('.got');
+    const slots = state.byName.get('.igot.plt') ?? state.byName.get('.got');
     if (!slots || slots.index === 0) continue;
     section.infoSection = slots;
     section.flags |= elf.SHF_INFO_LINK;

@@ -328,6 +328,19 @@ function orphanPosition(commands: readonly LayoutCommand[], type: number, flags:
   return firstLater >= 0 ? firstLater : commands.length;
 }
 
+/** An orphan goes to the memory regions of the section it follows. */
+function inheritPlacement(output: OutputSection, previous: LayoutCommand | undefined): void {
+  if (previous?.kind !== 'output' || !previous.section.placement) return;
+  const { region, loadRegion, at } = previous.section.placement;
+  if (region === undefined && loadRegion === undefined) return;
+  output.placement = {
+    alignWithInput: false,
+    at,
+    ...(region === undefined ? {} : { region }),
+    ...(loadRegion === undefined ? {} : { loadRegion }),
+  };
+}
+
 function placeOrphans(
   placer: Placer,
   program: Program,
@@ -361,7 +374,9 @@ function placeOrphans(
       } else {
         const output = createOutputSection(name);
         output.body.push(item);
-        commands.splice(orphanPosition(commands, t.type[s]!, t.flags[s]!), 0, { kind: 'output', section: output });
+        const position = orphanPosition(commands, t.type[s]!, t.flags[s]!);
+        inheritPlacement(output, commands[position - 1]);
+        commands.splice(position, 0, { kind: 'output', section: output });
         entry = { output, sections };
       }
       created.set(name, entry);

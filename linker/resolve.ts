@@ -10,7 +10,7 @@
  * Of COMDAT groups with one signature the first is kept; symbols that the others define become references to it.
  * Sources: gABI "Symbol Table" and "Section Groups"; GNU ld manual for common, weak, --wrap and -u.
  */
-import { fail, printable } from '../base/errors.ts';
+import { CasemateError, fail, printable } from '../base/errors.ts';
 import * as elf from './elf.ts';
 import { addNameBuffer, findText, internName, internText, nameShown, nameText } from './names.ts';
 import {
@@ -225,7 +225,13 @@ function memberBytes(resolver: Resolver, index: number, m: number): { bytes: Uin
   if (!archive.thin) return { bytes: file.bytes, start: member.start, end: member.end };
   const folder = file.name.includes('/') ? file.name.slice(0, file.name.lastIndexOf('/') + 1) : '';
   const path = member.name.startsWith('/') ? member.name : folder + member.name;
-  const bytes = resolver.readMember(path);
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = resolver.readMember(path);
+  } catch (error) {
+    if (!(error instanceof CasemateError)) throw error;
+    fail(error.code, `${printable(file.name)}: thin archive's member ${error.message}`);
+  }
   if (!bytes) fail('io', `${printable(file.name)}: thin archive names ${printable(path)}, which does not exist`);
   return { bytes, start: 0, end: bytes.length };
 }

@@ -37,6 +37,17 @@ export function assignmentsOf(statements: readonly SectionsStatement[]): Assignm
   return result;
 }
 
+/** Expressions that are no assignments but must have values: assertions and data. */
+function otherExpressions(statements: readonly SectionsStatement[]): Expression[] {
+  return statements.flatMap((statement) => {
+    if (statement.kind === 'assertion') return [statement.test];
+    if (statement.kind !== 'section') return [];
+    return statement.body.flatMap((item) =>
+      item.kind === 'assertion' ? [item.test] : item.kind === 'data' ? [item.value] : [],
+    );
+  });
+}
+
 /** Symbol names that an expression mentions (DEFINED asks, it does not mention). */
 export function mentionedSymbols(expression: Expression, into: Set<string>): void {
   for (const value of Object.values(expression)) {
@@ -92,6 +103,7 @@ export function declareScriptSymbols(
 ): number[] {
   const t = program.symbols;
   const mentioned = declareAssigned(program, options);
+  for (const expression of otherExpressions(statements)) mentionedSymbols(expression, mentioned);
   const assignments = assignmentsOf(statements).filter((assignment) => assignment.target !== '.');
   // A PROVIDE is wanted by objects, or by the expression of another symbol that is wanted.
   const provides = assignments.filter((assignment) => assignment.provide);

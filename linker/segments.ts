@@ -10,7 +10,7 @@ import { fail, hex, printable } from '../base/errors.ts';
 import { type AddressState, isEmpty, toAddress } from './addresses.ts';
 import * as elf from './elf.ts';
 import type { OutputSection, Segment } from './image.ts';
-import { type Program, sectionContents } from './program.ts';
+import { type Program, placeText, sectionContents } from './program.ts';
 import type { LinkerScript, SegmentDescription } from './script/ast.ts';
 import { evaluateNumber } from './script/evaluate.ts';
 
@@ -25,6 +25,12 @@ interface Plan {
   readonly part?: { readonly offset: number; readonly size: number };
   readonly align?: number;
 }
+
+/** Program headers that e_phnum can count. */
+const MAX_SEGMENTS = 0xfffe;
+
+/** Most bytes of memory a program may span: half of a 48-bit address space. */
+const MAX_MEMORY = 2 ** 47;
 
 /** Largest file we are willing to write beyond the sizes of the inputs: padding must not fill a disk. */
 const MAX_PADDING = 2 ** 28;
@@ -92,6 +98,58 @@ function notesOf(program: Program, output: OutputSection): { offset: number; siz
     }
   }
   return notes;
+}
+
+/** An output section as messages name it, with its place in the script. */
+function describeOutput(output: OutputSection): string {
+  const at = output.placement?.at;
+  return `${at ? `${at.file}:${at.line}: ` : ''}section ${printable(output.name)}`;
+}
+
+/**
+ * Refuses sections that share addresses, in memory or where they are loaded, and programs larger than any memory.
+ * Errors: 'layout', 'limit'.
+ */
+export function checkOverlaps(state: AddressState): void {
+  const sections = keptOutputs(state).filter((output) => isAlloc(output) && output.size > 0 && !isTbss(output));
+  const total = sections.reduce((sum, output) => sum + output.size, 0);
+  if (total > MAX_MEMORY) {
+    const what = `${total} bytes of memory, more than ${MAX_MEMORY}`;
+    fail('limit', `${largestInput(state)}: with sections like this the program would take ${what}`);
+  }
+  checkDisjoint(sections, 'addresses', (output) => output.address);
+  checkDisjoint(
+    sections.filter((output) => !hasNoBits(output)),
+    'load addresses',
+    (output) => output.loadAddress,
+  );
+}
+
+/** The largest loaded input section, as messages name it. */
+function largestInput(state: AddressState): string {
+  const t = state.program.sections;
+  let largest = -1;
+  for (let s = 0; s < t.count; s++) {
+    if (t.output[s]! >= 0 && (t.flags[s]! & elf.SHF_ALLOC) !== 0 && t.size[s]! > (t.size[largest] ?? -1)) largest = s;
+  }
+  return largest < 0 ? 'the layout' : placeText(state.program, largest);
+}
+
+function checkDisjoint(
+  sections: readonly OutputSection[],
+  what: string,
+  start: (output: OutputSection) => number,
+): void {
+  const sorted = [...sections].sort((a, b) => start(a) - start(b));
+  for (let i = 1; i < sorted.length; i++) {
+    const [a, b] = [sorted[i - 1]!, sorted[i]!];
+    if (start(b) >= start(a) + a.size) continue;
+    fail(
+      'layout',
+      `${describeOutput(b)}: its ${what} from ${hex(start(b))} overlap ${printable(a.name)}, ` +
+        `which takes [${hex(start(a))}, ${hex(start(a) + a.size)}); move one of them`,
+    );
+  }
 }
 
 /** PT_LOADs by permission and load distance. */
@@ -201,27 +259,22 @@ function planFromScript(state: AddressState, outputs: readonly OutputSection[], 
   const descriptions = script.segments!;
   const sections = new Map<string, OutputSection[]>(descriptions.map((description) => [description.name, []]));
   const firstLoad = descriptions.find((description) => isLoad(state, description));
+  const kept = new Set(outputs);
   let inherited: readonly string[] = firstLoad ? [firstLoad.name] : [];
-  let asked = false;
-  for (const output of outputs) {
+  for (const output of state.outputs) {
     const names = output.placement?.segments;
-    if (!isAlloc(output) && !names) continue;
-    if (names) {
-      inherited = names;
-      asked = true;
-    }
+    // A section that came out empty still says where those after it go.
+    if (names) inherited = names;
+    if (!kept.has(output) || (!isAlloc(output) && !names)) continue;
     for (const name of inherited) {
       if (name === 'NONE') continue;
       const list = sections.get(name);
-      if (!list)
-        fail(
-          'script',
-          `${script.file}: section ${printable(output.name)} names segment ${printable(name)}, which PHDRS lacks`,
-        );
+      if (!list) {
+        const what = `section ${printable(output.name)} names segment ${printable(name)}, which PHDRS lacks`;
+        fail('script', `${script.file}: ${what}`);
+      }
       list.push(output);
     }
-    // A section without :phdr follows its predecessor, but not into segments that describe one particular section.
-    if (!asked) inherited = firstLoad ? [firstLoad.name] : [];
   }
   const environment = constantExpression(state);
   return descriptions.map((description) => {
@@ -248,6 +301,9 @@ export function planSegments(state: AddressState): { readonly plans: Plan[]; rea
   const outputs = keptOutputs(state);
   const script = state.options.scripts.find((candidate) => candidate.segments !== undefined);
   const plans = script ? planFromScript(state, outputs, script) : planAutomatic(state, outputs);
+  if (plans.length > MAX_SEGMENTS) {
+    fail('limit', `${script?.file ?? 'the layout'}: ${plans.length} segments, but ELF can hold ${MAX_SEGMENTS}`);
+  }
   return { plans, headersSize: elf.EHDR_SIZE + plans.length * elf.PHDR_SIZE };
 }
 
@@ -264,11 +320,13 @@ export function layoutFile(
   let cursor = state.headersSize;
   const limit = inputSize + MAX_PADDING;
   const placed = new Set<OutputSection>();
-  const advance = (to: number): void => {
+  const advance = (output: OutputSection): void => {
+    const to = output.fileOffset + output.size;
     if (to > limit) {
       fail(
         'limit',
-        `the output would be ${to} bytes, more than its inputs (${inputSize}) and ${MAX_PADDING} of padding`,
+        `${describeOutput(output)}: the output would be ${to} bytes, more than its inputs (${inputSize}) ` +
+          `and ${MAX_PADDING} bytes of padding`,
       );
     }
     cursor = to;
@@ -296,8 +354,7 @@ export function layoutFile(
         );
       }
       // Sections without bits need none, unless bytes follow in the same segment.
-      if (!hasNoBits(output)) advance(output.fileOffset + output.size);
-      else if (i < lastBits && !isTbss(output)) advance(output.fileOffset + output.size);
+      if (!hasNoBits(output) || (i < lastBits && !isTbss(output))) advance(output);
     });
   }
   for (const output of keptOutputs(state)) {
@@ -305,7 +362,7 @@ export function layoutFile(
     const home = isTbss(output) ? loadBefore(plans, output) : undefined;
     // .tbss takes no space, but its nominal offset must lie in the segment that its address lies in.
     output.fileOffset = home ? home.fileOffset + (output.address - home.address) : elf.alignUp(cursor, output.align);
-    if (!hasNoBits(output)) advance(output.fileOffset + output.size);
+    if (!hasNoBits(output)) advance(output);
   }
   return { segments: plans.map((plan) => finishSegment(state, plan, page)), end: cursor };
 }

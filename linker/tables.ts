@@ -60,7 +60,7 @@ export function addTables(
   const { pie } = options;
   return {
     got: needsGot ? make('.got', bits, RW, 8, Math.max(got.slots, 1) * 8, 8) : none,
-    gotIplt: count > 0 ? make('.got.iplt', bits, RW, 8, count * 8, 8) : none,
+    gotIplt: count > 0 ? make('.igot.plt', bits, RW, 8, count * 8, 8) : none,
     iplt:
       count > 0
         ? make(
