@@ -8,7 +8,16 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, projectRoot } from '../../test/support/paths.ts';
-import { cRuntime, cxx, lua, openssl, type Program, runProgram, sqlite } from '../../test/support/programs.ts';
+import {
+  cRuntime,
+  cxx,
+  lua,
+  openssl,
+  type Program,
+  runProgram,
+  sqlite,
+  sqliteObject,
+} from '../../test/support/programs.ts';
 import { type RunResult, run } from '../../test/support/run.ts';
 import { compileCached, execute, riscv, type Target, x86 } from '../../test/support/toolchain.ts';
 import { requireLibrary, requireTool, type Tool } from '../../test/support/tools.ts';
@@ -146,6 +155,20 @@ async function opensslCommand(machine: OpensslVariant, name: string): Promise<Be
   };
 }
 
+/** SQLite as one large translation unit: the shape on which relaxation costs most. */
+async function riscvSqlite(name: string, flags: readonly string[]): Promise<BenchCase> {
+  const inputs = await sqlite.inputs(riscv, 'static');
+  const objects = [inputs.objects[0]!, await sqliteObject(riscv.cc, [...flags, '-fno-pie'])];
+  const args = await linkerArguments(riscv.cc, ['-static', '-no-pie', ...objects, '-lm']);
+  return {
+    name,
+    target: riscv,
+    args,
+    namedBytes: namedBytes(args),
+    verify: async (path) => judge(await runProgram(sqlite, riscv, path), sqlite.expected),
+  };
+}
+
 /** The cases in the order of the table; `wanted` selects by a part of the name. */
 export async function benchCases(wanted: string | undefined): Promise<BenchCase[]> {
   const archives = (['libssl.a', 'libcrypto.a', 'libsqlite3.a', 'liblua5.4.a'] as const).map((name) =>
@@ -170,8 +193,13 @@ export async function benchCases(wanted: string | undefined): Promise<BenchCase[
         ]),
     ],
     ['command', () => opensslCommand('x86-64', 'command: openssl with debug information, section per function')],
-    ['riscv', () => opensslCommand('riscv64', 'riscv: openssl for riscv64 with debug information, relaxed')],
-    ['riscv-plain', () => opensslCommand('riscv64-plain', 'riscv-plain: openssl for riscv64 without it, relaxed')],
+    ['riscv', () => riscvSqlite('riscv: SQLite for riscv64, relaxed', ['-O2'])],
+    ['riscv-debug', () => riscvSqlite('riscv-debug: the same with debug information', ['-O2', '-g'])],
+    [
+      'riscv-openssl',
+      () => opensslCommand('riscv64-plain', 'riscv-openssl: openssl for riscv64, section per function'),
+    ],
+    ['riscv-openssl-debug', () => opensslCommand('riscv64', 'riscv-openssl-debug: the same with debug information')],
   ];
   const cases: BenchCase[] = [];
   for (const [name, make] of makers)

@@ -21,7 +21,7 @@ requireTools('gcc', 'g++', 'clang', 'ar', 'riscv64-linux-gnu-gcc', 'riscv64-linu
 
 const long = process.env['CASEMATE_LONG'] === '1';
 const seed = Number(process.env['CASEMATE_SEED'] ?? 20_240_601);
-const inProcess = long ? 12_000 : 600;
+const inProcess = long ? 60_000 : 1_000;
 const wholeProcess = long ? 400 : 60;
 
 const report: string[] = [];
@@ -42,7 +42,7 @@ test('every unmutated corpus link succeeds', async () => {
   const failures: string[] = [];
   for (const link of links) {
     copyFileSync(link.good, join(folder, link.victim));
-    for (const { flags } of link.variants) {
+    for (const { flags } of long ? link.variants : [link.variants[0]!, link.variants.at(-1)!]) {
       const program = linkerProgram(link.machine === 'riscv64' ? riscv : x86);
       const { status, stderr } = await run(program, [...link.args, ...flags, '-o', 'out'], { cwd: folder });
       if (status !== 0) failures.push(`${link.name} ${flags.join(' ')}: ${stderr}`);

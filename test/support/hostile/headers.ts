@@ -126,6 +126,7 @@ add(
       size: 1n << 46n,
     })),
   }),
+  'any',
 );
 add(
   'thread-local zeroed data of 2^50 bytes',

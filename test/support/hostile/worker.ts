@@ -42,7 +42,9 @@ function requestOf({ link: corpus, variant, mutant }: Attempt, folder: string): 
   return {
     files: corpus.files.map((name) => ({ name, bytes: read(name) })),
     options: { ...options, scripts },
-    readMember: (path) => (path.includes('\0') ? undefined : readFileIfPresent(join(folder, basename(path)))),
+    // What a path may reach is the command's business: here only the corpus folder's files are.
+    readMember: (path) =>
+      /^[\w.-]+\.[oa]$/.test(basename(path)) ? readFileIfPresent(join(folder, basename(path))) : undefined,
   };
 }
 
