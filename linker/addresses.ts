@@ -13,15 +13,7 @@ import type { LayoutCommand, OutputSection } from './image.ts';
 import { findText, nameText } from './names.ts';
 import { type Program, SymbolKind } from './program.ts';
 import type { LinkOptions } from './request.ts';
-import type {
-  Assertion,
-  Assignment,
-  BinaryOperator,
-  Expression,
-  FillPattern,
-  LinkerScript,
-  Region,
-} from './script/ast.ts';
+import type { Assertion, Assignment, BinaryOperator, Expression, FillPattern, Region } from './script/ast.ts';
 import { type Environment, evaluate, evaluateNumber, holds, type Value } from './script/evaluate.ts';
 import { boundaryOf } from './script-symbols.ts';
 
@@ -57,7 +49,7 @@ export interface AddressState {
   readonly commands: readonly LayoutCommand[];
   readonly outputs: readonly OutputSection[];
   readonly byName: ReadonlyMap<string, OutputSection>;
-  readonly regions: ReadonlyMap<string, RegionState>;
+  readonly regions: Map<string, RegionState>;
   readonly aliases: ReadonlyMap<string, string>;
   /** Values of Linker symbols, by symbol. */
   readonly values: Map<number, { readonly value: number; readonly section: OutputSection | undefined }>;
@@ -98,7 +90,7 @@ export function createAddressState(
   const outputs = commands.flatMap((command) => (command.kind === 'output' ? [command.section] : []));
   const byName = new Map<string, OutputSection>();
   for (const output of outputs) if (!byName.has(output.name)) byName.set(output.name, output);
-  const state: AddressState = {
+  return {
     program,
     options,
     architecture,
@@ -112,20 +104,28 @@ export function createAddressState(
     dataItems: [],
     fillItems: [],
   };
-  declareRegions(state, options.scripts);
-  return state;
 }
 
-function declareRegions(state: AddressState, scripts: readonly LinkerScript[]): void {
-  const regions = state.regions as Map<string, RegionState>;
-  const walk: Walk = newWalk(state, false);
-  for (const script of scripts) {
+/**
+ * Origins and lengths for this walk. They may ask for symbols of the script (picolibc: `DEFINED(__flash) ? ...`), whose
+ * values are those of the walk before.
+ */
+function resetRegions(walk: Walk): void {
+  const { state } = walk;
+  const symbols = environmentOf(walk);
+  const environment: Environment = {
+    ...symbols,
+    final: false,
+    defined: (name) => symbols.defined(name) || state.values.has(findText(state.program.symbols.names, name)),
+  };
+  for (const script of state.options.scripts) {
     for (const region of script.regions) {
-      const environment = environmentOf(walk);
       const where = `${region.at.file}:${region.at.line}: region ${printable(region.name)}`;
       const origin = toAddress(evaluateNumber(region.origin, environment), where);
       const length = toAddress(evaluateNumber(region.length, environment), where);
-      regions.set(region.name, { region, origin, length, current: origin, delta: 0, used: false });
+      const known = state.regions.get(region.name);
+      if (known?.origin !== origin || known.length !== length) walk.changed = true;
+      state.regions.set(region.name, { region, origin, length, current: origin, delta: 0, used: false });
     }
   }
 }
@@ -192,7 +192,7 @@ function environmentOf(walk: Walk): Environment {
     maxPageSize: BigInt(options.maxPageSize ?? architecture.maxPageSize),
     commonPageSize: BigInt(options.commonPageSize ?? architecture.commonPageSize),
     sizeofHeaders: () => BigInt(state.headersSize),
-    sectionNear: (address) => sectionNear(state, toAddress(address, 'a script symbol'))?.name,
+    sectionNear: (address) => sectionNear(state, Number(BigInt.asIntN(64, address)))?.name,
     segmentStart: (segment) => {
       const start = segment === 'text-segment' ? options.imageBase : undefined;
       return start === undefined ? undefined : toBig(start);
@@ -213,11 +213,7 @@ function sectionNear(state: AddressState, address: number): OutputSection | unde
 /** One walk over all statements. Returns whether any address, size or symbol changed since the last. */
 export function assignAddresses(state: AddressState, final: boolean): boolean {
   const walk = newWalk(state, final);
-  for (const region of state.regions.values()) {
-    region.current = region.origin;
-    region.delta = 0;
-    region.used = false;
-  }
+  resetRegions(walk);
   state.dataItems = [];
   state.fillItems = [];
   for (const { name, value } of state.options.defsym) {
