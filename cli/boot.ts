@@ -1,0 +1,115 @@
+/** `casemate boot IMAGE`: flags in, the guest's console out, its exit status passed through. */
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { fail, printable } from '../base/errors.ts';
+import { spawnChild } from '../pipeline/scratch.ts';
+import { findProgram } from '../pipeline/tools.ts';
+import { parseBlock, parseBlockSize, parseMac, parseNet, withBlockSizes, withMacs } from '../targets/hvt/attach.ts';
+import { type BootResult, bootHvt, type Tender } from '../targets/hvt/boot.ts';
+import type { Host } from '../targets/hvt/machine.ts';
+import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
+
+const examples = `
+Networks (--net NAME=BACKEND[,OPTIONS], options as in qemu-system-x86_64 -netdev):
+  --net service=user,hostfwd=tcp:127.0.0.1:8080-:80   behind a NAT of QEMU's; no privileges needed
+  --net service=socket,listen=127.0.0.1:9000          a wire to another QEMU
+  --net service=tap,ifname=tap100                     a tap interface of the host
+
+Exit status: the guest's own (0 to 255; 255 when it aborted). Besides: 124 still running at --timeout;
+125 the tender refuses the image; 126 the guest did what kills the tender; 2 wrong usage; 3 a program is missing
+or failed. The last five come with a line on standard error.
+
+Examples:
+  casemate boot build/hello.hvt -- Ada
+  casemate boot build/kv.hvt --block store=disk.img -- get greeting
+  casemate boot build/echo.hvt --net net0=user,hostfwd=udp::7007-:7`;
+
+interface Flags {
+  readonly mem: string;
+  readonly net: readonly string[];
+  readonly mac: readonly string[];
+  readonly block: readonly string[];
+  readonly blockSize: readonly string[];
+  readonly cpu?: string;
+  readonly timeout?: string;
+  readonly tender: string;
+}
+
+const host: Host = {
+  find: (name) => findProgram(name),
+  spawn: spawnChild,
+  // The same from the bundle in dist/ and from this file.
+  emulator: fileURLToPath(new URL('../dist/hvt-emulator.elf', import.meta.url)),
+};
+
+function numberOf(text: string, option: string): number {
+  if (!/^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(text)) fail('usage', `${option} ${printable(text)}: must be a number`);
+  return Number(text);
+}
+
+function tenderOf(text: string): Tender | 'auto' {
+  if (text === 'auto' || text === 'solo5-hvt' || text === 'emulator') return text;
+  return fail('usage', `--tender ${printable(text)}: must be auto, solo5-hvt or emulator`);
+}
+
+/** The line for standard error, and the exit status. */
+function verdictOf(result: BootResult, image: string): [line: string, status: number] {
+  const name = printable(image);
+  switch (result.outcome) {
+    case 'halted':
+      return [result.status === 255 ? 'the guest aborted' : '', result.status & 0xff];
+    case 'refused':
+      return [`error: ${result.reason.startsWith(name) ? '' : `${name}: `}${result.reason}`, 125];
+    case 'killed':
+      return [`error: ${name}: the guest was killed: ${result.reason}`, 126];
+    case 'timeout':
+      return [`error: ${name}: ${result.reason}`, 124];
+  }
+}
+
+async function run(image: string, args: readonly string[], flags: Flags): Promise<void> {
+  const result = await bootHvt(
+    {
+      image,
+      args,
+      memory: numberOf(flags.mem, '--mem'),
+      blocks: withBlockSizes(flags.block.map(parseBlock), flags.blockSize.map(parseBlockSize)),
+      nets: withMacs(flags.net.map(parseNet), flags.mac.map(parseMac)),
+      tender: tenderOf(flags.tender),
+      ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
+      ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
+      onConsole: (chunk) => (process.stdout.write(chunk) ? undefined : once(process.stdout, 'drain')),
+      keepConsole: false,
+    },
+    host,
+  );
+  const [line, status] = verdictOf(result, image);
+  if (line !== '') process.stderr.write(`casemate: ${line}\n`);
+  process.exitCode = status;
+}
+
+/** An option that may be given several times. */
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+export function bootCommand(): Command {
+  return new Command('boot')
+    .summary('run an hvt image, with or without KVM')
+    .description(
+      'Runs IMAGE with ARGS: by solo5-hvt where it and /dev/kvm can be used, else in QEMU by an emulator of the tender.',
+    )
+    .argument('<IMAGE>', 'an hvt image, ours or any other')
+    .argument('[ARGS...]', "the guest's arguments, after --")
+    .option('--mem <MB>', 'memory of the guest', '512')
+    .option('--net <NAME=BACKEND>', 'attach a network to the device NAME', collect, [])
+    .option('--mac <NAME=ADDRESS>', 'hardware address of the device NAME (default: random)', collect, [])
+    .option('--block <NAME=FILE>', 'attach a file to the block device NAME', collect, [])
+    .option('--block-size <NAME=BYTES>', 'block size of the device NAME (default: 512)', collect, [])
+    .option('--cpu <MODEL>', `processor model, for the emulator (default: ${DEFAULT_CPU})`)
+    .option('--timeout <SECONDS>', 'kill the guest after this time')
+    .option('--tender <NAME>', 'auto, solo5-hvt or emulator', 'auto')
+    .addHelpText('after', examples)
+    .action(run);
+}
