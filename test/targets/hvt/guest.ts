@@ -1,0 +1,61 @@
+/**
+ * Guests as a test wants them: C in, image out, boot it, look at what it said.
+ *
+ * Everything on the way is the product's own: `casemate build`'s pipeline with the platform layer and our linker, and
+ * the emulator without KVM.
+ */
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildProject } from '../../../pipeline/build.ts';
+import type { Progress } from '../../../pipeline/progress.ts';
+import { type BootOptions, type BootResult, bootHvt } from '../../../targets/hvt/boot.ts';
+import type { Device } from '../../../targets/hvt/manifest.ts';
+import { projectRoot, temporaryFolder } from '../../support/paths.ts';
+import { findTool } from '../../support/tools.ts';
+
+const silent: Progress = {
+  phase: async (_name, work) => work(() => {}),
+  note: () => {},
+  detail: () => {},
+};
+
+let emulator: Promise<string> | undefined;
+
+/** The emulator of these sources, not of the last `npm run build`. Its build script is plain JavaScript without types. */
+async function freshEmulator(): Promise<string> {
+  const script: { buildEmulator(options: { outDir: string }): string } = await import(
+    `${join(projectRoot, 'targets/hvt/emulator/build.mjs')}`
+  );
+  return script.buildEmulator({ outDir: temporaryFolder('emulator') });
+}
+
+/** Runs an image to its end in the emulator; a guest that does not end within 30 s is an outcome of its own. */
+export async function boot(image: string, options: Partial<BootOptions> = {}): Promise<BootResult> {
+  emulator ??= freshEmulator();
+  const host = { find: findTool, spawn, emulator: await emulator };
+  return bootHvt({ image, tender: 'emulator', memory: 32, timeout: 30, ...options }, host);
+}
+
+/** Builds the project in `folder`; the image's path. */
+async function build(folder: string): Promise<string> {
+  return (await buildProject({ folder, lock: 'update', progress: silent })).output;
+}
+
+/** An image of one C file. */
+export async function buildGuest(name: string, source: string, devices: readonly Device[] = []): Promise<string> {
+  const folder = join(temporaryFolder('guest'), name);
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'main.c'), source);
+  const manifest = { name, target: 'hvt', sources: ['main.c'], cflags: ['-Wall', '-Wextra'], devices };
+  writeFileSync(join(folder, 'casemate.json'), JSON.stringify(manifest));
+  return build(folder);
+}
+
+/** The image of examples/NAME, built in a copy. */
+export async function buildExample(name: string): Promise<string> {
+  const folder = temporaryFolder('example');
+  for (const part of [name, 'lib'])
+    cpSync(join(projectRoot, 'examples', part), join(folder, part), { recursive: true });
+  return build(join(folder, name));
+}
