@@ -1,6 +1,7 @@
 /** The `casemate` command: subcommands, help, and one place where every failure becomes a line and an exit status. */
 import { Command, CommanderError } from 'commander';
 import { version } from '../package.json';
+import { bootCommand } from './boot.ts';
 import { buildCommand } from './build.ts';
 import { failureStatus, failureText } from './failure.ts';
 
@@ -28,6 +29,7 @@ function program(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`casemate: ${text}`) });
   adopt(casemate, buildCommand());
+  adopt(casemate, bootCommand());
   return casemate;
 }
 
