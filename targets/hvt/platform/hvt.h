@@ -91,7 +91,7 @@ struct hvt_puts {
 struct hvt_poll {
     uint64_t timeout;   /* nanoseconds from now */
     uint64_t ready_set; /* out */
-    int32_t result;     /* out: SOLO5_R_* */
+    int32_t result;     /* out: how many devices are ready, or negative */
 };
 
 struct hvt_block {

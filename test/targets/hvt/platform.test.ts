@@ -335,6 +335,34 @@ describe('devices', () => {
     expect(disk.subarray(0, 512).every((byte) => byte === 0)).toBe(true);
   });
 
+  test('wake a sleeping guest when a frame arrives, and say which one it is', async () => {
+    const image = await guest(
+      'wake',
+      `solo5_handle_t unused, net;
+      struct solo5_net_info net_info;
+      size_t size;
+      if (solo5_net_acquire("quiet", &unused, &net_info) != SOLO5_R_OK) return 1;
+      if (solo5_net_acquire("net0", &net, &net_info) != SOLO5_R_OK) return 1;
+      /* Who has 10.0.2.2? QEMU's network answers. */
+      static uint8_t frame[1514] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
+          2, 0, 0, 0, 0, 9, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2};
+      solo5_time_t start = solo5_clock_monotonic();
+      solo5_handle_set_t ready = 0;
+      if (solo5_net_write(net, frame, 60) != SOLO5_R_OK) return 2;
+      solo5_yield(start + 20000000000, &ready);
+      if (ready != 1ull << net) return 3;
+      if (solo5_clock_monotonic() - start > 10000000000) return 4;
+      if (solo5_net_read(unused, frame, sizeof frame, &size) != SOLO5_R_AGAIN) return 5;
+      if (solo5_net_read(net, frame, sizeof frame, &size) != SOLO5_R_OK || size < 42) return 6;
+      if (frame[0] != 2 || frame[5] != 9 || frame[21] != 2) return 7;
+      return 0;`,
+      '',
+      [{ name: 'quiet', type: 'net' }, devices[0]],
+    );
+    const quiet = { name: 'quiet', backend: 'user', options: 'restrict=on' };
+    expect(await boot(image, { nets: [quiet, ...nets] })).toMatchObject({ outcome: 'halted', status: 0 });
+  });
+
   test('twenty of them are found by name', { timeout: 60_000 }, async () => {
     const many = Array.from({ length: 20 }, (_, i) => ({ name: `disk${i}`, type: 'block' as const }));
     const image = await guest(
