@@ -284,29 +284,42 @@ function isTbss(output: OutputSection): boolean {
   return output.type === elf.SHT_NOBITS && (output.flags & elf.SHF_TLS) !== 0;
 }
 
+/** Gives inputs their offsets from `offset` on, in output section `index`; returns where they end. The hot loop. */
+function placeInputs(
+  program: Program,
+  inputs: readonly number[],
+  index: number,
+  forcedAlign: number,
+  base: number,
+  offset: number,
+): number {
+  const { align, size, output, outputOffset } = program.sections;
+  let at = offset;
+  for (let i = 0; i < inputs.length; i++) {
+    const s = inputs[i]!;
+    at = elf.alignUp(base + at, forcedAlign || align[s]!) - base;
+    output[s] = index;
+    outputOffset[s] = at;
+    at += size[s]!;
+  }
+  return at;
+}
+
 /** Size of a section's body when it starts at `address`; sets its inputs' offsets, symbols and data on the way. */
 function walkBody(walk: Walk, output: OutputSection, address: number): number {
   const { state } = walk;
-  const t = state.program.sections;
   const subalign = output.placement?.subalign;
-  const forced = subalign ? toAddress(evaluateNumber(subalign, environmentOf(walk)), output.name) : 0;
+  const forced = subalign ? alignmentOf(subalign, environmentOf(walk), printable(output.name)) : 0;
   walk.section = output;
   walk.dot = address;
   const index = state.outputs.indexOf(output);
+  // Offsets are aligned as addresses are; the address itself matters only when it is less aligned than the section.
+  const base = address % output.align === 0 ? 0 : address;
   for (const item of output.body) {
     switch (item.kind) {
-      case 'inputs': {
-        let offset = walk.dot - address;
-        for (const s of item.sections) {
-          // An empty section still marks a place, but must not move it.
-          offset = elf.alignUp(offset, forced || t.align[s]!);
-          t.output[s] = index;
-          t.outputOffset[s] = offset;
-          offset += t.size[s]!;
-        }
-        walk.dot = address + offset;
+      case 'inputs':
+        walk.dot = address + placeInputs(state.program, item.sections, index, forced, base, walk.dot - address);
         break;
-      }
       case 'assign':
         assign(walk, item);
         break;
@@ -337,6 +350,16 @@ function fillBytes(walk: Walk, pattern: FillPattern): readonly number[] {
   return [24n, 16n, 8n, 0n].map((shift) => Number((value >> shift) & 255n));
 }
 
+/** Value of ALIGN or SUBALIGN: a power of two. */
+function alignmentOf(expression: Expression, environment: Environment, where: string): number {
+  const value = evaluateNumber(expression, environment);
+  if (value > 1n << 40n || (value & (value - 1n)) !== 0n) {
+    if (environment.final) fail('script', `${where}: alignment ${hex(value)} is not a power of two up to 2^40`);
+    return 1;
+  }
+  return Math.max(1, Number(value));
+}
+
 function placeOutput(walk: Walk, output: OutputSection): void {
   const { state } = walk;
   const alloc = (output.flags & elf.SHF_ALLOC) !== 0 || output.type === elf.SHT_NULL;
@@ -352,7 +375,7 @@ function placeOutput(walk: Walk, output: OutputSection): void {
   const where = placement ? `${placement.at.file}:${placement.at.line}: ${printable(output.name)}` : output.name;
   const region = placement?.region ? regionNamed(walk, placement.region, where) : undefined;
   let align = output.align;
-  if (placement?.align) align = Math.max(align, toAddress(evaluateNumber(placement.align, environment), where));
+  if (placement?.align) align = Math.max(align, alignmentOf(placement.align, environment, where));
   const forcedStart = state.options.sectionStart.get(output.name);
   const explicit = forcedStart !== undefined || placement?.address !== undefined;
   let address: number;

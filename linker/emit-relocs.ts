@@ -22,12 +22,18 @@ interface Emitter {
   readonly byOutput: Map<OutputSection, number[]>;
 }
 
+/** The relocations of one output section, as RELA records. */
+export interface EmittedRelocations {
+  readonly output: OutputSection;
+  readonly bytes: Uint8Array;
+}
+
 /** Relocation sections, one for each output section that has relocations, in section order. */
 export function writeEmittedRelocations(
   context: WriteContext,
   kept: readonly OutputSection[],
   symbols: SymbolTables,
-): { output: OutputSection; bytes: Uint8Array }[] {
+): EmittedRelocations[] {
   const emitter: Emitter = { context, symbols, byOutput: new Map() };
   const { program } = context.state;
   let address = new Float64Array(256);

@@ -349,41 +349,56 @@ function placeOrphans(
   byName: Map<string, OutputSection>,
 ): void {
   const t = program.sections;
-  const created = new Map<string, { output: OutputSection; sections: number[] }>();
+  // By name: the same orphans come in every object.
+  const created = new Map<number, { output: OutputSection; sections: number[] }>();
   for (let s = 0; s < t.count; s++) {
     if (t.live[s] !== Live.Live || t.role[s] === Role.Ignored || placer.description[s]! >= 0) continue;
-    const name = nameText(program.sectionNames, t.name[s]!);
-    const alloc = (t.flags[s]! & elf.SHF_ALLOC) !== 0;
-    if (alloc && options.orphanHandling !== 'place' && t.role[s] !== Role.Synthetic) {
-      const what = `${program.objects[t.object[s]!]!.name}: section ${printable(name)} is not named by the script`;
-      if (options.orphanHandling === 'error') fail('layout', `${what}; name it or give --orphan-handling=place`);
-      if (options.orphanHandling === 'warn') program.warnings.push(what);
-      if (options.orphanHandling === 'discard') {
-        t.live[s] = Live.Dead;
-        continue;
-      }
-    }
-    let entry = created.get(name);
+    if (options.orphanHandling !== 'place' && !mayPlaceOrphan(program, options, s)) continue;
+    let entry = created.get(t.name[s]!);
     if (!entry) {
-      const existing = byName.get(name);
-      const sections: number[] = [];
-      const item: BodyItem = { kind: 'inputs', sections };
-      if (existing) {
-        existing.body.push(item);
-        entry = { output: existing, sections };
-      } else {
-        const output = createOutputSection(name);
-        output.body.push(item);
-        const position = orphanPosition(commands, t.type[s]!, t.flags[s]!);
-        inheritPlacement(output, commands[position - 1]);
-        commands.splice(position, 0, { kind: 'output', section: output });
-        entry = { output, sections };
-      }
-      created.set(name, entry);
+      entry = createOrphan(program, commands, byName, s);
+      created.set(t.name[s]!, entry);
     }
     entry.sections.push(s);
     joinFlags(program, entry.output, s);
   }
+}
+
+/** --orphan-handling: an error, a warning, or the section's end. Returns whether it is still placed. */
+function mayPlaceOrphan(program: Program, options: LinkOptions, s: number): boolean {
+  const t = program.sections;
+  if ((t.flags[s]! & elf.SHF_ALLOC) === 0 || t.role[s] === Role.Synthetic) return true;
+  const name = nameText(program.sectionNames, t.name[s]!);
+  const what = `${program.objects[t.object[s]!]!.name}: section ${printable(name)} is not named by the script`;
+  if (options.orphanHandling === 'error') fail('layout', `${what}; name it or give --orphan-handling=place`);
+  if (options.orphanHandling === 'warn') program.warnings.push(what);
+  if (options.orphanHandling !== 'discard') return true;
+  t.live[s] = Live.Dead;
+  return false;
+}
+
+/** Where orphans named as `s` go: an output section of that name, made now unless the script has one. */
+function createOrphan(
+  program: Program,
+  commands: LayoutCommand[],
+  byName: Map<string, OutputSection>,
+  s: number,
+): { output: OutputSection; sections: number[] } {
+  const t = program.sections;
+  const name = nameText(program.sectionNames, t.name[s]!);
+  const sections: number[] = [];
+  const item: BodyItem = { kind: 'inputs', sections };
+  const existing = byName.get(name);
+  if (existing) {
+    existing.body.push(item);
+    return { output: existing, sections };
+  }
+  const output = createOutputSection(name);
+  output.body.push(item);
+  const position = orphanPosition(commands, t.type[s]!, t.flags[s]!);
+  inheritPlacement(output, commands[position - 1]);
+  commands.splice(position, 0, { kind: 'output', section: output });
+  return { output, sections };
 }
 
 /** SECTIONS statements to lay out by: the main script's (or the built-in's), with INSERT scripts put in their place. */

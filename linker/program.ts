@@ -146,6 +146,8 @@ export interface Program {
   readonly objects: InputObject[];
   readonly sections: SectionTable;
   readonly sectionNames: NameTable;
+  /** By section name: what it says of a section's role (see read-object.ts). */
+  readonly nameClasses: number[];
   readonly symbols: SymbolTable;
   globalRefs: Uint32Array;
   globalRefCount: number;
@@ -228,6 +230,7 @@ export function createProgram(machine: Program['machine']): Program {
       address: new Float64Array(sections),
     },
     sectionNames: createNameTable(),
+    nameClasses: [],
     symbols: {
       names: createNameTable(4096),
       kind: new Uint8Array(0),

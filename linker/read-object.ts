@@ -107,19 +107,33 @@ function inflateSection(bytes: Uint8Array, where: string): { data: Uint8Array; a
   return { data, align: Math.min(Math.max(1, elf.readUnsigned64(view, 16)), MAX_ALIGN) };
 }
 
+/** What a section's name alone says of its role; kept per name, since the same names come in every object. */
+const NameClass = { Unseen: 0, Plain: 1, Ignored: 2, Debug: 3, EhFrame: 4 } as const;
+
+function classifyName(name: string): number {
+  if (name === '.note.GNU-stack' || name.startsWith('.gnu.lto_') || name.startsWith('.gnu.warning')) {
+    return NameClass.Ignored;
+  }
+  if (name === '.llvm.lto' || name === '.llvm_addrsig') return NameClass.Ignored;
+  if (name.startsWith('.debug_') || name.startsWith('.zdebug_')) return NameClass.Debug;
+  return name === '.eh_frame' ? NameClass.EhFrame : NameClass.Plain;
+}
+
 /** The role of a section by its type, flags and name. */
 function roleOf(program: Program, section: number, stripDebug: boolean): number {
-  const { sections } = program;
+  const { sections, nameClasses } = program;
   const flags = sections.flags[section]!;
   const alloc = (flags & elf.SHF_ALLOC) !== 0;
   if ((flags & elf.SHF_EXCLUDE) !== 0 && !alloc) return Role.Ignored;
-  const name = nameText(program.sectionNames, sections.name[section]!);
-  if (name === '.note.GNU-stack' || name.startsWith('.gnu.lto_') || name.startsWith('.gnu.warning')) {
-    return Role.Ignored;
+  const name = sections.name[section]!;
+  let nameClass = nameClasses[name] ?? NameClass.Unseen;
+  if (nameClass === NameClass.Unseen) {
+    nameClass = classifyName(nameText(program.sectionNames, name));
+    nameClasses[name] = nameClass;
   }
-  if (name === '.llvm.lto' || name === '.llvm_addrsig') return Role.Ignored;
-  if (stripDebug && !alloc && (name.startsWith('.debug_') || name.startsWith('.zdebug_'))) return Role.Ignored;
-  if (name === '.eh_frame' && alloc) return Role.EhFrame;
+  if (nameClass === NameClass.Ignored) return Role.Ignored;
+  if (stripDebug && !alloc && nameClass === NameClass.Debug) return Role.Ignored;
+  if (nameClass === NameClass.EhFrame && alloc) return Role.EhFrame;
   const entsize = sections.entsize[section]!;
   if (
     (flags & elf.SHF_MERGE) !== 0 &&

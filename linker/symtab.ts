@@ -12,7 +12,7 @@ import type { OutputSection } from './image.ts';
 import { type InputObject, Live, Role, SymbolFlag, SymbolKind } from './program.ts';
 import { symbolSection } from './read-object.ts';
 import { objectAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
-import type { WriteContext } from './write-sections.ts';
+import type { AddressContext } from './write-sections.ts';
 
 export interface SymbolTables {
   readonly symtab: Uint8Array;
@@ -79,6 +79,13 @@ function addSymbol(
   return writer.count++;
 }
 
+/** Appends the NUL-terminated name at `start` of `bytes` (cut at `limit`); returns its offset. */
+function addNameAt(writer: Writer, bytes: Uint8Array, start: number, limit: number): number {
+  let end = start;
+  while (end < limit && bytes[end] !== 0) end++;
+  return addName(writer, bytes, start, end);
+}
+
 /** Whether a local's name is one that assemblers make for themselves. */
 function isTemporary(bytes: Uint8Array, name: number): boolean {
   return bytes[name] === 0x2e && bytes[name + 1] === 0x4c;
@@ -86,7 +93,7 @@ function isTemporary(bytes: Uint8Array, name: number): boolean {
 
 /** Builds the tables; section header indices must be known. */
 export function buildSymbolTables(
-  context: WriteContext,
+  context: AddressContext,
   kept: readonly OutputSection[],
   tlsStart: number,
 ): SymbolTables {
@@ -133,7 +140,7 @@ function headerIndex(state: AddressState, s: number): number {
 }
 
 function addLocals(
-  context: WriteContext,
+  context: AddressContext,
   writer: Writer,
   object: InputObject,
   scratch: { address: Float64Array; special: Uint8Array },
@@ -169,15 +176,7 @@ function addLocals(
     const index = place < 0 ? elf.SHN_ABS : headerIndex(state, place);
     if (index === 0) continue;
     if (file >= 0) {
-      addSymbol(
-        writer,
-        addName(writer, bytes, file, nameEnd(bytes, file, object.strtabEnd)),
-        elf.STT_FILE,
-        0,
-        elf.SHN_ABS,
-        0,
-        0,
-      );
+      addSymbol(writer, addNameAt(writer, bytes, file, object.strtabEnd), elf.STT_FILE, 0, elf.SHN_ABS, 0, 0);
       file = -1;
     }
     let value = address[i]!;
@@ -188,7 +187,7 @@ function addLocals(
     const size = shrunkSize(context, place, elf.readSigned64(view, at + 8), elf.readUnsigned64(view, at + 16));
     const out = addSymbol(
       writer,
-      addName(writer, bytes, name, nameEnd(bytes, name, object.strtabEnd)),
+      addNameAt(writer, bytes, name, object.strtabEnd),
       info,
       view.getUint8(at + 5),
       index,
@@ -200,13 +199,8 @@ function addLocals(
   return indices;
 }
 
-function nameEnd(bytes: Uint8Array, from: number, limit: number): number {
-  const end = from < limit ? bytes.indexOf(0, from) : -1;
-  return end < 0 || end > limit ? from : end;
-}
-
 /** st_size after relaxation removed bytes from the symbol's code. */
-function shrunkSize(context: WriteContext, section: number, value: number, size: number): number {
+function shrunkSize(context: AddressContext, section: number, value: number, size: number): number {
   if (section < 0 || size === 0 || !context.edits.shrunk.has(section)) return size;
   const { program } = context.state;
   const start = sectionOffsetAddress(program, context.edits, section, value);
@@ -214,7 +208,7 @@ function shrunkSize(context: WriteContext, section: number, value: number, size:
 }
 
 function addGlobals(
-  context: WriteContext,
+  context: AddressContext,
   writer: Writer,
   indexOf: readonly (Uint32Array | undefined)[],
   hidden: boolean,

@@ -22,16 +22,21 @@ import {
   sectionOffsetAddress,
 } from './symbol-addresses.ts';
 
-export interface WriteContext {
+/** Where everything is: enough for symbol tables. */
+export interface AddressContext {
   readonly state: AddressState;
   readonly edits: Edits;
   readonly got: GotTables;
   readonly gotSection: number;
   readonly globals: GlobalAddresses;
   readonly iplt: IpltPlace;
+  readonly relaxation: Relaxation;
+}
+
+/** Where everything is, and the file to write it to. */
+export interface WriteContext extends AddressContext {
   readonly file: Uint8Array;
   readonly view: DataView;
-  readonly relaxation: Relaxation;
 }
 
 /** Offset in the file of input section `s`, or -1 when it has no bytes there. */
@@ -90,21 +95,21 @@ function hasGaps(state: AddressState, output: OutputSection): boolean {
 
 function createJob(context: WriteContext): RelocationJob {
   const { state } = context;
+  const tls = tlsBlock(state);
   const tables: AddressTables = {
     pie: state.options.pie,
     relax: state.options.relax,
-    gotAddress: 0,
-    tlsStart: 0,
-    tlsSize: 0,
-    tlsAlign: 1,
-    globalPointer: 0,
+    gotAddress: context.gotSection >= 0 ? state.program.sections.address[context.gotSection]! : 0,
+    tlsStart: tls.start,
+    tlsSize: tls.size,
+    tlsAlign: tls.align,
+    globalPointer: globalPointer(state),
     gotSlot: (job, sym) => slotAddress(context, job, sym, context.got.address),
     gotTpSlot: (job, sym) => slotAddress(context, job, sym, context.got.threadOffset),
     tlsGdSlot: (job, sym) => slotAddress(context, job, sym, context.got.tlsPair),
     pieceAddress: (job, sym, addend) => pieceAddress(context, job, sym, addend),
     symbolSize: (job, sym) => symbolSize(context, job, sym),
   };
-  setTables(context, tables);
   return {
     program: state.program,
     section: 0,
@@ -126,17 +131,22 @@ function createJob(context: WriteContext): RelocationJob {
   };
 }
 
-/** TLS block and special addresses, from the layout. */
-export function setTables(context: WriteContext, tables: AddressTables): void {
-  const { state } = context;
+/** The TLS block: start, size and alignment. */
+export function tlsBlock(state: AddressState): { start: number; size: number; align: number } {
   const tls = state.outputs.filter((output) => (output.flags & elf.SHF_TLS) !== 0 && output.size > 0);
-  if (tls.length > 0) {
-    tables.tlsStart = tls[0]!.address;
-    tables.tlsSize = Math.max(...tls.map((output) => output.address + output.size)) - tls[0]!.address;
-    tables.tlsAlign = Math.max(...tls.map((output) => output.align));
-  }
-  tables.gotAddress = context.gotSection >= 0 ? state.program.sections.address[context.gotSection]! : 0;
-  tables.globalPointer = globalPointer(state);
+  if (tls.length === 0) return { start: 0, size: 0, align: 1 };
+  const start = tls[0]!.address;
+  return {
+    start,
+    size: Math.max(...tls.map((output) => output.address + output.size)) - start,
+    align: Math.max(...tls.map((output) => output.align)),
+  };
+}
+
+/** Value of `__global_pointer$`, or 0 when the program has none. */
+function globalPointer(state: AddressState): number {
+  const id = findText(state.program.symbols.names, '__global_pointer$');
+  return id >= 0 && state.program.symbols.kind[id]! >= SymbolKind.Defined ? state.program.symbols.value[id]! : 0;
 }
 
 function objectOf(job: RelocationJob): InputObject {
@@ -160,16 +170,21 @@ function slotAddress(context: WriteContext, job: RelocationJob, sym: number, map
   return job.program.sections.address[context.gotSection]! + slot * 8;
 }
 
+/** Address of (symbol + addend) in a section whose pieces moved. Hot for debug information, which names strings so. */
 function pieceAddress(context: WriteContext, job: RelocationJob, sym: number, addend: number): number {
-  const object = objectOf(job);
-  const value = elf.readSigned64(object.view, object.symtab + sym * elf.SYM_SIZE + 8);
+  const { program, section } = job;
+  const object = program.objects[program.sections.object[section]!]!;
+  const at = object.symtab + sym * elf.SYM_SIZE;
+  const offset = object.view.getUint32(at + 8, true) + addend;
   const s = symbolSection(object, sym);
   const pieces = context.edits.merged.get(s);
-  if (pieces && mergedOffset(pieces, value + addend) < 0) {
-    const what = `${value + addend} is outside ${placeText(job.program, s)}, which has ${pieces.size} bytes`;
-    return fail('relocation', `${placeText(job.program, job.section)}: reference to offset ${what}`);
+  if (!pieces) return sectionOffsetAddress(program, context.edits, s, offset);
+  const merged = mergedOffset(pieces, offset);
+  if (merged < 0) {
+    const what = `${offset} is outside ${placeText(program, s)}, which has ${pieces.size} bytes`;
+    fail('relocation', `${placeText(program, section)}: reference to offset ${what}`);
   }
-  return sectionOffsetAddress(job.program, context.edits, s, value + addend);
+  return program.sections.address[pieces.leader]! + merged;
 }
 
 function symbolSize(_context: WriteContext, job: RelocationJob, sym: number): number {
@@ -236,12 +251,6 @@ function writeMade(context: WriteContext): void {
     const to = fileOffsetOf(context.state, s);
     if (to >= 0) context.file.set(bytes, to);
   }
-}
-
-/** Value of `__global_pointer$`, or 0 when the program has none. */
-function globalPointer(state: AddressState): number {
-  const id = findText(state.program.symbols.names, '__global_pointer$');
-  return id >= 0 && state.program.symbols.kind[id]! >= SymbolKind.Defined ? state.program.symbols.value[id]! : 0;
 }
 
 /** Copies the kept records, repairs their CIE pointers; returns where each relocation now stands. */

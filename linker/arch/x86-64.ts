@@ -178,6 +178,12 @@ function applyRelocations(job: RelocationJob): void {
         out.setUint32(place + 4, highWord(s) + addendHigh + (low >= 4294967296 ? 1 : 0), true);
         continue;
       }
+      if (type === R.R32) {
+        const value = s + (addendHigh * 4294967296 + addendLow);
+        if (value < 0 || value > 0xffffffff) overflow(job, at, value, 0, 0xffffffff);
+        out.setUint32(place, value, true);
+        continue;
+      }
     }
     if (applySlow(job, at, type, sym, offset, place)) {
       // The call of __tls_get_addr that followed was overwritten.
