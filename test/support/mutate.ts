@@ -143,11 +143,14 @@ function pickSection(
   return sections.length === 0 ? undefined : random.pick(sections);
 }
 
-const isTable = (type: number) => (section: SectionView) => section.type === type && section.size > 0;
+/** A section whose bytes are in the file: after a first mutation, headers may lie. */
+function hasBytes(bytes: Buffer, section: SectionView): boolean {
+  return section.type !== 0 && section.type !== 8 && section.size > 0 && section.offset + section.size <= bytes.length;
+}
 
 /** One field of one entry of a table section. */
 function setEntryField(bytes: Buffer, random: Random, type: number, size: number, fields: readonly Field[]): string {
-  const section = pickSection(bytes, random, isTable(type));
+  const section = pickSection(bytes, random, (s) => s.type === type && hasBytes(bytes, s));
   if (section === undefined) return flipBits(bytes, random);
   const entry = random.below(Math.floor(section.size / size));
   return `entry ${entry}: ${setField(bytes, random, section.offset + entry * size, random.pick(fields))}`;
@@ -199,9 +202,9 @@ const swapSectionHeaders: Mutation = (bytes, random) => {
 
 /** Section contents with a format of their own: strings without end, groups, unwind tables, notes, attributes. */
 const damageContents: Mutation = (bytes, random) => {
-  const section = pickSection(bytes, random, (s) => s.size > 0 && s.type !== 0 && s.type !== 8);
+  const section = pickSection(bytes, random, (s) => hasBytes(bytes, s));
   if (section === undefined) return flipBits(bytes, random);
-  const end = Math.min(bytes.length, section.offset + section.size);
+  const end = section.offset + section.size;
   const what = `contents of the section of type ${section.type} at ${section.offset}`;
   switch (random.below(4)) {
     case 0:
