@@ -6,9 +6,9 @@
  *   | variables, size rounded up to their alignment | self | ... | canary at 0x28 | ... |
  *                                                   ^ thread pointer (FS base)
  *
- * The template of the variables is what PT_TLS describes. We find it through the program headers, which a linker maps
- * at __ehdr_start; images linked with Solo5's scripts do not map them but define _stdata, _ltdata and _ltbss. An image
- * with neither has no thread-local variables as far as we can tell, and its blocks hold the control block alone.
+ * The template of the variables is what PT_TLS describes. We find it through the program headers, which our built-in
+ * layout maps at __ehdr_start, as other linkers' do. A linker script that maps no headers leaves that symbol undefined:
+ * the link fails, rather than a program whose variables lie outside of its block.
  */
 #include "platform.h"
 
@@ -44,19 +44,11 @@ struct program_header {
 
 enum { PT_LOAD = 1, PT_TLS = 7 };
 
-extern const char __ehdr_start[] __attribute__((weak));
-extern const char _stdata[] __attribute__((weak));
-extern const char _ltdata[] __attribute__((weak));
-extern const char _ltbss[] __attribute__((weak));
+extern const char __ehdr_start[];
 
 #define SMALLEST_ALIGNMENT 64u
 
-static struct template of_solo5_script(void) {
-    size_t data = (size_t)_ltdata, bss = (size_t)_ltbss;
-    return (struct template){.image = _stdata, .file_size = data, .size = data + bss, .alignment = 1};
-}
-
-static struct template of_program_headers(void) {
+static struct template tls_template(void) {
     const struct elf_header *header = (const struct elf_header *)__ehdr_start;
     const struct program_header *segment = (const struct program_header *)(__ehdr_start + header->phoff);
     struct template result = {.alignment = 1};
@@ -72,12 +64,6 @@ static struct template of_program_headers(void) {
     }
     result.image += slide;
     return result;
-}
-
-static struct template tls_template(void) {
-    if (_stdata != NULL) return of_solo5_script();
-    if (__ehdr_start != NULL) return of_program_headers();
-    return (struct template){.alignment = 1};
 }
 
 static size_t block_alignment(const struct template *template) {
