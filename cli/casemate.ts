@@ -51,4 +51,6 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+void main().then((status) => {
+  process.exitCode = status;
+});

@@ -14,6 +14,8 @@ import { addGlobalRefs, addSections, type InputObject, Live, type Program, Role 
 
 /** Largest alignment taken from an input: beyond it the padding alone could fill a disk. */
 const MAX_ALIGN = 1 << 26;
+/** Largest section: more than any address space here holds. */
+const MAX_SECTION = 2 ** 46;
 /** Largest section that is decompressed. */
 const MAX_INFLATED = 1 << 28;
 
@@ -237,64 +239,92 @@ function readSections(
     );
   }
   const namesStart = start + namesOffset;
-  const buffer = addNameBuffer(program.sectionNames, bytes);
-  for (let i = 0; i < header.sectionCount; i++) {
+  const namesEnd = namesStart + namesSize;
+  const names = program.sectionNames;
+  const none = internName(names, addNameBuffer(names, EMPTY_NAME), 0, 1);
+  const buffer = addNameBuffer(names, bytes);
+  // Columns as locals: this loop runs for every section of the link.
+  const { type, flags, offset, size: sizes, inputSize, link, info, align, entsize, relocCount, live, role } = t;
+  const objects = t.object;
+  const nameIds = t.name;
+  objects[first] = object;
+  nameIds[first] = none;
+  type[first] = elf.SHT_NULL;
+  role[first] = Role.Ignored;
+  for (let i = 1; i < header.sectionCount; i++) {
     const s = first + i;
     const h = header.sectionHeaders + i * elf.SHDR_SIZE;
-    const type = view.getUint32(h + 4, true);
-    t.object[s] = object;
-    t.type[s] = type;
-    if (i === 0) {
-      t.name[s] = internName(program.sectionNames, addNameBuffer(program.sectionNames, EMPTY_NAME), 0, 1);
-      t.role[s] = Role.Ignored;
-      addNameBuffer(program.sectionNames, bytes);
-      continue;
-    }
     const nameAt = view.getUint32(h, true);
-    const id =
-      nameAt < namesSize ? internName(program.sectionNames, buffer, namesStart + nameAt, namesStart + namesSize) : -1;
-    if (id < 0)
-      fail('malformed-elf', `${name}: section ${i}: name at ${nameAt} is not in the name table (${namesSize})`);
-    t.name[s] = id;
-    const shown = () => `${name}: section ${i} (${printable(nameText(program.sectionNames, id))})`;
-    const flags = view.getUint32(h + 8, true);
-    if (view.getUint32(h + 12, true) !== 0) fail('malformed-elf', `${shown()}: unknown high flag bits in sh_flags`);
-    const offset = elf.readUnsigned64(view, h + 24);
-    const length = elf.readUnsigned64(view, h + 32);
-    const align = elf.readUnsigned64(view, h + 48);
-    if (type !== elf.SHT_NOBITS && type !== elf.SHT_NULL && offset + length > size) {
-      fail('malformed-elf', `${shown()}: ${length} bytes at ${offset} go past the end of the object (${size} bytes)`);
-    }
-    if (length > 2 ** 46) fail('limit', `${shown()}: size ${length} is more than any address space here holds`);
-    if (align > MAX_ALIGN) fail('limit', `${shown()}: alignment ${align} is more than the supported ${MAX_ALIGN}`);
-    if (align > 1 && (align & (align - 1)) !== 0) {
-      fail('malformed-elf', `${shown()}: alignment ${align} is not a power of two`);
-    }
-    t.flags[s] = flags;
-    t.offset[s] = start + offset;
-    t.size[s] = length;
-    t.inputSize[s] = length;
-    t.link[s] = view.getUint32(h + 40, true);
-    t.info[s] = view.getUint32(h + 44, true);
-    t.align[s] = align === 0 ? 1 : align;
-    t.entsize[s] = elf.readUnsigned64(view, h + 56);
-    t.relocCount[s] = 0;
-    t.live[s] = Live.Dead;
-    t.role[s] = isLinkerTable(type) ? Role.Ignored : Role.Regular;
-    if (type === elf.SHT_REL) fail('unsupported-input', `${shown()}: SHT_REL relocations; this machine uses SHT_RELA`);
-    if ((flags & elf.SHF_COMPRESSED) !== 0) {
-      if ((flags & elf.SHF_ALLOC) !== 0) fail('malformed-elf', `${shown()}: is both compressed and loaded`);
-      const { data, align: inflatedAlign } = inflateSection(
-        bytes.subarray(start + offset, start + offset + length),
-        shown(),
-      );
-      program.contents.set(s, data);
-      t.size[s] = data.length;
-      t.inputSize[s] = data.length;
-      t.align[s] = inflatedAlign;
-      t.flags[s] = flags & ~elf.SHF_COMPRESSED;
-    }
+    const id = nameAt < namesSize ? internName(names, buffer, namesStart + nameAt, namesEnd) : -1;
+    if (id < 0) badSectionName(name, i, nameAt, namesSize);
+    const kind = view.getUint32(h + 4, true);
+    const from = view.getUint32(h + 28, true) * 4294967296 + view.getUint32(h + 24, true);
+    const length = view.getUint32(h + 36, true) * 4294967296 + view.getUint32(h + 32, true);
+    const alignment = view.getUint32(h + 52, true) * 4294967296 + view.getUint32(h + 48, true);
+    objects[s] = object;
+    nameIds[s] = id;
+    type[s] = kind;
+    flags[s] = view.getUint32(h + 8, true);
+    offset[s] = start + from;
+    sizes[s] = length;
+    inputSize[s] = length;
+    link[s] = view.getUint32(h + 40, true);
+    info[s] = view.getUint32(h + 44, true);
+    align[s] = alignment === 0 ? 1 : alignment;
+    entsize[s] = view.getUint32(h + 60, true) * 4294967296 + view.getUint32(h + 56, true);
+    relocCount[s] = 0;
+    live[s] = Live.Dead;
+    role[s] = isLinkerTable(kind) ? Role.Ignored : Role.Regular;
+    const fits = kind === elf.SHT_NOBITS || kind === elf.SHT_NULL || from + length <= size;
+    const alignable = alignment <= MAX_ALIGN && (alignment & (alignment - 1)) === 0;
+    const known = view.getUint32(h + 12, true) === 0 && kind !== elf.SHT_REL && length <= MAX_SECTION;
+    if (!fits || !alignable || !known) badSection(program, name, i, id, view, h, size);
+    if ((flags[s]! & elf.SHF_COMPRESSED) !== 0) inflateInPlace(program, bytes, s, `${name}: section ${i}`);
   }
+}
+
+function badSectionName(name: string, i: number, nameAt: number, namesSize: number): never {
+  return fail(
+    'malformed-elf',
+    `${name}: section ${i}: name at ${nameAt} is not in the name table (${namesSize} bytes)`,
+  );
+}
+
+/** Says what is wrong with the section header at `h`. */
+function badSection(
+  program: Program,
+  name: string,
+  i: number,
+  id: number,
+  view: DataView,
+  h: number,
+  size: number,
+): never {
+  const shown = `${name}: section ${i} (${printable(nameText(program.sectionNames, id))})`;
+  const offset = elf.readUnsigned64(view, h + 24);
+  const length = elf.readUnsigned64(view, h + 32);
+  const align = elf.readUnsigned64(view, h + 48);
+  if (view.getUint32(h + 12, true) !== 0) fail('malformed-elf', `${shown}: unknown high flag bits in sh_flags`);
+  if (view.getUint32(h + 4, true) === elf.SHT_REL) {
+    fail('unsupported-input', `${shown}: SHT_REL relocations; this machine uses SHT_RELA`);
+  }
+  if (length > MAX_SECTION) fail('limit', `${shown}: size ${length} is more than any address space here holds`);
+  if (align > MAX_ALIGN) fail('limit', `${shown}: alignment ${align} is more than the supported ${MAX_ALIGN}`);
+  if ((align & (align - 1)) !== 0) fail('malformed-elf', `${shown}: alignment ${align} is not a power of two`);
+  return fail('malformed-elf', `${shown}: ${length} bytes at ${offset} go past the end of the object (${size} bytes)`);
+}
+
+/** Replaces a compressed section by its contents. */
+function inflateInPlace(program: Program, file: Uint8Array, s: number, where: string): void {
+  const t = program.sections;
+  if ((t.flags[s]! & elf.SHF_ALLOC) !== 0) fail('malformed-elf', `${where}: is both compressed and loaded`);
+  const from = t.offset[s]!;
+  const { data, align } = inflateSection(file.subarray(from, from + t.inputSize[s]!), where);
+  program.contents.set(s, data);
+  t.size[s] = data.length;
+  t.inputSize[s] = data.length;
+  t.align[s] = align;
+  t.flags[s] = t.flags[s]! & ~elf.SHF_COMPRESSED;
 }
 
 const EMPTY_NAME = new Uint8Array(1);

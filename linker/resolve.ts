@@ -86,7 +86,10 @@ function noMachineText(files: readonly InputFile[]): string {
 
 /** Reads and resolves all inputs. Undefined symbols are left as such: see undefined.ts. */
 export function resolveInputs(request: LinkRequest): Program {
-  const program = createProgram(findMachine(request));
+  const program = createProgram(
+    findMachine(request),
+    request.files.reduce((sum, file) => sum + file.bytes.length, 0),
+  );
   const resolver: Resolver = {
     program,
     options: request.options,

@@ -142,7 +142,9 @@ function scanSection(scan: Scan, section: number, object: InputObject): void {
         takeSlot(scan.got, scan.got.address, key, 1);
         break;
       case Need.GotRelaxable: {
-        const plain = options.relax && !undefinedWeak && !absolute;
+        // Whether a symbol of the script is absolute shows only with the layout: it keeps a slot to be safe.
+        const ofScript = key >= 0 && kinds[key] === SymbolKind.Linker;
+        const plain = options.relax && !undefinedWeak && !absolute && !ofScript;
         const offset = elf.readUnsigned64(view, at);
         const addend = elf.readSigned64(view, at + 16);
         if (!plain || !architecture.rewritesGot(sectionContents(program, section), offset, type, addend)) {
