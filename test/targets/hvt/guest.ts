@@ -30,11 +30,11 @@ async function freshEmulator(): Promise<string> {
   return script.buildEmulator({ outDir: temporaryFolder('emulator') });
 }
 
-/** Runs an image to its end in the emulator; a guest that does not end within 30 s is an outcome of its own. */
+/** Runs an image to its end in the emulator; a guest that does not end within a minute is an outcome of its own. */
 export async function boot(image: string, options: Partial<BootOptions> = {}): Promise<BootResult> {
   emulator ??= freshEmulator();
   const host = { find: findTool, spawn, emulator: await emulator };
-  return bootHvt({ image, tender: 'emulator', memory: 32, timeout: 30, ...options }, host);
+  return bootHvt({ image, tender: 'emulator', memory: 32, timeout: 60, ...options }, host);
 }
 
 /** Builds the project in `folder`; the image's path. */

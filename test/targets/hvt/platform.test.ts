@@ -101,6 +101,7 @@ describe('time', () => {
           if (solo5_clock_monotonic() < until || ready != 0) return 8;
       }
       solo5_yield(0, NULL);
+      solo5_yield(solo5_clock_monotonic() + 1500000000, NULL);
       say_number("monotonic", solo5_clock_monotonic() - start);
       say_number("wall", solo5_clock_wall() - wall);
       say_number("now", wall);
@@ -110,10 +111,10 @@ describe('time', () => {
     const result = await boot(image);
     expect(result).toMatchObject({ outcome: 'halted', status: 0 });
     const found = facts(result.console);
-    expect(found['monotonic']!).toBeGreaterThanOrEqual(190_000_000n);
+    expect(found['monotonic']!).toBeGreaterThanOrEqual(1_690_000_000n);
     const drift = Number(found['wall']! - found['monotonic']!);
-    // The emulator measures the counter's frequency at its start; a busy host makes that rough.
-    expect(Math.abs(drift)).toBeLessThan(0.2 * Number(found['monotonic']!));
+    // Asking the host for its time takes long on a busy machine; a wrong scale would show all the same.
+    expect(Math.abs(drift)).toBeLessThan(0.1 * Number(found['monotonic']!) + 5e8);
     expect(found['now']!).toBeGreaterThan(before - 2_000_000_000n);
   });
 });
