@@ -36,6 +36,8 @@ interface CaseResult {
   readonly namedBytes: number;
   readonly figures: readonly Figures[];
   readonly failures: readonly string[];
+  /** Median wall time of `node -e 0`, taken in the same rounds. */
+  readonly node: number;
 }
 
 const MiB = 1 << 20;
@@ -74,7 +76,9 @@ async function runCase(measure: string, bench: BenchCase, peers: readonly Peer[]
   const samples = new Map<string, Sample[]>();
   const sizes = new Map<string, number>();
   const failures: string[] = [];
+  const nodes: number[] = [];
   for (let round = 0; round <= runs; round++) {
+    nodes.push((await sample(measure, [process.execPath, '-e', '0'], cwd, {})).wall);
     for (const peer of peers) {
       const linker = peer.command(bench.target);
       if (linker === undefined || failures.some((failure) => failure.startsWith(`${peer.name}: `))) continue;
@@ -105,7 +109,7 @@ async function runCase(measure: string, bench: BenchCase, peers: readonly Peer[]
       outputBytes: sizes.get(peer)!,
     };
   });
-  return { name: bench.name, namedBytes: bench.namedBytes, figures, failures };
+  return { name: bench.name, namedBytes: bench.namedBytes, figures, failures, node: median(nodes.slice(1)) };
 }
 
 const figureOf = (result: CaseResult, peer: string): Figures | undefined =>
@@ -134,8 +138,8 @@ interface Check {
   readonly held: boolean;
 }
 
-/** The project's thresholds, on wall-clock medians. `node` is the median of `node -e 0`. */
-function checks(results: readonly CaseResult[], node: number): Check[] {
+/** The project's thresholds, on wall-clock medians. */
+function checks(results: readonly CaseResult[]): Check[] {
   const found: Check[] = [];
   const compare = (what: string, value: number, limit: number, unit: string): void => {
     const digits = unit === 'x' ? 2 : 0;
@@ -154,7 +158,7 @@ function checks(results: readonly CaseResult[], node: number): Check[] {
     const lld = figureOf(result, 'lld, 1 thread');
     const large = result.namedBytes >= 20e6;
     const short = result.name.split(':')[0]!;
-    if (short === 'small') compare('small: wall above `node -e 0`', ours.wall - node, 150, 'ms');
+    if (short === 'small') compare('small: wall above `node -e 0`', ours.wall - result.node, 150, 'ms');
     if (short === 'riscv' || short === 'riscv-debug') {
       if (gnu) compare(`${short}: wall / GNU ld (3x faster)`, ours.wall / gnu.wall, 1 / 3, 'x');
     } else if (short.startsWith('riscv')) {
@@ -206,15 +210,12 @@ async function main(): Promise<void> {
     process.stderr.write(`${bench.name} ...\n`);
     results.push(await runCase(measure, bench, peers, runs));
   }
-  const nodes: Sample[] = [];
-  for (let i = 0; i < runs; i++)
-    nodes.push(await sample(measure, [process.execPath, '-e', '0'], cacheFolder('bench/run'), {}));
-  const node = median(nodes.map(({ wall }) => wall));
+  const node = median(results.map((result) => result.node));
 
   const out = [describeMachine(peers, runs), '', table(results), '', `\`node -e 0\`: ${node.toFixed(0)} ms wall`, ''];
   for (const result of results)
     for (const failure of result.failures) out.push(`- not measured: ${result.name}: ${failure}`);
-  for (const { what, held } of checks(results, node)) out.push(`- ${held ? 'held' : 'FAILS'}: ${what}`);
+  for (const { what, held } of checks(results)) out.push(`- ${held ? 'held' : 'FAILS'}: ${what}`);
   const text = `${out.join('\n')}\n`;
   process.stdout.write(text);
   if (values.write) writeResult(text);
