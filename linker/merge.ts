@@ -8,7 +8,7 @@
  * Source: gABI on SHF_MERGE and SHF_STRINGS.
  */
 import { fail } from '../base/errors.ts';
-import { SHF_STRINGS } from './elf.ts';
+import { alignUp, SHF_STRINGS } from './elf.ts';
 import { type Program, placeText, sectionContents } from './program.ts';
 
 /** Pieces of one input section: starts in the input (ascending) and offsets in the leader's merged contents. */
@@ -25,53 +25,52 @@ export interface MergeResult {
   readonly pieces: Map<number, MergePieces>;
 }
 
+/** Distinct pieces of one kind: their bytes one after another, and a hash table from contents to place. */
 interface Pool {
-  leader: number;
-  strings: boolean;
-  entsize: number;
-  align: number;
-  /** Distinct pieces: where their bytes are and where they go. */
-  buffers: Uint8Array[];
-  buffer: Uint32Array;
-  start: Uint32Array;
+  readonly leader: number;
+  readonly strings: boolean;
+  readonly entsize: number;
+  readonly align: number;
+  data: Uint8Array;
+  size: number;
+  /** By piece: offset in `data`, length, hash. */
+  output: Uint32Array;
   length: Uint32Array;
   hash: Uint32Array;
-  output: Uint32Array;
   count: number;
+  /** Open addressing, -1 = free. */
   slots: Int32Array;
-  size: number;
 }
 
-function createPool(leader: number, strings: boolean, entsize: number, align: number): Pool {
-  const n = 256;
+/** `bytes`: size of all inputs of the pool, so that it seldom grows. */
+function createPool(leader: number, strings: boolean, entsize: number, align: number, bytes: number): Pool {
+  let n = 256;
+  while (n < bytes / 64 && n < 1 << 20) n *= 2;
   return {
     leader,
     strings,
     entsize,
     align,
-    buffers: [],
-    buffer: new Uint32Array(n),
-    start: new Uint32Array(n),
+    data: new Uint8Array(Math.max(4096, bytes >> 2)),
+    size: 0,
+    output: new Uint32Array(n),
     length: new Uint32Array(n),
     hash: new Uint32Array(n),
-    output: new Uint32Array(n),
     count: 0,
     slots: new Int32Array(n * 2).fill(-1),
-    size: 0,
   };
 }
 
-function growPool(pool: Pool): void {
-  const wider = (a: Uint32Array) => {
-    const b = new Uint32Array(a.length * 2);
-    b.set(a);
-    return b;
-  };
-  pool.buffer = wider(pool.buffer);
-  pool.start = wider(pool.start);
-  pool.length = wider(pool.length);
-  pool.hash = wider(pool.hash);
-  pool.output = wider(pool.output);
+function widened(column: Uint32Array): Uint32Array<ArrayBuffer> {
+  const next = new Uint32Array(column.length * 2);
+  next.set(column);
+  return next;
+}
+
+function growPieces(pool: Pool): void {
+  pool.length = widened(pool.length);
+  pool.hash = widened(pool.hash);
+  pool.output = widened(pool.output);
   pool.slots = new Int32Array(pool.slots.length * 2).fill(-1);
   const mask = pool.slots.length - 1;
   for (let i = 0; i < pool.count; i++) {
@@ -81,94 +80,104 @@ function growPool(pool: Pool): void {
   }
 }
 
-/** Output offset of the piece [start, start+length) of `bytes`, stored now when it is new. */
-function addPiece(pool: Pool, buffer: number, bytes: Uint8Array, start: number, length: number, hash: number): number {
-  const mask = pool.slots.length - 1;
-  let at = hash & mask;
-  for (;;) {
-    const i = pool.slots[at]!;
-    if (i < 0) break;
-    if (pool.hash[i] === hash && pool.length[i] === length) {
-      const other = pool.buffers[pool.buffer[i]!]!;
-      const base = pool.start[i]!;
-      let k = 0;
-      while (k < length && other[base + k] === bytes[start + k]) k++;
-      if (k === length) return pool.output[i]!;
-    }
-    at = (at + 1) & mask;
-  }
-  const rest = pool.size % pool.align;
-  const output = rest === 0 ? pool.size : pool.size + pool.align - rest;
-  const i = pool.count++;
-  pool.buffer[i] = buffer;
-  pool.start[i] = start;
-  pool.length[i] = length;
-  pool.hash[i] = hash;
-  pool.output[i] = output;
-  pool.slots[at] = i;
-  pool.size = output + length;
-  if (pool.count === pool.start.length) growPool(pool);
-  return output;
+function growData(pool: Pool, needed: number): void {
+  const data = new Uint8Array(Math.max(needed, pool.data.length * 2));
+  data.set(pool.data.subarray(0, pool.size));
+  pool.data = data;
 }
 
-/** Splits NUL-terminated strings of one-byte characters and adds them. */
-function addByteStrings(pool: Pool, bytes: Uint8Array): { starts: Uint32Array; outputs: Uint32Array } {
-  const buffer = pool.buffers.push(bytes) - 1;
-  let starts = new Uint32Array(Math.max(16, bytes.length >> 4));
+/** Stores a new piece in slot `slot`; returns its number. */
+function storePiece(pool: Pool, bytes: Uint8Array, from: number, count: number, hash: number, slot: number): number {
+  const to = alignUp(pool.size, pool.align);
+  if (to + count > pool.data.length) growData(pool, to + count);
+  const { data } = pool;
+  for (let k = 0; k < count; k++) data[to + k] = bytes[from + k]!;
+  const piece = pool.count++;
+  pool.output[piece] = to;
+  pool.length[piece] = count;
+  pool.hash[piece] = hash;
+  pool.slots[slot] = piece;
+  pool.size = to + count;
+  if (pool.count === pool.output.length) growPieces(pool);
+  return piece;
+}
+
+/** Spreads a hash's bits: the multiplier leaves the low ones weak, and the table is indexed by them. */
+function spread(hash: number): number {
+  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0;
+}
+
+/** Where the pieces of one input section start, and where they went. */
+interface Placed {
+  readonly starts: Uint32Array;
+  readonly outputs: Uint32Array;
+}
+
+/**
+ * Splits a section in pieces and adds them. Debug information holds hundreds of thousands of strings: finding the end
+ * of a piece, hashing it and looking it up are one loop with the pool's columns as locals.
+ */
+function addPieces(pool: Pool, bytes: Uint8Array): Placed {
+  const { entsize, strings } = pool;
+  const byteStrings = strings && entsize === 1;
+  let { data, output, length, hash: hashes, slots } = pool;
+  let mask = slots.length - 1;
+  let starts = new Uint32Array(Math.max(16, bytes.length >> 3));
   let outputs = new Uint32Array(starts.length);
   let n = 0;
   const size = bytes.length;
   for (let at = 0; at < size; ) {
-    let hash = 0x811c9dc5 | 0;
+    let hash = 0;
     let end = at;
-    for (; end < size; end++) {
-      const b = bytes[end]!;
-      if (b === 0) break;
-      hash = Math.imul(hash ^ b, 0x01000193);
+    if (byteStrings) {
+      for (let b = bytes[end]!; b !== 0; b = bytes[++end]!) hash = (Math.imul(hash, 31) + b) | 0;
+      end++;
+    } else {
+      end = strings ? wideStringEnd(bytes, at, entsize) : at + entsize;
+      for (let k = at; k < end; k++) hash = (Math.imul(hash, 31) + bytes[k]!) | 0;
     }
-    hash = (hash ^ (hash >>> 15)) >>> 0;
+    const count = end - at;
+    hash = spread(hash);
+    let slot = hash & mask;
+    let piece = -1;
+    for (let i = slots[slot]!; i >= 0; i = slots[slot]!) {
+      if (hashes[i] === hash && length[i] === count) {
+        let a = output[i]!;
+        let k = at;
+        while (k < end && data[a] === bytes[k]) {
+          a++;
+          k++;
+        }
+        if (k === end) {
+          piece = i;
+          break;
+        }
+      }
+      slot = (slot + 1) & mask;
+    }
+    if (piece < 0) {
+      piece = storePiece(pool, bytes, at, count, hash, slot);
+      ({ data, output, length, hash: hashes, slots } = pool);
+      mask = slots.length - 1;
+    }
     if (n === starts.length) {
-      const s = new Uint32Array(n * 2);
-      s.set(starts);
-      starts = s;
-      const o = new Uint32Array(n * 2);
-      o.set(outputs);
-      outputs = o;
+      starts = widened(starts);
+      outputs = widened(outputs);
     }
     starts[n] = at;
-    outputs[n] = addPiece(pool, buffer, bytes, at, end + 1 - at, hash);
-    n++;
-    at = end + 1;
-  }
-  return { starts: starts.slice(0, n), outputs: outputs.slice(0, n) };
-}
-
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  return (hash ^ (hash >>> 15)) >>> 0;
-}
-
-/** Wide strings (entsize 2, 4, ...) and fixed-size constants. */
-function addEntries(pool: Pool, bytes: Uint8Array): { starts: Uint32Array; outputs: Uint32Array } {
-  const buffer = pool.buffers.push(bytes) - 1;
-  const { entsize, strings } = pool;
-  const starts: number[] = [];
-  const outputs: number[] = [];
-  const isNul = (at: number) => {
-    for (let i = 0; i < entsize; i++) if (bytes[at + i] !== 0) return false;
-    return true;
-  };
-  for (let at = 0; at < bytes.length; ) {
-    let end = at + entsize;
-    if (strings) {
-      while (!isNul(end - entsize)) end += entsize;
-    }
-    starts.push(at);
-    outputs.push(addPiece(pool, buffer, bytes, at, end - at, hashOf(bytes, at, end)));
+    outputs[n++] = output[piece]!;
     at = end;
   }
-  return { starts: Uint32Array.from(starts), outputs: Uint32Array.from(outputs) };
+  return { starts: starts.subarray(0, n), outputs: outputs.subarray(0, n) };
+}
+
+/** End of the string of `entsize`-byte characters at `at`, its NUL included. The section is known to end in one. */
+function wideStringEnd(bytes: Uint8Array, at: number, entsize: number): number {
+  for (let end = at; ; end += entsize) {
+    let zeros = 0;
+    while (zeros < entsize && bytes[end + zeros] === 0) zeros++;
+    if (zeros === entsize) return end + entsize;
+  }
 }
 
 function endsInNul(bytes: Uint8Array, entsize: number): boolean {
@@ -182,34 +191,35 @@ function endsInNul(bytes: Uint8Array, entsize: number): boolean {
  */
 export function mergeSections(program: Program, sections: readonly number[], result: MergeResult): void {
   const t = program.sections;
-  const pools = new Map<string, Pool>();
+  const groups = new Map<string, number[]>();
   for (const s of sections) {
-    const strings = (t.flags[s]! & SHF_STRINGS) !== 0;
-    const entsize = t.entsize[s]!;
-    const align = t.align[s]!;
-    const key = `${strings}:${entsize}:${align}`;
-    let pool = pools.get(key);
-    if (!pool) {
-      pool = createPool(s, strings, entsize, strings ? Math.max(align, 1) : Math.max(align, 1));
-      pools.set(key, pool);
-    }
+    const key = `${t.flags[s]! & SHF_STRINGS}:${t.entsize[s]}:${t.align[s]}`;
+    const group = groups.get(key);
+    if (group) group.push(s);
+    else groups.set(key, [s]);
+  }
+  for (const group of groups.values()) mergeGroup(program, group, result);
+}
+
+/** Sections of one kind: the first becomes the leader. */
+function mergeGroup(program: Program, group: readonly number[], result: MergeResult): void {
+  const t = program.sections;
+  const leader = group[0]!;
+  const strings = (t.flags[leader]! & SHF_STRINGS) !== 0;
+  const entsize = t.entsize[leader]!;
+  const total = group.reduce((sum, s) => sum + t.inputSize[s]!, 0);
+  const pool = createPool(leader, strings, entsize, t.align[leader]!, total);
+  for (const s of group) {
     const bytes = sectionContents(program, s);
     if (strings && !endsInNul(bytes, entsize)) {
       fail('malformed-elf', `${placeText(program, s)}: its last string is not terminated`);
     }
-    const { starts, outputs } = strings && entsize === 1 ? addByteStrings(pool, bytes) : addEntries(pool, bytes);
-    result.pieces.set(s, { leader: pool.leader, starts, outputs, size: bytes.length });
+    result.pieces.set(s, { leader, ...addPieces(pool, bytes), size: bytes.length });
     t.size[s] = 0;
   }
-  for (const pool of pools.values()) {
-    const merged = new Uint8Array(pool.size);
-    for (let i = 0; i < pool.count; i++) {
-      const from = pool.start[i]!;
-      merged.set(pool.buffers[pool.buffer[i]!]!.subarray(from, from + pool.length[i]!), pool.output[i]!);
-    }
-    program.contents.set(pool.leader, merged);
-    t.size[pool.leader] = pool.size;
-  }
+  program.contents.set(leader, pool.data.subarray(0, pool.size));
+  t.size[leader] = pool.size;
+  t.inputSize[leader] = pool.size;
 }
 
 /** Offset within the leader's contents of offset `at` of a merged section; -1 when `at` lies outside it. */
