@@ -176,7 +176,7 @@ function readHeader(bytes: Uint8Array, view: DataView, file: string): { header: 
 }
 
 function readSegments(view: DataView, file: string, offset: number, count: number): ElfSegment[] {
-  mustFit(offset, count * elf.PHDR_SIZE, view.byteLength, () => `${file}: program headers`);
+  if (count > 0) mustFit(offset, count * elf.PHDR_SIZE, view.byteLength, () => `${file}: program headers`);
   const segments: ElfSegment[] = [];
   for (let i = 0; i < count; i++) {
     const at = offset + i * elf.PHDR_SIZE;
@@ -307,11 +307,13 @@ function unclaimed(bytes: Uint8Array, claims: readonly Claim[]): ElfRest[] {
 }
 
 /**
- * Reads a file; the contents are slices of `bytes`, not copies. `name` names it in messages.
+ * Reads a file; the contents are slices of `input`, not copies. `name` names it in messages.
  * Errors: 'malformed-elf'; 'unsupported-input' for 32-bit and big-endian files; 'limit'.
  */
-export function readElfFile(bytes: Uint8Array, name: string): ElfFile {
+export function readElfFile(input: Uint8Array, name: string): ElfFile {
   const file = printable(name);
+  // A Buffer's slices would be Buffers, and equal data must be equal.
+  const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
   const view = viewOf(bytes);
   const { header, counts } = readHeader(bytes, view, file);
   const segments = readSegments(view, file, header.programHeadersOffset, counts.segments);

@@ -83,20 +83,26 @@ export function writeElfFile(file: ElfFile): Uint8Array {
   const out = new Uint8Array(size);
   const view = viewOf(out);
   const place = (offset: number, data: Uint8Array, what: Where): void => {
+    if (data.length === 0) return;
     if (offset + data.length > size) {
       fail('layout', `${what()}: ${data.length} bytes at ${hex(offset)} do not fit the file of ${size} bytes`);
     }
     out.set(data, offset);
   };
   if (size < elf.EHDR_SIZE) fail('layout', `a file of ${size} bytes has no room for an ELF header`);
+  sections.forEach((section, i) => {
+    if (hasData(section.type) && section.data.length !== section.size) {
+      fail(
+        'layout',
+        `section ${i} (${printable(section.name)}): has ${section.data.length} bytes, but its size is ${section.size}`,
+      );
+    }
+  });
   // Overlaps would make the order of writing matter.
   claimsOf('the edited file', 'layout', header, segments.length, sections);
   writeHeader(out, view, file);
   sections.forEach((section, i) => {
     const what: Where = () => `section ${i} (${printable(section.name)})`;
-    if (hasData(section.type) && section.data.length !== section.size) {
-      fail('layout', `${what()}: has ${section.data.length} bytes, but its size is ${section.size}`);
-    }
     place(section.offset, section.data, what);
   });
   for (const { offset, data } of rest) place(offset, data, () => 'unclaimed bytes');
