@@ -18,6 +18,8 @@ export interface MergePieces {
   readonly outputs: Uint32Array;
   /** Size of the input section, for bounds. */
   readonly size: number;
+  /** By offset / 32: the last piece that starts at or before it. Made when first asked for. */
+  index: Uint32Array | undefined;
 }
 
 export interface MergeResult {
@@ -32,6 +34,8 @@ interface Pool {
   readonly entsize: number;
   readonly align: number;
   data: Uint8Array;
+  /** The same bytes, for reading words. */
+  stored: DataView;
   size: number;
   /** By piece: offset in `data`, length, hash. */
   output: Uint32Array;
@@ -46,12 +50,14 @@ interface Pool {
 function createPool(leader: number, strings: boolean, entsize: number, align: number, bytes: number): Pool {
   let n = 256;
   while (n < bytes / 64 && n < 1 << 20) n *= 2;
+  const data = new Uint8Array(Math.max(4096, bytes >> 2));
   return {
     leader,
     strings,
     entsize,
     align,
-    data: new Uint8Array(Math.max(4096, bytes >> 2)),
+    data,
+    stored: new DataView(data.buffer),
     size: 0,
     output: new Uint32Array(n),
     length: new Uint32Array(n),
@@ -84,6 +90,7 @@ function growData(pool: Pool, needed: number): void {
   const data = new Uint8Array(Math.max(needed, pool.data.length * 2));
   data.set(pool.data.subarray(0, pool.size));
   pool.data = data;
+  pool.stored = new DataView(data.buffer);
 }
 
 /** Stores a new piece in slot `slot`; returns its number. */
@@ -120,7 +127,8 @@ interface Placed {
 function addPieces(pool: Pool, bytes: Uint8Array): Placed {
   const { entsize, strings } = pool;
   const byteStrings = strings && entsize === 1;
-  let { data, output, length, hash: hashes, slots } = pool;
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let { data, stored, output, length, hash: hashes, slots } = pool;
   let mask = slots.length - 1;
   let starts = new Uint32Array(Math.max(16, bytes.length >> 3));
   let outputs = new Uint32Array(starts.length);
@@ -130,6 +138,13 @@ function addPieces(pool: Pool, bytes: Uint8Array): Placed {
     let hash = 0;
     let end = at;
     if (byteStrings) {
+      // Four characters at a time while none of them is NUL (the classic test for a zero byte in a word).
+      for (const last = size - 4; end <= last; end += 4) {
+        const word = words.getInt32(end, true);
+        if (((word - 0x01010101) & ~word & 0x80808080) !== 0) break;
+        hash = Math.imul(hash ^ word, 0x9e3779b1);
+        hash ^= hash >>> 15;
+      }
       for (let b = bytes[end]!; b !== 0; b = bytes[++end]!) hash = (Math.imul(hash, 31) + b) | 0;
       end++;
     } else {
@@ -144,6 +159,10 @@ function addPieces(pool: Pool, bytes: Uint8Array): Placed {
       if (hashes[i] === hash && length[i] === count) {
         let a = output[i]!;
         let k = at;
+        while (k < end - 3 && stored.getInt32(a, true) === words.getInt32(k, true)) {
+          a += 4;
+          k += 4;
+        }
         while (k < end && data[a] === bytes[k]) {
           a++;
           k++;
@@ -157,7 +176,7 @@ function addPieces(pool: Pool, bytes: Uint8Array): Placed {
     }
     if (piece < 0) {
       piece = storePiece(pool, bytes, at, count, hash, slot);
-      ({ data, output, length, hash: hashes, slots } = pool);
+      ({ data, stored, output, length, hash: hashes, slots } = pool);
       mask = slots.length - 1;
     }
     if (n === starts.length) {
@@ -214,7 +233,7 @@ function mergeGroup(program: Program, group: readonly number[], result: MergeRes
     if (strings && !endsInNul(bytes, entsize)) {
       fail('malformed-elf', `${placeText(program, s)}: its last string is not terminated`);
     }
-    result.pieces.set(s, { leader, ...addPieces(pool, bytes), size: bytes.length });
+    result.pieces.set(s, { leader, ...addPieces(pool, bytes), size: bytes.length, index: undefined });
     t.size[s] = 0;
   }
   program.contents.set(leader, pool.data.subarray(0, pool.size));
@@ -222,16 +241,27 @@ function mergeGroup(program: Program, group: readonly number[], result: MergeRes
   t.inputSize[leader] = pool.size;
 }
 
+/** Log2 of the offsets that share an entry of `index`. */
+const INDEX_SHIFT = 5;
+
+function buildIndex(pieces: MergePieces): Uint32Array {
+  const { starts } = pieces;
+  const index = new Uint32Array((pieces.size >> INDEX_SHIFT) + 1);
+  let piece = 0;
+  for (let i = 0; i < index.length; i++) {
+    while (piece + 1 < starts.length && starts[piece + 1]! <= i << INDEX_SHIFT) piece++;
+    index[i] = piece;
+  }
+  pieces.index = index;
+  return index;
+}
+
 /** Offset within the leader's contents of offset `at` of a merged section; -1 when `at` lies outside it. */
 export function mergedOffset(pieces: MergePieces, at: number): number {
   if (at < 0 || at > pieces.size) return -1;
   const { starts } = pieces;
-  let low = 0;
-  let high = starts.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (starts[middle]! <= at) low = middle;
-    else high = middle - 1;
-  }
-  return pieces.outputs[low]! + (at - starts[low]!);
+  const index = pieces.index ?? buildIndex(pieces);
+  let piece = index[at >> INDEX_SHIFT]!;
+  while (piece + 1 < starts.length && starts[piece + 1]! <= at) piece++;
+  return pieces.outputs[piece]! + (at - starts[piece]!);
 }

@@ -36,15 +36,22 @@ export function isArchive(bytes: Uint8Array): boolean {
   return magic === '!<arch>\n' || magic === '!<thin>\n';
 }
 
+/** A header field as text, without the blanks that pad it. */
 function fieldText(bytes: Uint8Array, offset: number, length: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + offset, length)
-    .toString('latin1')
-    .trimEnd();
+  let end = offset + length;
+  while (end > offset && bytes[end - 1] === 0x20) end--;
+  return String.fromCharCode(...bytes.subarray(offset, end));
 }
 
+/** A header field as a decimal number; -1 when it is none. */
 function fieldNumber(bytes: Uint8Array, offset: number, length: number): number {
-  const text = fieldText(bytes, offset, length);
-  return /^\d+$/.test(text) ? Number(text) : -1;
+  let value = -1;
+  for (let i = offset; i < offset + length && bytes[i] !== 0x20; i++) {
+    const digit = bytes[i]! - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = Math.max(value, 0) * 10 + digit;
+  }
+  return value;
 }
 
 interface RawMember {
@@ -80,7 +87,8 @@ function readHeader(bytes: Uint8Array, at: number, file: string, thin: boolean):
 /** Member name from a header's name field, the long-name table and, for BSD, the member's first bytes. */
 function memberName(bytes: Uint8Array, raw: RawMember, names: RawMember | undefined, file: string) {
   const { field } = raw;
-  if (/^\/\d+$/.test(field)) {
+  const first = field.charCodeAt(0);
+  if (first === 0x2f && /^\/\d+$/.test(field)) {
     const offset = Number(field.slice(1));
     if (!names || offset >= names.end - names.start) {
       fail('malformed-archive', `${file}: member at ${raw.header} has its name at ${offset}, outside the name table`);
@@ -91,7 +99,7 @@ function memberName(bytes: Uint8Array, raw: RawMember, names: RawMember | undefi
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from).toString('utf8');
     return { name: text.replace(/\/$/, ''), start: raw.start };
   }
-  if (/^#1\/\d+$/.test(field)) {
+  if (first === 0x23 && /^#1\/\d+$/.test(field)) {
     const length = Number(field.slice(3));
     if (length > raw.end - raw.start) {
       fail('malformed-archive', `${file}: member at ${raw.header} has a name of ${length} bytes, longer than itself`);
