@@ -58,13 +58,17 @@ export function collectGarbage(
       reach(s);
     }
   }
+  const exceptionTables = new Map<number, number[]>();
   for (let s = 0; s < t.count; s++) {
     if (t.role[s] === Role.EhFrame && t.live[s] === Live.Live) {
       reached[s] = 1;
-      followExceptionRecords(program, s, groupOf, reach);
+      followExceptionRecords(program, s, groupOf, exceptionTables, reach);
     }
   }
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    // Also when a script KEEPs it or start-up code names its ends: what it describes is followed only as above.
+    if (t.role[next] === Role.EhFrame) continue;
+    for (const table of exceptionTables.get(next) ?? []) reach(table);
     followRelocations(program, next, (target, id) => {
       reach(target);
       if (id >= 0 && target < 0) reachBoundary(program, id, byIdentifier, reach);
@@ -154,13 +158,15 @@ function followRelocations(program: Program, s: number, visit: (target: number, 
 }
 
 /**
- * Reaches what exception records name besides the functions they describe: personality routines (in CIEs) and
- * language-specific tables. A table in a group lives with its function.
+ * What exception records name besides the functions they describe. Personality routines (in CIEs) are reached at
+ * once; a language-specific table is noted in `tables` by its function's section, with which it lives: the table's own
+ * references (landing pads in a cold part, say) would otherwise keep the function. A table in a group lives with that.
  */
 function followExceptionRecords(
   program: Program,
   s: number,
   groupOf: ReadonlyMap<number, readonly number[]>,
+  tables: Map<number, number[]>,
   reach: (section: number) => void,
 ): void {
   const pieces = splitEhFrame(program, s);
@@ -168,18 +174,22 @@ function followExceptionRecords(
   const base = program.sections.relocs[s]!;
   for (let i = 0; i < pieces.count; i++) {
     const isCie = pieces.cie[i]! < 0;
+    let described = -1;
     for (let r = pieces.firstReloc[i]!; r < pieces.firstReloc[i + 1]!; r++) {
       const at = base + r * elf.RELA_SIZE;
+      const target = relocationTarget(program, object, object.view.getUint32(at + 12, true));
+      if (isCie) {
+        reach(target);
+        continue;
+      }
       // pc_begin is the field at offset 8 of an FDE, pc_range (RISC-V: a pair of relocations) follows it.
       const field = object.view.getUint32(at, true) - pieces.inputOffset[i]!;
-      if (!isCie && field < 16) continue;
-      const target = relocationTarget(program, object, object.view.getUint32(at + 12, true));
-      if (
-        isCie ||
-        (target >= 0 && !groupOf.has(target) && (program.sections.flags[target]! & elf.SHF_EXECINSTR) === 0)
-      ) {
-        reach(target);
-      }
+      if (field === 8) described = target;
+      if (field < 16 || target < 0 || described < 0 || groupOf.has(target)) continue;
+      if ((program.sections.flags[target]! & elf.SHF_EXECINSTR) !== 0) continue;
+      const list = tables.get(described);
+      if (list) list.push(target);
+      else tables.set(described, [target]);
     }
   }
 }

@@ -18,6 +18,8 @@ export interface RelativePlaces {
   count: number;
   section: Uint32Array;
   offset: Float64Array;
+  /** A script's symbol, which the layout may turn out to make absolute; -1 for all others. */
+  symbol: Int32Array;
 }
 
 export interface ScanResult {
@@ -38,7 +40,7 @@ interface Scan {
   readonly undefinedUses: Map<number, string[]>;
 }
 
-function addRelative(places: RelativePlaces, section: number, offset: number): void {
+function addRelative(places: RelativePlaces, section: number, offset: number, symbol: number): void {
   if (places.count === places.section.length) {
     const section2 = new Uint32Array(places.count * 2);
     section2.set(places.section);
@@ -46,7 +48,11 @@ function addRelative(places: RelativePlaces, section: number, offset: number): v
     const offset2 = new Float64Array(places.count * 2);
     offset2.set(places.offset);
     places.offset = offset2;
+    const symbol2 = new Int32Array(places.count * 2);
+    symbol2.set(places.symbol);
+    places.symbol = symbol2;
   }
+  places.symbol[places.count] = symbol;
   places.section[places.count] = section;
   places.offset[places.count++] = offset;
 }
@@ -58,7 +64,7 @@ export function scanRelocations(program: Program, architecture: Architecture, op
     architecture,
     options,
     got: createGotTables(),
-    relative: { count: 0, section: new Uint32Array(256), offset: new Float64Array(256) },
+    relative: { count: 0, section: new Uint32Array(256), offset: new Float64Array(256), symbol: new Int32Array(256) },
     undefinedUses: new Map(),
   };
   scan.got.slots = architecture.gotHeaderSlots;
@@ -97,6 +103,7 @@ function scanSection(scan: Scan, section: number, object: InputObject): void {
     let ifunc = false;
     let undefinedWeak = false;
     let absolute = false;
+    let made = false;
     let key: number;
     if (sym >= firstGlobal && sym > 0) {
       const id = globalRefs[refBase + sym]!;
@@ -110,7 +117,9 @@ function scanSection(scan: Scan, section: number, object: InputObject): void {
         undefinedWeak = true;
       } else {
         ifunc = types[id] === elf.STT_GNU_IFUNC;
-        absolute = kind === SymbolKind.Absolute || (kind === SymbolKind.Linker && symbols.extra[id] === -1);
+        absolute = kind === SymbolKind.Absolute;
+        // Whether such a symbol moves with the image is known only when the layout has computed it.
+        made = kind === SymbolKind.Linker;
       }
     } else {
       if (need === Need.Nothing) continue;
@@ -132,7 +141,7 @@ function scanSection(scan: Scan, section: number, object: InputObject): void {
           const offset = elf.readUnsigned64(view, at);
           if (offset + 8 > size) badOffset(scan, section, at, type, offset);
           if ((t.flags[section]! & elf.SHF_WRITE) === 0 && !isEh) textRelocation(scan, section, at, type, object);
-          addRelative(scan.relative, section, offset);
+          addRelative(scan.relative, section, offset, made ? key : -1);
         }
         break;
       case Need.NarrowAddress:

@@ -98,6 +98,8 @@ function relativeAddresses(
   for (let i = 0; i < places.count; i++) {
     const s = places.section[i]!;
     if (t.live[s] !== Live.Live) continue;
+    const made = places.symbol[i]!;
+    if (made >= 0 && program.symbols.extra[made] === -1) continue;
     if (t.role[s] === Role.EhFrame) {
       fail(
         'relocation',
