@@ -69,24 +69,45 @@ export function splitEhFrame(program: Program, section: number): EhPieces {
     at += 4 + length;
   }
   const count = offsets.length;
+  // One buffer for all columns: a link has thousands of these sections.
+  const block = new Int32Array(count * 7 + 1);
+  const column = (i: number) => block.subarray(i * count, (i + 1) * count);
+  const unsigned = (i: number) => new Uint32Array(block.buffer, i * count * 4, count);
   return {
     section,
     count,
-    inputOffset: Uint32Array.from(offsets),
-    size: Uint32Array.from(sizes),
-    outputOffset: new Uint32Array(count),
-    cie: Int32Array.from(cies),
-    firstReloc: assignRelocations(program, section, offsets, sizes),
-    sameSection: new Int32Array(count).fill(-1),
-    samePiece: new Int32Array(count).fill(-1),
+    inputOffset: filled(unsigned(0), offsets),
+    size: filled(unsigned(1), sizes),
+    outputOffset: unsigned(2),
+    cie: filled(column(3), cies),
+    sameSection: column(4).fill(-1),
+    samePiece: column(5).fill(-1),
+    firstReloc: assignRelocations(
+      program,
+      section,
+      offsets,
+      sizes,
+      new Uint32Array(block.buffer, count * 24, count + 1),
+    ),
   };
 }
 
-function assignRelocations(program: Program, section: number, offsets: number[], sizes: number[]): Uint32Array {
+function filled<T extends Uint32Array | Int32Array>(column: T, values: readonly number[]): T {
+  for (let i = 0; i < values.length; i++) column[i] = values[i]!;
+  return column;
+}
+
+/** Index of each piece's first relocation, in `first` (one entry more than pieces). */
+function assignRelocations(
+  program: Program,
+  section: number,
+  offsets: readonly number[],
+  sizes: readonly number[],
+  first: Uint32Array,
+): Uint32Array {
   const object = program.objects[program.sections.object[section]!]!;
   const base = program.sections.relocs[section]!;
   const count = program.sections.relocCount[section]!;
-  const first = new Uint32Array(offsets.length + 1);
   let r = 0;
   let previous = -1;
   for (let i = 0; i < offsets.length; i++) {

@@ -11,16 +11,24 @@ import { fail } from '../base/errors.ts';
 import { alignUp, SHF_STRINGS } from './elf.ts';
 import { type Program, placeText, sectionContents } from './program.ts';
 
-/** Pieces of one input section: starts in the input (ascending) and offsets in the leader's merged contents. */
+/** Pieces of one input section: entries [first, last) of columns that all sections of its group share. */
 export interface MergePieces {
   readonly leader: number;
+  /** Offset in the input section, ascending; the first is 0. */
   readonly starts: Uint32Array;
+  /** Offset in the leader's merged contents. */
   readonly outputs: Uint32Array;
+  readonly first: number;
+  readonly last: number;
+  /** By (offset >> INDEX_SHIFT), from `indexBase` on: the last piece that starts at or before it. */
+  readonly index: Uint32Array;
+  readonly indexBase: number;
   /** Size of the input section, for bounds. */
   readonly size: number;
-  /** By offset / 32: the last piece that starts at or before it. Made when first asked for. */
-  index: Uint32Array | undefined;
 }
+
+/** Log2 of the offsets that share an entry of `index`: lookups then walk a piece or two. */
+const INDEX_SHIFT = 5;
 
 export interface MergeResult {
   /** By input section. */
@@ -48,10 +56,9 @@ interface Pool {
 
 /** `bytes`: size of all inputs of the pool, so that it seldom grows. */
 function createPool(leader: number, strings: boolean, entsize: number, align: number, bytes: number): Pool {
-  let n = 256;
-  while (n < bytes / 64 && n < 1 << 20) n *= 2;
-  const data = new Uint8Array(Math.max(4096, bytes >> 2));
-  return {
+  const data = new Uint8Array(16);
+  const n = 16;
+  const pool: Pool = {
     leader,
     strings,
     entsize,
@@ -65,6 +72,10 @@ function createPool(leader: number, strings: boolean, entsize: number, align: nu
     count: 0,
     slots: new Int32Array(n * 2).fill(-1),
   };
+  // Grown at once rather than made large: see createProgram.
+  growData(pool, Math.max(4096, bytes >> 2));
+  while (pool.output.length < bytes / 64 && pool.output.length < 1 << 20) growPieces(pool);
+  return pool;
 }
 
 function widened(column: Uint32Array): Uint32Array<ArrayBuffer> {
@@ -114,25 +125,24 @@ function spread(hash: number): number {
   return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0;
 }
 
-/** Where the pieces of one input section start, and where they went. */
-interface Placed {
-  readonly starts: Uint32Array;
-  readonly outputs: Uint32Array;
+/** Columns of a group's pieces while they grow. */
+interface Columns {
+  starts: Uint32Array;
+  outputs: Uint32Array;
+  count: number;
 }
 
 /**
  * Splits a section in pieces and adds them. Debug information holds hundreds of thousands of strings: finding the end
  * of a piece, hashing it and looking it up are one loop with the pool's columns as locals.
  */
-function addPieces(pool: Pool, bytes: Uint8Array): Placed {
+function addPieces(pool: Pool, columns: Columns, bytes: Uint8Array): void {
   const { entsize, strings } = pool;
   const byteStrings = strings && entsize === 1;
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let { data, stored, output, length, hash: hashes, slots } = pool;
+  let { starts, outputs, count: n } = columns;
   let mask = slots.length - 1;
-  let starts = new Uint32Array(Math.max(16, bytes.length >> 3));
-  let outputs = new Uint32Array(starts.length);
-  let n = 0;
   const size = bytes.length;
   for (let at = 0; at < size; ) {
     let hash = 0;
@@ -187,7 +197,9 @@ function addPieces(pool: Pool, bytes: Uint8Array): Placed {
     outputs[n++] = output[piece]!;
     at = end;
   }
-  return { starts: starts.subarray(0, n), outputs: outputs.subarray(0, n) };
+  columns.starts = starts;
+  columns.outputs = outputs;
+  columns.count = n;
 }
 
 /** End of the string of `entsize`-byte characters at `at`, its NUL included. The section is known to end in one. */
@@ -228,40 +240,56 @@ function mergeGroup(program: Program, group: readonly number[], result: MergeRes
   const entsize = t.entsize[leader]!;
   const total = group.reduce((sum, s) => sum + t.inputSize[s]!, 0);
   const pool = createPool(leader, strings, entsize, t.align[leader]!, total);
-  for (const s of group) {
+  const guess = Math.max(16, total >> 4);
+  const columns: Columns = { starts: new Uint32Array(guess), outputs: new Uint32Array(guess), count: 0 };
+  const bounds = new Uint32Array(group.length + 1);
+  group.forEach((s, i) => {
     const bytes = sectionContents(program, s);
     if (strings && !endsInNul(bytes, entsize)) {
       fail('malformed-elf', `${placeText(program, s)}: its last string is not terminated`);
     }
-    result.pieces.set(s, { leader, ...addPieces(pool, bytes), size: bytes.length, index: undefined });
+    addPieces(pool, columns, bytes);
+    bounds[i + 1] = columns.count;
     t.size[s] = 0;
-  }
+  });
+  const { starts, outputs } = columns;
+  const index = new Uint32Array((total >> INDEX_SHIFT) + group.length);
+  let indexBase = 0;
+  group.forEach((s, i) => {
+    const first = bounds[i]!;
+    const last = bounds[i + 1]!;
+    const size = t.inputSize[s]!;
+    result.pieces.set(s, { leader, starts, outputs, first, last, index, indexBase, size });
+    indexBase = fillIndex(index, indexBase, starts, first, last, size);
+  });
   program.contents.set(leader, pool.data.subarray(0, pool.size));
   t.size[leader] = pool.size;
   t.inputSize[leader] = pool.size;
 }
 
-/** Log2 of the offsets that share an entry of `index`. */
-const INDEX_SHIFT = 5;
-
-function buildIndex(pieces: MergePieces): Uint32Array {
-  const { starts } = pieces;
-  const index = new Uint32Array((pieces.size >> INDEX_SHIFT) + 1);
-  let piece = 0;
-  for (let i = 0; i < index.length; i++) {
-    while (piece + 1 < starts.length && starts[piece + 1]! <= i << INDEX_SHIFT) piece++;
+/** Fills the index of one section's pieces from `base` on; returns where the next one's starts. */
+function fillIndex(
+  index: Uint32Array,
+  base: number,
+  starts: Uint32Array,
+  first: number,
+  last: number,
+  size: number,
+): number {
+  let piece = first;
+  const end = base + (size >> INDEX_SHIFT) + 1;
+  for (let i = base; i < end; i++) {
+    while (piece + 1 < last && starts[piece + 1]! <= (i - base) << INDEX_SHIFT) piece++;
     index[i] = piece;
   }
-  pieces.index = index;
-  return index;
+  return end;
 }
 
 /** Offset within the leader's contents of offset `at` of a merged section; -1 when `at` lies outside it. */
 export function mergedOffset(pieces: MergePieces, at: number): number {
   if (at < 0 || at > pieces.size) return -1;
-  const { starts } = pieces;
-  const index = pieces.index ?? buildIndex(pieces);
-  let piece = index[at >> INDEX_SHIFT]!;
-  while (piece + 1 < starts.length && starts[piece + 1]! <= at) piece++;
+  const { starts, last } = pieces;
+  let piece = pieces.index[pieces.indexBase + (at >> INDEX_SHIFT)]!;
+  while (piece + 1 < last && starts[piece + 1]! <= at) piece++;
   return pieces.outputs[piece]! + (at - starts[piece]!);
 }

@@ -21,17 +21,18 @@ export interface NameTable {
 }
 
 export function createNameTable(capacity = 1024): NameTable {
-  let size = 16;
-  while (size < capacity * 2) size *= 2;
-  return {
+  const table: NameTable = {
     count: 0,
     buffers: [],
-    buffer: new Uint32Array(capacity),
-    offset: new Uint32Array(capacity),
-    length: new Uint32Array(capacity),
-    hash: new Uint32Array(capacity),
-    slots: new Int32Array(size).fill(-1),
+    buffer: new Uint32Array(8),
+    offset: new Uint32Array(8),
+    length: new Uint32Array(8),
+    hash: new Uint32Array(8),
+    slots: new Int32Array(16).fill(-1),
   };
+  // Grown at once rather than made large: see createProgram.
+  while (table.buffer.length < capacity) growNames(table);
+  return table;
 }
 
 /** Registers a file whose bytes later calls of `internName` point into. */

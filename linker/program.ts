@@ -207,29 +207,32 @@ export function addGlobalRefs(program: Program, count: number): number {
 export function createProgram(machine: Program['machine'], inputBytes = 0): Program {
   // Measured: small objects have a section for each 700 to 900 bytes, and a global name for each 600.
   const sections = Math.max(1024, Math.min(1 << 20, Math.ceil(inputBytes / 800)));
+  // Made small and then grown to size: V8 compiles code that relies on fields never assigned again, and would throw all
+  // of it away at the first growth in the middle of a link.
+  const small = 1;
   const program: Program = {
     machine,
     objects: [],
     sections: {
       count: 0,
-      object: new Uint32Array(sections),
-      name: new Uint32Array(sections),
-      type: new Uint32Array(sections),
-      flags: new Uint32Array(sections),
-      offset: new Float64Array(sections),
-      size: new Float64Array(sections),
-      inputSize: new Float64Array(sections),
-      link: new Uint32Array(sections),
-      info: new Uint32Array(sections),
-      align: new Float64Array(sections),
-      entsize: new Float64Array(sections),
-      relocs: new Float64Array(sections),
-      relocCount: new Uint32Array(sections),
-      role: new Uint8Array(sections),
-      live: new Uint8Array(sections),
-      output: new Int32Array(sections).fill(-1),
-      outputOffset: new Float64Array(sections),
-      address: new Float64Array(sections),
+      object: new Uint32Array(small),
+      name: new Uint32Array(small),
+      type: new Uint32Array(small),
+      flags: new Uint32Array(small),
+      offset: new Float64Array(small),
+      size: new Float64Array(small),
+      inputSize: new Float64Array(small),
+      link: new Uint32Array(small),
+      info: new Uint32Array(small),
+      align: new Float64Array(small),
+      entsize: new Float64Array(small),
+      relocs: new Float64Array(small),
+      relocCount: new Uint32Array(small),
+      role: new Uint8Array(small),
+      live: new Uint8Array(small),
+      output: new Int32Array(small).fill(-1),
+      outputOffset: new Float64Array(small),
+      address: new Float64Array(small),
     },
     sectionNames: createNameTable(),
     nameClasses: [],
@@ -246,13 +249,16 @@ export function createProgram(machine: Program['machine'], inputBytes = 0): Prog
       object: new Int32Array(0),
       extra: new Int32Array(0),
     },
-    globalRefs: new Uint32Array(4096),
+    globalRefs: new Uint32Array(small),
     globalRefCount: 0,
     contents: new Map(),
     groups: [],
     warnings: [],
   };
+  growColumns(program.sections, sections);
+  program.sections.output.fill(-1);
   fitSymbols(program.symbols);
+  program.globalRefs = doubled(program.globalRefs, Math.max(4096, Math.ceil(inputBytes / 64)));
   return program;
 }
 

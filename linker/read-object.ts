@@ -255,9 +255,13 @@ function readSections(
     const s = first + i;
     const h = header.sectionHeaders + i * elf.SHDR_SIZE;
     const nameAt = view.getUint32(h, true);
-    const id = nameAt < namesSize ? internName(names, buffer, namesStart + nameAt, namesEnd) : -1;
-    if (id < 0) badSectionName(name, i, nameAt, namesSize);
     const kind = view.getUint32(h + 4, true);
+    // Nobody asks for the names of relocation sections and other tables.
+    let id = none;
+    if (!isLinkerTable(kind)) {
+      id = nameAt < namesSize ? internName(names, buffer, namesStart + nameAt, namesEnd) : -1;
+      if (id < 0) badSectionName(name, i, nameAt, namesSize);
+    }
     const from = view.getUint32(h + 28, true) * 4294967296 + view.getUint32(h + 24, true);
     const length = view.getUint32(h + 36, true) * 4294967296 + view.getUint32(h + 32, true);
     const alignment = view.getUint32(h + 52, true) * 4294967296 + view.getUint32(h + 48, true);

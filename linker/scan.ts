@@ -93,6 +93,7 @@ function scanSection(scan: Scan, section: number, object: InputObject): void {
   const end = base + t.relocCount[section]! * elf.RELA_SIZE;
   const isEh = t.role[section] === Role.EhFrame;
   const size = t.size[section]!;
+  let contents: Uint8Array | undefined;
   for (let at = base; at < end; at += elf.RELA_SIZE) {
     const type = view.getUint32(at + 8, true);
     const need = type < 256 ? needs[type]! : Need.Unknown;
@@ -151,19 +152,21 @@ function scanSection(scan: Scan, section: number, object: InputObject): void {
         takeSlot(scan.got, scan.got.address, key, 1);
         break;
       case Need.GotRelaxable: {
+        contents ??= sectionContents(program, section);
         // Whether a symbol of the script is absolute shows only with the layout: it keeps a slot to be safe.
         const ofScript = key >= 0 && kinds[key] === SymbolKind.Linker;
         const plain = options.relax && !undefinedWeak && !absolute && !ofScript;
         const offset = elf.readUnsigned64(view, at);
         const addend = elf.readSigned64(view, at + 16);
-        if (!plain || !architecture.rewritesGot(sectionContents(program, section), offset, type, addend)) {
+        if (!plain || !architecture.rewritesGot(contents, 0, contents.length, offset, type, addend)) {
           takeSlot(scan.got, scan.got.address, key, 1);
         }
         break;
       }
       case Need.GotTp: {
+        contents ??= sectionContents(program, section);
         const offset = elf.readUnsigned64(view, at);
-        if (!architecture.rewritesGotTp(sectionContents(program, section), offset, type)) {
+        if (!architecture.rewritesGotTp(contents, 0, contents.length, offset, type)) {
           takeSlot(scan.got, scan.got.threadOffset, key, 1);
         }
         break;

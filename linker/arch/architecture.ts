@@ -59,6 +59,8 @@ export interface RelocationJob {
   count: number;
   /** The section's bytes in the output: view over the file, its offset there, its size and address. */
   out: DataView;
+  /** The same bytes as `out`. */
+  file: Uint8Array;
   outOffset: number;
   size: number;
   address: number;
@@ -116,9 +118,12 @@ export interface Architecture {
   readonly ipltEntrySize: number;
   readonly trapBytes: readonly number[];
   writeIplt(out: DataView, offset: number, address: number, slotAddress: number): void;
-  /** Whether this GOT-using relocation is rewritten so that it needs no slot. `at` is the record's offset. */
-  rewritesGot(contents: Uint8Array, offset: number, type: number, addend: number): boolean;
-  rewritesGotTp(contents: Uint8Array, offset: number, type: number): boolean;
+  /**
+   * Whether this GOT-using relocation is rewritten so that it needs no slot. The section is [start, end) of `bytes`, the
+   * relocated field at `at`.
+   */
+  rewritesGot(bytes: Uint8Array, start: number, end: number, at: number, type: number, addend: number): boolean;
+  rewritesGotTp(bytes: Uint8Array, start: number, end: number, at: number, type: number): boolean;
   /** A TLSGD or TLSLD whose next relocation (the call of __tls_get_addr) is consumed by the rewrite. */
   readonly consumesCall: boolean;
   applyRelocations(job: RelocationJob): void;

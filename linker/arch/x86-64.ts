@@ -305,10 +305,10 @@ function inRange(value: number): boolean {
 
 // --- loads from the GOT
 
-function rewritesGot(contents: Uint8Array, offset: number, type: number, addend: number): boolean {
-  if (addend !== -4 || offset < 2 || offset + 4 > contents.length) return false;
-  const opcode = contents[offset - 2]!;
-  const modrm = contents[offset - 1]!;
+function rewritesGot(bytes: Uint8Array, start: number, end: number, at: number, type: number, addend: number): boolean {
+  if (addend !== -4 || at - 2 < start || at + 4 > end) return false;
+  const opcode = bytes[at - 2]!;
+  const modrm = bytes[at - 1]!;
   // mov foo@GOTPCREL(%rip), %reg
   if (opcode === 0x8b) return (modrm & 0xc7) === 0x05;
   if (type === R.REX_GOTPCRELX) return false;
@@ -328,10 +328,9 @@ function applyGotLoad(
 ): void {
   const { out, tables } = job;
   const here = job.address + offset;
-  const contents = new Uint8Array(out.buffer, out.byteOffset + job.outOffset, job.size);
   const type = job.view.getUint32(at + 8, true);
   const plain = (flags & (Special.Undefined | Special.Absolute)) === 0;
-  if (!tables.relax || !plain || !rewritesGot(contents, offset, type, addend)) {
+  if (!tables.relax || !plain || !rewritesGot(job.file, job.outOffset, job.outOffset + job.size, place, type, addend)) {
     put32(job, at, place, tables.gotSlot(job, sym) + addend - here);
     return;
   }
@@ -443,13 +442,11 @@ function applyTls(
   }
 }
 
-function rewritesGotTp(contents: Uint8Array, offset: number): boolean {
-  if (offset < 3 || offset + 4 > contents.length) return false;
-  const rex = contents[offset - 3]!;
-  const opcode = contents[offset - 2]!;
-  return (
-    (rex === 0x48 || rex === 0x4c) && (opcode === 0x8b || opcode === 0x03) && (contents[offset - 1]! & 0xc7) === 0x05
-  );
+function rewritesGotTp(bytes: Uint8Array, start: number, end: number, at: number): boolean {
+  if (at - 3 < start || at + 4 > end) return false;
+  const rex = bytes[at - 3]!;
+  const opcode = bytes[at - 2]!;
+  return (rex === 0x48 || rex === 0x4c) && (opcode === 0x8b || opcode === 0x03) && (bytes[at - 1]! & 0xc7) === 0x05;
 }
 
 /** `mov`/`add x@gottpoff(%rip), %reg` becomes `mov`/`lea`/`add` of the constant. */
@@ -463,8 +460,7 @@ function applyInitialExec(
   addend: number,
 ): void {
   const { out, tables } = job;
-  const contents = new Uint8Array(out.buffer, out.byteOffset + job.outOffset, job.size);
-  if (!rewritesGotTp(contents, offset)) {
+  if (!rewritesGotTp(job.file, job.outOffset, job.outOffset + job.size, place)) {
     put32(job, at, place, tables.gotTpSlot(job, sym) + addend - (job.address + offset));
     return;
   }
