@@ -6,7 +6,7 @@
  * the addend. Where the linker rewrote an instruction (a GOT load into lea, a TLS sequence into a constant), the
  * relocation is given the type that fits what now stands there, or is left out when nothing depends on an address.
  */
-import { Special } from './arch/architecture.ts';
+import { Need, Special } from './arch/architecture.ts';
 import { DROPPED, pieceAt } from './eh-frame.ts';
 import * as elf from './elf.ts';
 import type { OutputSection } from './image.ts';
@@ -86,6 +86,8 @@ function emitSection(
   const { state } = context;
   const t = state.program.sections;
   if (t.live[s] !== Live.Live || t.role[s] === Role.Ignored || t.relocCount[s] === 0 || t.output[s]! < 0) return;
+  // Relocations of a section without bytes apply to nothing: they were never looked at.
+  if (t.size[s] === 0) return;
   const output = state.outputs[t.output[s]!]!;
   if (hasNoBits(output)) return;
   const records = emitter.byOutput.get(output) ?? [];
@@ -95,11 +97,16 @@ function emitSection(
   for (let at = base; at < base + t.relocCount[s]! * elf.RELA_SIZE; at += elf.RELA_SIZE) {
     const offset = elf.readUnsigned64(object.view, at);
     const sym = object.view.getUint32(at + 12, true);
+    const inputType = object.view.getUint32(at + 8, true);
     const flags = special[sym]!;
     if ((flags & Special.Dead) !== 0) continue;
     if (pieces && pieces.outputOffset[pieceAt(pieces, offset)] === DROPPED) continue;
+    if (takesCall(context, inputType)) {
+      at += elf.RELA_SIZE;
+      continue;
+    }
     const place = sectionOffsetAddress(state.program, context.edits, s, offset);
-    const type = typeAfterRewrite(context, s, offset, object.view.getUint32(at + 8, true));
+    const type = typeAfterRewrite(context, s, offset, inputType);
     if (type < 0) continue;
     const addend = elf.readSigned64(object.view, at + 16);
     const known = emitter.symbols.indexOf[object.index]?.[sym] ?? 0;
@@ -111,6 +118,12 @@ function emitSection(
     const section = home && emitter.symbols.sectionSymbols.get(home.output);
     if (home && section !== undefined) records.push(place, type, section, home.target - home.output.address);
   }
+}
+
+/** The rewritten TLS sequence has no call of __tls_get_addr left: the relocation that follows describes nothing. */
+function takesCall(context: WriteContext, type: number): boolean {
+  const { consumesCall, needs } = context.state.architecture;
+  return consumesCall && (needs[type] === Need.TlsGd || needs[type] === Need.TlsLd);
 }
 
 /** Output section and address (S + A) of a symbol that has no entry of its own. */

@@ -189,8 +189,23 @@ function applyRelocations(job: RelocationJob): void {
       // The call of __tls_get_addr that followed was overwritten.
       at += RELA_SIZE;
       r++;
+      checkCall(job, at, end);
     }
   }
+}
+
+/** How a call of __tls_get_addr is relocated, directly or through the GOT. */
+const CALLS = new Set<number>([R.PLT32, R.PC32, R.GOTPCREL, R.GOTPCRELX, R.REX_GOTPCRELX]);
+
+/** The relocation at `at` must be that of the call that ended the TLS sequence before it: it is not applied. */
+function checkCall(job: RelocationJob, at: number, end: number): void {
+  const { view } = job;
+  const before = at - RELA_SIZE;
+  const gap = at < end ? readUnsigned64(view, at) - readUnsigned64(view, before) : -1;
+  const type = at < end ? view.getUint32(at + 8, true) : -1;
+  if (gap < 5 || gap > 8 || !CALLS.has(type)) malformed(job, before, 'the relocation of a call of __tls_get_addr must follow');
+  const sym = view.getUint32(at + 12, true);
+  if (sym >= job.symbolCount) malformed(job, at, `symbol ${sym} of ${job.symbolCount}`);
 }
 
 /** All other cases. Returns true when the next relocation must be skipped. */
