@@ -6,11 +6,12 @@
  * file: a member is judged by its own symbol table once it is read.
  * Sources: ar(5); GNU binutils' description of `!<thin>`.
  */
-import { fail, printable } from '../base/errors.ts';
+import { fail } from '../base/errors.ts';
 
 export interface ArchiveMember {
-  /** Member name; for thin archives the path as stored, relative to the archive's folder. */
-  readonly name: string;
+  /** Where its name's bytes are: read by `memberName` when somebody asks. */
+  readonly nameStart: number;
+  readonly nameEnd: number;
   /** Offset of its header: what the index refers to. */
   readonly header: number;
   /** Bytes within the archive (an empty range for a thin archive's members, whose bytes are in a file of their own). */
@@ -36,11 +37,11 @@ export function isArchive(bytes: Uint8Array): boolean {
   return magic === '!<arch>\n' || magic === '!<thin>\n';
 }
 
-/** A header field as text, without the blanks that pad it. */
-function fieldText(bytes: Uint8Array, offset: number, length: number): string {
-  let end = offset + length;
-  while (end > offset && bytes[end - 1] === 0x20) end--;
-  return String.fromCharCode(...bytes.subarray(offset, end));
+/** Name of a member; for thin archives the path as stored, relative to the archive's folder. */
+export function memberName(bytes: Uint8Array, member: ArchiveMember): string {
+  const { nameStart, nameEnd } = member;
+  const name = Buffer.from(bytes.buffer, bytes.byteOffset + nameStart, nameEnd - nameStart).toString('utf8');
+  return name.replace(/\0+$/, '').replace(/\/$/, '');
 }
 
 /** A header field as a decimal number; -1 when it is none. */
@@ -54,14 +55,35 @@ function fieldNumber(bytes: Uint8Array, offset: number, length: number): number 
   return value;
 }
 
+/** What a header's name field says the member is. */
+type MemberKind = 'member' | 'index' | 'wideIndex' | 'names' | 'longName' | 'bsdName';
+
 interface RawMember {
   readonly header: number;
-  readonly field: string;
+  readonly kind: MemberKind;
   readonly start: number;
   readonly end: number;
 }
 
-/** One header at `at`; `stored` tells whether the member's bytes follow it. */
+const SLASH = 0x2f;
+const BLANK = 0x20;
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+/** Kind by the name field at `at`: "/", "//", "/SYM64/", "/123", "#1/20" or an ordinary name. */
+function memberKind(bytes: Uint8Array, at: number): MemberKind {
+  if (bytes[at] === 0x23 && bytes[at + 1] === 0x31 && bytes[at + 2] === SLASH) return 'bsdName';
+  if (bytes[at] !== SLASH) return 'member';
+  const second = bytes[at + 1];
+  if (second === BLANK) return 'index';
+  if (second === SLASH) return 'names';
+  if (isDigit(second)) return 'longName';
+  return second === 0x53 ? 'wideIndex' : 'member';
+}
+
+/** One header at `at`. */
 function readHeader(bytes: Uint8Array, at: number, file: string, thin: boolean): RawMember & { readonly next: number } {
   if (at + HEADER > bytes.length) {
     fail('malformed-archive', `${file}: member header at ${at} goes past the end (${bytes.length} bytes)`);
@@ -71,43 +93,41 @@ function readHeader(bytes: Uint8Array, at: number, file: string, thin: boolean):
   }
   const size = fieldNumber(bytes, at + 48, 10);
   if (size < 0) fail('malformed-archive', `${file}: member header at ${at} has no decimal size`);
-  const field = fieldText(bytes, at, 16);
+  const kind = memberKind(bytes, at);
   const start = at + HEADER;
-  const stored = !thin || field === '/' || field === '//' || field === '/SYM64/';
+  // A thin archive holds its index and its long names, but no member's bytes.
+  const stored = !thin || kind === 'index' || kind === 'wideIndex' || kind === 'names';
   const end = stored ? start + size : start;
   if (end > bytes.length) {
-    fail(
-      'malformed-archive',
-      `${file}: member ${printable(field)} claims ${size} bytes at ${start}, but the archive has ${bytes.length}`,
-    );
+    const what = `claims ${size} bytes at ${start}, but the archive has ${bytes.length}`;
+    fail('malformed-archive', `${file}: the member at ${at} ${what}`);
   }
-  return { header: at, field, start, end, next: end + (end & 1) };
+  return { header: at, kind, start, end, next: end + (end & 1) };
 }
 
-/** Member name from a header's name field, the long-name table and, for BSD, the member's first bytes. */
-function memberName(bytes: Uint8Array, raw: RawMember, names: RawMember | undefined, file: string) {
-  const { field } = raw;
-  const first = field.charCodeAt(0);
-  if (first === 0x2f && /^\/\d+$/.test(field)) {
-    const offset = Number(field.slice(1));
-    if (!names || offset >= names.end - names.start) {
-      fail('malformed-archive', `${file}: member at ${raw.header} has its name at ${offset}, outside the name table`);
+/** A member with the place of its name: the header, the long-name table or, for BSD, the member's first bytes. */
+function placeName(bytes: Uint8Array, raw: RawMember, names: RawMember | undefined, file: string): ArchiveMember {
+  const { header, start, end } = raw;
+  if (raw.kind === 'longName') {
+    const offset = fieldNumber(bytes, header + 1, 15);
+    if (!names || offset < 0 || offset >= names.end - names.start) {
+      fail('malformed-archive', `${file}: member at ${header} has its name at ${offset}, outside the name table`);
     }
-    const from = names.start + offset;
-    let end = bytes.indexOf(0x0a, from);
-    if (end < 0 || end > names.end) end = names.end;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from).toString('utf8');
-    return { name: text.replace(/\/$/, ''), start: raw.start };
+    const nameStart = names.start + offset;
+    let nameEnd = nameStart;
+    while (nameEnd < names.end && bytes[nameEnd] !== 0x0a) nameEnd++;
+    return { nameStart, nameEnd, header, start, end };
   }
-  if (first === 0x23 && /^#1\/\d+$/.test(field)) {
-    const length = Number(field.slice(3));
-    if (length > raw.end - raw.start) {
-      fail('malformed-archive', `${file}: member at ${raw.header} has a name of ${length} bytes, longer than itself`);
+  if (raw.kind === 'bsdName') {
+    const length = fieldNumber(bytes, header + 3, 13);
+    if (length < 0 || length > end - start) {
+      fail('malformed-archive', `${file}: member at ${header} has a name of ${length} bytes, longer than itself`);
     }
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + raw.start, length).toString('utf8');
-    return { name: text.replace(/\0+$/, ''), start: raw.start + length };
+    return { nameStart: start, nameEnd: start + length, header, start: start + length, end };
   }
-  return { name: field.replace(/\/$/, ''), start: raw.start };
+  let nameEnd = header + 16;
+  while (nameEnd > header && bytes[nameEnd - 1] === BLANK) nameEnd--;
+  return { nameStart: header, nameEnd, header, start, end };
 }
 
 /** Parses the symbol index: big-endian count, count member offsets (4 or 8 bytes wide), then as many names. */
@@ -156,28 +176,22 @@ export function readArchive(bytes: Uint8Array, file: string): Archive {
   const members: ArchiveMember[] = [];
   let names: RawMember | undefined;
   let index: RawMember | undefined;
-  let wide = false;
   for (let at = 8; at < bytes.length; ) {
     const raw = readHeader(bytes, at, file, thin);
     at = raw.next;
-    if (raw.field === '/' || raw.field === '/SYM64/') {
-      if (!index) {
-        index = raw;
-        wide = raw.field !== '/';
-      }
-    } else if (raw.field === '//') {
+    if (raw.kind === 'index' || raw.kind === 'wideIndex') {
+      index ??= raw;
+    } else if (raw.kind === 'names') {
       names = raw;
     } else {
-      const { name, start } = memberName(bytes, raw, names, file);
+      const member = placeName(bytes, raw, names, file);
       // BSD keeps its index as a member of this name; members are then scanned instead.
-      if (name !== '__.SYMDEF' && name !== '__.SYMDEF SORTED') {
-        members.push({ name, header: raw.header, start, end: raw.end });
-      }
+      if (raw.kind !== 'bsdName' || !memberName(bytes, member).startsWith('__.SYMDEF')) members.push(member);
     }
   }
   if (!index) {
     const none = new Uint32Array(0);
     return { thin, members, hasIndex: false, indexNames: none, indexMembers: none, indexEnd: 0 };
   }
-  return { thin, members, hasIndex: true, ...readIndex(bytes, index, members, wide, file) };
+  return { thin, members, hasIndex: true, ...readIndex(bytes, index, members, index.kind === 'wideIndex', file) };
 }

@@ -23,7 +23,7 @@ import {
   SymbolFlag,
   SymbolKind,
 } from './program.ts';
-import { type Archive, isArchive, readArchive } from './read-archive.ts';
+import { type Archive, isArchive, memberName, readArchive } from './read-archive.ts';
 import { isBitcode, machineOf, readObject, SymbolPlace, symbolSection } from './read-object.ts';
 import type { InputFile, LinkOptions, LinkRequest } from './request.ts';
 import { declareAssigned } from './script-symbols.ts';
@@ -184,7 +184,7 @@ function indexByScanning(resolver: Resolver, index: number): void {
     if (machineOf(source.bytes, source.start) !== program.machine) continue;
     // Read into a scratch program: only the names matter until the member is wanted.
     const scratch = createProgram(program.machine);
-    const name = `${printable(file.name)}(${printable(archive.members[m]!.name)})`;
+    const name = `${printable(file.name)}(${printable(memberName(file.bytes, archive.members[m]!))})`;
     const object = readObject(scratch, source.bytes, source.start, source.end, name, { stripDebug: true });
     const buffer = addNameBuffer(program.symbols.names, source.bytes);
     for (let i = object.firstGlobal; i < object.symbolCount; i++) {
@@ -227,7 +227,8 @@ function memberBytes(resolver: Resolver, index: number, m: number): { bytes: Uin
   const member = archive.members[m]!;
   if (!archive.thin) return { bytes: file.bytes, start: member.start, end: member.end };
   const folder = file.name.includes('/') ? file.name.slice(0, file.name.lastIndexOf('/') + 1) : '';
-  const path = member.name.startsWith('/') ? member.name : folder + member.name;
+  const name = memberName(file.bytes, member);
+  const path = name.startsWith('/') ? name : folder + name;
   let bytes: Uint8Array | undefined;
   try {
     bytes = resolver.readMember(path);
@@ -244,7 +245,13 @@ function loadMember(resolver: Resolver, index: number, m: number): void {
   if (loaded[m]) return;
   loaded[m] = 1;
   const { bytes, start, end } = memberBytes(resolver, index, m);
-  addObject(resolver, bytes, start, end, `${printable(file.name)}(${printable(archive.members[m]!.name)})`);
+  addObject(
+    resolver,
+    bytes,
+    start,
+    end,
+    `${printable(file.name)}(${printable(memberName(file.bytes, archive.members[m]!))})`,
+  );
 }
 
 // --- objects
