@@ -17,7 +17,7 @@ import { findText } from './names.ts';
 import { type InputObject, Live, type Program, placeText, Role, SymbolKind, sectionContents } from './program.ts';
 import { SymbolPlace, symbolSection } from './read-object.ts';
 import type { LinkOptions } from './request.ts';
-import type { ShrinkTable } from './shrink.ts';
+import type { ShrinkTable, ShrinkTables } from './shrink.ts';
 import { type Edits, sectionOffsetAddress } from './symbol-addresses.ts';
 
 const SETTLE_AFTER = 6;
@@ -31,13 +31,17 @@ interface RelaxedSection {
   /** By candidate: bytes removed now, and the relocation type that takes the place (255: none). */
   readonly remove: Uint32Array;
   readonly newType: Uint8Array;
+  /** By candidate: what its symbol means, so that passes need not look it up again (see Target). */
+  readonly targetPlace: Int32Array;
+  readonly targetValue: Float64Array;
+  readonly targetAddend: Float64Array;
   readonly table: ShrinkTable & { count: number };
 }
 
 export interface Relaxation {
   readonly sections: RelaxedSection[];
   /** Part of Edits: filled as sections shrink. */
-  readonly tables: Map<number, ShrinkTable>;
+  readonly tables: ShrinkTables;
   readonly bySection: Map<number, RelaxedSection>;
 }
 
@@ -45,7 +49,7 @@ const KEEP_TYPE = 255;
 
 /** Finds what can shrink. On machines without relaxation the result is empty. */
 export function createRelaxation(program: Program, options: LinkOptions): Relaxation {
-  const relaxation: Relaxation = { sections: [], tables: new Map(), bySection: new Map() };
+  const relaxation: Relaxation = { sections: [], tables: { count: 0, of: [] }, bySection: new Map() };
   if (program.machine !== 'riscv64') return relaxation;
   const t = program.sections;
   for (let s = 0; s < t.count; s++) {
@@ -55,7 +59,8 @@ export function createRelaxation(program: Program, options: LinkOptions): Relaxa
     if (!relaxed) continue;
     relaxation.sections.push(relaxed);
     relaxation.bySection.set(s, relaxed);
-    relaxation.tables.set(s, relaxed.table);
+    if (relaxation.tables.count++ === 0) relaxation.tables.of = new Array(t.count).fill(undefined);
+    relaxation.tables.of[s] = relaxed.table;
   }
   return relaxation;
 }
@@ -84,9 +89,21 @@ function findCandidates(program: Program, section: number, relax: boolean): Rela
     }
   }
   if (candidates.length === 0) return undefined;
+  const targetPlace = new Int32Array(candidates.length);
+  const targetValue = new Float64Array(candidates.length);
+  const targetAddend = new Float64Array(candidates.length);
+  candidates.forEach((r, c) => {
+    const target = targetOf(program, object, base + r * elf.RELA_SIZE);
+    targetPlace[c] = target.place;
+    targetValue[c] = target.value;
+    targetAddend[c] = target.addend;
+  });
   return {
     section,
     count,
+    targetPlace,
+    targetValue,
+    targetAddend,
     candidates: Uint32Array.from(candidates),
     remove: new Uint32Array(candidates.length),
     newType: new Uint8Array(candidates.length).fill(KEEP_TYPE),
@@ -157,7 +174,8 @@ function relaxSection(pass: Pass, relaxed: RelaxedSection): boolean {
     if (type === R.ALIGN) {
       count = alignRemoval(pass, object, section, at, start + offset - removed);
     } else {
-      const decided = decide(pass, object, section, at, type, offset, start + offset - removed);
+      const target = targetAddress(pass, relaxed, c);
+      const decided = decide(pass, object, section, type, target, offset, start + offset - removed);
       count = decided >> 8;
       replacement = decided & 255;
       const before = remove[c]!;
@@ -201,28 +219,26 @@ function decide(
   pass: Pass,
   object: InputObject,
   section: number,
-  at: number,
   type: number,
+  target: number,
   offset: number,
   address: number,
 ): number {
-  const { program } = pass;
-  const sym = object.view.getUint32(at + 12, true);
-  const addend = elf.readSigned64(object.view, at + 16);
-  const target = targetOf(pass, object, sym, addend);
   if (Number.isNaN(target)) return KEEP_TYPE;
   switch (type) {
     case R.CALL:
     case R.CALL_PLT: {
       const distance = target - address;
-      const contents = sectionContents(program, section);
-      if (offset + 8 > contents.length) return KEEP_TYPE;
-      const register = (((contents[offset + 5]! << 8) | contents[offset + 4]!) >> 7) & 31;
+      if (distance < -0x100000 || distance >= 0x100000) return KEEP_TYPE;
+      const { offset: starts, inputSize } = pass.program.sections;
+      if (offset + 8 > inputSize[section]!) return KEEP_TYPE;
+      // rd of the jalr: a jump without link may become c.j.
+      const jalr = starts[section]! + offset + 4;
+      const register = (((object.bytes[jalr + 1]! << 8) | object.bytes[jalr]!) >> 7) & 31;
       if (register === 0 && (object.flags & elf.EF_RISCV_RVC) !== 0 && distance >= -0x800 && distance < 0x800) {
         return (6 << 8) | R.RVC_JUMP;
       }
-      if (distance >= -0x100000 && distance < 0x100000) return (4 << 8) | R.JAL;
-      return KEEP_TYPE;
+      return (4 << 8) | R.JAL;
     }
     case R.HI20:
       if (reachesFromRegister(pass, target)) return (4 << 8) | R.NONE;
@@ -258,33 +274,64 @@ function luiRemoval(pass: Pass, object: InputObject, section: number, offset: nu
   return register !== 0 && register !== 2 && fits ? (2 << 8) | R.RVC_LUI : KEEP_TYPE;
 }
 
-/** S + A now; NaN when it is not an address that a relaxation could count on. */
-function targetOf(pass: Pass, object: InputObject, sym: number, addend: number): number {
-  const { program } = pass;
-  if (sym === 0 || sym >= object.symbolCount) return Number.NaN;
+/** Places of a Target that are no section. */
+const Target = {
+  /** A number that does not move. */
+  Absolute: -1,
+  /** Nothing that a relaxation could count on: undefined, dropped, an ifunc. */
+  None: -2,
+  /** A symbol of the script: its index is Linker - place. */
+  Linker: -3,
+} as const;
+
+interface TargetPlace {
+  /** Section (global index), or one of Target. */
+  readonly place: number;
+  /** Offset in the section, or the number. */
+  readonly value: number;
+  /** Added to the address after offsets were mapped. */
+  readonly addend: number;
+}
+
+/** What the symbol and addend of the relocation at `at` mean. */
+function targetOf(program: Program, object: InputObject, at: number): TargetPlace {
+  const sym = object.view.getUint32(at + 12, true);
+  const addend = elf.readSigned64(object.view, at + 16);
+  const none = { place: Target.None, value: 0, addend: 0 };
+  if (sym === 0 || sym >= object.symbolCount) return none;
   if (sym < object.firstGlobal) {
     const place = symbolSection(object, sym);
     const value = elf.readSigned64(object.view, object.symtab + sym * elf.SYM_SIZE + 8);
-    if (place === SymbolPlace.Absolute) return value + addend;
+    if (place === SymbolPlace.Absolute) return { place: Target.Absolute, value, addend };
     const type = object.view.getUint8(object.symtab + sym * elf.SYM_SIZE + 4) & 15;
-    if (place < 0 || program.sections.live[place] !== Live.Live || type === elf.STT_GNU_IFUNC) return Number.NaN;
-    if (type === elf.STT_SECTION) return sectionOffsetAddress(program, pass.edits, place, value + addend);
-    return sectionOffsetAddress(program, pass.edits, place, value) + addend;
+    if (place < 0 || program.sections.live[place] !== Live.Live || type === elf.STT_GNU_IFUNC) return none;
+    // A section's own symbol has no place but by its addend.
+    return type === elf.STT_SECTION ? { place, value: value + addend, addend: 0 } : { place, value, addend };
   }
   const id = program.globalRefs[object.firstGlobalRef + sym - object.firstGlobal]!;
   const { symbols } = program;
   switch (symbols.kind[id]) {
     case SymbolKind.Defined: {
       const place = symbols.section[id]!;
-      if (program.sections.live[place] !== Live.Live || symbols.type[id] === elf.STT_GNU_IFUNC) return Number.NaN;
-      return sectionOffsetAddress(program, pass.edits, place, symbols.value[id]!) + addend;
+      if (program.sections.live[place] !== Live.Live || symbols.type[id] === elf.STT_GNU_IFUNC) return none;
+      return { place, value: symbols.value[id]!, addend };
     }
     case SymbolKind.Absolute:
+      return { place: Target.Absolute, value: symbols.value[id]!, addend };
     case SymbolKind.Linker:
-      return symbols.value[id]! + addend;
+      return { place: Target.Linker - id, value: 0, addend };
     default:
-      return Number.NaN;
+      return none;
   }
+}
+
+/** S + A of candidate `c` now; NaN when there is none. */
+function targetAddress(pass: Pass, relaxed: RelaxedSection, c: number): number {
+  const place = relaxed.targetPlace[c]!;
+  const addend = relaxed.targetAddend[c]!;
+  if (place >= 0) return sectionOffsetAddress(pass.program, pass.edits, place, relaxed.targetValue[c]!) + addend;
+  if (place === Target.Absolute) return relaxed.targetValue[c]! + addend;
+  return place === Target.None ? Number.NaN : pass.program.symbols.value[Target.Linker - place]! + addend;
 }
 
 /** Rebuilds the section's table of removals and its size. */

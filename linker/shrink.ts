@@ -10,6 +10,14 @@ export interface ShrinkTable {
   readonly removed: Uint32Array;
 }
 
+/** Tables of all shrunk sections. */
+export interface ShrinkTables {
+  /** Number of sections that have one. */
+  count: number;
+  /** By section; empty when `count` is 0. An array, not a map: every symbol of a relaxed program asks. */
+  of: (ShrinkTable | undefined)[];
+}
+
 /** Offset after removal of input offset `offset`. A removed byte maps to where the bytes after it start. */
 export function shrunkOffset(table: ShrinkTable, offset: number): number {
   let low = 0;

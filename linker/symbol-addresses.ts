@@ -12,14 +12,14 @@ import { type GotTables, localKey } from './got.ts';
 import { type MergePieces, mergedOffset } from './merge.ts';
 import { type InputObject, Live, type Program, Role, SymbolKind } from './program.ts';
 import { SymbolPlace, symbolSection } from './read-object.ts';
-import { type ShrinkTable, shrunkOffset } from './shrink.ts';
+import { type ShrinkTables, shrunkOffset } from './shrink.ts';
 
 /** How offsets of edited sections map to the output. */
 export interface Edits {
   readonly merged: ReadonlyMap<number, MergePieces>;
   readonly ehFrames: ReadonlyMap<number, EhPieces>;
   /** By section: bytes removed by relaxation. */
-  readonly shrunk: ReadonlyMap<number, ShrinkTable>;
+  readonly shrunk: ShrinkTables;
 }
 
 /** Address of `offset` bytes into input section `s`. */
@@ -38,8 +38,8 @@ export function sectionOffsetAddress(program: Program, edits: Edits, s: number, 
       break;
     }
     default: {
-      if (edits.shrunk.size === 0) break;
-      const table = edits.shrunk.get(s);
+      if (edits.shrunk.count === 0) break;
+      const table = edits.shrunk.of[s];
       if (table) return t.address[s]! + shrunkOffset(table, offset);
     }
   }
@@ -110,7 +110,7 @@ export function objectAddresses(
   const sectionAddress = s.address;
   address[0] = 0;
   special[0] = 0;
-  const hasShrunk = edits.shrunk.size > 0;
+  const hasShrunk = edits.shrunk.count > 0;
   for (let i = 1; i < firstGlobal; i++) {
     const at = symtab + i * elf.SYM_SIZE;
     const place = symbolSection(object, i);
@@ -132,7 +132,7 @@ export function objectAddresses(
       address[i] = sectionOffsetAddress(program, edits, place, value);
       if (type === elf.STT_SECTION)
         special[i] = kind === Role.Merge ? Special.Merge : kind === Role.EhFrame ? Special.Edited : 0;
-      if (type === elf.STT_SECTION && hasShrunk && edits.shrunk.has(place)) special[i] = Special.Edited;
+      if (type === elf.STT_SECTION && hasShrunk && edits.shrunk.of[place]) special[i] = Special.Edited;
     } else {
       address[i] = sectionAddress[place]! + value;
     }

@@ -201,7 +201,7 @@ function addLocals(
 
 /** st_size after relaxation removed bytes from the symbol's code. */
 function shrunkSize(context: AddressContext, section: number, value: number, size: number): number {
-  if (section < 0 || size === 0 || !context.edits.shrunk.has(section)) return size;
+  if (section < 0 || size === 0 || !context.edits.shrunk.of[section]) return size;
   const { program } = context.state;
   const start = sectionOffsetAddress(program, context.edits, section, value);
   return sectionOffsetAddress(program, context.edits, section, value + size) - start;

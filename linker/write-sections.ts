@@ -59,8 +59,11 @@ function gapBytes(state: AddressState, output: OutputSection): readonly number[]
 
 function fillRange(file: Uint8Array, from: number, to: number, bytes: readonly number[]): void {
   if (bytes.length === 0) return;
-  if (bytes.length === 1) file.fill(bytes[0]!, from, to);
-  else for (let i = from; i < to; i++) file[i] = bytes[(i - from) % bytes.length]!;
+  if (bytes.every((byte) => byte === bytes[0])) {
+    file.fill(bytes[0]!, from, to);
+    return;
+  }
+  for (let i = from; i < to; i++) file[i] = bytes[(i - from) % bytes.length]!;
 }
 
 /** Prepares gaps: default bytes for code, then what the script asks, then data statements. */
