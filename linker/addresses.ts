@@ -255,7 +255,10 @@ function assign(walk: Walk, assignment: Assignment): void {
   }
   const next = toAddress(value.value, where);
   if (walk.section && next < walk.dot && walk.final) {
-    fail('script', `${where}: moves backwards inside ${walk.section.name}, from ${hex(walk.dot)} to ${hex(next)}`);
+    fail(
+      'script',
+      `${where}: moves backwards inside ${printable(walk.section.name)}, from ${hex(walk.dot)} to ${hex(next)}`,
+    );
   }
   walk.dot = next;
 }
@@ -372,7 +375,7 @@ function placeOutput(walk: Walk, output: OutputSection): void {
   }
   const { placement } = output;
   const environment = environmentOf(walk);
-  const where = placement ? `${placement.at.file}:${placement.at.line}: ${printable(output.name)}` : output.name;
+  const where = `${placement ? `${placement.at.file}:${placement.at.line}: ` : ''}${printable(output.name)}`;
   const region = placement?.region ? regionNamed(walk, placement.region, where) : undefined;
   let align = output.align;
   if (placement?.align) align = Math.max(align, alignmentOf(placement.align, environment, where));

@@ -14,7 +14,7 @@
  *
  * Invariant: whatever stands in the tables was checked against the bounds of its file when it was read.
  */
-import { createNameTable, type NameTable, nameText } from './names.ts';
+import { createNameTable, type NameTable, nameShown, nameText } from './names.ts';
 
 export interface InputObject {
   readonly index: number;
@@ -281,5 +281,5 @@ export function sectionName(program: Program, section: number): string {
 export function placeText(program: Program, section: number, offset?: number): string {
   const object = program.objects[program.sections.object[section]!]!;
   const at = offset === undefined ? '' : `+0x${offset.toString(16)}`;
-  return `${object.name}:(${sectionName(program, section)}${at})`;
+  return `${object.name}:(${nameShown(program.sectionNames, program.sections.name[section]!)}${at})`;
 }

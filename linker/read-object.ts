@@ -9,7 +9,7 @@
 import { inflateSync } from 'node:zlib';
 import { fail, printable } from '../base/errors.ts';
 import * as elf from './elf.ts';
-import { addNameBuffer, internName, nameText, textAt } from './names.ts';
+import { addNameBuffer, internName, nameShown, nameText, textAt } from './names.ts';
 import { addGlobalRefs, addSections, type InputObject, Live, type Program, Role } from './program.ts';
 
 /** Largest alignment taken from an input: beyond it the padding alone could fill a disk. */
@@ -477,14 +477,14 @@ export const SymbolPlace = {
   Common: -elf.SHN_COMMON,
 } as const;
 
-/** Name of symbol `i` as text; section symbols are named by their section. */
+/** Name of symbol `i` as messages show it; section symbols are named by their section. */
 export function objectSymbolName(program: Program, object: InputObject, i: number): string {
   const at = object.symtab + i * elf.SYM_SIZE;
   const name = object.strtab + object.view.getUint32(at, true);
   const text = textAt(object.bytes, name, object.strtabEnd, object.name);
   if (text === '' && (object.view.getUint8(at + 4) & 15) === elf.STT_SECTION) {
     const section = symbolSection(object, i);
-    if (section >= 0) return nameText(program.sectionNames, program.sections.name[section]!);
+    if (section >= 0) return nameShown(program.sectionNames, program.sections.name[section]!);
   }
-  return text;
+  return printable(text);
 }

@@ -203,7 +203,8 @@ function checkCall(job: RelocationJob, at: number, end: number): void {
   const before = at - RELA_SIZE;
   const gap = at < end ? readUnsigned64(view, at) - readUnsigned64(view, before) : -1;
   const type = at < end ? view.getUint32(at + 8, true) : -1;
-  if (gap < 5 || gap > 8 || !CALLS.has(type)) malformed(job, before, 'the relocation of a call of __tls_get_addr must follow');
+  if (gap < 5 || gap > 8 || !CALLS.has(type))
+    malformed(job, before, 'the relocation of a call of __tls_get_addr must follow');
   const sym = view.getUint32(at + 12, true);
   if (sym >= job.symbolCount) malformed(job, at, `symbol ${sym} of ${job.symbolCount}`);
 }
