@@ -10,7 +10,7 @@
  * Of COMDAT groups with one signature the first is kept; symbols that the others define become references to it.
  * Sources: gABI "Symbol Table" and "Section Groups"; GNU ld manual for common, weak, --wrap and -u.
  */
-import { CasemateError, fail, printable } from '../base/errors.ts';
+import { CasemateError, fail, hex, printable } from '../base/errors.ts';
 import * as elf from './elf.ts';
 import { addNameBuffer, findText, internName, internText, nameShown, nameText } from './names.ts';
 import {
@@ -415,6 +415,7 @@ function addDefinition(
   const kind = t.kind[id]!;
   // The script has the last word on the symbols it assigns.
   if (kind === SymbolKind.Linker) return;
+  if (common) checkCommon(program, id, object, value, size);
   if (kind === SymbolKind.Defined || kind === SymbolKind.Absolute) {
     if (common) {
       if (t.binding[id] !== elf.STB_WEAK) return;
@@ -442,13 +443,6 @@ function addDefinition(
     }
     if (binding === elf.STB_WEAK) return;
   }
-  if (common && (value < 1 || value > 1 << 26 || (value & (value - 1)) !== 0 || size > 2 ** 46)) {
-    const shown = nameShown(t.names, id);
-    fail(
-      'malformed-elf',
-      `${object.name}: common symbol ${shown} has alignment ${value} and size ${size}; not possible`,
-    );
-  }
   if (place >= 0 && value + size < 0)
     fail('malformed-elf', `${object.name}: symbol ${nameShown(t.names, id)}: bad value`);
   if (place < 0 && place !== SymbolPlace.Absolute && !common) {
@@ -464,6 +458,14 @@ function addDefinition(
   t.value[id] = value;
   t.size[id] = size;
   t.object[id] = object.index;
+}
+
+/** A common symbol's value is its alignment. It is checked here, where its object is known. */
+function checkCommon(program: Program, id: number, object: InputObject, alignment: number, size: number): void {
+  const aligned = alignment >= 1 && alignment <= 1 << 26 && (alignment & (alignment - 1)) === 0;
+  if (aligned && size <= 2 ** 46) return;
+  const what = aligned ? `size ${hex(size)}, above 2^46` : `alignment ${hex(alignment)}, no power of two up to 2^26`;
+  fail('malformed-elf', `${object.name}: common symbol ${nameShown(program.symbols.names, id)} has ${what}`);
 }
 
 function noteDuplicate(resolver: Resolver, id: number, object: InputObject, place: number, value: number): void {
