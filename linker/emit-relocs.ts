@@ -3,14 +3,17 @@
  *
  * Tools that move or check code afterwards need to know where addresses are. A relocation against a symbol that is in
  * the output's table names it; one against a symbol that was left out names its output section, with the distance in
- * the addend. Where the linker rewrote an instruction (a GOT load into lea, a TLS sequence into a constant), the
- * relocation is given the type that fits what now stands there, or is left out when nothing depends on an address.
+ * the addend. Where the linker rewrote an instruction (a GOT load into lea, a TLS sequence into a constant, a call into
+ * a jump), the relocation is given the type, place and addend that fit what now stands there, or is left out when
+ * nothing depends on an address. So each, applied to the output, gives the bytes that are in it.
  */
-import { Need, Special } from './arch/architecture.ts';
+import { Special } from './arch/architecture.ts';
 import { DROPPED, pieceAt } from './eh-frame.ts';
 import * as elf from './elf.ts';
 import type { OutputSection } from './image.ts';
-import { type InputObject, Live, Role } from './program.ts';
+import { type InputObject, Live, Role, sectionContents } from './program.ts';
+import { symbolSection } from './read-object.ts';
+import type { Relaxation } from './relax.ts';
 import { hasNoBits } from './segments.ts';
 import { objectAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
 import type { SymbolTables } from './symtab.ts';
@@ -94,21 +97,24 @@ function emitSection(
   if (records.length === 0) emitter.byOutput.set(output, records);
   const pieces = context.edits.ehFrames.get(s);
   const base = t.relocs[s]!;
-  for (let at = base; at < base + t.relocCount[s]! * elf.RELA_SIZE; at += elf.RELA_SIZE) {
+  const x86 = state.architecture.machine === 'x86-64';
+  const relaxedTypes = x86 ? undefined : typesAfterRelaxation(context.relaxation, s);
+  for (let r = 0; r < t.relocCount[s]!; r++) {
+    const at = base + r * elf.RELA_SIZE;
     const offset = elf.readUnsigned64(object.view, at);
     const sym = object.view.getUint32(at + 12, true);
-    const inputType = object.view.getUint32(at + 8, true);
+    const original = object.view.getUint32(at + 8, true);
+    const rewritten = x86
+      ? afterRewrite(context, s, offset, original)
+      : { type: afterRelaxation(original, relaxedTypes?.get(r)), move: 0, add: 0 };
+    // The call of __tls_get_addr that belonged to the sequence is gone.
+    if (rewritten.consumesNext) r++;
+    const { type } = rewritten;
     const flags = special[sym]!;
-    if ((flags & Special.Dead) !== 0) continue;
+    if (type < 0 || (flags & Special.Dead) !== 0) continue;
     if (pieces && pieces.outputOffset[pieceAt(pieces, offset)] === DROPPED) continue;
-    if (takesCall(context, inputType)) {
-      at += elf.RELA_SIZE;
-      continue;
-    }
-    const place = sectionOffsetAddress(state.program, context.edits, s, offset);
-    const type = typeAfterRewrite(context, s, offset, inputType);
-    if (type < 0) continue;
-    const addend = elf.readSigned64(object.view, at + 16);
+    const place = sectionOffsetAddress(state.program, context.edits, s, offset) + rewritten.move;
+    const addend = elf.readSigned64(object.view, at + 16) + rewritten.add;
     const known = emitter.symbols.indexOf[object.index]?.[sym] ?? 0;
     if (known !== 0 || sym === 0) {
       records.push(place, type, known, addend);
@@ -118,12 +124,6 @@ function emitSection(
     const section = home && emitter.symbols.sectionSymbols.get(home.output);
     if (home && section !== undefined) records.push(place, type, section, home.target - home.output.address);
   }
-}
-
-/** The rewritten TLS sequence has no call of __tls_get_addr left: the relocation that follows describes nothing. */
-function takesCall(context: WriteContext, type: number): boolean {
-  const { consumesCall, needs } = context.state.architecture;
-  return consumesCall && (needs[type] === Need.TlsGd || needs[type] === Need.TlsLd);
 }
 
 /** Output section and address (S + A) of a symbol that has no entry of its own. */
@@ -136,9 +136,8 @@ function homeOf(
   flags: number,
 ): { output: OutputSection; target: number } | undefined {
   const { state } = context;
-  const index = object.view.getUint16(object.symtab + sym * elf.SYM_SIZE + 6, true);
-  if (sym >= object.firstGlobal || index === 0 || index >= elf.SHN_LORESERVE) return undefined;
-  const s = object.firstSection + index;
+  const s = sym < object.firstGlobal ? symbolSection(object, sym) : -1;
+  if (s < 0) return undefined;
   const output = state.outputs[state.program.sections.output[s]!];
   if (!output) return undefined;
   const edited = (flags & (Special.Merge | Special.Edited)) !== 0;
@@ -150,30 +149,74 @@ function homeOf(
 }
 
 const R_X86_64_PC32 = 2;
+const R_X86_64_TPOFF64 = 18;
 const R_X86_64_TPOFF32 = 23;
 
-/** Type of the relocation that fits the bytes in the output; -1 when none does. */
-function typeAfterRewrite(context: WriteContext, s: number, offset: number, type: number): number {
-  if (context.state.architecture.machine !== 'x86-64') return type;
+/** What became of a relocation: its type now (-1: none fits), how far it moved, what its addend gained. */
+interface Rewritten {
+  readonly type: number;
+  readonly move: number;
+  readonly add: number;
+  readonly consumesNext?: boolean;
+}
+
+/** The relocation that fits the bytes in the output of an x86-64 program; see arch/x86-64.ts for the rewrites. */
+function afterRewrite(context: WriteContext, s: number, offset: number, type: number): Rewritten {
   const at = fileOffsetOf(context.state, s) + offset;
+  const same: Rewritten = { type, move: 0, add: 0 };
+  // Constants count from their own place, not from the end of the instruction as PC-relative operands do.
+  const constant: Rewritten = { type: R_X86_64_TPOFF32, move: 0, add: 4 };
+  const alloc = (context.state.program.sections.flags[s]! & elf.SHF_ALLOC) !== 0;
   switch (type) {
     case 41: // GOTPCRELX
     case 42: {
-      // Still a load (mov, or call/jmp through memory)? Then the slot is meant.
+      // The instruction as it was: the slot is meant.
       const opcode = context.file[at - 2];
-      const modrm = context.file[at - 1];
-      const viaSlot = opcode === 0x8b || (opcode === 0xff && (modrm === 0x15 || modrm === 0x25));
-      if (viaSlot) return type;
-      return opcode === 0xe9 ? -1 : R_X86_64_PC32;
+      if (opcode === sectionContents(context.state.program, s)[offset - 2]) return same;
+      return opcode === 0xe9 ? { type: R_X86_64_PC32, move: -1, add: 0 } : { ...same, type: R_X86_64_PC32 };
     }
-    case 19: // TLSGD, TLSLD, TLSDESC: replaced whole
-    case 20:
-    case 35:
-      return -1;
+    case 17: // DTPOFF64
+      return alloc ? { ...same, type: R_X86_64_TPOFF64 } : same;
+    case 19: // TLSGD
+      return { ...constant, move: 8, consumesNext: true };
+    case 20: // TLSLD: the thread pointer itself
+      return { ...same, type: -1, consumesNext: true };
+    case 21: // DTPOFF32
+      return alloc ? { ...same, type: R_X86_64_TPOFF32 } : same;
     case 22: // GOTTPOFF
-    case 34:
-      return context.file[at - 2] === 0x8b || context.file[at - 2] === 0x03 ? type : R_X86_64_TPOFF32;
+      return context.file[at - 2] === 0x8b || context.file[at - 2] === 0x03 ? same : constant;
+    case 34: // GOTPC32_TLSDESC
+      return constant;
+    case 35: // TLSDESC_CALL
+      return { ...same, type: -1 };
     default:
-      return type;
+      return same;
   }
+}
+
+const R_RISCV_ALIGN = 43;
+const R_RISCV_RELAX = 51;
+/** The linker's own types for low halves on another base register, as GNU ld emits them: from gp or x0, and from tp. */
+const LOW_HALVES = new Map([
+  [192, 47], // R_RISCV_GPREL_I
+  [193, 48], // R_RISCV_GPREL_S
+  [194, 49], // R_RISCV_TPREL_I
+  [195, 50], // R_RISCV_TPREL_S
+]);
+
+/** Types of a section's relocations that relaxation changed, by index of the relocation. */
+function typesAfterRelaxation(relaxation: Relaxation, s: number): Map<number, number> | undefined {
+  const relaxed = relaxation.bySection.get(s);
+  if (!relaxed) return undefined;
+  const types = new Map<number, number>();
+  relaxed.candidates.forEach((r, c) => {
+    if (relaxed.newType[c] !== 255) types.set(r, relaxed.newType[c]!);
+  });
+  return types;
+}
+
+/** Padding was cut to what the addresses need, so nothing may be relaxed again: those marks go. */
+function afterRelaxation(type: number, relaxed: number | undefined): number {
+  if (relaxed !== undefined) return relaxed === 0 ? -1 : (LOW_HALVES.get(relaxed) ?? relaxed);
+  return type === R_RISCV_ALIGN || type === R_RISCV_RELAX ? -1 : type;
 }

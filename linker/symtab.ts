@@ -220,10 +220,11 @@ function addGlobals(
   const outIndex = state.options.emitRelocs ? new Uint32Array(t.names.count) : undefined;
   for (let id = 0; id < t.names.count; id++) {
     const kind = t.kind[id]!;
-    if (kind === SymbolKind.None || kind === SymbolKind.Lazy) continue;
+    if (kind === SymbolKind.None) continue;
     const isHidden = t.visibility[id] === elf.STV_HIDDEN || t.visibility[id] === elf.STV_INTERNAL;
     const defined = kind >= SymbolKind.Defined;
     if ((defined && isHidden) !== hidden) continue;
+    // Also weak references that left an archive member alone.
     if (!defined && (t.flags[id]! & SymbolFlag.Referenced) === 0) continue;
     let section: number;
     if (kind === SymbolKind.Defined) {
