@@ -141,29 +141,26 @@ function endOfEmulator(end: ChildEnd): End {
   return fail('tool', `qemu-system-x86_64 stopped (${how}): ${qemuErrors(end.errors) || 'without a message'}`);
 }
 
-/**
- * A real tender passes the guest's status on, or has status 1 and a last word on standard error. Whether it refused the
- * image or died of its guest shows only in whether the guest was running: `started` is any console output.
- */
-function endOfTender(end: ChildEnd, started: boolean): End {
+/** What a real tender says when its guest has done something that it does not survive. */
+const killing = /^KVM: (unhandled exit|internal error|entry failure|host\/guest)|Invalid guest |^Fatal error/;
+
+/** A real tender passes the guest's status on, or ends with status 1 and a last word on standard error. */
+function endOfTender(end: ChildEnd): End {
   const last = end.errors.trimEnd().split('\n').at(-1) ?? '';
-  const words = /^solo5-hvt(?:-debug)?: (?!WARNING|adjusting)(.*)$/.exec(last)?.[1];
+  const words = /^(?:solo5-hvt: )?(?!WARNING|adjusting)(.*)$/.exec(last)?.[1] ?? '';
   if (end.signal !== null) return { outcome: 'killed', status: -1, reason: `the tender died of ${end.signal}` };
-  if (end.status === 1 && words !== undefined)
-    return { outcome: started ? 'killed' : 'refused', status: -1, reason: printable(words, 1000) };
-  return { outcome: 'halted', status: end.status ?? -1, reason: '' };
+  if (end.status !== 1 || words === '') return { outcome: 'halted', status: end.status ?? -1, reason: '' };
+  return { outcome: killing.test(words) ? 'killed' : 'refused', status: -1, reason: printable(words, 1000) };
 }
 
 async function runLaunch(choice: Choice, launch: Launch, options: BootOptions, host: Host): Promise<BootResult> {
   const chunks: Uint8Array[] = [];
-  let started = false;
   const timeout = checkTimeout(options.timeout);
   const run = {
     path: choice.path,
     ...(timeout === undefined ? {} : { timeout }),
     ...(options.abort === undefined ? {} : { abort: options.abort }),
     onConsole: (chunk: Uint8Array) => {
-      started = true;
       if (options.keepConsole !== false) chunks.push(chunk);
       return options.onConsole?.(chunk);
     },
@@ -176,7 +173,7 @@ async function runLaunch(choice: Choice, launch: Launch, options: BootOptions, h
     ? { outcome: 'timeout', status: -1, reason: `still running after ${options.timeout} s` }
     : choice.tender === 'emulator'
       ? endOfEmulator(end)
-      : endOfTender(end, started);
+      : endOfTender(end);
   return { ...verdict, console: Buffer.concat(chunks).toString(), tender: choice.tender };
 }
 

@@ -173,6 +173,13 @@ function checkAbi(bytes: Uint8Array, headers: readonly ProgramHeader[], file: st
   must(version === HVT_ABI_VERSION, file, () => `the ABI note names version ${version}; must be ${HVT_ABI_VERSION}`);
 }
 
+/** What the loader asks of the manifest's reserved entry beyond its type and empty name. */
+function checkReservedEntry(descriptor: Uint8Array, file: string): void {
+  const entry = descriptor.subarray(padding.manifest + 8);
+  must(entry[67] === 0, file, () => 'device manifest: the name of entry 0 has no end');
+  must(entry[96] === 0, file, () => 'device manifest: entry 0 is marked as attached');
+}
+
 /** The next multiple of a power of two. */
 function alignUp(value: bigint, alignment: bigint): bigint {
   return (value + alignment - 1n) & -alignment;
@@ -247,6 +254,7 @@ export function readHvtImage(bytes: Uint8Array, file: string): HvtImage {
   const manifest = findNote(bytes, headers, MFT1, 'manifest', name);
   if (manifest === undefined) return fail('image', `${name}: no Solo5 device manifest (MFT1 note)`);
   const devices = decodeManifest(manifest, `${name}: device manifest`);
+  checkReservedEntry(manifest, name);
 
   const entry = viewOf(bytes).getBigUint64(24, true);
   must(entry >= GUEST_BASE, name, () => `the entry is ${hex(entry)}; must be ${hex(GUEST_BASE)} or above`);

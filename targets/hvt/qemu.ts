@@ -26,8 +26,13 @@ const MiB = 1 << 20;
 const emulatorMemory = 36 * MiB;
 /** Bytes of the guest's command line, its final NUL included. */
 const commandLineSize = 8192;
-/** virtio-mmio transports of the machine; the first is the console's. */
+/**
+ * virtio-mmio transports of the machine. The first stays empty: QEMU takes its interrupt, pin 0 of an I/O APIC, for a
+ * PC's timer and moves it to pin 2. The console has the second, devices those after it.
+ */
 const transports = 24;
+const consoleTransport = 1;
+const firstDeviceTransport = 2;
 
 /** File descriptors of the sockets that QEMU inherits. */
 export const CONSOLE_FD = 3;
@@ -105,15 +110,20 @@ function deviceWord(device: AttachedDevice, transport: number): string {
 
 /** The emulator's own command line. */
 export function emulatorCommandLine(launch: Launch): string {
-  const words = [`mem=${launch.memory}`, 'console=0', ...launch.devices.map((device, i) => deviceWord(device, i + 1))];
+  const words = [
+    `mem=${launch.memory}`,
+    `console=${consoleTransport}`,
+    ...launch.devices.map((device, i) => deviceWord(device, firstDeviceTransport + i)),
+  ];
   if (launch.commandLine !== '') words.push(`args=${Buffer.from(launch.commandLine).toString('hex')}`);
   return words.join(' ');
 }
 
 /** Arguments for qemu-system-x86_64. `emulator` is the path of hvt-emulator.elf. */
 export function qemuArguments(launch: Launch, emulator: string, cpu = DEFAULT_CPU): string[] {
-  if (launch.devices.length >= transports)
-    fail('limit', `${launch.devices.length} devices; the emulator has room for ${transports - 1}`);
+  const room = transports - firstDeviceTransport;
+  if (launch.devices.length > room)
+    fail('limit', `${launch.devices.length} devices; the emulator has room for ${room}`);
   const total = launch.memory + Math.ceil(launch.imageSize / (2 * MiB)) * 2 * MiB + emulatorMemory;
   return [
     '-no-user-config',
@@ -131,8 +141,13 @@ export function qemuArguments(launch: Launch, emulator: string, cpu = DEFAULT_CP
     ...['-device', 'isa-debug-exit,iobase=0xf4'],
     ...['-chardev', `socket,id=control,fd=${CONTROL_FD}`, '-device', 'isa-serial,index=0,chardev=control'],
     ...['-chardev', `socket,id=console,fd=${CONSOLE_FD}`],
-    ...['-device', `virtio-serial-device,bus=${busOf(0)}`, '-device', 'virtserialport,chardev=console,nr=1'],
-    ...launch.devices.flatMap((device, i) => deviceArguments(device, i + 1)),
+    ...[
+      '-device',
+      `virtio-serial-device,bus=${busOf(consoleTransport)}`,
+      '-device',
+      'virtserialport,chardev=console,nr=1',
+    ],
+    ...launch.devices.flatMap((device, i) => deviceArguments(device, firstDeviceTransport + i)),
     ...['-kernel', emulator, '-initrd', launch.image, '-append', emulatorCommandLine(launch)],
   ];
 }

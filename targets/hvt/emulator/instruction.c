@@ -1,8 +1,8 @@
 /*
  * Processors without the next-instruction feature (QEMU's emulation has none) tell where an intercepted instruction
- * begins, not where it ends. The few that are intercepted and carried out (RDMSR, WRMSR, MONITOR, MWAIT) have fixed
- * opcodes after any number of prefixes, so counting prefixes is all there is to do. The processor has just executed the
- * bytes, hence they are mapped; the walk still checks, as the guest may run with tables that changed meanwhile.
+ * begins, not where it ends. The few that are intercepted and carried out (RDMSR, WRMSR, MONITOR, MWAIT) have opcodes
+ * of known length after any number of prefixes, so counting prefixes is all there is to do. The processor has just
+ * executed the bytes, hence they are mapped; the walk still checks, for tables may have changed meanwhile.
  */
 #include "instruction.h"
 
@@ -37,14 +37,20 @@ static bool is_prefix(u8 byte) {
            byte == 0x2e || byte == 0x36 || byte == 0x3e || byte == 0x26 || byte == 0x64 || byte == 0x65;
 }
 
-u64 instruction_length(u64 root, u64 instruction, u64 rest) {
-    for (u64 prefixes = 0; prefixes + 1 + rest <= LONGEST; prefixes++) {
-        u64 physical;
+static bool read_guest_byte(u64 root, u64 linear, u8 *byte) {
+    u64 physical;
+    if (!translate(root, linear, &physical) || !guest_range_valid(physical, 1)) return false;
+    guest_read(physical, byte, 1);
+    return true;
+}
+
+bool read_instruction(u64 root, u64 address, struct instruction *result) {
+    for (u64 prefixes = 0; prefixes + 2 <= LONGEST; prefixes++) {
         u8 byte;
-        if (!translate(root, instruction + prefixes, &physical) || !guest_range_valid(physical, 1)) return 0;
-        guest_read(physical, &byte, 1);
-        if (byte == 0x0f) return prefixes + 1 + rest;
-        if (!is_prefix(byte)) return 0;
+        if (!read_guest_byte(root, address + prefixes, &byte)) return false;
+        if (is_prefix(byte)) continue;
+        result->prefixes = prefixes;
+        return byte == 0x0f && read_guest_byte(root, address + prefixes + 1, &result->opcode);
     }
-    return 0;
+    return false;
 }

@@ -7,7 +7,7 @@
  *   HLT                         nothing could wake the guest: the tender dies
  *   a triple fault              likewise
  *   EFER                        read and written for the guest, so that it does not see the bit that SVM needs
- *   other MSRs                  an allow list; the rest is a general protection fault, as under KVM
+ *   other MSRs                  an allow list; the rest is a general protection fault
  *   MONITOR, MWAIT              nothing happens, as under KVM
  *   SVM's own instructions      an invalid opcode
  *
@@ -41,6 +41,8 @@ void vm_run(struct vmcb *vmcb, struct registers *registers);
 
 static struct vmcb vmcb __attribute__((aligned(PAGE)));
 static struct registers registers;
+/* Where the processor refused the guest's state at the last exit; 0 when it did not. */
+static u64 refused_at;
 static u8 host_save_area[PAGE] __attribute__((aligned(PAGE)));
 static u8 io_permissions[3 * PAGE] __attribute__((aligned(PAGE)));
 static u8 msr_permissions[2 * PAGE] __attribute__((aligned(PAGE)));
@@ -123,10 +125,12 @@ static void set_state(u64 entry) {
 static void inject_ud(void) { vmcb.inject_event = 1ul << 31 | 3 << 8 | VECTOR_UD; }
 static void inject_gp(void) { vmcb.inject_event = 1ul << 31 | 1 << 11 | 3 << 8 | VECTOR_GP; }
 
-static void step_over(u64 bytes_after_0f) {
-    u64 length = instruction_length(vmcb.cr3, vmcb.rip, bytes_after_0f);
-    if (length == 0) kill_guest("the instruction at %lx changed while it ran", vmcb.rip);
-    vmcb.rip += length;
+/* `length` is the instruction's without prefixes. */
+static void step_over(u64 length) {
+    struct instruction instruction;
+    if (!read_instruction(vmcb.cr3, vmcb.rip, &instruction))
+        kill_guest("the instruction at %lx changed while it ran", vmcb.rip);
+    vmcb.rip += instruction.prefixes + length;
     vmcb.interrupt_shadow = 0;
 }
 
@@ -152,7 +156,7 @@ static void write_efer(u64 value) {
     }
     vmcb.efer = (value & ~(u64)EFER_LMA) | (vmcb.efer & EFER_LMA) | EFER_SVME;
     vmcb.flush_tlb = 1;
-    step_over(1);
+    step_over(2);
 }
 
 static void handle_msr(void) {
@@ -165,7 +169,7 @@ static void handle_msr(void) {
         u64 seen = vmcb.efer & ~(u64)EFER_SVME;
         vmcb.rax = (u32)seen;
         registers.rdx = seen >> 32;
-        step_over(1);
+        step_over(2);
     }
 }
 
@@ -178,18 +182,33 @@ static _Noreturn void handle_page_fault(void) {
                vmcb.exit_info_1 & PRESENT ? "is not writable" : "has no permissions", vmcb.rip);
 }
 
+/*
+ * The processor refuses the guest's state. For a MOV to a control register that the processor model does not allow,
+ * QEMU says so where a processor raises a general protection fault: the guest gets that fault.
+ */
+static void handle_invalid(void) {
+    struct instruction instruction;
+    bool is_control_move = read_instruction(vmcb.cr3, vmcb.rip, &instruction) && instruction.opcode == 0x22;
+    if (!is_control_move || vmcb.rip == refused_at)
+        kill_guest("the processor refuses the guest's state, at %lx", vmcb.rip);
+    refused_at = vmcb.rip;
+    inject_gp();
+}
+
 static void handle_exit(void) {
+    bool refused = vmcb.exit_code == EXIT_INVALID || vmcb.exit_code == EXIT_INVALID_QEMU;
+    if (refused) return handle_invalid();
+    refused_at = 0;
     switch (vmcb.exit_code) {
     case EXIT_IO: handle_io(); break;
     case EXIT_MSR: handle_msr(); break;
     case EXIT_MONITOR:
-    case EXIT_MWAIT: step_over(2); break;
+    case EXIT_MWAIT: step_over(3); break;
     case EXIT_INVLPGA:
     case EXIT_VMRUN ... EXIT_SKINIT: inject_ud(); break;
     case EXIT_HLT: kill_guest("HLT at %lx: nothing could wake the guest", vmcb.rip);
     case EXIT_SHUTDOWN: kill_guest("triple fault (an exception that the guest has no handler for)");
     case EXIT_NESTED_PAGE_FAULT: handle_page_fault();
-    case EXIT_INVALID: kill_guest("the processor refuses the guest's state, at %lx", vmcb.rip);
     default: kill_guest("unhandled exit %lx, at %lx", vmcb.exit_code, vmcb.rip);
     }
 }

@@ -40,6 +40,8 @@ static volatile u32 *started[TRANSPORTS];
 static u32 started_count;
 
 struct virtio_device virtio_find(u32 transport, u32 kind, u32 features) {
+    /* QEMU moves pin 0 of an I/O APIC, a PC's timer, to pin 2: this transport's interrupts would go astray. */
+    if (transport == 0) broken("virtio-mmio 0: its interrupts do not arrive; choose another transport");
     volatile u32 *registers = (volatile u32 *)(TRANSPORT_BASE + transport * TRANSPORT_SIZE);
     if (registers[MAGIC] != 0x74726976 || registers[VERSION] != 2 || registers[DEVICE_ID] != kind)
         broken("virtio-mmio %u: magic %x, version %u, device %u; expected version 2 of device %u", transport,

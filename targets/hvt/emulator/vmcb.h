@@ -80,5 +80,6 @@ enum {
 #define EXIT_MWAIT 0x8bu
 #define EXIT_NESTED_PAGE_FAULT 0x400u
 #define EXIT_INVALID UINT64_MAX
+#define EXIT_INVALID_QEMU UINT32_MAX /* as QEMU spells it */
 
 #endif
