@@ -35,6 +35,11 @@ interface Candidate {
   readonly description: number;
   readonly pattern: number;
   readonly matches: Matcher;
+  /** The pattern's bytes when it is a name, or a name and a star; `exact` tells which. */
+  readonly literal: Uint8Array | undefined;
+  readonly exact: boolean;
+  /** Takes every section whose name matches, whatever its file. */
+  readonly always: boolean;
   readonly excludes: ((file: FileName) => boolean) | undefined;
 }
 
@@ -45,7 +50,10 @@ export interface Placer {
   readonly descriptions: readonly CompiledDescription[];
   /** Candidates in script order, by the first characters of their pattern; '' for patterns that start wild. */
   readonly buckets: ReadonlyMap<string, Candidate[]>;
-  readonly byName: Map<number, readonly Candidate[]>;
+  /** Buckets with the wild ones merged in, by the name's first bytes as a number. */
+  readonly merged: Map<number, readonly Candidate[]>;
+  /** By name. */
+  readonly byName: (readonly Candidate[] | undefined)[];
   /** By section: description and pattern; -1 an orphan. Grows as sections are added. */
   description: Int32Array;
   pattern: Int32Array;
@@ -57,6 +65,12 @@ const BUCKET = 4;
 function literalStart(pattern: string): string {
   const wild = pattern.search(/[*?[\\]/);
   return wild < 0 ? pattern : pattern.slice(0, wild);
+}
+
+/** Bytes of a pattern without wildcards but for a star at its end; undefined for others. */
+function literalBytes(pattern: string): Uint8Array | undefined {
+  const name = pattern.endsWith('*') ? pattern.slice(0, -1) : pattern;
+  return literalStart(name) === name ? Buffer.from(name, 'utf8') : undefined;
 }
 
 /** Compiles the SECTIONS statements of `scripts` (INSERT applied to the first). */
@@ -87,6 +101,13 @@ export function createPlacer(statements: readonly SectionsStatement[]): Placer {
           description,
           pattern,
           matches: compilePattern(section.pattern),
+          literal: literalBytes(section.pattern),
+          exact: !section.pattern.endsWith('*'),
+          always:
+            item.file === '*' &&
+            item.excludeFiles.length === 0 &&
+            section.excludeFiles.length === 0 &&
+            statement.constraint === undefined,
           excludes: section.excludeFiles.length > 0 ? compileFilePatterns(section.excludeFiles) : undefined,
         };
         const literal = literalStart(section.pattern);
@@ -101,24 +122,56 @@ export function createPlacer(statements: readonly SectionsStatement[]): Placer {
     outputs,
     descriptions,
     buckets,
-    byName: new Map(),
+    merged: new Map(),
+    byName: [],
     description: new Int32Array(0),
     pattern: new Int32Array(0),
     placed: 0,
   };
 }
 
+/** Candidates of a name, in script order; found once for each name. */
 function candidatesOf(placer: Placer, program: Program, name: number): readonly Candidate[] {
-  const known = placer.byName.get(name);
+  const known = placer.byName[name];
   if (known) return known;
-  const text = nameText(program.sectionNames, name);
-  const own = placer.buckets.get(text.slice(0, BUCKET)) ?? [];
-  const common = placer.buckets.get('') ?? [];
-  const list = common.length === 0 ? own : [...own, ...common];
-  const found = list.filter((candidate) => candidate.matches(text));
-  found.sort((a, b) => a.description - b.description || a.pattern - b.pattern);
-  placer.byName.set(name, found);
+  const { sectionNames } = program;
+  const bytes = sectionNames.buffers[sectionNames.buffer[name]!]!;
+  const start = sectionNames.offset[name]!;
+  const length = sectionNames.length[name]!;
+  let text: string | undefined;
+  const found: Candidate[] = [];
+  for (const candidate of bucketOf(placer, bytes, start, length)) {
+    // Most patterns are a name or a name and a star: those are compared as bytes.
+    if (candidate.literal === undefined) text ??= nameText(sectionNames, name);
+    const matches =
+      candidate.literal === undefined ? candidate.matches(text!) : startsWith(bytes, start, length, candidate);
+    if (!matches) continue;
+    found.push(candidate);
+    // What takes any section of the name makes all later candidates idle.
+    if (candidate.always) break;
+  }
+  placer.byName[name] = found;
   return found;
+}
+
+function startsWith(bytes: Uint8Array, start: number, length: number, candidate: Candidate): boolean {
+  const literal = candidate.literal!;
+  if (candidate.exact ? length !== literal.length : length < literal.length) return false;
+  for (let i = 0; i < literal.length; i++) if (bytes[start + i] !== literal[i]) return false;
+  return true;
+}
+
+/** The bucket of a name, with the patterns that start wild merged in: script order. */
+function bucketOf(placer: Placer, bytes: Uint8Array, start: number, length: number): readonly Candidate[] {
+  let key = 0;
+  for (let i = 0; i < BUCKET && i < length; i++) key = key * 256 + bytes[start + i]!;
+  const known = placer.merged.get(key);
+  if (known) return known;
+  const text = Buffer.from(bytes.subarray(start, start + Math.min(BUCKET, length))).toString('utf8');
+  const all = [...(placer.buckets.get(text) ?? []), ...(placer.buckets.get('') ?? [])];
+  all.sort((a, b) => a.description - b.description || a.pattern - b.pattern);
+  placer.merged.set(key, all);
+  return all;
 }
 
 function fileNameOf(name: string): FileName {

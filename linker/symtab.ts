@@ -6,12 +6,11 @@
  * Source: gABI "Symbol Table".
  */
 import type { AddressState } from './addresses.ts';
-import { Special } from './arch/architecture.ts';
 import * as elf from './elf.ts';
 import type { OutputSection } from './image.ts';
 import { type InputObject, Live, Role, SymbolFlag, SymbolKind } from './program.ts';
-import { symbolSection } from './read-object.ts';
-import { objectAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
+import { SymbolPlace, symbolSection } from './read-object.ts';
+import { sectionOffsetAddress } from './symbol-addresses.ts';
 import type { AddressContext } from './write-sections.ts';
 
 export interface SymbolTables {
@@ -117,8 +116,7 @@ export function buildSymbolTables(
   }
   const indexOf: (Uint32Array | undefined)[] = [];
   if (options.discardLocals !== 'all') {
-    const scratch = { address: new Float64Array(256), special: new Uint8Array(256) };
-    for (const object of program.objects) indexOf[object.index] = addLocals(context, writer, object, scratch, tlsStart);
+    for (const object of program.objects) indexOf[object.index] = addLocals(context, writer, object, tlsStart);
   }
   addGlobals(context, writer, indexOf, true, tlsStart);
   const firstGlobal = writer.count;
@@ -143,20 +141,13 @@ function addLocals(
   context: AddressContext,
   writer: Writer,
   object: InputObject,
-  scratch: { address: Float64Array; special: Uint8Array },
   tlsStart: number,
 ): Uint32Array | undefined {
-  const { state } = context;
+  const { state, edits } = context;
   const { program, options } = state;
   const t = program.sections;
-  const { view, bytes, symtab, strtab } = object;
-  if (object.firstGlobal <= 1) return options.emitRelocs ? new Uint32Array(object.symbolCount) : undefined;
-  if (object.symbolCount > scratch.address.length) {
-    scratch.address = new Float64Array(object.symbolCount * 2);
-    scratch.special = new Uint8Array(object.symbolCount * 2);
-  }
-  const { address, special } = scratch;
-  objectAddresses(program, context.edits, object, context.globals, context.got, context.iplt, address, special);
+  const { live, role } = t;
+  const { view, bytes, symtab, strtab, strtabEnd } = object;
   const indices = options.emitRelocs ? new Uint32Array(object.symbolCount) : undefined;
   const dropTemporary = options.discardLocals === 'temporary' || program.machine === 'riscv64';
   let file = -1;
@@ -164,35 +155,35 @@ function addLocals(
     const at = symtab + i * elf.SYM_SIZE;
     const info = view.getUint8(at + 4);
     const type = info & 15;
-    const name = strtab + view.getUint32(at, true);
     if (type === elf.STT_SECTION) continue;
+    const name = strtab + view.getUint32(at, true);
     if (type === elf.STT_FILE) {
       file = name;
       continue;
     }
-    if ((special[i]! & (Special.Dead | Special.Undefined)) !== 0) continue;
+    const temporary = isTemporary(bytes, name);
+    if (temporary && dropTemporary) continue;
     const place = symbolSection(object, i);
-    if (isTemporary(bytes, name) && (dropTemporary || (place >= 0 && t.role[place] === Role.Merge))) continue;
+    if (place >= 0 ? live[place] !== Live.Live : place !== SymbolPlace.Absolute) continue;
+    if (temporary && place >= 0 && role[place] === Role.Merge) continue;
     const index = place < 0 ? elf.SHN_ABS : headerIndex(state, place);
     if (index === 0) continue;
     if (file >= 0) {
-      addSymbol(writer, addNameAt(writer, bytes, file, object.strtabEnd), elf.STT_FILE, 0, elf.SHN_ABS, 0, 0);
+      addSymbol(writer, addNameAt(writer, bytes, file, strtabEnd), elf.STT_FILE, 0, elf.SHN_ABS, 0, 0);
       file = -1;
     }
-    let value = address[i]!;
+    const offset = elf.readSigned64(view, at + 8);
+    const size = elf.readUnsigned64(view, at + 16);
+    let value = place < 0 ? offset : sectionOffsetAddress(program, edits, place, offset);
     if (type === elf.STT_TLS) value -= tlsStart;
-    else if (type === elf.STT_GNU_IFUNC && place >= 0) {
-      value = sectionOffsetAddress(program, context.edits, place, elf.readSigned64(view, at + 8));
-    }
-    const size = shrunkSize(context, place, elf.readSigned64(view, at + 8), elf.readUnsigned64(view, at + 16));
     const out = addSymbol(
       writer,
-      addNameAt(writer, bytes, name, object.strtabEnd),
+      addNameAt(writer, bytes, name, strtabEnd),
       info,
       view.getUint8(at + 5),
       index,
       value,
-      size,
+      edits.shrunk.count === 0 ? size : shrunkSize(context, place, offset, size),
     );
     if (indices) indices[i] = out;
   }
