@@ -8,6 +8,7 @@
  */
 import { fail, hex, printable } from '../base/errors.ts';
 import type { Architecture } from './arch/architecture.ts';
+import { BUILTIN_NAME } from './builtin-layout.ts';
 import * as elf from './elf.ts';
 import type { LayoutCommand, OutputSection } from './image.ts';
 import { findText, nameText } from './names.ts';
@@ -128,6 +129,11 @@ function resetRegions(walk: Walk): void {
       state.regions.set(region.name, { region, origin, length, current: origin, delta: 0, used: false });
     }
   }
+}
+
+/** Whom to blame for a layout as a whole: the script, else the first input. */
+export function layoutSource(state: AddressState): string {
+  return state.options.scripts[0]?.file ?? state.program.objects[0]?.name ?? BUILTIN_NAME;
 }
 
 function newWalk(state: AddressState, final: boolean): Walk {
@@ -492,6 +498,19 @@ function setLinkerMade(walk: Walk): void {
   }
 }
 
+/**
+ * What local-dynamic code adds its variables' offsets to. On x86-64 these become offsets from the thread pointer, so
+ * the base must be where that points: the end of the block.
+ */
+function tlsModuleBase(state: AddressState): { value: number; section: OutputSection } | undefined {
+  const block = state.outputs.filter((output) => (output.flags & elf.SHF_TLS) !== 0 && output.size > 0);
+  const first = block[0];
+  if (!first || state.architecture.machine !== 'x86-64') return first && { value: first.address, section: first };
+  const size = Math.max(...block.map((output) => output.address + output.size)) - first.address;
+  const align = Math.max(...block.map((output) => output.align));
+  return { value: first.address + elf.alignUp(size, align), section: first };
+}
+
 function linkerMadeValue(
   state: AddressState,
   name: string,
@@ -512,7 +531,7 @@ function linkerMadeValue(
     case '__global_pointer$':
       return at('.sdata', 0x800) ?? at('.data', 0x800) ?? at('.bss', 0x800);
     case '_TLS_MODULE_BASE_':
-      return at('.tdata') ?? at('.tbss');
+      return tlsModuleBase(state);
     case '__rela_iplt_start':
     case '__rela_iplt_end': {
       const output = state.byName.get('.rela.iplt');

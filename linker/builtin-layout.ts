@@ -8,6 +8,9 @@
 import type { LinkerScript } from './script/ast.ts';
 import { parseScript } from './script/parse.ts';
 
+/** What messages call it, in place of a file. */
+export const BUILTIN_NAME = '<built-in layout>';
+
 /** The script's text, as --verbose prints it. */
 export function builtinText(machine: 'x86-64' | 'riscv64', imageBase: number, pie: boolean): string {
   const riscv = machine === 'riscv64';
@@ -111,5 +114,5 @@ export function builtinText(machine: 'x86-64' | 'riscv64', imageBase: number, pi
 }
 
 export function builtinScript(machine: 'x86-64' | 'riscv64', imageBase: number, pie: boolean): LinkerScript {
-  return parseScript(builtinText(machine, imageBase, pie), '<built-in layout>');
+  return parseScript(builtinText(machine, imageBase, pie), BUILTIN_NAME);
 }

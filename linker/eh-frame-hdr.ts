@@ -20,22 +20,27 @@ export function ehFrameHeaderSize(frames: ReadonlyMap<number, EhPieces>): number
   return HEADER + count * ENTRY;
 }
 
-/** Reads pc_begin of the FDE whose relocated bytes are at `at`. */
-function pcBegin(view: DataView, at: number, address: number, encoding: number, where: string): number {
+/**
+ * Reads pc_begin of the FDE whose relocated bytes are at `at`; `room` bytes of the record are left there.
+ * Errors: 'malformed-elf', 'unsupported-input'.
+ */
+function pcBegin(
+  view: DataView,
+  at: number,
+  room: number,
+  address: number,
+  encoding: number,
+  where: () => string,
+): number {
   const pcRelative = (encoding & 0x70) === 0x10;
   const base = pcRelative ? address : 0;
-  switch (encoding & 0x0f) {
-    case 0x00:
-    case 0x04:
-    case 0x0c:
-      return base + elf.readSigned64(view, at);
-    case 0x03:
-      return base + view.getUint32(at, true);
-    case 0x0b:
-      return base + view.getInt32(at, true);
-    default:
-      return fail('unsupported-input', `${where}: FDE pointers of encoding ${encoding}`);
-  }
+  const format = encoding & 0x0f;
+  const wide = format === 0x00 || format === 0x04 || format === 0x0c;
+  if (room < (wide ? 8 : 4)) fail('malformed-elf', `${where()}: FDE has ${room} bytes for the address of its function`);
+  if (wide) return base + elf.readSigned64(view, at);
+  if (format === 0x03) return base + view.getUint32(at, true);
+  if (format === 0x0b) return base + view.getInt32(at, true);
+  return fail('unsupported-input', `${where()}: FDE pointers of encoding ${encoding}`);
 }
 
 /** Fills section `section` from the relocated .eh_frame in the file; `ordered` are the .eh_frame inputs in order. */
@@ -57,12 +62,13 @@ export function writeEhFrameHeader(context: WriteContext, section: number, order
       const out = pieces.outputOffset[i]!;
       if (cie < 0 || out === DROPPED) continue;
       let encoding = encodings.get(cie);
-      const where = placeText(state.program, s, pieces.inputOffset[i]!);
+      // A link has thousands of records: their places are made into text only when there is something to say.
+      const where = () => placeText(state.program, s, pieces.inputOffset[i]!);
       if (encoding === undefined) {
-        encoding = cieEncoding(context, pieces, cie, where);
+        encoding = cieEncoding(context, pieces, cie, where());
         encodings.set(cie, encoding);
       }
-      pcs.push(pcBegin(view, at + out + 8, t.address[s]! + out + 8, encoding, where));
+      pcs.push(pcBegin(view, at + out + 8, pieces.size[i]! - 8, t.address[s]! + out + 8, encoding, where));
       records.push(t.address[s]! + out);
     }
   }
@@ -83,5 +89,10 @@ function cieEncoding(context: WriteContext, pieces: EhPieces, cie: number, where
   const same = pieces.sameSection[cie]!;
   const owner = same >= 0 ? context.edits.ehFrames.get(same)! : pieces;
   const piece = same >= 0 ? pieces.samePiece[cie]! : cie;
-  return pointerEncoding(context.file, fileOffsetOf(state, owner.section) + owner.outputOffset[piece]!, where);
+  const at = fileOffsetOf(state, owner.section);
+  if (at < 0) {
+    const common = placeText(state.program, owner.section, owner.inputOffset[piece]!);
+    fail('layout', `${where}: its common record, ${common}, has no room in the file; place all of .eh_frame together`);
+  }
+  return pointerEncoding(context.file, at + owner.outputOffset[piece]!, where);
 }

@@ -5,7 +5,7 @@
  *     -> (addresses, relax, size) until stable -> segments -> write
  */
 import { fail } from '../base/errors.ts';
-import { type AddressState, assignAddresses, createAddressState } from './addresses.ts';
+import { type AddressState, assignAddresses, createAddressState, layoutSource } from './addresses.ts';
 import type { Architecture } from './arch/architecture.ts';
 import { riscv64 } from './arch/riscv64.ts';
 import { x86_64 } from './arch/x86-64.ts';
@@ -170,7 +170,8 @@ function settle(
   }
   fail(
     'layout',
-    `the layout does not settle after ${MAX_PASSES} passes; look for a script symbol that depends on itself`,
+    `${layoutSource(state)}: the layout does not settle after ${MAX_PASSES} passes; ` +
+      'look for a script symbol that depends on itself',
   );
 }
 

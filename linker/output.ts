@@ -19,9 +19,17 @@ import type { ScanResult } from './scan.ts';
 import { hasNoBits, isAlloc, keptOutputs } from './segments.ts';
 import { type Edits, type GlobalAddresses, globalAddresses } from './symbol-addresses.ts';
 import { buildSymbolTables, type SymbolTables } from './symtab.ts';
+import { checkTableRoom } from './table-room.ts';
 import { type TableSections, writeTables } from './tables.ts';
 import { buildStringTable, writeHeaders } from './write-image.ts';
-import { type AddressContext, tlsBlock, type WriteContext, writeFills, writeInputs } from './write-sections.ts';
+import {
+  type AddressContext,
+  fileOffsetOf,
+  tlsBlock,
+  type WriteContext,
+  writeFills,
+  writeInputs,
+} from './write-sections.ts';
 
 /** Everything that the layout decided. */
 export interface LaidOut {
@@ -49,6 +57,7 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
   kept.forEach((output, i) => {
     output.index = i + 1;
   });
+  checkTableRoom(state, laidOut.tables, laidOut.scan, laidOut.header);
   linkTables(state);
   const addresses = createAddressContext(laidOut);
   const symbols = options.strip === 'all' ? undefined : buildSymbolTables(addresses, kept, tlsBlock(state).start);
@@ -66,7 +75,8 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
     (address) => state.architecture.threadOffset(job.tables, address),
     job.tables.tlsStart,
   );
-  if (laidOut.header >= 0) writeEhFrameHeader(context, laidOut.header, laidOut.orderedFrames);
+  if (laidOut.header >= 0 && fileOffsetOf(state, laidOut.header) >= 0)
+    writeEhFrameHeader(context, laidOut.header, laidOut.orderedFrames);
   if (!tail) {
     const relocations = symbols ? writeEmittedRelocations(context, kept, symbols) : [];
     tail = buildTail(state, kept, symbols, relocations, loadedSize);

@@ -7,7 +7,8 @@
  * Sources: gABI chapter 5 "Program Header"; GNU ld manual 3.8 "PHDRS"; Linux Standard Base for PT_GNU_*.
  */
 import { fail, hex, printable } from '../base/errors.ts';
-import { type AddressState, isEmpty, toAddress } from './addresses.ts';
+import { type AddressState, isEmpty, layoutSource, toAddress } from './addresses.ts';
+import { BUILTIN_NAME } from './builtin-layout.ts';
 import * as elf from './elf.ts';
 import type { OutputSection, Segment } from './image.ts';
 import { type Program, placeText, sectionContents } from './program.ts';
@@ -100,10 +101,17 @@ function notesOf(program: Program, output: OutputSection): { offset: number; siz
   return notes;
 }
 
-/** An output section as messages name it, with its place in the script. */
-function describeOutput(output: OutputSection): string {
+/** An output section as messages name it, with its place in the script, else its first input. */
+export function describeOutput(state: AddressState, output: OutputSection): string {
+  const name = `section ${printable(output.name)}`;
   const at = output.placement?.at;
-  return `${at ? `${at.file}:${at.line}: ` : ''}section ${printable(output.name)}`;
+  if (at && at.file !== BUILTIN_NAME) return `${at.file}:${at.line}: ${name}`;
+  for (const item of output.body) {
+    if (item.kind === 'inputs' && item.sections.length > 0) {
+      return `${placeText(state.program, item.sections[0]!)}: ${name}`;
+    }
+  }
+  return `${layoutSource(state)}: ${name}`;
 }
 
 /**
@@ -117,8 +125,9 @@ export function checkOverlaps(state: AddressState): void {
     const what = `${total} bytes of memory, more than ${MAX_MEMORY}`;
     fail('limit', `${largestInput(state)}: with sections like this the program would take ${what}`);
   }
-  checkDisjoint(sections, 'addresses', (output) => output.address);
+  checkDisjoint(state, sections, 'addresses', (output) => output.address);
   checkDisjoint(
+    state,
     sections.filter((output) => !hasNoBits(output)),
     'load addresses',
     (output) => output.loadAddress,
@@ -136,6 +145,7 @@ function largestInput(state: AddressState): string {
 }
 
 function checkDisjoint(
+  state: AddressState,
   sections: readonly OutputSection[],
   what: string,
   start: (output: OutputSection) => number,
@@ -146,7 +156,7 @@ function checkDisjoint(
     if (start(b) >= start(a) + a.size) continue;
     fail(
       'layout',
-      `${describeOutput(b)}: its ${what} from ${hex(start(b))} overlap ${printable(a.name)}, ` +
+      `${describeOutput(state, b)}: its ${what} from ${hex(start(b))} overlap ${printable(a.name)}, ` +
         `which takes [${hex(start(a))}, ${hex(start(a) + a.size)}); move one of them`,
     );
   }
@@ -325,7 +335,7 @@ export function layoutFile(
     if (to > limit) {
       fail(
         'limit',
-        `${describeOutput(output)}: the output would be ${to} bytes, more than its inputs (${inputSize}) ` +
+        `${describeOutput(state, output)}: the output would be ${to} bytes, more than its inputs (${inputSize}) ` +
           `and ${MAX_PADDING} bytes of padding`,
       );
     }
@@ -349,8 +359,8 @@ export function layoutFile(
       if (output.fileOffset < cursor && !hasNoBits(output) && output.size > 0) {
         fail(
           'layout',
-          `section ${printable(output.name)} at ${hex(output.address)} overlaps what is before it in its segment, ` +
-            `or lies below it; order the sections by address`,
+          `${describeOutput(state, output)}: at ${hex(output.address)} it overlaps what is before it in its segment, ` +
+            'or lies below it; order the sections by address',
         );
       }
       // Sections without bits need none, unless bytes follow in the same segment.

@@ -16,6 +16,7 @@ import { Live, type Program, placeText, Role, SymbolKind } from './program.ts';
 import { SymbolPlace, symbolSection } from './read-object.ts';
 import type { LinkOptions } from './request.ts';
 import type { RelativePlaces, ScanResult } from './scan.ts';
+import { hasNoBits } from './segments.ts';
 import { type Edits, type GlobalAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
 import { addSynthetic } from './synthetic.ts';
 import { fileOffsetOf, type WriteContext } from './write-sections.ts';
@@ -236,7 +237,8 @@ export function writeTables(
   const { state, view, globals } = context;
   const t = state.program.sections;
   const { architecture } = state;
-  if (tables.got >= 0) {
+  // Tables without bytes in the file are those that nothing needs: see table-room.ts.
+  if (hasBytes(state, tables.got)) {
     const at = fileOffsetOf(state, tables.got);
     if (tables.dynamic >= 0) elf.write64(view, at, t.address[tables.dynamic]!);
     for (const [key, slot] of context.got.address)
@@ -267,8 +269,13 @@ export function writeTables(
       writeRela(view, at + i * elf.RELA_SIZE, place, architecture.irelativeType, addend);
     });
   }
-  if (tables.relaDyn >= 0) writeDynamicRelocations(context, tables, scan, irelative);
-  if (tables.dynamic >= 0) writeDynamic(context, tables, scan);
+  if (hasBytes(state, tables.relaDyn) || hasBytes(state, tables.relrDyn))
+    writeDynamicRelocations(context, tables, scan, irelative);
+  if (hasBytes(state, tables.dynamic)) writeDynamic(context, tables, scan);
+}
+
+function hasBytes(state: AddressState, section: number): boolean {
+  return section >= 0 && fileOffsetOf(state, section) >= 0;
 }
 
 function writeRela(view: DataView, at: number, place: number, type: number, addend: number): void {
@@ -284,7 +291,7 @@ function storedWord(context: WriteContext, address: number): number {
   for (const output of state.outputs) {
     if ((output.flags & elf.SHF_ALLOC) === 0 || address < output.address || address >= output.address + output.size)
       continue;
-    if (output.type === elf.SHT_NOBITS) continue;
+    if (hasNoBits(output)) continue;
     return elf.readSigned64(view, output.fileOffset + (address - output.address));
   }
   return 0;
@@ -314,7 +321,7 @@ function writeDynamicRelocations(
     writeRela(view, at, place, architecture.irelativeType, addend);
     at += elf.RELA_SIZE;
   }
-  if (!options.packRelativeRelocs) return;
+  if (!options.packRelativeRelocs || !hasBytes(state, tables.relrDyn)) return;
   const words = encodeRelr(addresses.filter((address) => address % 2 === 0));
   let relr = fileOffsetOf(state, tables.relrDyn);
   const end = relr + program.sections.size[tables.relrDyn]!;
@@ -356,11 +363,15 @@ function writeDynamic(context: WriteContext, tables: TableSections, scan: ScanRe
     entry(start, output.address);
     entry(size, output.size);
   }
-  entry(elf.DT_HASH, t.address[tables.hash]!);
-  entry(elf.DT_STRTAB, t.address[tables.dynstr]!);
-  entry(elf.DT_SYMTAB, t.address[tables.dynsym]!);
-  entry(elf.DT_STRSZ, t.size[tables.dynstr]!);
-  entry(elf.DT_SYMENT, elf.SYM_SIZE);
+  if (hasBytes(state, tables.hash)) entry(elf.DT_HASH, t.address[tables.hash]!);
+  if (hasBytes(state, tables.dynstr)) {
+    entry(elf.DT_STRTAB, t.address[tables.dynstr]!);
+    entry(elf.DT_STRSZ, t.size[tables.dynstr]!);
+  }
+  if (hasBytes(state, tables.dynsym)) {
+    entry(elf.DT_SYMTAB, t.address[tables.dynsym]!);
+    entry(elf.DT_SYMENT, elf.SYM_SIZE);
+  }
   entry(elf.DT_DEBUG, 0);
   if (t.size[tables.relaDyn]! > 0) {
     entry(elf.DT_RELA, t.address[tables.relaDyn]!);
@@ -377,6 +388,7 @@ function writeDynamic(context: WriteContext, tables: TableSections, scan: ScanRe
   entry(elf.DT_FLAGS, elf.DF_BIND_NOW);
   entry(elf.DT_FLAGS_1, elf.DF_1_NOW | elf.DF_1_PIE);
   // .hash: one bucket and one chain entry (for the null symbol), both zero.
+  if (!hasBytes(state, tables.hash)) return;
   const hash = fileOffsetOf(state, tables.hash);
   view.setUint32(hash, 1, true);
   view.setUint32(hash + 4, 1, true);

@@ -80,6 +80,7 @@ export function writeFills(context: WriteContext, outputs: readonly OutputSectio
     fillRange(file, section.fileOffset + offset, section.fileOffset + section.size, bytes);
   }
   for (const { section, offset, size, value } of state.dataItems) {
+    if (hasNoBits(section)) continue;
     for (let i = 0; i < size; i++) {
       file[section.fileOffset + offset + i] = Number((value >> BigInt(8 * i)) & 255n);
     }
