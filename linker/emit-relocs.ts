@@ -19,10 +19,20 @@ import { objectAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
 import type { SymbolTables } from './symtab.ts';
 import { fileOffsetOf, type WriteContext } from './write-sections.ts';
 
-interface Emitter {
-  readonly context: WriteContext;
-  readonly symbols: SymbolTables;
-  readonly byOutput: Map<OutputSection, number[]>;
+/** A relocation of the linked program, as it fits the bytes in the output. One object, reused for every visit. */
+export interface PlacedRelocation {
+  object: InputObject;
+  /** Input section that holds it. */
+  section: number;
+  output: OutputSection;
+  /** Address of the relocated field. */
+  place: number;
+  type: number;
+  /** Symbol of `object`, and the addend. */
+  symbol: number;
+  addend: number;
+  /** S + A: the address meant. */
+  target: number;
 }
 
 /** The relocations of one output section, as RELA records. */
@@ -37,7 +47,30 @@ export function writeEmittedRelocations(
   kept: readonly OutputSection[],
   symbols: SymbolTables,
 ): EmittedRelocations[] {
-  const emitter: Emitter = { context, symbols, byOutput: new Map() };
+  const byOutput = new Map<OutputSection, number[]>();
+  forEachRelocation(context, ({ object, output, place, type, symbol, addend, target }) => {
+    let records = byOutput.get(output);
+    if (!records) {
+      records = [];
+      byOutput.set(output, records);
+    }
+    const known = symbols.indexOf[object.index]?.[symbol] ?? 0;
+    if (known !== 0 || symbol === 0) {
+      records.push(place, type, known, addend);
+      return;
+    }
+    const home = homeOf(context, object, symbol);
+    const section = home && symbols.sectionSymbols.get(home);
+    if (home && section !== undefined) records.push(place, type, section, target - home.address);
+  });
+  return kept.flatMap((output) => {
+    const records = byOutput.get(output);
+    return records ? [{ output, bytes: encode(records) }] : [];
+  });
+}
+
+/** Visits every relocation that the output depends on, object by object, in the order of the inputs. */
+export function forEachRelocation(context: WriteContext, visit: (relocation: PlacedRelocation) => void): void {
   const { program } = context.state;
   let address = new Float64Array(256);
   let special = new Uint8Array(256);
@@ -49,13 +82,9 @@ export function writeEmittedRelocations(
     }
     objectAddresses(program, context.edits, object, context.globals, context.got, context.iplt, address, special);
     for (let s = object.firstSection; s < object.firstSection + object.sectionCount; s++) {
-      emitSection(emitter, object, s, address, special);
+      visitSection(context, visit, object, s, address, special);
     }
   }
-  return kept.flatMap((output) => {
-    const records = emitter.byOutput.get(output);
-    return records ? [{ output, bytes: encode(records) }] : [];
-  });
 }
 
 /** Records are four numbers each: place, type, symbol, addend. */
@@ -78,14 +107,14 @@ function encode(records: readonly number[]): Uint8Array {
   return bytes;
 }
 
-function emitSection(
-  emitter: Emitter,
+function visitSection(
+  context: WriteContext,
+  visit: (relocation: PlacedRelocation) => void,
   object: InputObject,
   s: number,
   address: Float64Array,
   special: Uint8Array,
 ): void {
-  const { context } = emitter;
   const { state } = context;
   const t = state.program.sections;
   if (t.live[s] !== Live.Live || t.role[s] === Role.Ignored || t.relocCount[s] === 0 || t.output[s]! < 0) return;
@@ -93,8 +122,7 @@ function emitSection(
   if (t.size[s] === 0) return;
   const output = state.outputs[t.output[s]!]!;
   if (hasNoBits(output)) return;
-  const records = emitter.byOutput.get(output) ?? [];
-  if (records.length === 0) emitter.byOutput.set(output, records);
+  const found: PlacedRelocation = { object, section: s, output, place: 0, type: 0, symbol: 0, addend: 0, target: 0 };
   const pieces = context.edits.ehFrames.get(s);
   const base = t.relocs[s]!;
   const x86 = state.architecture.machine === 'x86-64';
@@ -115,37 +143,34 @@ function emitSection(
     if (pieces && pieces.outputOffset[pieceAt(pieces, offset)] === DROPPED) continue;
     const place = sectionOffsetAddress(state.program, context.edits, s, offset) + rewritten.move;
     const addend = elf.readSigned64(object.view, at + 16) + rewritten.add;
-    const known = emitter.symbols.indexOf[object.index]?.[sym] ?? 0;
-    if (known !== 0 || sym === 0) {
-      records.push(place, type, known, addend);
-      continue;
-    }
-    const home = homeOf(context, object, sym, addend, address, flags);
-    const section = home && emitter.symbols.sectionSymbols.get(home.output);
-    if (home && section !== undefined) records.push(place, type, section, home.target - home.output.address);
+    found.place = place;
+    found.type = type;
+    found.symbol = sym;
+    found.addend = addend;
+    found.target = targetAddress(context, object, sym, addend, address[sym]!, flags);
+    visit(found);
   }
 }
 
-/** Output section and address (S + A) of a symbol that has no entry of its own. */
-function homeOf(
+/** S + A; for a symbol of a section whose pieces moved the addend decides which piece is meant. */
+function targetAddress(
   context: WriteContext,
   object: InputObject,
   sym: number,
   addend: number,
-  address: Float64Array,
+  address: number,
   flags: number,
-): { output: OutputSection; target: number } | undefined {
+): number {
+  if ((flags & (Special.Merge | Special.Edited)) === 0) return address + addend;
+  const value = elf.readSigned64(object.view, object.symtab + sym * elf.SYM_SIZE + 8);
+  return sectionOffsetAddress(context.state.program, context.edits, symbolSection(object, sym), value + addend);
+}
+
+/** Output section of a local symbol, for one that has no entry of its own. */
+function homeOf(context: WriteContext, object: InputObject, sym: number): OutputSection | undefined {
   const { state } = context;
   const s = sym < object.firstGlobal ? symbolSection(object, sym) : -1;
-  if (s < 0) return undefined;
-  const output = state.outputs[state.program.sections.output[s]!];
-  if (!output) return undefined;
-  const edited = (flags & (Special.Merge | Special.Edited)) !== 0;
-  const value = elf.readSigned64(object.view, object.symtab + sym * elf.SYM_SIZE + 8);
-  const target = edited
-    ? sectionOffsetAddress(state.program, context.edits, s, value + addend)
-    : address[sym]! + addend;
-  return { output, target };
+  return s < 0 ? undefined : state.outputs[state.program.sections.output[s]!];
 }
 
 const R_X86_64_PC32 = 2;

@@ -7,6 +7,7 @@
  */
 import type { Program } from './program.ts';
 import type { Assertion, Assignment, DataStatement, FillPattern, FillStatement } from './script/ast.ts';
+import type { WriteContext } from './write-sections.ts';
 
 /** What an output section is filled with, in order. */
 export type BodyItem =
@@ -78,4 +79,6 @@ export interface LinkedImage {
   /** The ELF file. */
   readonly bytes: Uint8Array;
   readonly program: Program;
+  /** Where everything went: what provenance.ts answers from. */
+  readonly context: WriteContext;
 }

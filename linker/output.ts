@@ -94,6 +94,7 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
     segments,
     bytes,
     program: state.program,
+    context,
   };
   writeHeaders(
     bytes,

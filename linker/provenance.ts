@@ -1,0 +1,111 @@
+/**
+ * What a finished image still knows: which input each address came from, where functions start and end, and every
+ * relocation.
+ *
+ * Hardening moves, pads and checks code after the link; for that it must know what may be moved as a whole and which
+ * fields hold addresses. Nothing is kept twice: the answers are computed from the program's tables when asked for.
+ */
+import * as elf from './elf.ts';
+import { forEachRelocation } from './emit-relocs.ts';
+import type { LinkedImage } from './image.ts';
+import { nameText } from './names.ts';
+import { type InputObject, Live, SymbolKind, sectionName } from './program.ts';
+import { objectSymbolName, symbolSection } from './read-object.ts';
+import { sectionOffsetAddress } from './symbol-addresses.ts';
+
+export interface Origin {
+  /** Object's name, as messages show it. */
+  readonly object: string;
+  /** Input section's name. */
+  readonly section: string;
+  /** Offset within the input section's part of the output. */
+  readonly offset: number;
+}
+
+/** The input section that holds `address`; undefined for headers, padding and what scripts made. */
+export function originOf(image: LinkedImage, address: number): Origin | undefined {
+  const { sections: t, objects } = image.program;
+  for (const output of image.context.state.outputs) {
+    if ((output.flags & elf.SHF_ALLOC) === 0 || address < output.address || address >= output.address + output.size) {
+      continue;
+    }
+    for (const item of output.body) {
+      if (item.kind !== 'inputs') continue;
+      for (const s of item.sections) {
+        const offset = address - t.address[s]!;
+        if (offset < 0 || offset >= t.size[s]!) continue;
+        return { object: objects[t.object[s]!]!.name, section: sectionName(image.program, s), offset };
+      }
+    }
+  }
+  return undefined;
+}
+
+export interface ImageFunction {
+  readonly name: string;
+  readonly address: number;
+  /** Bytes; 0 when its object does not say. */
+  readonly size: number;
+  readonly object: string;
+}
+
+/** All functions (STT_FUNC and ifunc resolvers), local ones too, by address; aliases follow one another. */
+export function functionsOf(image: LinkedImage): ImageFunction[] {
+  const { program, context } = image;
+  const result: ImageFunction[] = [];
+  const add = (name: string, object: InputObject, s: number, value: number, size: number): void => {
+    const address = sectionOffsetAddress(program, context.edits, s, value);
+    const end = size > 0 ? sectionOffsetAddress(program, context.edits, s, value + size) : address;
+    result.push({ name, address, size: end - address, object: object.name });
+  };
+  for (const object of program.objects) {
+    for (let i = 1; i < object.firstGlobal; i++) {
+      const at = object.symtab + i * elf.SYM_SIZE;
+      const s = isFunction(object.view.getUint8(at + 4) & 15) ? symbolSection(object, i) : -1;
+      if (s < 0 || program.sections.live[s] !== Live.Live || program.sections.output[s]! < 0) continue;
+      const value = elf.readUnsigned64(object.view, at + 8);
+      add(objectSymbolName(program, object, i), object, s, value, elf.readUnsigned64(object.view, at + 16));
+    }
+  }
+  const { symbols } = program;
+  for (let id = 0; id < symbols.names.count; id++) {
+    if (symbols.kind[id] !== SymbolKind.Defined || !isFunction(symbols.type[id]!)) continue;
+    const s = symbols.section[id]!;
+    if (program.sections.live[s] !== Live.Live || program.sections.output[s]! < 0) continue;
+    const object = program.objects[symbols.object[id]!]!;
+    add(nameText(symbols.names, id), object, s, symbols.value[id]!, symbols.size[id]!);
+  }
+  return result.sort((a, b) => a.address - b.address || a.size - b.size || (a.name < b.name ? -1 : 1));
+}
+
+function isFunction(type: number): boolean {
+  return type === elf.STT_FUNC || type === elf.STT_GNU_IFUNC;
+}
+
+/** Relocations of the loaded sections, by address. Types are those that fit the output's bytes. */
+export interface ImageRelocations {
+  readonly count: number;
+  readonly place: Float64Array;
+  readonly type: Uint16Array;
+  /** S + A. */
+  readonly target: Float64Array;
+}
+
+export function relocationsOf(image: LinkedImage): ImageRelocations {
+  const places: number[] = [];
+  const types: number[] = [];
+  const targets: number[] = [];
+  forEachRelocation(image.context, ({ output, place, type, target }) => {
+    if ((output.flags & elf.SHF_ALLOC) === 0) return;
+    places.push(place);
+    types.push(type);
+    targets.push(target);
+  });
+  const order = Uint32Array.from(places, (_, i) => i).sort((a, b) => places[a]! - places[b]! || a - b);
+  return {
+    count: order.length,
+    place: Float64Array.from(order, (i) => places[i]!),
+    type: Uint16Array.from(order, (i) => types[i]!),
+    target: Float64Array.from(order, (i) => targets[i]!),
+  };
+}
