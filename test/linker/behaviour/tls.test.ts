@@ -1,0 +1,116 @@
+/** Thread-local storage: every model that a compiler can choose gives each thread its own, initialised variables. */
+import { describe, expect, test } from 'vitest';
+import { exitProgram, isGnu, project } from '../../support/small-links.ts';
+import { link, riscv, type Target, x86 } from '../../support/toolchain.ts';
+
+const definitions = `
+  __thread int initialised = 42; __thread int zero; __thread char odd = 7;
+  __attribute__((aligned(64))) __thread long aligned = 9;`;
+const uses = `
+  extern __thread int initialised, zero; extern __thread char odd; extern __thread long aligned;
+  static __thread int local = 5; static __thread int local_zero;
+  int step(void) { return ++initialised + ++zero + ++odd + (int)++aligned + ++local + ++local_zero; }
+  int is_aligned(void) { return ((unsigned long)&aligned & 63) == 0; }`;
+const main = `
+  #include <pthread.h>
+  int step(void); int is_aligned(void);
+  static void *run(void *unused) { for (int i = 0; i < 2; i++) step(); return is_aligned() ? (void *)(long)step() : 0; }
+  int main(void) {
+    pthread_t thread; void *result; long here;
+    for (int i = 0; i < 9; i++) step();
+    if (pthread_create(&thread, 0, run, 0) || pthread_join(thread, &result)) return 1;
+    here = step();
+    /* Six variables that start at 42, 0, 7, 9, 5 and 0. */
+    return is_aligned() && (long)result == 63 + 3 * 6 && here == 63 + 10 * 6 ? 0 : 2;
+  }`;
+
+const models: [target: Target, flags: string[]][] = [
+  ...['global-dynamic', 'local-dynamic', 'initial-exec', 'local-exec'].flatMap((model): [Target, string[]][] => [
+    [x86, [`-ftls-model=${model}`]],
+    [x86, [`-ftls-model=${model}`, '-fPIC']],
+    [riscv, [`-ftls-model=${model}`]],
+    [riscv, [`-ftls-model=${model}`, '-fPIC']],
+  ]),
+  [x86, ['-fPIC', '-fno-plt']],
+  [x86, ['-fPIC', '-mtls-dialect=gnu2']],
+  [x86, ['-fPIC', '-mtls-dialect=gnu2', '-ftls-model=local-dynamic']],
+];
+
+describe.each(models.map(([target, flags]) => [target.name, flags.join(' '), target, flags] as const))(
+  '%s, %s',
+  (_name, _shown, target, flags) => {
+    const modes =
+      target === x86 && !flags.includes('-ftls-model=local-exec') ? ['-no-pie', '-static-pie'] : ['-no-pie'];
+    test.each(modes)('%s', async (mode) => {
+      const code = mode === '-static-pie' ? '-fPIE' : '-fno-pie';
+      const optimised = (text: string, more: readonly string[] = []) => ({ text, flags: ['-O1', code, ...more] });
+      const p = await project(target, {
+        'def.c': optimised(definitions),
+        'use.c': optimised(uses, flags),
+        'main.c': optimised(main),
+      });
+      const objects = ['main.o', 'use.o', 'def.o'].map(p.path);
+      await link(target, target.cc, [
+        mode === '-no-pie' ? '-static' : mode,
+        ...(mode === '-no-pie' ? [mode] : []),
+        '-pthread',
+        '-o',
+        p.path('out'),
+        ...objects,
+      ]);
+      expect((await p.execute()).status).toBe(0);
+    });
+  },
+);
+
+test('PT_TLS covers .tdata and .tbss, with the strictest alignment', async () => {
+  const p = await project(x86, {
+    'a.s': `${exitProgram(x86, '')}
+      .section .tdata,"awT",@progbits
+      .balign 32
+      .quad 1
+      .section .tbss,"awT",@nobits
+      .balign 64
+      .zero 100
+      .data
+      .globl after
+      after: .quad 1`,
+  });
+  const image = await p.link('a.o');
+  const tls = image.file.segments.find(({ type }) => type === 7)!;
+  expect(tls).toMatchObject({ fileSize: 8, memorySize: 64 + 100, align: 64 });
+  expect(Number(tls.address) % 64).toBe(0);
+  const data = image.file.segments.find(({ type, flags }) => type === 1 && flags === 6)!;
+  // .tbss takes no room in memory: what follows may start inside its nominal range.
+  expect(image.address('after')).toBeLessThan(Number(data.address) + data.memorySize);
+});
+
+test.each([x86, riscv])('without thread-locals there is no PT_TLS ($name)', async (target) => {
+  const p = await project(target, { 'a.s': exitProgram(target, '') });
+  expect((await p.link('a.o')).file.segments.some(({ type }) => type === 7)).toBe(false);
+});
+
+test('x86-64 offsets count down from the end of the block, RISC-V’s up from its start', async () => {
+  const variables = '.section .tdata,"awT"\n.balign 16\n.globl t1, t2\n.type t1, @object\nt1: .quad 1\nt2: .quad 2';
+  const x = await project(x86, { 'a.s': `${variables}\n.text\n.globl _start\n_start: mov %fs:t2@tpoff, %rax` });
+  const code = (await x.link('a.o')).memory('_start', 9);
+  expect(code.readInt32LE(5)).toBe(-8);
+  const r = await project(riscv, { 'a.s': `${variables}\n.text\n.globl _start\n_start: lw a0, %tprel_lo(t2)(tp)` });
+  expect((await r.link('a.o')).word('_start') >>> 20).toBe(8);
+});
+
+test('a sequence that is not the ABI’s is refused, with its place', async () => {
+  const p = await project(x86, {
+    'a.s':
+      '.text\nnop; nop; nop; nop\nlea t@tlsgd(%rip), %rdi\ncall __tls_get_addr@PLT\n.fill 16, 1, 0x90\n.section .tbss,"awT"\nt: .zero 4\n.globl __tls_get_addr\n.text\n__tls_get_addr: ret',
+  });
+  expect(await p.refusal('-e0', 'a.o')).toMatch(isGnu() ? /TLS|transition/ : /a\.o:\(\.text\+0x7\).*general-dynamic/);
+});
+
+test('a plain variable used as a thread-local is at least no crash', async () => {
+  const p = await project(x86, {
+    'a.s': '.data\n.globl plain\nplain: .quad 1\n.text\n.reloc ., R_X86_64_TPOFF32, plain\n.long 0',
+  });
+  const { status, stderr } = await p.run('-e0', 'a.o');
+  if (status !== 0) expect(stderr).toMatch(/a\.o.*plain/);
+});
