@@ -105,13 +105,13 @@ function requireQemu(host: Host): Choice {
 function chooseTender(wanted: Tender | 'auto', devices: readonly AttachedDevice[], host: Host): Choice {
   if (wanted === 'emulator') return requireQemu(host);
   const path = host.find('solo5-hvt');
+  const kvm = host.kvm ?? kvmIsUsable();
   const able = tenderCanAttach(devices);
-  if (wanted === 'auto')
-    return path !== undefined && able && kvmIsUsable() ? { tender: 'solo5-hvt', path } : requireQemu(host);
+  if (wanted === 'auto') return path !== undefined && able && kvm ? { tender: 'solo5-hvt', path } : requireQemu(host);
   if (!able)
     fail('usage', '--tender solo5-hvt: it attaches networks by NAME=tap,ifname=INTERFACE only; use --tender emulator');
   if (path === undefined) fail('tool', 'solo5-hvt: not found on PATH; use --tender emulator');
-  if (!kvmIsUsable()) fail('tool', '/dev/kvm: cannot be used, and solo5-hvt needs it; use --tender emulator');
+  if (!kvm) fail('tool', '/dev/kvm: cannot be used, and solo5-hvt needs it; use --tender emulator');
   return { tender: 'solo5-hvt', path: path! };
 }
 

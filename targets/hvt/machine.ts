@@ -23,6 +23,8 @@ export interface Host {
   spawn(path: string, args: readonly string[], options: SpawnOptions): ChildProcess;
   /** The built emulator, dist/hvt-emulator.elf. */
   readonly emulator: string;
+  /** Whether hardware virtualisation can be used; looked up when absent. */
+  readonly kvm?: boolean;
 }
 
 /**
