@@ -11,7 +11,7 @@
  */
 import { fail } from '../base/errors.ts';
 import type { AddressState } from './addresses.ts';
-import { R } from './arch/riscv64.ts';
+import { R } from './arch/riscv64-types.ts';
 import * as elf from './elf.ts';
 import { findText } from './names.ts';
 import { type InputObject, Live, type Program, placeText, Role, SymbolKind, sectionContents } from './program.ts';

@@ -116,6 +116,7 @@ function createJob(context: WriteContext): RelocationJob {
   };
   return {
     program: state.program,
+    typeNames: state.architecture.relocationNames,
     section: 0,
     view: context.view,
     relocs: 0,

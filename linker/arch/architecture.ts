@@ -52,6 +52,8 @@ export const Special = {
 /** One section's relocations, ready to be applied. Reused from section to section. */
 export interface RelocationJob {
   readonly program: Program;
+  /** Names of the machine's relocation types, for messages. */
+  readonly typeNames: readonly (string | undefined)[];
   section: number;
   /** Relocation records: `count` RELA entries at `relocs` of `view`. */
   view: DataView;

@@ -8,200 +8,25 @@
  */
 import { fail, hex } from '../../base/errors.ts';
 import * as elf from '../elf.ts';
-import { type InputObject, type Program, placeText, Role } from '../program.ts';
-import { objectSymbolName } from '../read-object.ts';
+import { type InputObject, type Program, Role } from '../program.ts';
+import { type AddressTables, type Architecture, type RelocationJob, Special } from './architecture.ts';
+import { jobObject, malformedRelocation, relocationOverflow, targetName } from './report.ts';
 import {
-  type AddressTables,
-  type Architecture,
-  Need,
-  type RelocationJob,
-  relocationName,
-  Special,
-} from './architecture.ts';
-
-export const R = {
-  NONE: 0,
-  R32: 1,
-  R64: 2,
-  BRANCH: 16,
-  JAL: 17,
-  CALL: 18,
-  CALL_PLT: 19,
-  GOT_HI20: 20,
-  TLS_GOT_HI20: 21,
-  TLS_GD_HI20: 22,
-  PCREL_HI20: 23,
-  PCREL_LO12_I: 24,
-  PCREL_LO12_S: 25,
-  HI20: 26,
-  LO12_I: 27,
-  LO12_S: 28,
-  TPREL_HI20: 29,
-  TPREL_LO12_I: 30,
-  TPREL_LO12_S: 31,
-  TPREL_ADD: 32,
-  ADD8: 33,
-  ADD16: 34,
-  ADD32: 35,
-  ADD64: 36,
-  SUB8: 37,
-  SUB16: 38,
-  SUB32: 39,
-  SUB64: 40,
-  GOT32_PCREL: 41,
-  ALIGN: 43,
-  RVC_BRANCH: 44,
-  RVC_JUMP: 45,
-  RVC_LUI: 46,
-  RELAX: 51,
-  SUB6: 52,
-  SET6: 53,
-  SET8: 54,
-  SET16: 55,
-  SET32: 56,
-  R32_PCREL: 57,
-  PLT32: 59,
-  SET_ULEB128: 60,
-  SUB_ULEB128: 61,
-  // Ours, made by relaxation: a low half whose base register becomes gp, x0 or tp.
-  GP_LO12_I: 192,
-  GP_LO12_S: 193,
-  TP_LO12_I: 194,
-  TP_LO12_S: 195,
-} as const;
-
-const names: (string | undefined)[] = [];
-for (const [name, type] of Object.entries(R)) {
-  if (type < 192) names[type] = `R_RISCV_${name.replace(/^R(?=\d)/, '')}`;
-}
-for (const [type, name] of [
-  [3, 'RELATIVE'],
-  [4, 'COPY'],
-  [5, 'JUMP_SLOT'],
-  [6, 'TLS_DTPMOD32'],
-  [7, 'TLS_DTPMOD64'],
-  [8, 'TLS_DTPREL32'],
-  [9, 'TLS_DTPREL64'],
-  [10, 'TLS_TPREL32'],
-  [11, 'TLS_TPREL64'],
-  [12, 'TLSDESC'],
-  [58, 'IRELATIVE'],
-  [62, 'TLSDESC_HI20'],
-  [63, 'TLSDESC_LOAD_LO12'],
-  [64, 'TLSDESC_ADD_LO12'],
-  [65, 'TLSDESC_CALL'],
-] as const) {
-  names[type] = `R_RISCV_${name}`;
-}
-
-const needs = new Uint8Array(256).fill(Need.Unknown);
-for (const [need, types] of [
-  [Need.Nothing, [R.NONE, R.RELAX, R.ALIGN, R.PCREL_LO12_I, R.PCREL_LO12_S, R.TPREL_ADD]],
-  [Need.Nothing, [R.ADD8, R.ADD16, R.ADD32, R.ADD64, R.SUB8, R.SUB16, R.SUB32, R.SUB64, R.SUB6, R.SET6]],
-  [Need.Nothing, [R.SET8, R.SET16, R.SET32, R.SET_ULEB128, R.SUB_ULEB128, 9]],
-  [Need.Address, [R.R64]],
-  [Need.NarrowAddress, [R.R32, R.HI20, R.LO12_I, R.LO12_S, R.RVC_LUI]],
-  [Need.Relative, [R.BRANCH, R.JAL, R.CALL, R.CALL_PLT, R.PCREL_HI20, R.RVC_BRANCH, R.RVC_JUMP, R.R32_PCREL, R.PLT32]],
-  [Need.Got, [R.GOT_HI20, R.GOT32_PCREL]],
-  [Need.GotTp, [R.TLS_GOT_HI20]],
-  [Need.TlsGd, [R.TLS_GD_HI20]],
-  [Need.TpOffset, [R.TPREL_HI20, R.TPREL_LO12_I, R.TPREL_LO12_S]],
-] as const) {
-  for (const type of types) needs[type] = need;
-}
-
-const widths = new Uint8Array(256).fill(4);
-for (const [width, types] of [
-  [0, [R.NONE, R.RELAX, R.ALIGN, R.TPREL_ADD]],
-  [1, [R.ADD8, R.SUB8, R.SET8, R.SUB6, R.SET6, R.SET_ULEB128, R.SUB_ULEB128]],
-  [2, [R.ADD16, R.SUB16, R.SET16, R.RVC_BRANCH, R.RVC_JUMP, R.RVC_LUI]],
-  [8, [R.R64, R.ADD64, R.SUB64, R.CALL, R.CALL_PLT, 9]],
-] as const) {
-  for (const type of types) widths[type] = width;
-}
-
-function targetName(job: RelocationJob, at: number): string {
-  const object = objectOf(job);
-  return objectSymbolName(job.program, object, job.view.getUint32(at + 12, true)) || 'a local symbol';
-}
-
-function malformed(job: RelocationJob, at: number, what: string): never {
-  const type = job.view.getUint32(at + 8, true);
-  const where = placeText(job.program, job.section, elf.readUnsigned64(job.view, at));
-  return fail('relocation', `${where}: relocation ${relocationName(riscv64, type)}: ${what}`);
-}
-
-function overflow(job: RelocationJob, at: number, value: number, low: number, high: number): never {
-  const type = job.view.getUint32(at + 8, true);
-  const where = placeText(job.program, job.section, elf.readUnsigned64(job.view, at));
-  return fail(
-    'relocation',
-    `${where}: relocation ${relocationName(riscv64, type)} against ${targetName(job, at)} out of range: ` +
-      `${hex(value)} is not in [${hex(low)}, ${hex(high)}]`,
-  );
-}
-
-function objectOf(job: RelocationJob): InputObject {
-  return job.program.objects[job.program.sections.object[job.section]!]!;
-}
+  setBase,
+  setBType,
+  setCbType,
+  setCiLui,
+  setCjType,
+  setIType,
+  setJType,
+  setSType,
+  setUType,
+} from './riscv64-fields.ts';
+import { names, needs, R, widths } from './riscv64-types.ts';
 
 function check(job: RelocationJob, at: number, value: number, bits: number): void {
   const limit = 2 ** (bits - 1);
-  if (value < -limit || value >= limit) overflow(job, at, value, -limit, limit - 1);
-}
-
-// --- instruction fields
-
-function setUType(out: DataView, place: number, value: number): void {
-  // The low half is signed, so the high half is rounded.
-  const high = (value + 0x800) & ~0xfff;
-  out.setUint32(place, ((out.getUint32(place, true) & 0xfff) | high) >>> 0, true);
-}
-
-function setIType(out: DataView, place: number, value: number): void {
-  out.setUint32(place, ((out.getUint32(place, true) & 0xfffff) | ((value & 0xfff) << 20)) >>> 0, true);
-}
-
-function setSType(out: DataView, place: number, value: number): void {
-  const fields = ((value & 0xfe0) << 20) | ((value & 0x1f) << 7);
-  out.setUint32(place, ((out.getUint32(place, true) & 0x1fff07f) | fields) >>> 0, true);
-}
-
-function setBType(out: DataView, place: number, v: number): void {
-  const fields = ((v & 0x1000) << 19) | ((v & 0x7e0) << 20) | ((v & 0x1e) << 7) | ((v & 0x800) >> 4);
-  out.setUint32(place, ((out.getUint32(place, true) & 0x1fff07f) | fields) >>> 0, true);
-}
-
-function setJType(out: DataView, place: number, v: number): void {
-  const fields = ((v & 0x100000) << 11) | ((v & 0x7fe) << 20) | ((v & 0x800) << 9) | (v & 0xff000);
-  out.setUint32(place, ((out.getUint32(place, true) & 0xfff) | fields) >>> 0, true);
-}
-
-function setCbType(out: DataView, place: number, v: number): void {
-  const fields = ((v & 0x100) << 4) | ((v & 0x18) << 7) | ((v & 0xc0) >> 1) | ((v & 0x6) << 2) | ((v & 0x20) >> 3);
-  out.setUint16(place, (out.getUint16(place, true) & 0xe383) | fields, true);
-}
-
-function setCjType(out: DataView, place: number, v: number): void {
-  const fields =
-    ((v & 0x800) << 1) |
-    ((v & 0x10) << 7) |
-    ((v & 0x300) << 1) |
-    ((v & 0x400) >> 2) |
-    ((v & 0x40) << 1) |
-    ((v & 0x80) >> 1) |
-    ((v & 0xe) << 2) |
-    ((v & 0x20) >> 3);
-  out.setUint16(place, (out.getUint16(place, true) & 0xe003) | fields, true);
-}
-
-function setCiLui(out: DataView, place: number, value: number): void {
-  const high = (value + 0x800) >> 12;
-  out.setUint16(place, (out.getUint16(place, true) & 0xef83) | ((high & 0x20) << 7) | ((high & 0x1f) << 2), true);
-}
-
-function setBase(out: DataView, place: number, register: number): void {
-  out.setUint32(place, ((out.getUint32(place, true) & ~(0x1f << 15)) | (register << 15)) >>> 0, true);
+  if (value < -limit || value >= limit) relocationOverflow(job, at, value, -limit, limit - 1);
 }
 
 /** Rewrites a ULEB128 in place, keeping its length. */
@@ -209,20 +34,20 @@ function setUleb128(job: RelocationJob, at: number, place: number, end: number, 
   const { out } = job;
   let rest = value;
   for (let p = place; ; p++) {
-    if (p >= end) malformed(job, at, 'the ULEB128 number runs past the section');
+    if (p >= end) malformedRelocation(job, at, 'the ULEB128 number runs past the section');
     const more = (out.getUint8(p) & 0x80) !== 0;
     out.setUint8(p, (rest & 0x7f) | (more ? 0x80 : 0));
     rest = Math.floor(rest / 128);
     if (!more) break;
   }
-  if (rest !== 0) malformed(job, at, `${value} does not fit the ULEB128 number's bytes`);
+  if (rest !== 0) malformedRelocation(job, at, `${value} does not fit the ULEB128 number's bytes`);
 }
 
 function getUleb128(job: RelocationJob, at: number, place: number, end: number): number {
   let value = 0;
   let scale = 1;
   for (let p = place; ; p++) {
-    if (p >= end || scale > 2 ** 49) malformed(job, at, 'the ULEB128 number is too long');
+    if (p >= end || scale > 2 ** 49) malformedRelocation(job, at, 'the ULEB128 number is too long');
     const byte = job.out.getUint8(p);
     value += (byte & 0x7f) * scale;
     scale *= 128;
@@ -270,7 +95,7 @@ function highValue(job: RelocationJob, r: number, offset: number): { value: numb
 
 /** Value of a PCREL_LO12's high half, found by its label. */
 function pairedHigh(job: RelocationJob, at: number, sym: number): number {
-  const object = objectOf(job);
+  const object = jobObject(job);
   const symbol = labelOf(job, object, sym, at);
   for (let r = firstAt(job, symbol); r < job.count; r++) {
     const high = job.relocs + r * elf.RELA_SIZE;
@@ -279,14 +104,14 @@ function pairedHigh(job: RelocationJob, at: number, sym: number): number {
     const offset = job.places ? job.places[r]! : symbol;
     return highValue(job, r, offset).value;
   }
-  return malformed(job, at, `no high half (auipc) with a relocation at ${hex(symbol)}, where its label is`);
+  return malformedRelocation(job, at, `no high half (auipc) with a relocation at ${hex(symbol)}, where its label is`);
 }
 
 /** Input offset of the label in the job's section. */
 function labelOf(job: RelocationJob, object: InputObject, sym: number, at: number): number {
   const index = job.view.getUint16(object.symtab + sym * elf.SYM_SIZE + 6, true);
   if (sym >= object.symbolCount || (index < elf.SHN_LORESERVE && object.firstSection + index !== job.section)) {
-    malformed(job, at, 'its label is not in the same section');
+    malformedRelocation(job, at, 'its label is not in the same section');
   }
   return job.view.getUint32(object.symtab + sym * elf.SYM_SIZE + 8, true);
 }
@@ -310,9 +135,13 @@ function applyRelocations(job: RelocationJob): void {
     const type = types !== undefined ? types[r]! : view.getUint32(at + 8, true);
     const sym = view.getUint32(at + 12, true);
     if (type > 255 || offset + widths[type]! > size || view.getUint32(at + 4, true) !== 0) {
-      malformed(job, at, `offset ${hex(elf.readUnsigned64(view, at))} is outside the section of ${hex(size)} bytes`);
+      malformedRelocation(
+        job,
+        at,
+        `offset ${hex(elf.readUnsigned64(view, at))} is outside the section of ${hex(size)} bytes`,
+      );
     }
-    if (sym >= symbolCount && sym !== 0) malformed(job, at, `symbol ${sym} of ${symbolCount}`);
+    if (sym >= symbolCount && sym !== 0) malformedRelocation(job, at, `symbol ${sym} of ${symbolCount}`);
     const place = outOffset + offset;
     const flags = special[sym]!;
     if ((flags & Special.Dead) !== 0) {
@@ -393,7 +222,7 @@ function write64Exact(
 /** Debug information about code that is gone; differences of two dropped labels stay what they are. */
 function applyDead(job: RelocationJob, at: number, type: number, place: number): void {
   if (job.alloc && type !== R.NONE && type !== R.RELAX) {
-    malformed(job, at, `${targetName(job, at)} is in a discarded section; keep it or drop its user`);
+    malformedRelocation(job, at, `${targetName(job, at)} is in a discarded section; keep it or drop its user`);
   }
   if (type === R.R64) elf.write64(job.out, place, job.tombstone);
   else if (type === R.R32) job.out.setUint32(place, job.tombstone, true);
@@ -418,7 +247,7 @@ function applyInstruction(
   const distance = undefinedWeak && type !== R.R32_PCREL ? 0 : target - here;
   switch (type) {
     case R.R32:
-      if (target < -0x80000000 || target > 0xffffffff) overflow(job, at, target, -0x80000000, 0xffffffff);
+      if (target < -0x80000000 || target > 0xffffffff) relocationOverflow(job, at, target, -0x80000000, 0xffffffff);
       out.setUint32(place, target >>> 0, true);
       return;
     case R.R32_PCREL:
@@ -522,7 +351,7 @@ function applyInstruction(
 }
 
 function even(job: RelocationJob, at: number, distance: number): void {
-  if (distance % 2 !== 0) malformed(job, at, `target of the jump is at an odd distance, ${hex(distance)}`);
+  if (distance % 2 !== 0) malformedRelocation(job, at, `target of the jump is at an odd distance, ${hex(distance)}`);
 }
 
 /** Variant I with the thread pointer at the end of its control block: tp points at the start of the TLS block. */
@@ -566,7 +395,7 @@ function applyTls(
       elf.write64(out, place, target - tables.tlsStart - DTP_BIAS);
       return;
     default:
-      malformed(job, at, 'cannot be applied to a static executable');
+      malformedRelocation(job, at, 'cannot be applied to a static executable');
   }
 }
 

@@ -6,19 +6,11 @@
  * Sources: x86-64 psABI 1.0, sections 4.4 (relocation), 4.4.2 (GOTPCRELX), "ELF Handling For Thread-Local Storage"
  * section 5.4 and 5.5 (sequences); Intel SDM volume 2 for the encodings.
  */
-import { fail, hex } from '../../base/errors.ts';
+import { hex } from '../../base/errors.ts';
 import { EM_X86_64, highWord, RELA_SIZE, readSigned64, readUnsigned64, write64 } from '../elf.ts';
 import type { Program } from '../program.ts';
-import { placeText } from '../program.ts';
-import { objectSymbolName } from '../read-object.ts';
-import {
-  type AddressTables,
-  type Architecture,
-  Need,
-  type RelocationJob,
-  relocationName,
-  Special,
-} from './architecture.ts';
+import { type AddressTables, type Architecture, Need, type RelocationJob, Special } from './architecture.ts';
+import { malformedRelocation, relocationOverflow, targetName } from './report.ts';
 
 const R = {
   NONE: 0,
@@ -93,27 +85,6 @@ for (const [need, types] of [
   for (const type of types) needs[type] = need;
 }
 
-function overflow(job: RelocationJob, at: number, value: number, low: number, high: number): never {
-  const type = job.view.getUint32(at + 8, true);
-  const where = placeText(job.program, job.section, readUnsigned64(job.view, at));
-  return fail(
-    'relocation',
-    `${where}: relocation ${relocationName(x86_64, type)} against ${targetName(job, at)} out of range: ` +
-      `${hex(value)} is not in [${hex(low)}, ${hex(high)}]`,
-  );
-}
-
-function targetName(job: RelocationJob, at: number): string {
-  const object = job.program.objects[job.program.sections.object[job.section]!]!;
-  return objectSymbolName(job.program, object, job.view.getUint32(at + 12, true)) || 'a local symbol';
-}
-
-function malformed(job: RelocationJob, at: number, what: string): never {
-  const type = job.view.getUint32(at + 8, true);
-  const where = placeText(job.program, job.section, readUnsigned64(job.view, at));
-  return fail('relocation', `${where}: relocation ${relocationName(x86_64, type)}: ${what}`);
-}
-
 /** Width in bytes of the field a relocation writes. */
 const widths = new Uint8Array(256).fill(4);
 for (const type of [
@@ -141,7 +112,7 @@ const I32_MIN = -0x80000000;
 const I32_MAX = 0x7fffffff;
 
 function put32(job: RelocationJob, at: number, place: number, value: number): void {
-  if (value < I32_MIN || value > I32_MAX) overflow(job, at, value, I32_MIN, I32_MAX);
+  if (value < I32_MIN || value > I32_MAX) relocationOverflow(job, at, value, I32_MIN, I32_MAX);
   job.out.setInt32(place, value, true);
 }
 
@@ -158,9 +129,13 @@ function applyRelocations(job: RelocationJob): void {
       if (offset < 0) continue;
     }
     if (type > 255 || offset + widths[type]! > size || view.getUint32(at + 4, true) !== 0) {
-      malformed(job, at, `offset ${hex(readUnsigned64(view, at))} is outside the section of ${hex(size)} bytes`);
+      malformedRelocation(
+        job,
+        at,
+        `offset ${hex(readUnsigned64(view, at))} is outside the section of ${hex(size)} bytes`,
+      );
     }
-    if (sym >= symbolCount && sym !== 0) malformed(job, at, `symbol ${sym} of ${symbolCount}`);
+    if (sym >= symbolCount && sym !== 0) malformedRelocation(job, at, `symbol ${sym} of ${symbolCount}`);
     const place = outOffset + offset;
     if (special[sym] === 0) {
       const addendLow = view.getUint32(at + 16, true);
@@ -168,7 +143,7 @@ function applyRelocations(job: RelocationJob): void {
       const s = symbolAddress[sym]!;
       if (type === R.PC32 || type === R.PLT32) {
         const value = s + (addendHigh * 4294967296 + addendLow) - (address + offset);
-        if (value < I32_MIN || value > I32_MAX) overflow(job, at, value, I32_MIN, I32_MAX);
+        if (value < I32_MIN || value > I32_MAX) relocationOverflow(job, at, value, I32_MIN, I32_MAX);
         out.setInt32(place, value, true);
         continue;
       }
@@ -180,7 +155,7 @@ function applyRelocations(job: RelocationJob): void {
       }
       if (type === R.R32) {
         const value = s + (addendHigh * 4294967296 + addendLow);
-        if (value < 0 || value > 0xffffffff) overflow(job, at, value, 0, 0xffffffff);
+        if (value < 0 || value > 0xffffffff) relocationOverflow(job, at, value, 0, 0xffffffff);
         out.setUint32(place, value, true);
         continue;
       }
@@ -204,9 +179,9 @@ function checkCall(job: RelocationJob, at: number, end: number): void {
   const gap = at < end ? readUnsigned64(view, at) - readUnsigned64(view, before) : -1;
   const type = at < end ? view.getUint32(at + 8, true) : -1;
   if (gap < 5 || gap > 8 || !CALLS.has(type))
-    malformed(job, before, 'the relocation of a call of __tls_get_addr must follow');
+    malformedRelocation(job, before, 'the relocation of a call of __tls_get_addr must follow');
   const sym = view.getUint32(at + 12, true);
-  if (sym >= job.symbolCount) malformed(job, at, `symbol ${sym} of ${job.symbolCount}`);
+  if (sym >= job.symbolCount) malformedRelocation(job, at, `symbol ${sym} of ${job.symbolCount}`);
 }
 
 /** All other cases. Returns true when the next relocation must be skipped. */
@@ -216,7 +191,8 @@ function applySlow(job: RelocationJob, at: number, type: number, sym: number, of
   const flags = sym < job.special.length ? job.special[sym]! : Special.Undefined;
   let target = sym < job.symbolAddress.length ? job.symbolAddress[sym]! : 0;
   if ((flags & Special.Dead) !== 0) {
-    if (job.alloc) malformed(job, at, `${targetName(job, at)} is in a discarded section; keep it or drop its user`);
+    if (job.alloc)
+      malformedRelocation(job, at, `${targetName(job, at)} is in a discarded section; keep it or drop its user`);
     if (type === R.R64) write64(out, place, job.tombstone);
     else if (type === R.R32) out.setUint32(place, job.tombstone, true);
     return false;
@@ -238,7 +214,7 @@ function applySlow(job: RelocationJob, at: number, type: number, sym: number, of
     }
     case R.R32: {
       const value = target + addend;
-      if (value < 0 || value > 0xffffffff) overflow(job, at, value, 0, 0xffffffff);
+      if (value < 0 || value > 0xffffffff) relocationOverflow(job, at, value, 0, 0xffffffff);
       out.setUint32(place, value, true);
       return false;
     }
@@ -247,13 +223,13 @@ function applySlow(job: RelocationJob, at: number, type: number, sym: number, of
       return false;
     case R.R16: {
       const value = target + addend;
-      if (value < -0x8000 || value > 0xffff) overflow(job, at, value, -0x8000, 0xffff);
+      if (value < -0x8000 || value > 0xffff) relocationOverflow(job, at, value, -0x8000, 0xffff);
       out.setUint16(place, value & 0xffff, true);
       return false;
     }
     case R.R8: {
       const value = target + addend;
-      if (value < -0x80 || value > 0xff) overflow(job, at, value, -0x80, 0xff);
+      if (value < -0x80 || value > 0xff) relocationOverflow(job, at, value, -0x80, 0xff);
       out.setUint8(place, value & 0xff);
       return false;
     }
@@ -265,13 +241,13 @@ function applySlow(job: RelocationJob, at: number, type: number, sym: number, of
       return false;
     case R.PC16: {
       const value = target + addend - here;
-      if (value < -0x8000 || value > 0x7fff) overflow(job, at, value, -0x8000, 0x7fff);
+      if (value < -0x8000 || value > 0x7fff) relocationOverflow(job, at, value, -0x8000, 0x7fff);
       out.setInt16(place, value, true);
       return false;
     }
     case R.PC8: {
       const value = target + addend - here;
-      if (value < -0x80 || value > 0x7f) overflow(job, at, value, -0x80, 0x7f);
+      if (value < -0x80 || value > 0x7f) relocationOverflow(job, at, value, -0x80, 0x7f);
       out.setInt8(place, value);
       return false;
     }
@@ -393,7 +369,7 @@ function applyTls(
   const { out, tables } = job;
   const room = (before: number, after: number): void => {
     if (offset < before || offset + after > job.size)
-      malformed(job, at, 'instruction sequence is cut off by the section');
+      malformedRelocation(job, at, 'instruction sequence is cut off by the section');
   };
   const undefinedTls = (flags & Special.Undefined) !== 0;
   const tpoff = (plus: number) => (undefinedTls ? plus : threadOffset(tables, target) + plus);
@@ -414,7 +390,8 @@ function applyTls(
     case R.TLSGD:
       // data16 lea x@tlsgd(%rip),%rdi; data16 data16 rex.W call __tls_get_addr@PLT (or data16 rex.W call *GOT)
       room(4, 12);
-      if (out.getUint32(place - 4, true) !== 0x3d8d4866) malformed(job, at, 'not the general-dynamic sequence');
+      if (out.getUint32(place - 4, true) !== 0x3d8d4866)
+        malformedRelocation(job, at, 'not the general-dynamic sequence');
       putBytes(out, place - 4, GD_TO_LE);
       put32(job, at, place + 8, tpoff(addend + 4));
       return true;
@@ -422,7 +399,7 @@ function applyTls(
       // lea x@tlsld(%rip),%rdi; call __tls_get_addr@PLT (5 bytes) or call *__tls_get_addr@GOTPCREL(%rip) (6)
       room(3, 9);
       if ((out.getUint32(place - 3, true) & 0xffffff) !== 0x3d8d48)
-        malformed(job, at, 'not the local-dynamic sequence');
+        malformedRelocation(job, at, 'not the local-dynamic sequence');
       const call = out.getUint8(place + 4);
       if (call === 0xff) {
         room(3, 10);
@@ -431,7 +408,7 @@ function applyTls(
       } else if (call === 0xe8) {
         putBytes(out, place - 3, LD_TO_LE);
       } else {
-        malformed(job, at, 'not the local-dynamic sequence');
+        malformedRelocation(job, at, 'not the local-dynamic sequence');
       }
       return true;
     }
@@ -442,7 +419,7 @@ function applyTls(
       // lea x@tlsdesc(%rip), %reg -> mov $x@tpoff, %reg
       room(3, 4);
       if ((out.getUint8(place - 3) & 0xfb) !== 0x48 || out.getUint8(place - 2) !== 0x8d) {
-        malformed(job, at, 'not the TLS descriptor sequence');
+        malformedRelocation(job, at, 'not the TLS descriptor sequence');
       }
       out.setUint8(place - 3, 0x48 | ((out.getUint8(place - 3) >> 2) & 1));
       out.setUint8(place - 2, 0xc7);
@@ -454,7 +431,7 @@ function applyTls(
       putBytes(out, place, [0x66, 0x90]); // call *(%rax) -> xchg %ax,%ax
       return false;
     default:
-      return malformed(job, at, 'cannot be applied to a static executable');
+      return malformedRelocation(job, at, 'cannot be applied to a static executable');
   }
 }
 

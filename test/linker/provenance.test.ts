@@ -10,7 +10,7 @@ import { functionsOf, originOf, relocationsOf } from '../../linker/provenance.ts
 import { defaultOptions } from '../../linker/request.ts';
 import { requireTools } from '../support/tools.ts';
 
-requireTools('gcc', 'riscv64-linux-gnu-gcc', 'nm');
+requireTools('gcc', 'riscv64-linux-gnu-gcc', 'ld');
 
 const source = `
 static int local(int x) { return x * 3; }
