@@ -42,7 +42,8 @@ export function runLinker(
   streams: Streams,
 ): 0 | 1 {
   try {
-    const command = parseCommandLine(expandResponseFiles(argv, readText));
+    const expanded = expandResponseFiles(argv, readText);
+    const command = parseCommandLine(expanded.argv, expanded.origins);
     if (command.action !== 'link') {
       streams.out(answer(command));
       return 0;

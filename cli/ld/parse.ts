@@ -20,23 +20,32 @@ for (const flag of [...flags.flatMap((group) => group.flags), ...otherFlags]) {
   for (const letter of flag.letters ?? '') letterFlags.set(letter, flag);
 }
 
-/** Reads a whole command line, response files expanded. Throws 'usage', or 'script' for an expression of --defsym. */
-export function parseCommandLine(argv: readonly string[]): LinkCommand {
+/**
+ * Reads a whole command line, response files expanded; `origins` names the response file of each argument that stands
+ * in one. Throws 'usage', or 'script' for an expression of --defsym.
+ */
+export function parseCommandLine(argv: readonly string[], origins: readonly (string | undefined)[] = []): LinkCommand {
   const draft = openDraft();
   for (let i = 0; i < argv.length; ) {
     const argument = argv[i];
     if (argument === '--') {
-      for (const name of argv.slice(i + 1)) addFile(draft, name);
+      for (let rest = i + 1; rest < argv.length; rest++) addFile(draft, argv[rest], origins[rest]);
       break;
     }
-    i += argument.length > 1 && argument.startsWith('-') ? readFlag(draft, argv, i) : addFile(draft, argument);
+    i +=
+      argument.length > 1 && argument.startsWith('-') ? readFlag(draft, argv, i) : addFile(draft, argument, origins[i]);
   }
   return finish(draft);
 }
 
-function addFile(draft: Draft, name: string): 1 {
+function addFile(draft: Draft, name: string, origin: string | undefined): 1 {
   if (name === '-') fail('usage', '-: standard input cannot be linked; write it to a file');
-  if (name === '') fail('usage', 'an empty file name');
+  if (name === '') {
+    fail(
+      'usage',
+      origin === undefined ? 'an empty file name' : `${printable(origin)}: an empty file name; close its quotes`,
+    );
+  }
   draft.inputs.push({ kind: 'file', name, ...draft.state });
   return 1;
 }

@@ -41,15 +41,26 @@ export function splitArguments(text: string): string[] {
   return result;
 }
 
+export interface ExpandedArguments {
+  readonly argv: readonly string[];
+  /** For each argument the `@FILE` it stands in; undefined for those of the command line itself. */
+  readonly origins: readonly (string | undefined)[];
+}
+
 /** Replaces each `@FILE`; `read` answers undefined when there is no such file. */
-export function expandResponseFiles(argv: readonly string[], read: (path: string) => string | undefined): string[] {
+export function expandResponseFiles(
+  argv: readonly string[],
+  read: (path: string) => string | undefined,
+): ExpandedArguments {
   const result: string[] = [];
+  const origins: (string | undefined)[] = [];
   let characters = 0;
-  const expand = (argument: string, depth: number): void => {
+  const expand = (argument: string, origin: string | undefined, depth: number): void => {
     const text = argument.length > 1 && argument.startsWith('@') ? read(argument.slice(1)) : undefined;
     if (text === undefined) {
       if (result.length >= maxArguments) fail('usage', `more than ${maxArguments} arguments`);
       result.push(argument);
+      origins.push(origin);
       return;
     }
     if (depth >= maxDepth) fail('usage', `${printable(argument)}: response files nested more than ${maxDepth} deep`);
@@ -57,8 +68,8 @@ export function expandResponseFiles(argv: readonly string[], read: (path: string
     if (characters > maxCharacters) {
       fail('usage', `${printable(argument)}: response files with more than ${maxCharacters} characters in all`);
     }
-    for (const inner of splitArguments(text)) expand(inner, depth + 1);
+    for (const inner of splitArguments(text)) expand(inner, argument, depth + 1);
   };
-  for (const argument of argv) expand(argument, 0);
-  return result;
+  for (const argument of argv) expand(argument, undefined, 0);
+  return { argv: result, origins };
 }

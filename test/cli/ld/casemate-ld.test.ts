@@ -49,6 +49,13 @@ describe('a link', () => {
     expect((await execute(x86, at('from file'))).status).toBe(42);
   });
 
+  it.each(['start.o "', 'start.o -- ""'])('blames the response file for an empty name: %s', async (text) => {
+    writeFileSync(at('open'), text);
+    writeFileSync(at('outer'), '@open');
+    expect((await ld('@outer')).stderr).toBe('casemate-ld: error: @open: an empty file name; close its quotes\n');
+    expect((await ld('start.o', '')).stderr).toBe('casemate-ld: error: an empty file name\n');
+  });
+
   it('leaves a device as it is', async () => {
     expect((await ld('start.o', 'answer.o', '-o', '/dev/null')).status).toBe(0);
     expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true);

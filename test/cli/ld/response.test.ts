@@ -39,17 +39,9 @@ describe('expandResponseFiles', () => {
   const read = (path: string) => (Object.hasOwn(files, path) ? files[path] : undefined);
 
   it('replaces files in place, nested, and keeps what names no file', () => {
-    expect(expandResponseFiles(['-o', 'p', '@one', '@', '@nosuch', 'z'], read)).toEqual([
-      '-o',
-      'p',
-      'a',
-      'c d',
-      '@nosuch',
-      'b',
-      '@',
-      '@nosuch',
-      'z',
-    ]);
+    const { argv, origins } = expandResponseFiles(['-o', 'p', '@one', '@', '@nosuch', 'z'], read);
+    expect(argv).toEqual(['-o', 'p', 'a', 'c d', '@nosuch', 'b', '@', '@nosuch', 'z']);
+    expect(origins).toEqual([undefined, undefined, '@one', '@two', '@two', '@one', undefined, undefined, undefined]);
   });
 
   it.each(['loop', 'wide'])('stops at a file that names itself: %s', (name) => {
