@@ -1,6 +1,7 @@
 /*
  * Interrupt descriptors, the local APIC's timer and the second I/O APIC, to which QEMU's microvm wires the virtio-mmio
- * transports (transport N to pin N). Sources: Intel SDM volume 3, chapters 6 and 11; 82093AA datasheet.
+ * transports: transport N to pin N, but transport 0 to pin 2, so nothing is put there. Sources: Intel SDM volume 3,
+ * chapters 6 and 11; 82093AA datasheet.
  */
 #include "interrupts.h"
 
@@ -13,7 +14,8 @@ enum { VECTOR_TIMER = 0x40, VECTOR_DEVICE = 0x41, VECTOR_SPURIOUS = 0xff, EXCEPT
 
 #define LOCAL_APIC 0xfee00000ul
 #define IO_APIC 0xfec10000ul
-enum { APIC_EOI = 0x0b0, APIC_SPURIOUS = 0x0f0, APIC_TIMER = 0x320, APIC_TIMER_COUNT = 0x380, APIC_TIMER_DIVIDE = 0x3e0 };
+enum { APIC_EOI = 0x0b0, APIC_SPURIOUS = 0x0f0 };
+enum { APIC_TIMER = 0x320, APIC_TIMER_COUNT = 0x380, APIC_TIMER_DIVIDE = 0x3e0 };
 enum { IO_APIC_SELECT = 0x00, IO_APIC_WINDOW = 0x10, IO_APIC_VERSION = 1, IO_APIC_ENTRIES = 0x10 };
 enum { ENTRY_LEVEL = 1u << 15 };
 

@@ -76,10 +76,12 @@ _Static_assert(sizeof(struct note_header) == 20, "a Solo5 note's header and name
 static bool is_note(struct image image, const struct program_header *segment, u32 index, u32 type,
                     struct note_header *note) {
     if (segment->type != PT_NOTE) return false;
-    if (segment->file_size < 12) refuse("program header %u: a note of %lu bytes; the smallest has 12", index, segment->file_size);
+    if (segment->file_size < 12)
+        refuse("program header %u: a note of %lu bytes; the smallest has 12", index, segment->file_size);
     if (segment->file_size < sizeof *note) return false;
     if (!in_file(image, segment->offset, sizeof *note))
-        refuse("program header %u: the note at %lx ends after the file's %lu bytes", index, segment->offset, image.size);
+        refuse("program header %u: the note at %lx ends after the file's %lu bytes", index, segment->offset,
+               image.size);
     memcpy(note, image.bytes + segment->offset, sizeof *note);
     return note->name_size == 6 && memcmp(note->name, "Solo5", 6) == 0 && note->type == type;
 }
@@ -95,14 +97,16 @@ static struct note find_note(struct image image, u32 type, u64 alignment, u64 li
         struct note_header note;
         if (!is_note(image, &segment, i, type, &note)) continue;
         if (note.descriptor_size < 1 || note.descriptor_size > limit)
-            refuse("program header %u: a note's descriptor of %u bytes; must be 1 to %lu", i, note.descriptor_size, limit);
+            refuse("program header %u: a note's descriptor of %u bytes; must be 1 to %lu", i, note.descriptor_size,
+                   limit);
         if (segment.file_size < sizeof note + note.descriptor_size)
             refuse("program header %u: a note of %lu bytes in a segment of %lu", i, sizeof note + note.descriptor_size,
                    segment.file_size);
         u64 start = round_up(sizeof note, alignment);
         u64 padding = start - sizeof note;
         if (note.descriptor_size <= padding)
-            refuse("program header %u: a note's descriptor of %u bytes, %lu of them padding", i, note.descriptor_size, padding);
+            refuse("program header %u: a note's descriptor of %u bytes, %lu of them padding", i, note.descriptor_size,
+                   padding);
         u64 size = note.descriptor_size - padding;
         if (!in_file(image, segment.offset + start, size))
             refuse("program header %u: the note at %lx ends after the file's %lu bytes", i, segment.offset, image.size);
@@ -156,7 +160,8 @@ static struct placement place(const struct program_header *segment, u32 index, u
                last_end);
     u64 file_end, memory_end, end;
     if (address >= memory || add_overflows(address, segment->file_size, &file_end) || file_end > memory)
-        refuse("program header %u: %lu bytes at %lx end after memory's %lx", index, segment->file_size, address, memory);
+        refuse("program header %u: %lu bytes at %lx end after memory's %lx", index, segment->file_size, address,
+               memory);
     if (segment->memory_size < segment->file_size)
         refuse("program header %u: %lu bytes in memory, fewer than its %lu in the file", index, segment->memory_size,
                segment->file_size);

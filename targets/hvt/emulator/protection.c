@@ -1,7 +1,7 @@
 /*
- * W^X for ourselves: the emulator reads files of strangers. The program lies below 4 MiB and gets small pages; all other
- * memory, the guest's included, stays in large pages that are writable and never executable. The page under the stack
- * is absent, and so is the first page, so that a NULL pointer faults.
+ * W^X for ourselves: the emulator reads files of strangers. The program lies below 4 MiB and gets small pages; all
+ * other memory, the guest's included, stays in large pages that are writable and never executable. The page under the
+ * stack is absent, and so is the first page, so that a NULL pointer faults.
  */
 #include "protection.h"
 

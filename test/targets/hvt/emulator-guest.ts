@@ -22,11 +22,15 @@ const flags = [
 ];
 
 /** Builds emulator-guests/NAME.c; the image's path. */
-export async function buildTestGuest(name: string, devices: readonly Device[] = []): Promise<string> {
+export async function buildTestGuest(
+  name: string,
+  devices: readonly Device[] = [],
+  defines: readonly string[] = [],
+): Promise<string> {
   const folder = temporaryFolder('emulator-guest');
   const [start, main, notes, image] = ['start.o', 'main.o', 'notes.o', 'guest.hvt'].map((file) => join(folder, file));
   await runOrThrow(requireTool('clang'), [...flags, '-c', join(sources, 'start.S'), '-o', start]);
-  await runOrThrow(requireTool('clang'), [...flags, '-c', join(sources, `${name}.c`), '-o', main]);
+  await runOrThrow(requireTool('clang'), [...flags, ...defines, '-c', join(sources, `${name}.c`), '-o', main]);
   writeFileSync(notes, hvtNotesObject(devices));
   const script = ['-z', 'max-page-size=4096', '-T', join(sources, 'guest.ld')];
   await runOrThrow(requireTool('ld'), [...script, '-o', image, start, main, notes]);

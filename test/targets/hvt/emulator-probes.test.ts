@@ -2,7 +2,9 @@
  * What the emulated tender enforces and what it leaves to the guest: the probe table of stock hvt, guests that protect
  * themselves, and the machine's state at entry.
  */
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { readHvtImage } from '../../../targets/hvt/image.ts';
 import { bootGuest, buildTestGuest, valuesOf } from './emulator-guest.ts';
 
 let image: string;
@@ -27,6 +29,20 @@ describe('stock hvt, as on a real tender', () => {
     const result = await probe(name);
     expect(result).toMatchObject({ outcome: 'killed', status: -1, console: '' });
     expect(result.reason).toMatch(/^write to 0x10[0-9a-f]{4}, in a segment that is not writable, at 0x10[0-9a-f]{4}$/);
+  });
+
+  it('protects every page of a read-only segment and none beside it', async () => {
+    const big = await buildTestGuest('probe', [], [`-DBIG_CONSTANT=${5 << 20}`]);
+    const [, constants, data] = readHvtImage(readFileSync(big), big).segments;
+    const end = (constants.address + constants.memorySize + 0xfffn) & ~0xfffn;
+    expect(data.address).toBe(end);
+    const write = (address: bigint) => bootGuest(big, `@${address.toString(16)}`);
+    for (const address of [constants.address, 0x1fffffn, 0x200000n, 0x3fffffn, 0x400000n, end - 1n]) {
+      const reason = `write to 0x${address.toString(16)}, in a segment that is not writable`;
+      expect(await write(address)).toMatchObject({ outcome: 'killed', reason: expect.stringContaining(reason) });
+    }
+    for (const address of [end + 0xfff0n, 0x800000n, 0x3f00000n])
+      expect(await write(address)).toMatchObject({ outcome: 'halted', console: 'written\n' });
   });
 
   it('gives the guest a page fault at NULL', async () => {

@@ -12,6 +12,10 @@ extern char exception_entries[];
 
 /* A function's bytes as data: mov $42, %eax; ret. */
 static const u8 code_in_rodata[] = {0xb8, 42, 0, 0, 0, 0xc3};
+#ifdef BIG_CONSTANT
+/* Read-only pages over several large ones, beginning and ending inside one. */
+__attribute__((used)) static const u8 big[BIG_CONSTANT] = {1};
+#endif
 static u8 code_in_data[] = {0xb8, 42, 0, 0, 0, 0xc3};
 
 void on_exception(u64 vector, u64 error, u64 address, u64 instruction);
@@ -183,7 +187,14 @@ static void show_entry_state(const struct boot_info *boot) {
     show_tables();
 }
 
+static u64 hexadecimal(const char *text) {
+    u64 value = 0;
+    for (; *text != '\0'; text++) value = value << 4 | (u64)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
+    return value;
+}
+
 static void stock(const char *probe) {
+    if (probe[0] == '@') write_byte((void *)hexadecimal(probe + 1));
     if (equal(probe, "read-text")) read_byte(0x100000);
     if (equal(probe, "execute-data")) call(code_in_data);
     if (equal(probe, "execute-rodata")) call(code_in_rodata);

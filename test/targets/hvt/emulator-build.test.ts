@@ -1,0 +1,57 @@
+/** The emulator's own file: the same bytes anywhere, no segment that is writable and executable, clear words. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { projectRoot, temporaryFolder } from '../../support/paths.ts';
+import { host } from './emulator-guest.ts';
+
+interface BuildScript {
+  buildEmulator(options: { outDir: string; link?: (inputs: { objects: string[] }) => void }): string;
+}
+
+// Plain JavaScript without types: the build of the product cannot depend on a built product.
+const script: Promise<BuildScript> = import(`${join(projectRoot, 'targets/hvt/emulator/build.mjs')}`);
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+describe('the emulator', () => {
+  it('is the same file wherever it is built', async () => {
+    const { buildEmulator } = await script;
+    const [one, other] = ['a', 'folder with blanks'].map((name) =>
+      readFileSync(buildEmulator({ outDir: join(temporaryFolder('emulator'), name) })),
+    );
+    expect(one.equals(other)).toBe(true);
+    expect(one.includes(projectRoot)).toBe(false);
+  });
+
+  it('has one segment per permission, none of them writable and executable', () => {
+    const elf = readFileSync(host.emulator);
+    const at = Number(elf.readBigUInt64LE(32));
+    const headers = Array.from({ length: elf.readUInt16LE(56) }, (_, i) => at + 56 * i);
+    const loads = headers.filter((header) => elf.readUInt32LE(header) === 1);
+    expect(loads.map((header) => elf.readUInt32LE(header + 4))).toEqual([5, 4, 6]);
+    // QEMU finds the entry in a note.
+    expect(headers.filter((header) => elf.readUInt32LE(header) === 4)).toHaveLength(1);
+  });
+
+  it('links by any linker that it is given', async () => {
+    const { buildEmulator } = await script;
+    const link = vi.fn(() => {
+      throw new Error('no linker today');
+    });
+    expect(() => buildEmulator({ outDir: temporaryFolder('emulator'), link })).toThrow('no linker today');
+    expect(link).toHaveBeenCalledWith(
+      expect.objectContaining({ objects: expect.arrayContaining(['start.o', 'svm.o']) }),
+    );
+  });
+
+  it('names the package of a compiler that is missing', async () => {
+    const { buildEmulator } = await script;
+    vi.stubEnv('PATH', temporaryFolder('empty'));
+    expect(() => buildEmulator({ outDir: temporaryFolder('emulator') })).toThrow(
+      'the hvt emulator needs clang: not found on PATH; install it with: apt-get install clang',
+    );
+  });
+});
