@@ -181,7 +181,9 @@ it('serves a compiler driver as its linker', async () => {
 });
 
 it('starts without the command framework and the schema library', () => {
-  const bundle = readFileSync(casemateLd, 'utf8');
+  // casemate-ld.js only starts the bundle beside it.
+  const bundle = readFileSync(casemateLd.replace(/\.js$/, '.bundle.js'), 'utf8');
   expect(bundle).toContain('readSectionPattern');
-  expect(bundle).not.toMatch(/node_modules\/(commander|ajv)\//);
+  // Names of modules vanish when a bundle is made small; words of their own messages do not.
+  expect(bundle).not.toMatch(/commander\.|\bajv\b/i);
 });
