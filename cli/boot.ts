@@ -27,10 +27,10 @@ Examples:
 
 interface Flags {
   readonly mem: string;
-  readonly net: readonly string[];
-  readonly mac: readonly string[];
-  readonly block: readonly string[];
-  readonly blockSize: readonly string[];
+  readonly net?: readonly string[];
+  readonly mac?: readonly string[];
+  readonly block?: readonly string[];
+  readonly blockSize?: readonly string[];
   readonly cpu?: string;
   readonly timeout?: string;
   readonly tender: string;
@@ -74,8 +74,8 @@ async function run(image: string, args: readonly string[], flags: Flags): Promis
       image,
       args,
       memory: numberOf(flags.mem, '--mem'),
-      blocks: withBlockSizes(flags.block.map(parseBlock), flags.blockSize.map(parseBlockSize)),
-      nets: withMacs(flags.net.map(parseNet), flags.mac.map(parseMac)),
+      blocks: withBlockSizes((flags.block ?? []).map(parseBlock), (flags.blockSize ?? []).map(parseBlockSize)),
+      nets: withMacs((flags.net ?? []).map(parseNet), (flags.mac ?? []).map(parseMac)),
       tender: tenderOf(flags.tender),
       ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
       ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
@@ -90,7 +90,7 @@ async function run(image: string, args: readonly string[], flags: Flags): Promis
 }
 
 /** An option that may be given several times. */
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
@@ -103,10 +103,10 @@ export function bootCommand(): Command {
     .argument('<IMAGE>', 'an hvt image, ours or any other')
     .argument('[ARGS...]', "the guest's arguments, after --")
     .option('--mem <MB>', 'memory of the guest', '512')
-    .option('--net <NAME=BACKEND>', 'attach a network to the device NAME', collect, [])
-    .option('--mac <NAME=ADDRESS>', 'hardware address of the device NAME (default: random)', collect, [])
-    .option('--block <NAME=FILE>', 'attach a file to the block device NAME', collect, [])
-    .option('--block-size <NAME=BYTES>', 'block size of the device NAME (default: 512)', collect, [])
+    .option('--net <NAME=BACKEND>', 'attach a network to the device NAME', collect)
+    .option('--mac <NAME=ADDRESS>', 'hardware address of the device NAME (default: random)', collect)
+    .option('--block <NAME=FILE>', 'attach a file to the block device NAME', collect)
+    .option('--block-size <NAME=BYTES>', 'block size of the device NAME (default: 512)', collect)
     .option('--cpu <MODEL>', `processor model, for the emulator (default: ${DEFAULT_CPU})`)
     .option('--timeout <SECONDS>', 'kill the guest after this time')
     .option('--tender <NAME>', 'auto, solo5-hvt or emulator', 'auto')
