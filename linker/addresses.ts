@@ -12,7 +12,7 @@ import { BUILTIN_NAME } from './builtin-layout.ts';
 import * as elf from './elf.ts';
 import type { LayoutCommand, OutputSection } from './image.ts';
 import { findText, nameText } from './names.ts';
-import { type Program, SymbolKind } from './program.ts';
+import { type Program, SymbolFlag, SymbolKind } from './program.ts';
 import type { LinkOptions } from './request.ts';
 import type { Assertion, Assignment, BinaryOperator, Expression, FillPattern, Region } from './script/ast.ts';
 import { type Environment, evaluate, evaluateNumber, holds, type Value } from './script/evaluate.ts';
@@ -219,6 +219,7 @@ function sectionNear(state: AddressState, address: number): OutputSection | unde
 /** One walk over all statements. Returns whether any address, size or symbol changed since the last. */
 export function assignAddresses(state: AddressState, final: boolean): boolean {
   const walk = newWalk(state, final);
+  const before = new Map(state.values);
   resetRegions(walk);
   state.dataItems = [];
   state.fillItems = [];
@@ -231,7 +232,16 @@ export function assignAddresses(state: AddressState, final: boolean): boolean {
     else check(walk, command);
   }
   setLinkerMade(walk);
-  return walk.changed;
+  return walk.changed || valuesChanged(before, state.values);
+}
+
+/** Compares what symbols were after two walks: within one, a script may well assign a symbol twice. */
+function valuesChanged(before: AddressState['values'], after: AddressState['values']): boolean {
+  for (const [id, { value, section }] of after) {
+    const old = before.get(id);
+    if (!old || old.value !== value || old.section !== section) return true;
+  }
+  return false;
 }
 
 function check(walk: Walk, assertion: Assertion): void {
@@ -252,6 +262,8 @@ function assign(walk: Walk, assignment: Assignment): void {
   if (assignment.provide) {
     const id = findText(state.program.symbols.names, assignment.target);
     if (id < 0 || state.program.symbols.kind[id] !== SymbolKind.Linker) return;
+    // --defsym or another statement assigns it outright.
+    if ((state.program.symbols.flags[id]! & SymbolFlag.Provided) === 0) return;
   }
   const where = `${assignment.at.file}:${assignment.at.line}: ${printable(assignment.target)}`;
   const value = evaluate(assignedExpression(assignment), environmentOf(walk));
@@ -279,8 +291,6 @@ function setSymbol(walk: Walk, name: string, value: Value, where: string): void 
 }
 
 function putValue(walk: Walk, id: number, value: number, section: OutputSection | undefined): void {
-  const known = walk.state.values.get(id);
-  if (!known || known.value !== value || known.section !== section) walk.changed = true;
   walk.state.values.set(id, { value, section });
   walk.state.program.symbols.value[id] = value;
   walk.state.program.symbols.extra[id] = section ? 0 : -1;

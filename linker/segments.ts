@@ -269,6 +269,12 @@ function planFromScript(state: AddressState, outputs: readonly OutputSection[], 
   const descriptions = script.segments!;
   const sections = new Map<string, OutputSection[]>(descriptions.map((description) => [description.name, []]));
   const firstLoad = descriptions.find((description) => isLoad(state, description));
+  // What merely follows .interp is no part of the path of an interpreter.
+  const own = new Set(
+    descriptions
+      .filter((description) => evaluateNumber(description.type, constantExpression(state)) === BigInt(elf.PT_INTERP))
+      .map((description) => description.name),
+  );
   const kept = new Set(outputs);
   let inherited: readonly string[] = firstLoad ? [firstLoad.name] : [];
   for (const output of state.outputs) {
@@ -277,7 +283,7 @@ function planFromScript(state: AddressState, outputs: readonly OutputSection[], 
     if (names) inherited = names;
     if (!kept.has(output) || (!isAlloc(output) && !names)) continue;
     for (const name of inherited) {
-      if (name === 'NONE') continue;
+      if (name === 'NONE' || (!names && own.has(name))) continue;
       const list = sections.get(name);
       if (!list) {
         const what = `section ${printable(output.name)} names segment ${printable(name)}, which PHDRS lacks`;

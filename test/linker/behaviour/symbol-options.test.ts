@@ -168,3 +168,21 @@ test.skipIf(isGnu())('loads from the GOT of a symbol that --defsym or a script m
   const load = (at: number) => pie.quad(at + 7 + (pie.word(at + 3) | 0));
   expect(load(pie.address('_start'))).toBe(12);
 });
+
+test('--defsym and plain assignments win over PROVIDE', async () => {
+  const p = await project(x86, {
+    'a.s': `${exitProgram(x86, '')}.data\n.globl user\nuser: .quad provided, both`,
+    'script.ld': `SECTIONS { both = 5; .text : { *(.text) } .data : { *(.data) } PROVIDE(provided = 1); PROVIDE(both = 2); }`,
+  });
+  const image = await p.link('--defsym=provided=7', '-Tscript.ld', 'a.o');
+  expect([image.quad('user'), image.quad(image.address('user') + 8)]).toEqual([7, 5]);
+});
+
+test('a symbol that a script assigns twice has its last value in the end', async () => {
+  const p = await project(x86, {
+    'a.s': `${exitProgram(x86, '')}.data\n.globl user\nuser: .quad x, y`,
+    'script.ld': 'SECTIONS { x = 1; y = x; .text : { *(.text) } .data : { *(.data) } x = 2; }',
+  });
+  const image = await p.link('-Tscript.ld', 'a.o');
+  expect([image.quad('user'), image.quad(image.address('user') + 8)]).toEqual([2, 1]);
+});
