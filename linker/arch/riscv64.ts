@@ -210,7 +210,7 @@ function write64Exact(
   target: number,
   _addend: number,
 ): void {
-  if (Number.isSafeInteger(target) || flags !== 0) {
+  if (Number.isSafeInteger(target) || (flags & (Special.Merge | Special.Edited)) !== 0) {
     elf.write64(job.out, place, target);
     return;
   }

@@ -75,24 +75,24 @@ function checkX86(context: Context, r: Relocation): Check {
 
 const u = (word: number) => word & 0xfffff000;
 const high = (value: number) => low(Math.floor((value + 0x800) / 4096) * 4096, 32) | 0;
-const iType = (word: number) => (word | 0) >> 20;
-const sType = (word: number) => ((word & 0xfe000000) >> 20) | ((word >>> 7) & 31);
+export const iType = (word: number) => (word | 0) >> 20;
+export const sType = (word: number) => ((word & 0xfe000000) >> 20) | ((word >>> 7) & 31);
 const low12 = (value: number) => (low(value, 12) << 20) >> 20;
 
-function bType(w: number): number {
+export function bType(w: number): number {
   return ((w & 0x80000000) >> 19) | ((w & 0x80) << 4) | ((w >>> 20) & 0x7e0) | ((w >>> 7) & 0x1e);
 }
 
-function jType(w: number): number {
+export function jType(w: number): number {
   return ((w & 0x80000000) >> 11) | (w & 0xff000) | ((w >>> 9) & 0x800) | ((w >>> 20) & 0x7fe);
 }
 
-function cbType(w: number): number {
+export function cbType(w: number): number {
   const value = ((w >> 4) & 0x100) | ((w << 1) & 0xc0) | ((w << 3) & 0x20) | ((w >> 7) & 0x18) | ((w >> 2) & 6);
   return (value << 23) >> 23;
 }
 
-function cjType(w: number): number {
+export function cjType(w: number): number {
   const bits = [
     [12, 11],
     [11, 4],
