@@ -16,7 +16,7 @@ import { SymbolKind } from './program.ts';
 import type { Relaxation } from './relax.ts';
 import { findSymbol } from './resolve.ts';
 import type { ScanResult } from './scan.ts';
-import { hasNoBits, isAlloc, keptOutputs } from './segments.ts';
+import { hasNoBits, isAlloc, keepOffsetsInFile, keptOutputs } from './segments.ts';
 import { type Edits, type GlobalAddresses, globalAddresses } from './symbol-addresses.ts';
 import { buildSymbolTables, type SymbolTables } from './symtab.ts';
 import { checkTableRoom } from './table-room.ts';
@@ -84,6 +84,7 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
     whole.set(bytes);
     bytes = whole;
   }
+  keepOffsetsInFile(segments, bytes.length);
   for (const { section, bytes: content } of tail.chunks) bytes.set(content, section.fileOffset);
   const image: LinkedImage = {
     machine: state.program.machine,

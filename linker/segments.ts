@@ -168,7 +168,7 @@ function planLoads(state: AddressState, outputs: readonly OutputSection[]): Plan
   const loads: Plan[] = [];
   let previous: OutputSection | undefined;
   for (const output of outputs) {
-    if (isTbss(output)) continue;
+    if (isTbss(output) || output.size === 0) continue;
     const current = loads.at(-1);
     const flags = segmentFlags(output);
     const joins =
@@ -239,6 +239,7 @@ function relroSections(state: AddressState, alloc: readonly OutputSection[]): Ou
   if (first < 0) return [];
   const run: OutputSection[] = [];
   for (let i = first; i < alloc.length && RELRO_NAMES.has(alloc[i]!.name); i++) run.push(alloc[i]!);
+  if (run.every((output) => isTbss(output) || output.size === 0)) return [];
   const next = alloc[first + run.length];
   const page = state.options.commonPageSize ?? state.architecture.commonPageSize;
   if (next && next.address % page !== 0) return [];
@@ -377,10 +378,24 @@ export function layoutFile(
     if (placed.has(output) || !isAlloc(output)) continue;
     const home = isTbss(output) ? loadBefore(plans, output) : undefined;
     // .tbss takes no space, but its nominal offset must lie in the segment that its address lies in.
-    output.fileOffset = home ? home.fileOffset + (output.address - home.address) : elf.alignUp(cursor, output.align);
+    const after = hasNoBits(output) || output.size === 0 ? cursor : elf.alignUp(cursor, output.align);
+    output.fileOffset = home ? home.fileOffset + (output.address - home.address) : after;
     if (!hasNoBits(output)) advance(output);
   }
   return { segments: plans.map((plan) => finishSegment(state, plan, page)), end: cursor };
+}
+
+/**
+ * Segments without bytes have nominal offsets only (.tbss behind a large .bss, say). Readers still want them inside the
+ * file, of `size` bytes: those behind its end move back by multiples of their alignment.
+ */
+export function keepOffsetsInFile(segments: readonly Segment[], size: number): void {
+  for (const segment of segments) {
+    if (segment.fileSize > 0 || segment.offset <= size) continue;
+    const align = Math.max(segment.align, 1);
+    // Where no such offset is left, as in a file smaller than a page, it does not matter which.
+    segment.offset = Math.max(0, size - ((((size - segment.offset) % align) + align) % align));
+  }
 }
 
 /** First section of the PT_LOAD whose addresses `output` falls in. */
@@ -431,7 +446,8 @@ function finishSegment(state: AddressState, plan: Plan, page: number): Segment {
     };
   }
   const isLoadSegment = plan.type === elf.PT_LOAD;
-  const counted = isLoadSegment ? sections.filter((output) => !isTbss(output)) : sections;
+  // .tbss takes memory in the threads' blocks alone, whose template PT_TLS is.
+  const counted = plan.type === elf.PT_TLS ? sections : sections.filter((output) => !isTbss(output));
   const offset = plan.headers ? 0 : first.fileOffset;
   const shift = first.fileOffset - offset;
   const address = first.address - shift;
@@ -439,7 +455,7 @@ function finishSegment(state: AddressState, plan: Plan, page: number): Segment {
   let memoryEnd = plan.headers ? address + state.headersSize : address;
   if (plan.headers) fileEnd = state.headersSize;
   counted.forEach((output) => {
-    if (!hasNoBits(output)) fileEnd = Math.max(fileEnd, output.fileOffset + output.size);
+    if (!hasNoBits(output) && output.size > 0) fileEnd = Math.max(fileEnd, output.fileOffset + output.size);
     memoryEnd = Math.max(memoryEnd, output.address + output.size);
   });
   const relroEnd = plan.type === elf.PT_GNU_RELRO ? relroMemoryEnd(state, memoryEnd) : memoryEnd;
