@@ -56,6 +56,8 @@ export interface AddressState {
   readonly values: Map<number, { readonly value: number; readonly section: OutputSection | undefined }>;
   /** Bytes of ELF header and program headers: set by the segment phase, a guess in the first walk. */
   headersSize: number;
+  /** Where the ELF header is in memory; undefined when no segment loads it. Set with `headersSize`. */
+  headersAddress: number | undefined;
   dataItems: DataItem[];
   fillItems: FillItem[];
 }
@@ -104,6 +106,7 @@ export function createAddressState(
     headersSize: elf.EHDR_SIZE,
     dataItems: [],
     fillItems: [],
+    headersAddress: undefined,
   };
 }
 
@@ -524,15 +527,35 @@ function tlsModuleBase(state: AddressState): { value: number; section: OutputSec
 function linkerMadeValue(
   state: AddressState,
   name: string,
+const EHDR_START = '__ehdr_start';
+
+/** Only the finished layout shows whether the headers are in memory. Errors: 'undefined-symbol'. */
+function leaveUndefined(state: AddressState, id: number): void {
+  const { program, options } = state;
+  const t = program.symbols;
+  if ((t.flags[id]! & SymbolFlag.StrongReference) !== 0) {
+    const what = `undefined symbol: ${nameText(t.names, id)} (referenced by ${program.objects[t.object[id]!]!.name})`;
+    const why = 'no segment loads the headers; leave SIZEOF_HEADERS bytes before the first section';
+    if (options.undefinedPolicy === 'error') fail('undefined-symbol', `${what}: ${why}, or give a PT_LOAD FILEHDR`);
+    if (options.undefinedPolicy === 'warn') program.warnings.push(`${what}: ${why}`);
+  }
+  t.kind[id] = SymbolKind.Undefined;
+  t.binding[id] = elf.STB_WEAK;
+  t.value[id] = 0;
+  t.extra[id] = -1;
+}
+
 ): { value: number; section: OutputSection | undefined } | undefined {
   const at = (section: string, plus = 0) => {
     const output = state.byName.get(section);
     return output && !isEmpty(output) ? { value: output.address + plus, section: output } : undefined;
   };
   switch (name) {
-    case '__ehdr_start': {
+    case EHDR_START: {
+      if (state.headersAddress === undefined) return undefined;
       const first = state.outputs.find((output) => (output.flags & elf.SHF_ALLOC) !== 0 && !isEmpty(output));
-      return first && { value: headerAddress(state, first), section: first };
+    else if (walk.final && name === EHDR_START) leaveUndefined(state, id);
+      return { value: state.headersAddress, section: first };
     }
     case '_DYNAMIC':
       return at('.dynamic');
@@ -553,10 +576,4 @@ function linkerMadeValue(
   if (!boundary) return undefined;
   const output = state.byName.get(boundary.section);
   return output && { value: output.address + (boundary.stop ? output.size : 0), section: output };
-}
-
-/** Where the ELF header is loaded when it shares the first segment. */
-function headerAddress(state: AddressState, first: OutputSection): number {
-  const page = state.options.maxPageSize ?? state.architecture.maxPageSize;
-  return Math.floor((first.address - state.headersSize) / page) * page;
 }

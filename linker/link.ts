@@ -155,9 +155,10 @@ function settle(
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     let changed = assignAddresses(state, false);
     setSectionAddresses(state);
-    const { headersSize } = planSegments(state);
-    if (headersSize !== state.headersSize) {
+    const { headersSize, headersAddress } = planSegments(state);
+    if (headersSize !== state.headersSize || headersAddress !== state.headersAddress) {
       state.headersSize = headersSize;
+      state.headersAddress = headersAddress;
       changed = true;
     }
     if (relaxOnce(state, edits, relaxation, pass)) changed = true;

@@ -21,6 +21,8 @@ interface Plan {
   readonly flags: number | undefined;
   readonly sections: OutputSection[];
   readonly headers: boolean;
+  /** Where a segment of headers alone is in memory. */
+  readonly address?: number;
   readonly loadAddress?: number;
   /** A note within its section: offset and size. */
   readonly part?: { readonly offset: number; readonly size: number };
@@ -188,8 +190,25 @@ function planLoads(state: AddressState, outputs: readonly OutputSection[]): Plan
   const room = ((first.sections[0]!.address % page) + page) % page;
   if (room >= state.headersSize && (first.flags! & elf.PF_W) === 0) {
     loads[0] = { ...first, headers: true };
+    return loads;
   }
-  return loads;
+  const base = builtinBase(state);
+  if (base === undefined || base % page !== 0 || base + state.headersSize > first.sections[0]!.address) return loads;
+  const start = first.sections[0]!.address;
+  if (first.flags === elf.PF_R && start - congruentOffset(state.headersSize, start, loadAlign(first, page)) >= base) {
+    // A page before the first section's, of the same permission.
+    loads[0] = { ...first, headers: true };
+    return loads;
+  }
+  // Start-up code finds the program headers in memory, also in a program without read-only data.
+  return [{ type: elf.PT_LOAD, flags: elf.PF_R, sections: [], headers: true, address: base }, ...loads];
+}
+
+/** Where the built-in layout leaves room for the headers; undefined when a script lays out. */
+function builtinBase(state: AddressState): number | undefined {
+  const { options, architecture } = state;
+  if (options.scripts.some((script) => script.hasSections && !script.insert)) return undefined;
+  return options.imageBase ?? (options.pie ? 0 : architecture.imageBase);
 }
 
 export function hasNoBits(output: OutputSection): boolean {
@@ -314,14 +333,25 @@ function isLoad(state: AddressState, description: SegmentDescription): boolean {
 }
 
 /** What the headers will contain: decided before addresses are final, since SIZEOF_HEADERS depends on it. */
-export function planSegments(state: AddressState): { readonly plans: Plan[]; readonly headersSize: number } {
+export function planSegments(state: AddressState): {
+  readonly plans: Plan[];
+  readonly headersSize: number;
+  /** Where the ELF header is in memory, for a first PT_LOAD that holds it. */
+  readonly headersAddress: number | undefined;
+} {
   const outputs = keptOutputs(state);
   const script = state.options.scripts.find((candidate) => candidate.segments !== undefined);
   const plans = script ? planFromScript(state, outputs, script) : planAutomatic(state, outputs);
   if (plans.length > MAX_SEGMENTS) {
     fail('limit', `${script?.file ?? 'the layout'}: ${plans.length} segments, but ELF can hold ${MAX_SEGMENTS}`);
   }
-  return { plans, headersSize: elf.EHDR_SIZE + plans.length * elf.PHDR_SIZE };
+  const headersSize = elf.EHDR_SIZE + plans.length * elf.PHDR_SIZE;
+  const load = plans.find((plan) => plan.type === elf.PT_LOAD);
+  if (!load?.headers) return { plans, headersSize, headersAddress: undefined };
+  const start = load.sections[0]?.address;
+  if (start === undefined) return { plans, headersSize, headersAddress: load.address };
+  const page = state.options.maxPageSize ?? state.architecture.maxPageSize;
+  return { plans, headersSize, headersAddress: start - congruentOffset(headersSize, start, loadAlign(load, page)) };
 }
 
 /**
@@ -357,7 +387,7 @@ export function layoutFile(
       if (placed.has(output)) return;
       placed.add(output);
       if (!start) {
-        const offset = cursor + ((((output.address - cursor) % align) + align) % align);
+        const offset = congruentOffset(cursor, output.address, align);
         start = { offset, address: output.address };
         output.fileOffset = offset;
       } else {
@@ -394,7 +424,7 @@ export function keepOffsetsInFile(segments: readonly Segment[], size: number): v
     if (segment.fileSize > 0 || segment.offset <= size) continue;
     const align = Math.max(segment.align, 1);
     // Where no such offset is left, as in a file smaller than a page, it does not matter which.
-    segment.offset = Math.max(0, size - ((((size - segment.offset) % align) + align) % align));
+    segment.offset = Math.max(0, congruentOffset(size + 1 - align, segment.offset, align));
   }
 }
 
@@ -407,6 +437,11 @@ function loadBefore(plans: readonly Plan[], output: OutputSection): OutputSectio
     if (output.address >= first.address && output.address <= last.address + last.size) return first;
   }
   return undefined;
+}
+
+/** The first file offset from `from` on that equals `address` modulo `align`, as loaders map whole pages. */
+function congruentOffset(from: number, address: number, align: number): number {
+  return from + ((((address - from) % align) + align) % align);
 }
 
 function loadAlign(plan: Plan, page: number): number {
@@ -431,7 +466,10 @@ function finishSegment(state: AddressState, plan: Plan, page: number): Segment {
   if (plan.type === elf.PT_GNU_STACK) return { ...empty, align: 16, memorySize: state.options.stackSize ?? 0 };
   if (plan.type === elf.PT_PHDR) return { ...empty, ...programHeaderPlace(state) };
   if (!first) {
-    return plan.headers ? { ...empty, fileSize: state.headersSize, memorySize: state.headersSize } : empty;
+    if (!plan.headers) return empty;
+    const size = state.headersSize;
+    const address = plan.address ?? 0;
+    return { ...empty, address, loadAddress: address, fileSize: size, memorySize: size };
   }
   if (plan.part) {
     const { offset, size } = plan.part;
