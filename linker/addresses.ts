@@ -69,6 +69,8 @@ interface Walk {
   section: OutputSection | undefined;
   readonly assigned: Set<number>;
   changed: boolean;
+  /** Of the last section that takes room in memory. */
+  permissions: number | undefined;
   /** Load minus virtual address of the previous section without a region. */
   delta: number;
 }
@@ -104,9 +106,9 @@ export function createAddressState(
     aliases: new Map(options.scripts.flatMap((script) => [...script.regionAliases])),
     values: new Map(),
     headersSize: elf.EHDR_SIZE,
+    headersAddress: undefined,
     dataItems: [],
     fillItems: [],
-    headersAddress: undefined,
   };
 }
 
@@ -140,7 +142,16 @@ export function layoutSource(state: AddressState): string {
 }
 
 function newWalk(state: AddressState, final: boolean): Walk {
-  return { state, final, dot: 0, section: undefined, assigned: new Set(), changed: false, delta: 0 };
+  return {
+    state,
+    final,
+    dot: 0,
+    section: undefined,
+    assigned: new Set(),
+    changed: false,
+    permissions: undefined,
+    delta: 0,
+  };
 }
 
 function regionOf(state: AddressState, name: string): RegionState | undefined {
@@ -382,6 +393,21 @@ function alignmentOf(expression: Expression, environment: Environment, where: st
   return Math.max(1, Number(value));
 }
 
+function permissionsOf(output: OutputSection): number {
+  return output.flags & (elf.SHF_WRITE | elf.SHF_EXECINSTR);
+}
+
+/**
+ * The built-in layout never lets two permissions share a page, wherever orphans went. A script of the user's decides
+ * for itself.
+ */
+function newPage(walk: Walk, output: OutputSection, address: number): number {
+  const { options, architecture } = walk.state;
+  if (walk.permissions === undefined || walk.permissions === permissionsOf(output)) return address;
+  if (options.scripts.some((script) => script.hasSections && !script.insert)) return address;
+  return elf.alignUp(address, options.maxPageSize ?? architecture.maxPageSize);
+}
+
 function placeOutput(walk: Walk, output: OutputSection): void {
   const { state } = walk;
   const alloc = (output.flags & elf.SHF_ALLOC) !== 0 || output.type === elf.SHT_NULL;
@@ -407,7 +433,7 @@ function placeOutput(walk: Walk, output: OutputSection): void {
   const empty = isEmpty(output);
   // A section that will not exist must not move those that do; its symbols take the place as it is.
   if (!empty && !(explicit && placement?.address === undefined)) {
-    address = explicit ? address : elf.alignUp(address, align);
+    address = explicit ? address : elf.alignUp(newPage(walk, output, address), align);
   }
   output.align = align;
   const start = walk.dot;
@@ -421,6 +447,7 @@ function placeOutput(walk: Walk, output: OutputSection): void {
     return;
   }
   walk.dot = isTbss(output) ? start : end;
+  if (size > 0) walk.permissions = permissionsOf(output);
   if (region) {
     region.used = true;
     region.current = Math.max(end, region.origin);
@@ -500,13 +527,33 @@ export function isEmpty(output: OutputSection): boolean {
 
 // --- symbols the linker makes
 
+const EHDR_START = '__ehdr_start';
+
+/** Only the finished layout shows whether the headers are in memory. Errors: 'undefined-symbol'. */
+function leaveUndefined(state: AddressState, id: number): void {
+  const { program, options } = state;
+  const t = program.symbols;
+  if ((t.flags[id]! & SymbolFlag.StrongReference) !== 0) {
+    const what = `undefined symbol: ${nameText(t.names, id)} (referenced by ${program.objects[t.object[id]!]!.name})`;
+    const why = 'no segment loads the headers; leave SIZEOF_HEADERS bytes before the first section';
+    if (options.undefinedPolicy === 'error') fail('undefined-symbol', `${what}: ${why}, or give a PT_LOAD FILEHDR`);
+    if (options.undefinedPolicy === 'warn') program.warnings.push(`${what}: ${why}`);
+  }
+  t.kind[id] = SymbolKind.Undefined;
+  t.binding[id] = elf.STB_WEAK;
+  t.value[id] = 0;
+  t.extra[id] = -1;
+}
+
 function setLinkerMade(walk: Walk): void {
   const { state } = walk;
   const t = state.program.symbols;
   for (let id = 0; id < t.names.count; id++) {
     if (t.kind[id] !== SymbolKind.Linker || walk.assigned.has(id)) continue;
-    const made = linkerMadeValue(state, nameText(t.names, id));
+    const name = nameText(t.names, id);
+    const made = linkerMadeValue(state, name);
     if (made) putValue(walk, id, made.value, made.section);
+    else if (walk.final && name === EHDR_START) leaveUndefined(state, id);
     else if (!state.values.has(id)) putValue(walk, id, 0, undefined);
   }
 }
@@ -527,24 +574,6 @@ function tlsModuleBase(state: AddressState): { value: number; section: OutputSec
 function linkerMadeValue(
   state: AddressState,
   name: string,
-const EHDR_START = '__ehdr_start';
-
-/** Only the finished layout shows whether the headers are in memory. Errors: 'undefined-symbol'. */
-function leaveUndefined(state: AddressState, id: number): void {
-  const { program, options } = state;
-  const t = program.symbols;
-  if ((t.flags[id]! & SymbolFlag.StrongReference) !== 0) {
-    const what = `undefined symbol: ${nameText(t.names, id)} (referenced by ${program.objects[t.object[id]!]!.name})`;
-    const why = 'no segment loads the headers; leave SIZEOF_HEADERS bytes before the first section';
-    if (options.undefinedPolicy === 'error') fail('undefined-symbol', `${what}: ${why}, or give a PT_LOAD FILEHDR`);
-    if (options.undefinedPolicy === 'warn') program.warnings.push(`${what}: ${why}`);
-  }
-  t.kind[id] = SymbolKind.Undefined;
-  t.binding[id] = elf.STB_WEAK;
-  t.value[id] = 0;
-  t.extra[id] = -1;
-}
-
 ): { value: number; section: OutputSection | undefined } | undefined {
   const at = (section: string, plus = 0) => {
     const output = state.byName.get(section);
@@ -554,7 +583,6 @@ function leaveUndefined(state: AddressState, id: number): void {
     case EHDR_START: {
       if (state.headersAddress === undefined) return undefined;
       const first = state.outputs.find((output) => (output.flags & elf.SHF_ALLOC) !== 0 && !isEmpty(output));
-    else if (walk.final && name === EHDR_START) leaveUndefined(state, id);
       return { value: state.headersAddress, section: first };
     }
     case '_DYNAMIC':

@@ -5,7 +5,7 @@
  *     -> (addresses, relax, size) until stable -> segments -> write
  */
 import { fail } from '../base/errors.ts';
-import { type AddressState, assignAddresses, createAddressState, layoutSource } from './addresses.ts';
+import { type AddressState, assignAddresses, createAddressState, isEmpty, layoutSource } from './addresses.ts';
 import type { Architecture } from './arch/architecture.ts';
 import { riscv64 } from './arch/riscv64.ts';
 import { x86_64 } from './arch/x86-64.ts';
@@ -82,6 +82,7 @@ export function link(request: LinkRequest): LinkResult {
   const commands = buildCommands(placer, program, options);
   const state = createAddressState(program, options, architecture, commands);
   fixKinds(state);
+  alignThreadLocals(state);
   const { merged, ehFrames, orderedFrames } = editContents(program, state);
   if (header >= 0) program.sections.size[header] = ehFrameHeaderSize(ehFrames);
   const relaxation = createRelaxation(program, options);
@@ -120,6 +121,15 @@ function fixKinds(state: AddressState): void {
     }
     if (output.name === '.eh_frame') output.entsize = 0;
   }
+}
+
+/**
+ * Start-up code aligns each thread's copy of the block as a whole, so the block must start where its strictest
+ * variable would: .tdata is aligned for .tbss too.
+ */
+function alignThreadLocals(state: AddressState): void {
+  const block = state.outputs.filter((output) => (output.flags & elf.SHF_TLS) !== 0 && !isEmpty(output));
+  for (const output of block.slice(1)) block[0]!.align = Math.max(block[0]!.align, output.align);
 }
 
 /** Merges strings and constants, compacts exception records: both need the final order of inputs. */

@@ -378,7 +378,12 @@ function orphanPosition(commands: readonly LayoutCommand[], type: number, flags:
     }
   });
   if (best >= 0) return best + 1;
-  return firstLater >= 0 ? firstLater : commands.length;
+  if (firstLater < 0) return commands.length;
+  // Before the statement that starts the later one's page, if (empty) sections stand before that.
+  const moves = (command: LayoutCommand) => command.kind === 'assign' && command.target === '.';
+  const start = commands.findLastIndex((command, i) => i < firstLater && moves(command));
+  const follows = commands.slice(0, Math.max(start, 0)).some((command) => command.kind === 'output');
+  return follows ? start : firstLater;
 }
 
 /** An orphan goes to the memory regions of the section it follows. */

@@ -85,6 +85,21 @@ test('PT_TLS covers .tdata and .tbss, with the strictest alignment', async () =>
   expect(image.address('after')).toBeLessThan(Number(data.address) + data.memorySize);
 });
 
+test.each([x86, riscv])(
+  'a strictly aligned zero variable is aligned behind loosely aligned data ($name)',
+  async (target) => {
+    const p = await project(target, {
+      'a.c': {
+        text: `__thread char first = 1; __attribute__((aligned(128))) __thread char second[5]; __thread char third = 3;
+        int main(void) { return first == 1 && third == 3 && ((unsigned long)second & 127) == 0 ? 0 : 1; }`,
+        flags: ['-O1', '-fno-pie'],
+      },
+    });
+    await link(target, target.cc, ['-static', '-no-pie', '-o', p.path('out'), p.path('a.o')]);
+    expect((await p.execute()).status).toBe(0);
+  },
+);
+
 test.each([x86, riscv])('without thread-locals there is no PT_TLS ($name)', async (target) => {
   const p = await project(target, { 'a.s': exitProgram(target, '') });
   expect((await p.link('a.o')).file.segments.some(({ type }) => type === 7)).toBe(false);
