@@ -20,6 +20,7 @@ import { mapText } from './map.ts';
 import { type MergePieces, mergeSections } from './merge.ts';
 import { addBuildId, mergeProperties } from './notes.ts';
 import { writeOutput } from './output.ts';
+import { checkOverlaps, warnOfSharedPages } from './overlaps.ts';
 import { buildCommands, createPlacer, isKept, matchSections, sectionStatements } from './place.ts';
 import { Live, type Program, Role } from './program.ts';
 import { createRelaxation, type Relaxation, relaxOnce } from './relax.ts';
@@ -28,7 +29,7 @@ import { resolveInputs } from './resolve.ts';
 import { mergeAttributes } from './riscv-attributes.ts';
 import { type ScanResult, scanRelocations } from './scan.ts';
 import { declareScriptSymbols } from './script-symbols.ts';
-import { checkOverlaps, layoutFile, planSegments } from './segments.ts';
+import { layoutFile, planSegments } from './segments.ts';
 import type { Edits } from './symbol-addresses.ts';
 import { addSynthetic } from './synthetic.ts';
 import { addTables, sizeDynamicRelocations, type TableSections } from './tables.ts';
@@ -92,6 +93,7 @@ export function link(request: LinkRequest): LinkResult {
   checkOverlaps(state);
   const { plans } = planSegments(state);
   const { segments, end } = layoutFile(state, plans, inputSize);
+  warnOfSharedPages(state, segments);
   const laidOut = { state, edits, scan, tables, relaxation, segments, end, header, orderedFrames, buildId };
   const { image, globals } = writeOutput(laidOut);
   return {

@@ -32,9 +32,6 @@ interface Plan {
 /** Program headers that e_phnum can count. */
 const MAX_SEGMENTS = 0xfffe;
 
-/** Most bytes of memory a program may span: half of a 48-bit address space. */
-const MAX_MEMORY = 2 ** 47;
-
 /** Largest file we are willing to write beyond the sizes of the inputs: padding must not fill a disk. */
 const MAX_PADDING = 2 ** 28;
 
@@ -46,7 +43,7 @@ function isTls(output: OutputSection): boolean {
   return (output.flags & elf.SHF_TLS) !== 0;
 }
 
-function isTbss(output: OutputSection): boolean {
+export function isTbss(output: OutputSection): boolean {
   return isTls(output) && output.type === elf.SHT_NOBITS;
 }
 
@@ -114,54 +111,6 @@ export function describeOutput(state: AddressState, output: OutputSection): stri
     }
   }
   return `${layoutSource(state)}: ${name}`;
-}
-
-/**
- * Refuses sections that share addresses, in memory or where they are loaded, and programs larger than any memory.
- * Errors: 'layout', 'limit'.
- */
-export function checkOverlaps(state: AddressState): void {
-  const sections = keptOutputs(state).filter((output) => isAlloc(output) && output.size > 0 && !isTbss(output));
-  const total = sections.reduce((sum, output) => sum + output.size, 0);
-  if (total > MAX_MEMORY) {
-    const what = `${total} bytes of memory, more than ${MAX_MEMORY}`;
-    fail('limit', `${largestInput(state)}: with sections like this the program would take ${what}`);
-  }
-  checkDisjoint(state, sections, 'addresses', (output) => output.address);
-  checkDisjoint(
-    state,
-    sections.filter((output) => !hasNoBits(output)),
-    'load addresses',
-    (output) => output.loadAddress,
-  );
-}
-
-/** The largest loaded input section, as messages name it. */
-function largestInput(state: AddressState): string {
-  const t = state.program.sections;
-  let largest = -1;
-  for (let s = 0; s < t.count; s++) {
-    if (t.output[s]! >= 0 && (t.flags[s]! & elf.SHF_ALLOC) !== 0 && t.size[s]! > (t.size[largest] ?? -1)) largest = s;
-  }
-  return largest < 0 ? 'the layout' : placeText(state.program, largest);
-}
-
-function checkDisjoint(
-  state: AddressState,
-  sections: readonly OutputSection[],
-  what: string,
-  start: (output: OutputSection) => number,
-): void {
-  const sorted = [...sections].sort((a, b) => start(a) - start(b));
-  for (let i = 1; i < sorted.length; i++) {
-    const [a, b] = [sorted[i - 1]!, sorted[i]!];
-    if (start(b) >= start(a) + a.size) continue;
-    fail(
-      'layout',
-      `${describeOutput(state, b)}: its ${what} from ${hex(start(b))} overlap ${printable(a.name)}, ` +
-        `which takes [${hex(start(a))}, ${hex(start(a) + a.size)}); move one of them`,
-    );
-  }
 }
 
 /** PT_LOADs by permission and load distance. */
