@@ -169,7 +169,8 @@ describe.each([
   const step = field.even ? 2n : 1n;
   const inside = field.range ?? [-(1n << 51n), (1n << 51n) - 1n];
 
-  test('what fits is written', async () => {
+  // GNU ld prefers lui to auipc for any absolute address that it reaches.
+  test.skipIf(isGnu() && field.name === 'R_RISCV_PCREL_HI20')('what fits is written', async () => {
     const p = await project(target, {});
     const middle = (inside[0] + inside[1]) / 4n;
     for (const value of [inside[0], inside[1], 0n, step, middle - (middle % 2n), inside[1] - step]) {
