@@ -81,16 +81,13 @@ test('a common symbol is a definition: it leaves the member alone', async () => 
   expect(Number(image.symbol('f').size)).toBe(32);
 });
 
-test('an archive without an index works, as do members with long names', async () => {
+// GNU ld refuses archives without an index.
+test.skipIf(isGnu())('an archive without an index works, as do members with long names', async () => {
   const long = 'a_member_whose_name_is_longer_than_sixteen_characters.o';
   p.write(long, readFileSync(p.path('f.o')));
   await p.archive('plain.a', [long, 'g.o'], 'rcS');
-  const image = await p.link('-e0', 'main.o', 'plain.a').catch((error: Error) => {
-    // GNU ld refuses archives without an index.
-    if (isGnu()) return undefined;
-    throw error;
-  });
-  if (image) expect(image.quad('f')).toBe(image.address('g'));
+  const image = await p.link('-e0', 'main.o', 'plain.a');
+  expect(image.quad('f')).toBe(image.address('g'));
 });
 
 test('a thin archive links the files that it names', async () => {

@@ -125,11 +125,10 @@ test('debug strings merge', async () => {
   expect(image.section('.debug_info').size).toBe(8);
 });
 
-test('a last string that does not end is an error that names its section', async () => {
+// GNU ld leaves such a section as it is.
+test.skipIf(isGnu())('a last string that does not end is an error that names its section', async () => {
   const p = await project(x86, { 'a.s': '.section .rodata.str1.1,"aMS",@progbits,1\n.ascii "no end"' });
-  const run = await p.run('-e0', 'a.o');
-  // GNU ld leaves the section unmerged; either way nothing is read past its end.
-  if (run.status !== 0) expect(run.stderr).toMatch(/a\.o:\(\.rodata\.str1\.1\).*not terminated/);
+  expect(await p.refusal('-e0', 'a.o')).toMatch(/a\.o:\(\.rodata\.str1\.1\).*not terminated/);
 });
 
 describe('any strings and any references into them', () => {

@@ -121,11 +121,3 @@ test('a sequence that is not the ABI’s is refused, with its place', async () =
   });
   expect(await p.refusal('-e0', 'a.o')).toMatch(isGnu() ? /TLS|transition/ : /a\.o:\(\.text\+0x7\).*general-dynamic/);
 });
-
-test('a plain variable used as a thread-local is at least no crash', async () => {
-  const p = await project(x86, {
-    'a.s': '.data\n.globl plain\nplain: .quad 1\n.text\n.reloc ., R_X86_64_TPOFF32, plain\n.long 0',
-  });
-  const { status, stderr } = await p.run('-e0', 'a.o');
-  if (status !== 0) expect(stderr).toMatch(/a\.o.*plain/);
-});
