@@ -9,6 +9,7 @@ import { fail, hex, printable } from '../base/errors.ts';
 import type { AddressState } from './addresses.ts';
 import * as elf from './elf.ts';
 import type { OutputSection, Segment } from './image.ts';
+import { layoutScript } from './place.ts';
 import { placeText } from './program.ts';
 import { describeOutput, hasNoBits, isAlloc, isTbss, keptOutputs } from './segments.ts';
 
@@ -80,9 +81,9 @@ function permissions(segment: Segment): string {
 export function warnOfSharedPages(state: AddressState, segments: readonly Segment[]): void {
   const { options, architecture, program } = state;
   const { scripts } = options;
-  const script = scripts.find((candidate) => candidate.hasSections && !candidate.insert);
   const page = options.maxPageSize ?? architecture.maxPageSize;
-  if (!script || page <= 1 || scripts.some(({ segments, regions }) => segments || regions.length > 0)) return;
+  if (!layoutScript(scripts) || page <= 1 || scripts.some(({ segments, regions }) => segments || regions.length > 0))
+    return;
   const loads = segments
     .filter((segment) => segment.type === elf.PT_LOAD && segment.memorySize > 0)
     .sort((a, b) => a.address - b.address);

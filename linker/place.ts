@@ -361,8 +361,22 @@ function rankOf(type: number, flags: number): number {
   return type === elf.SHT_NOBITS ? 8 : 7;
 }
 
-/** Where an orphan of this kind goes: behind the last output section of the nearest kind not after its own. */
-function orphanPosition(commands: readonly LayoutCommand[], type: number, flags: number): number {
+/** Index behind the last output section of a rank, or -1. */
+function behindRank(commands: readonly LayoutCommand[], rank: number): number {
+  const last = commands.findLastIndex(
+    (command) =>
+      command.kind === 'output' &&
+      command.section.type !== elf.SHT_NULL &&
+      rankOf(command.section.type, command.section.flags) === rank,
+  );
+  return last < 0 ? -1 : last + 1;
+}
+
+/**
+ * Where an orphan of this kind goes: behind the last output section of the nearest kind not after its own. A user's
+ * script (`scripted`) may want its first section at a fixed address, so nothing read-only comes before the code there.
+ */
+function orphanPosition(commands: readonly LayoutCommand[], type: number, flags: number, scripted: boolean): number {
   const rank = rankOf(type, flags);
   let best = -1;
   let bestRank = -1;
@@ -378,6 +392,9 @@ function orphanPosition(commands: readonly LayoutCommand[], type: number, flags:
     }
   });
   if (best >= 0) return best + 1;
+  const others = rank === 1 ? [2, 3] : rank === 2 ? [3] : [];
+  const behind = scripted ? others.map((other) => behindRank(commands, other)).find((index) => index >= 0) : undefined;
+  if (behind !== undefined) return behind;
   if (firstLater < 0) return commands.length;
   // Before the statement that starts the later one's page, if (empty) sections stand before that.
   const moves = (command: LayoutCommand) => command.kind === 'assign' && command.target === '.';
@@ -407,6 +424,7 @@ function placeOrphans(
   byName: Map<string, OutputSection>,
 ): void {
   const t = program.sections;
+  const scripted = layoutScript(options.scripts) !== undefined;
   // By name: the same orphans come in every object.
   const created = new Map<number, { output: OutputSection; sections: number[] }>();
   for (let s = 0; s < t.count; s++) {
@@ -414,7 +432,7 @@ function placeOrphans(
     if (options.orphanHandling !== 'place' && !mayPlaceOrphan(program, options, s)) continue;
     let entry = created.get(t.name[s]!);
     if (!entry) {
-      entry = createOrphan(program, commands, byName, s);
+      entry = createOrphan(program, commands, byName, s, scripted);
       created.set(t.name[s]!, entry);
     }
     entry.sections.push(s);
@@ -441,6 +459,7 @@ function createOrphan(
   commands: LayoutCommand[],
   byName: Map<string, OutputSection>,
   s: number,
+  scripted: boolean,
 ): { output: OutputSection; sections: number[] } {
   const t = program.sections;
   const name = nameText(program.sectionNames, t.name[s]!);
@@ -453,15 +472,20 @@ function createOrphan(
   }
   const output = createOutputSection(name);
   output.body.push(item);
-  const position = orphanPosition(commands, t.type[s]!, t.flags[s]!);
+  const position = orphanPosition(commands, t.type[s]!, t.flags[s]!, scripted);
   inheritPlacement(output, commands[position - 1]);
   commands.splice(position, 0, { kind: 'output', section: output });
   return { output, sections };
 }
 
+/** The user's script that lays sections out; undefined when the built-in layout does. */
+export function layoutScript(scripts: readonly LinkerScript[]): LinkerScript | undefined {
+  return scripts.find((script) => script.hasSections && !script.insert);
+}
+
 /** SECTIONS statements to lay out by: the main script's (or the built-in's), with INSERT scripts put in their place. */
 export function sectionStatements(scripts: readonly LinkerScript[], builtin: () => LinkerScript): SectionsStatement[] {
-  const main = scripts.find((script) => script.hasSections && !script.insert) ?? builtin();
+  const main = layoutScript(scripts) ?? builtin();
   const statements = [...main.commands];
   for (const script of scripts) {
     if (script === main) continue;

@@ -11,6 +11,7 @@ import { type AddressState, isEmpty, layoutSource, toAddress } from './addresses
 import { BUILTIN_NAME } from './builtin-layout.ts';
 import * as elf from './elf.ts';
 import type { OutputSection, Segment } from './image.ts';
+import { layoutScript } from './place.ts';
 import { type Program, placeText, sectionContents } from './program.ts';
 import type { LinkerScript, SegmentDescription } from './script/ast.ts';
 import { evaluateNumber } from './script/evaluate.ts';
@@ -156,7 +157,7 @@ function planLoads(state: AddressState, outputs: readonly OutputSection[]): Plan
 /** Where the built-in layout leaves room for the headers; undefined when a script lays out. */
 function builtinBase(state: AddressState): number | undefined {
   const { options, architecture } = state;
-  if (options.scripts.some((script) => script.hasSections && !script.insert)) return undefined;
+  if (layoutScript(options.scripts)) return undefined;
   return options.imageBase ?? (options.pie ? 0 : architecture.imageBase);
 }
 
