@@ -40,8 +40,16 @@ export function reasonOf(error: unknown): string {
   return printable(text.replace(/^[A-Z0-9_]+: /, '').replace(/, \w+( '.*')?$/, ''));
 }
 
-/** Bytes of a regular file; `undefined` when there is none of that name; any other failure is an 'io' error. */
-export function readFileIfPresent(path: string): Uint8Array | undefined {
+/** Room for a file, not zeroed. A plain Uint8Array, since taking a part of a Buffer costs several times as much. */
+function fresh(size: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+}
+
+/**
+ * Bytes of a regular file; `undefined` when there is none of that name; any other failure is an 'io' error. `room`
+ * gives the memory that they are read into.
+ */
+export function readFileIfPresent(path: string, room: (size: number) => Uint8Array = fresh): Uint8Array | undefined {
   let fd: number;
   try {
     // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
@@ -54,9 +62,7 @@ export function readFileIfPresent(path: string): Uint8Array | undefined {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) return fail('io', `${printable(path)}: not a regular file`);
-    // Not zeroed, and never a slice of Node's shared pool: offset 0 of the buffer is offset 0 of the file. A plain
-    // Uint8Array, since taking a part of a Buffer costs several times as much.
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(stat.size).buffer);
+    const bytes = room(stat.size);
     let done = 0;
     while (done < bytes.length) {
       const n = readSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), done);

@@ -11,7 +11,7 @@ import type { Architecture } from './arch/architecture.ts';
 import { BUILTIN_NAME } from './builtin-layout.ts';
 import * as elf from './elf.ts';
 import type { LayoutCommand, OutputSection } from './image.ts';
-import { findText, nameText } from './names.ts';
+import { findText, nameCount, nameText } from './names.ts';
 import { type Program, SymbolFlag, SymbolKind } from './program.ts';
 import type { LinkOptions } from './request.ts';
 import type { Assertion, Assignment, BinaryOperator, Expression, FillPattern, Region } from './script/ast.ts';
@@ -317,27 +317,6 @@ function isTbss(output: OutputSection): boolean {
   return output.type === elf.SHT_NOBITS && (output.flags & elf.SHF_TLS) !== 0;
 }
 
-/** Gives inputs their offsets from `offset` on, in output section `index`; returns where they end. The hot loop. */
-function placeInputs(
-  program: Program,
-  inputs: readonly number[],
-  index: number,
-  forcedAlign: number,
-  base: number,
-  offset: number,
-): number {
-  const { align, size, output, outputOffset } = program.sections;
-  let at = offset;
-  for (let i = 0; i < inputs.length; i++) {
-    const s = inputs[i]!;
-    at = elf.alignUp(base + at, forcedAlign || align[s]!) - base;
-    output[s] = index;
-    outputOffset[s] = at;
-    at += size[s]!;
-  }
-  return at;
-}
-
 /** Size of a section's body when it starts at `address`; sets its inputs' offsets, symbols and data on the way. */
 function walkBody(walk: Walk, output: OutputSection, address: number): number {
   const { state } = walk;
@@ -346,12 +325,24 @@ function walkBody(walk: Walk, output: OutputSection, address: number): number {
   walk.section = output;
   walk.dot = address;
   const index = state.outputs.indexOf(output);
+  const { block, arena } = state.program;
+  const { kernels } = arena;
   // Offsets are aligned as addresses are; the address itself matters only when it is less aligned than the section.
   const base = address % output.align === 0 ? 0 : address;
   for (const item of output.body) {
     switch (item.kind) {
       case 'inputs':
-        walk.dot = address + placeInputs(state.program, item.sections, index, forced, base, walk.dot - address);
+        walk.dot =
+          address +
+          kernels.placeInputs(
+            block,
+            item.sections.byteOffset,
+            item.sections.length,
+            index,
+            forced,
+            base,
+            walk.dot - address,
+          );
         break;
       case 'assign':
         assign(walk, item);
@@ -548,8 +539,12 @@ function leaveUndefined(state: AddressState, id: number): void {
 function setLinkerMade(walk: Walk): void {
   const { state } = walk;
   const t = state.program.symbols;
-  for (let id = 0; id < t.names.count; id++) {
-    if (t.kind[id] !== SymbolKind.Linker || walk.assigned.has(id)) continue;
+  const { arena, block } = state.program;
+  const count = nameCount(t.names);
+  for (let id = 0; ; id++) {
+    id = arena.kernels.nextSymbol(block, id, SymbolKind.Linker);
+    if (id === count) return;
+    if (walk.assigned.has(id)) continue;
     const name = nameText(t.names, id);
     const made = linkerMadeValue(state, name);
     if (made) putValue(walk, id, made.value, made.section);

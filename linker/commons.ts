@@ -5,14 +5,22 @@
  * --gc-sections can drop them one by one. A TLS common goes to .tcommon.
  * Source: gABI on SHN_COMMON: st_value is the alignment.
  */
+
 import { SHF_ALLOC, SHF_TLS, SHF_WRITE, SHT_NOBITS, STT_OBJECT, STT_TLS } from './elf.ts';
+import { nameCount } from './names.ts';
 import { type Program, SymbolKind } from './program.ts';
 import { addSynthetic } from './synthetic.ts';
 
 export function allocateCommons(program: Program, sortByAlignment: boolean): void {
   const t = program.symbols;
   const ids: number[] = [];
-  for (let id = 0; id < t.names.count; id++) if (t.kind[id] === SymbolKind.Common) ids.push(id);
+  const { arena, block } = program;
+  const count = nameCount(t.names);
+  for (let id = 0; ; id++) {
+    id = arena.kernels.nextSymbol(block, id, SymbolKind.Common);
+    if (id === count) break;
+    ids.push(id);
+  }
   if (sortByAlignment) ids.sort((a, b) => t.value[b]! - t.value[a]! || a - b);
   for (const id of ids) {
     const tls = t.type[id] === STT_TLS;

@@ -8,14 +8,14 @@
  * nothing depends on an address. So each, applied to the output, gives the bytes that are in it.
  */
 import { Special } from './arch/architecture.ts';
-import { DROPPED, pieceAt } from './eh-frame.ts';
+import { DROPPED, pieceAt, recordsOf } from './eh-frame.ts';
 import * as elf from './elf.ts';
 import type { OutputSection } from './image.ts';
 import { type InputObject, Live, Role, sectionContents } from './program.ts';
 import { symbolSection } from './read-object.ts';
 import type { Relaxation } from './relax.ts';
 import { hasNoBits } from './segments.ts';
-import { objectAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
+import { createSymbolAddresses, objectAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
 import type { SymbolTables } from './symtab.ts';
 import { fileOffsetOf, type WriteContext } from './write-sections.ts';
 
@@ -72,15 +72,10 @@ export function writeEmittedRelocations(
 /** Visits every relocation that the output depends on, object by object, in the order of the inputs. */
 export function forEachRelocation(context: WriteContext, visit: (relocation: PlacedRelocation) => void): void {
   const { program } = context.state;
-  let address = new Float64Array(256);
-  let special = new Uint8Array(256);
+  const { address, special } = createSymbolAddresses(program);
   for (const object of program.objects) {
     if (object.sectionCount === 0) continue;
-    if (object.symbolCount > address.length) {
-      address = new Float64Array(object.symbolCount * 2);
-      special = new Uint8Array(object.symbolCount * 2);
-    }
-    objectAddresses(program, context.edits, object, context.globals, context.got, context.iplt, address, special);
+    objectAddresses(program, object, context.globals, context.got, context.iplt, address, special);
     for (let s = object.firstSection; s < object.firstSection + object.sectionCount; s++) {
       visitSection(context, visit, object, s, address, special);
     }
@@ -123,7 +118,7 @@ function visitSection(
   const output = state.outputs[t.output[s]!]!;
   if (hasNoBits(output)) return;
   const found: PlacedRelocation = { object, section: s, output, place: 0, type: 0, symbol: 0, addend: 0, target: 0 };
-  const pieces = context.edits.ehFrames.get(s);
+  const pieces = recordsOf(state.program, s);
   const base = t.relocs[s]!;
   const x86 = state.architecture.machine === 'x86-64';
   const relaxedTypes = x86 ? undefined : typesAfterRelaxation(context.relaxation, s);

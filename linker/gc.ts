@@ -8,7 +8,7 @@
  */
 import { splitEhFrame } from './eh-frame.ts';
 import * as elf from './elf.ts';
-import { nameText } from './names.ts';
+import { nameCount, nameText } from './names.ts';
 import { type InputObject, Live, type Program, Role, SymbolFlag, SymbolKind, sectionName } from './program.ts';
 import { symbolSection } from './read-object.ts';
 
@@ -46,7 +46,8 @@ export function collectGarbage(
   };
 
   const { symbols } = program;
-  for (let id = 0; id < symbols.names.count; id++) if ((symbols.flags[id]! & SymbolFlag.Root) !== 0) reachSymbol(id);
+  for (let id = 0; id < nameCount(symbols.names); id++)
+    if ((symbols.flags[id]! & SymbolFlag.Root) !== 0) reachSymbol(id);
   for (const id of extraRoots) reachSymbol(id);
   const byIdentifier = sectionsByIdentifier(program);
   for (let s = 0; s < t.count; s++) {
@@ -116,7 +117,7 @@ function sectionsByIdentifier(program: Program): Map<string, number[]> {
   for (let s = 0; s < t.count; s++) {
     if (t.live[s] !== Live.Live || (t.flags[s]! & elf.SHF_ALLOC) === 0) continue;
     const id = t.name[s]!;
-    const first = program.sectionNames.buffers[program.sectionNames.buffer[id]!]![program.sectionNames.offset[id]!];
+    const first = program.arena.bytes[program.sectionNames.offset[id]!];
     if (first === 0x2e) continue;
     const name = sectionName(program, s);
     if (!C_IDENTIFIER.test(name)) continue;

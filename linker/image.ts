@@ -12,7 +12,7 @@ import type { WriteContext } from './write-sections.ts';
 /** What an output section is filled with, in order. */
 export type BodyItem =
   /** Input sections (global indices), one after another, each at its alignment. */
-  { readonly kind: 'inputs'; readonly sections: number[] } | Assignment | Assertion | DataStatement | FillStatement;
+  { readonly kind: 'inputs'; sections: Uint32Array } | Assignment | Assertion | DataStatement | FillStatement;
 
 export interface OutputSection {
   readonly name: string;

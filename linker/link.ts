@@ -9,20 +9,21 @@ import { type AddressState, assignAddresses, createAddressState, isEmpty, layout
 import type { Architecture } from './arch/architecture.ts';
 import { riscv64 } from './arch/riscv64.ts';
 import { x86_64 } from './arch/x86-64.ts';
+import { f64, u32 } from './arena.ts';
 import { builtinScript } from './builtin-layout.ts';
 import { allocateCommons } from './commons.ts';
-import { compactEhFrames, type EhPieces } from './eh-frame.ts';
+import { compactEhFrames, type EhFrames } from './eh-frame.ts';
 import { ehFrameHeaderSize } from './eh-frame-hdr.ts';
 import * as elf from './elf.ts';
 import { collectGarbage } from './gc.ts';
 import type { LinkedImage } from './image.ts';
 import { mapText } from './map.ts';
-import { type MergePieces, mergeSections } from './merge.ts';
+import { mergeSections } from './merge.ts';
 import { addBuildId, mergeProperties } from './notes.ts';
 import { writeOutput } from './output.ts';
 import { checkOverlaps, warnOfSharedPages } from './overlaps.ts';
 import { buildCommands, createPlacer, isKept, matchSections, sectionStatements } from './place.ts';
-import { Live, type Program, Role } from './program.ts';
+import { type Program, Role } from './program.ts';
 import { createRelaxation, type Relaxation, relaxOnce } from './relax.ts';
 import type { LinkRequest } from './request.ts';
 import { resolveInputs } from './resolve.ts';
@@ -60,7 +61,7 @@ export function link(request: LinkRequest): LinkResult {
   allocateCommons(program, options.sortCommon);
   const imageBase = options.imageBase ?? (options.pie ? 0 : architecture.imageBase);
   const statements = sectionStatements(options.scripts, () => builtinScript(program.machine, imageBase, options.pie));
-  const placer = createPlacer(statements);
+  const placer = createPlacer(program.arena, statements);
   matchSections(placer, program);
   const scriptRoots = declareScriptSymbols(program, statements, options);
   const dropped = options.gcSections ? collectGarbage(program, (s) => isKept(placer, s), scriptRoots) : [];
@@ -69,9 +70,8 @@ export function link(request: LinkRequest): LinkResult {
   const scan = scanRelocations(program, architecture, options);
   const tables = addTables(program, architecture, options, scan);
   const buildId = addBuildId(program, options.buildId);
-  const frames = liveFrames(program);
   const header =
-    options.ehFrameHeader && frames.length > 0
+    options.ehFrameHeader && hasLiveFrames(program)
       ? addSynthetic(program, {
           name: '.eh_frame_hdr',
           type: elf.SHT_PROGBITS,
@@ -84,17 +84,17 @@ export function link(request: LinkRequest): LinkResult {
   const state = createAddressState(program, options, architecture, commands);
   fixKinds(state);
   alignThreadLocals(state);
-  const { merged, ehFrames, orderedFrames } = editContents(program, state);
-  if (header >= 0) program.sections.size[header] = ehFrameHeaderSize(ehFrames);
+  const frames = editContents(program, state);
+  if (header >= 0) program.sections.size[header] = ehFrameHeaderSize(frames);
   const relaxation = createRelaxation(program, options);
-  const edits: Edits = { merged, ehFrames, shrunk: relaxation.tables };
+  const edits: Edits = { frames, shrunk: relaxation.tables };
   settle(state, edits, tables, scan, relaxation);
   const inputSize = request.files.reduce((sum, file) => sum + file.bytes.length, 0);
   checkOverlaps(state);
   const { plans } = planSegments(state);
   const { segments, end } = layoutFile(state, plans, inputSize);
   warnOfSharedPages(state, segments);
-  const laidOut = { state, edits, scan, tables, relaxation, segments, end, header, orderedFrames, buildId };
+  const laidOut = { state, edits, scan, tables, relaxation, segments, end, header, buildId };
   const { image, globals } = writeOutput(laidOut);
   return {
     image,
@@ -104,11 +104,8 @@ export function link(request: LinkRequest): LinkResult {
   };
 }
 
-function liveFrames(program: Program): number[] {
-  const t = program.sections;
-  const result: number[] = [];
-  for (let s = 0; s < t.count; s++) if (t.role[s] === Role.EhFrame && t.live[s] === Live.Live) result.push(s);
-  return result;
+function hasLiveFrames(program: Program): boolean {
+  return program.arena.kernels.hasLive(program.block, program.sections.count, Role.EhFrame) !== 0;
 }
 
 /** Kinds of output sections that only hold what the script puts there; NOLOAD; order-dependent flags. */
@@ -135,24 +132,30 @@ function alignThreadLocals(state: AddressState): void {
 }
 
 /** Merges strings and constants, compacts exception records: both need the final order of inputs. */
-function editContents(
-  program: Program,
-  state: AddressState,
-): { merged: Map<number, MergePieces>; ehFrames: Map<number, EhPieces>; orderedFrames: number[] } {
-  const merged = new Map<number, MergePieces>();
-  const orderedFrames: number[] = [];
-  for (const output of state.outputs) {
-    const mergeable: number[] = [];
-    for (const item of output.body) {
-      if (item.kind !== 'inputs') continue;
-      for (const s of item.sections) {
-        if (program.sections.role[s] === Role.Merge) mergeable.push(s);
-        else if (program.sections.role[s] === Role.EhFrame) orderedFrames.push(s);
-      }
+function editContents(program: Program, state: AddressState): EhFrames {
+  const { arena, block } = program;
+  const parts = state.outputs.map((output) =>
+    output.body.flatMap((item) => (item.kind === 'inputs' ? [item.sections] : [])),
+  );
+  const total = parts.reduce((sum, lists) => lists.reduce((part, list) => part + list.length, sum), 0);
+  const order = u32(arena, total);
+  const ends: number[] = [];
+  let end = 0;
+  for (const lists of parts) {
+    for (const list of lists) {
+      order.set(list, end);
+      end += list.length;
     }
-    if (mergeable.length > 0) mergeSections(program, mergeable, { pieces: merged });
+    ends.push(end);
   }
-  return { merged, ehFrames: compactEhFrames(program, orderedFrames), orderedFrames };
+  const frames = u32(arena, total);
+  const count = arena.kernels.pickRole(block, order.byteOffset, total, Role.EhFrame, frames.byteOffset);
+  arena.used = frames.byteOffset + count * 4;
+  ends.forEach((to, i) => {
+    const from = ends[i - 1] ?? 0;
+    mergeSections(program, order.byteOffset + from * 4, to - from);
+  });
+  return compactEhFrames(program, frames.subarray(0, count));
 }
 
 /** Walks the layout until addresses, sizes and symbols no longer change. */
@@ -173,7 +176,7 @@ function settle(
       state.headersAddress = headersAddress;
       changed = true;
     }
-    if (relaxOnce(state, edits, relaxation, pass)) changed = true;
+    if (relaxOnce(state, relaxation, pass)) changed = true;
     if (sizeDynamicRelocations(state, edits, tables, scan)) changed = true;
     if (!changed) {
       assignAddresses(state, true);
@@ -189,9 +192,13 @@ function settle(
 }
 
 function setSectionAddresses(state: AddressState): void {
-  const t = state.program.sections;
-  for (let s = 0; s < t.count; s++) {
-    const output = t.output[s]!;
-    if (output >= 0) t.address[s] = state.outputs[output]!.address + t.outputOffset[s]!;
-  }
+  const { arena, block, sections } = state.program;
+  const { used } = arena;
+  const addresses = f64(arena, state.outputs.length);
+  state.outputs.forEach((output, i) => {
+    addresses[i] = output.address;
+  });
+  arena.kernels.setSectionAddresses(block, sections.count, addresses.byteOffset);
+  addresses.fill(0);
+  arena.used = used;
 }

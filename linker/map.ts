@@ -5,7 +5,7 @@
  * output section, input section and symbol, each deeper than the one before.
  */
 import type { AddressState } from './addresses.ts';
-import { nameShown } from './names.ts';
+import { nameCount, nameShown } from './names.ts';
 import { placeText, SymbolKind } from './program.ts';
 import { keptOutputs } from './segments.ts';
 import type { GlobalAddresses } from './symbol-addresses.ts';
@@ -23,7 +23,7 @@ function row(address: number, load: number, size: number, align: number, depth: 
 function symbolsBySection(state: AddressState): Map<number, number[]> {
   const t = state.program.symbols;
   const result = new Map<number, number[]>();
-  for (let id = 0; id < t.names.count; id++) {
+  for (let id = 0; id < nameCount(t.names); id++) {
     if (t.kind[id] !== SymbolKind.Defined) continue;
     const list = result.get(t.section[id]!);
     if (list) list.push(id);

@@ -5,8 +5,11 @@
  * claim a feature only when every input does, so the inputs' notes are replaced by one with the intersection.
  * Sources: gABI "Note Section"; x86-64 psABI "Program Property"; Linux Extensions to gABI, ".note.gnu.property".
  */
+import { u8 } from './arena.ts';
 import { SHF_ALLOC, SHT_NOTE } from './elf.ts';
-import { Live, type Program, Role, sectionContents, sectionName } from './program.ts';
+import * as layout from './kernels/layout.ts';
+import { createNameTable, findText, nameCount, reserveNames } from './names.ts';
+import type { Program } from './program.ts';
 import type { BuildIdStyle } from './request.ts';
 import { addSynthetic } from './synthetic.ts';
 
@@ -33,7 +36,8 @@ function note(type: number, descriptor: Uint8Array): Uint8Array {
 /** Adds the build-id note with its bytes zero (or as given); returns its section and where the id goes, or -1. */
 export function addBuildId(program: Program, style: BuildIdStyle): { section: number; size: number } {
   if (style.kind === 'none') return { section: -1, size: 0 };
-  const size = style.kind === 'bytes' ? style.bytes.length : { md5: 16, sha1: 20, sha256: 32 }[style.algorithm];
+  const size =
+    style.kind === 'bytes' ? style.bytes.length : { fast: 20, md5: 16, sha1: 20, sha256: 32 }[style.algorithm];
   const padded = new Uint8Array(Math.ceil(size / 4) * 4);
   if (style.kind === 'bytes') padded.set(style.bytes);
   const bytes = note(NT_GNU_BUILD_ID, padded);
@@ -72,24 +76,28 @@ function readProperties(bytes: Uint8Array): Map<number, number> {
 
 /** Replaces the inputs' .note.gnu.property sections by one that holds for the whole program. */
 export function mergeProperties(program: Program): void {
-  const t = program.sections;
-  const byObject = new Map<number, Map<number, number>>();
-  const sections: number[] = [];
-  for (let s = 0; s < t.count; s++) {
-    if (t.type[s] !== SHT_NOTE || t.live[s] !== Live.Live || t.role[s] !== Role.Regular) continue;
-    if (sectionName(program, s) !== '.note.gnu.property') continue;
-    sections.push(s);
-    byObject.set(t.object[s]!, readProperties(sectionContents(program, s)));
+  const { arena, block, sections, sectionNames, words } = program;
+  const name = findText(sectionNames, '.note.gnu.property');
+  if (name < 0) return;
+  const contents = createNameTable(arena, 64);
+  const has = u8(arena, words[layout.OBJECT_COUNT]!);
+  const { byteOffset } = has;
+  for (let s = 0; s < sections.count; ) {
+    s = arena.kernels.collectNotes(block, s, sections.count, name, contents.block, byteOffset);
+    if (s < sections.count) reserveNames(contents, nameCount(contents) + 1);
   }
-  if (sections.length === 0) return;
-  for (const s of sections) t.live[s] = Live.Dead;
+  const all = Array.from({ length: nameCount(contents) }, (_, i) =>
+    readProperties(arena.bytes.subarray(contents.offset[i]!, contents.offset[i]! + contents.length[i]!)),
+  );
+  if (all.length === 0) return;
   // Objects that hold no section of the program (the linker's own) do not vote.
-  const voters = program.objects.filter((object) => object.sectionCount > 0).map((object) => object.index);
+  const everywhere = program.objects.every((object) => object.sectionCount === 0 || has[object.index] !== 0);
   const types = new Set<number>();
-  for (const properties of byObject.values()) for (const type of properties.keys()) types.add(type);
+  for (const properties of all) for (const type of properties.keys()) types.add(type);
   const merged: [number, number][] = [];
   for (const type of [...types].sort((a, b) => a - b)) {
-    const values = voters.map((object) => byObject.get(object)?.get(type));
+    const values: (number | undefined)[] = all.map((properties) => properties.get(type));
+    if (!everywhere) values.push(undefined);
     const value = mergeProperty(type, values);
     if (value !== undefined && value !== 0) merged.push([type, value]);
   }

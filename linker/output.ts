@@ -4,9 +4,10 @@
  * Symbol tables come first, since their sizes decide the buffer's; then inputs are copied and relocated, the linker's
  * tables filled, headers written, and last of all the build id, which is a hash of everything else.
  */
-import { createHash } from 'node:crypto';
 import { printable } from '../base/errors.ts';
+import { createHash } from '../base/node.ts';
 import type { AddressState } from './addresses.ts';
+import { u8 } from './arena.ts';
 import { writeEhFrameHeader } from './eh-frame-hdr.ts';
 import * as elf from './elf.ts';
 import { type EmittedRelocations, writeEmittedRelocations } from './emit-relocs.ts';
@@ -41,9 +42,8 @@ export interface LaidOut {
   readonly segments: readonly Segment[];
   /** End of the loaded part in the file. */
   readonly end: number;
-  /** .eh_frame_hdr (-1: none) and the .eh_frame inputs in order. */
+  /** .eh_frame_hdr; -1: none. */
   readonly header: number;
-  readonly orderedFrames: readonly number[];
   readonly buildId: { readonly section: number; readonly size: number };
 }
 
@@ -64,8 +64,12 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
   const loadedSize = placeUnloaded(state, laidOut.end);
   // Emitted relocations depend on the written bytes; without them everything fits one allocation.
   let tail = options.emitRelocs ? undefined : buildTail(state, kept, symbols, [], loadedSize);
-  let bytes: Uint8Array = new Uint8Array(tail?.size ?? loadedSize);
-  const context: WriteContext = { ...addresses, file: bytes, view: new DataView(bytes.buffer) };
+  let bytes = u8(state.program.arena, tail?.size ?? loadedSize);
+  const context: WriteContext = {
+    ...addresses,
+    file: bytes,
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+  };
   writeFills(context, kept);
   const job = writeInputs(context);
   writeTables(
@@ -75,12 +79,11 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
     (address) => state.architecture.threadOffset(job.tables, address),
     job.tables.tlsStart,
   );
-  if (laidOut.header >= 0 && fileOffsetOf(state, laidOut.header) >= 0)
-    writeEhFrameHeader(context, laidOut.header, laidOut.orderedFrames);
+  if (laidOut.header >= 0 && fileOffsetOf(state, laidOut.header) >= 0) writeEhFrameHeader(context, laidOut.header);
   if (!tail) {
     const relocations = symbols ? writeEmittedRelocations(context, kept, symbols) : [];
     tail = buildTail(state, kept, symbols, relocations, loadedSize);
-    const whole = new Uint8Array(tail.size);
+    const whole = u8(state.program.arena, tail.size);
     whole.set(bytes);
     bytes = whole;
   }
@@ -122,7 +125,7 @@ function createAddressContext(laidOut: LaidOut): AddressContext {
     address: tables.iplt >= 0 ? program.sections.address[tables.iplt]! : 0,
     entrySize: architecture.ipltEntrySize,
   };
-  const globals = globalAddresses(program, edits, scan.got, iplt);
+  const globals = globalAddresses(program, scan.got, iplt);
   return { state, edits, got: scan.got, gotSection: tables.got, globals, iplt, relaxation };
 }
 
@@ -250,5 +253,11 @@ function writeBuildId(laidOut: LaidOut, bytes: Uint8Array): void {
   const output = state.outputs[t.output[buildId.section]!];
   if (!output || hasNoBits(output)) return;
   const at = output.fileOffset + t.outputOffset[buildId.section]! + 16;
-  bytes.set(createHash(style.algorithm).update(bytes).digest(), at);
+  if (style.algorithm === 'fast') {
+    const id = u8(state.program.arena, 20);
+    state.program.arena.kernels.hash160(bytes.byteOffset, bytes.length, id.byteOffset);
+    bytes.set(id, at);
+  } else {
+    bytes.set(createHash(style.algorithm).update(bytes).digest(), at);
+  }
 }

@@ -2,15 +2,17 @@
  * Decides which output section each input section goes to.
  *
  * A script's input descriptions are tried in order and the first that matches takes the section. To keep this fast
- * for links with tens of thousands of section names, descriptions are indexed by the literal start of their patterns
- * and the candidates of each name are found once. What no description takes is an orphan: it gets an output section
+ * for links with tens of thousands of section names, a kernel decides all names for which the name alone decides, once
+ * each; names of which only some files' sections match, or whose pattern is intricate, are matched here. What no description takes is an orphan: it gets an output section
  * of its own name, placed behind the last one of the same kind, as in GNU ld.
  * Source: GNU ld manual 3.6.4 "Input Section Description", 3.10.4 "Orphan Sections".
  */
 import { fail, printable } from '../base/errors.ts';
+import { type Arena, adopt, f64, i32, u32 } from './arena.ts';
 import * as elf from './elf.ts';
 import type { BodyItem, LayoutCommand, OutputSection } from './image.ts';
-import { nameText } from './names.ts';
+import * as layout from './kernels/layout.ts';
+import { nameCapacity, nameText } from './names.ts';
 import { Live, type Program, Role } from './program.ts';
 import type { LinkOptions } from './request.ts';
 import type { InputDescription, LinkerScript, OutputSectionDescription, SectionsStatement } from './script/ast.ts';
@@ -19,6 +21,7 @@ import {
   compileFilePatterns,
   compilePattern,
   type FileName,
+  isWild,
   type Matcher,
 } from './script/match.ts';
 import { orderMatches } from './script/sort.ts';
@@ -32,14 +35,13 @@ interface CompiledDescription {
 }
 
 interface Candidate {
+  readonly source: string;
   readonly description: number;
   readonly pattern: number;
   readonly matches: Matcher;
-  /** The pattern's bytes when it is a name, or a name and a star; `exact` tells which. */
-  readonly literal: Uint8Array | undefined;
-  readonly exact: boolean;
   /** Takes every section whose name matches, whatever its file. */
   readonly always: boolean;
+  readonly discards: boolean;
   readonly excludes: ((file: FileName) => boolean) | undefined;
 }
 
@@ -48,41 +50,51 @@ export interface Placer {
   readonly statements: readonly SectionsStatement[];
   readonly outputs: readonly OutputSectionDescription[];
   readonly descriptions: readonly CompiledDescription[];
-  /** Candidates in script order, by the first characters of their pattern; '' for patterns that start wild. */
-  readonly buckets: ReadonlyMap<string, Candidate[]>;
-  /** Buckets with the wild ones merged in, by the name's first bytes as a number. */
-  readonly merged: Map<number, readonly Candidate[]>;
-  /** By name. */
-  readonly byName: (readonly Candidate[] | undefined)[];
+  /** Candidates in script order. */
+  readonly candidates: readonly Candidate[];
+  /** The same for kernels: rows of PATTERN_WORDS words. */
+  readonly rows: Uint32Array;
+  /** By section name: its candidates, where the name alone does not decide. */
+  readonly byName: Map<number, readonly Candidate[]>;
+  /** By section name: the description that takes all sections of the name, or TAKEN_..., and its pattern. */
+  taken: Int32Array;
+  takenPattern: Int32Array;
   /** By section: description and pattern; -1 an orphan. Grows as sections are added. */
   description: Int32Array;
   pattern: Int32Array;
   placed: number;
 }
 
-const BUCKET = 4;
-
-function literalStart(pattern: string): string {
+/** A pattern for kernels: its kind, what it starts with and, after a star, what it ends with. */
+function patternParts(pattern: string): { kind: number; start: string; end: string } {
+  if (!isWild(pattern)) return { kind: layout.PATTERN_NAME, start: pattern, end: '' };
   const wild = pattern.search(/[*?[\\]/);
-  return wild < 0 ? pattern : pattern.slice(0, wild);
+  const start = pattern.slice(0, wild);
+  const end = pattern.slice(wild + 1);
+  if (pattern[wild] === '*' && !isWild(end)) return { kind: layout.PATTERN_STAR, start, end };
+  return { kind: layout.PATTERN_GENERAL, start, end: '' };
 }
 
-/** Bytes of a pattern without wildcards but for a star at its end; undefined for others. */
-function literalBytes(pattern: string): Uint8Array | undefined {
-  const name = pattern.endsWith('*') ? pattern.slice(0, -1) : pattern;
-  return literalStart(name) === name ? Buffer.from(name, 'utf8') : undefined;
+/** Puts patterns into the arena as rows. */
+function patternRows(arena: Arena, candidates: readonly Candidate[]): Uint32Array {
+  const rows = u32(arena, candidates.length * layout.PATTERN_WORDS);
+  const place = (text: string): [number, number] => {
+    const bytes = Buffer.from(text, 'utf8');
+    return [adopt(arena, bytes), bytes.length];
+  };
+  candidates.forEach(({ source, description, pattern, always, discards }, i) => {
+    const { kind, start, end } = patternParts(source);
+    const takes = always && !discards && kind !== layout.PATTERN_GENERAL ? 1 : 0;
+    rows.set([...place(start), ...place(end), kind, description, pattern, takes], i * layout.PATTERN_WORDS);
+  });
+  return rows;
 }
 
 /** Compiles the SECTIONS statements of `scripts` (INSERT applied to the first). */
-export function createPlacer(statements: readonly SectionsStatement[]): Placer {
+export function createPlacer(arena: Arena, statements: readonly SectionsStatement[]): Placer {
   const outputs: OutputSectionDescription[] = [];
   const descriptions: CompiledDescription[] = [];
-  const buckets = new Map<string, Candidate[]>();
-  const add = (key: string, candidate: Candidate): void => {
-    const list = buckets.get(key);
-    if (list) list.push(candidate);
-    else buckets.set(key, [candidate]);
-  };
+  const candidates: Candidate[] = [];
   for (const statement of statements) {
     if (statement.kind !== 'section') continue;
     const output = outputs.push(statement) - 1;
@@ -97,23 +109,19 @@ export function createPlacer(statements: readonly SectionsStatement[]): Placer {
           excludes: compileFilePatterns(item.excludeFiles),
         }) - 1;
       item.sections.forEach((section, pattern) => {
-        const candidate: Candidate = {
+        candidates.push({
+          source: section.pattern,
           description,
           pattern,
           matches: compilePattern(section.pattern),
-          literal: literalBytes(section.pattern),
-          exact: !section.pattern.endsWith('*'),
           always:
             item.file === '*' &&
             item.excludeFiles.length === 0 &&
             section.excludeFiles.length === 0 &&
             statement.constraint === undefined,
+          discards: statement.name === '/DISCARD/',
           excludes: section.excludeFiles.length > 0 ? compileFilePatterns(section.excludeFiles) : undefined,
-        };
-        const literal = literalStart(section.pattern);
-        const exact = literal === section.pattern;
-        // A pattern shorter than the key matches names of any key with that start, so it goes to the common bucket.
-        add(literal.length >= BUCKET ? literal.slice(0, BUCKET) : exact ? literal : '', candidate);
+        });
       });
     }
   }
@@ -121,9 +129,11 @@ export function createPlacer(statements: readonly SectionsStatement[]): Placer {
     statements,
     outputs,
     descriptions,
-    buckets,
-    merged: new Map(),
-    byName: [],
+    candidates,
+    rows: patternRows(arena, candidates),
+    byName: new Map(),
+    taken: new Int32Array(0),
+    takenPattern: new Int32Array(0),
     description: new Int32Array(0),
     pattern: new Int32Array(0),
     placed: 0,
@@ -132,46 +142,15 @@ export function createPlacer(statements: readonly SectionsStatement[]): Placer {
 
 /** Candidates of a name, in script order; found once for each name. */
 function candidatesOf(placer: Placer, program: Program, name: number): readonly Candidate[] {
-  const known = placer.byName[name];
+  const known = placer.byName.get(name);
   if (known) return known;
-  const { sectionNames } = program;
-  const bytes = sectionNames.buffers[sectionNames.buffer[name]!]!;
-  const start = sectionNames.offset[name]!;
-  const length = sectionNames.length[name]!;
-  let text: string | undefined;
-  const found: Candidate[] = [];
-  for (const candidate of bucketOf(placer, bytes, start, length)) {
-    // Most patterns are a name or a name and a star: those are compared as bytes.
-    if (candidate.literal === undefined) text ??= nameText(sectionNames, name);
-    const matches =
-      candidate.literal === undefined ? candidate.matches(text!) : startsWith(bytes, start, length, candidate);
-    if (!matches) continue;
-    found.push(candidate);
-    // What takes any section of the name makes all later candidates idle.
-    if (candidate.always) break;
-  }
-  placer.byName[name] = found;
+  const text = nameText(program.sectionNames, name);
+  const matching = placer.candidates.filter((candidate) => candidate.matches(text));
+  // What takes any section of the name makes all later candidates idle.
+  const last = matching.findIndex((candidate) => candidate.always);
+  const found = last < 0 ? matching : matching.slice(0, last + 1);
+  placer.byName.set(name, found);
   return found;
-}
-
-function startsWith(bytes: Uint8Array, start: number, length: number, candidate: Candidate): boolean {
-  const literal = candidate.literal!;
-  if (candidate.exact ? length !== literal.length : length < literal.length) return false;
-  for (let i = 0; i < literal.length; i++) if (bytes[start + i] !== literal[i]) return false;
-  return true;
-}
-
-/** The bucket of a name, with the patterns that start wild merged in: script order. */
-function bucketOf(placer: Placer, bytes: Uint8Array, start: number, length: number): readonly Candidate[] {
-  let key = 0;
-  for (let i = 0; i < BUCKET && i < length; i++) key = key * 256 + bytes[start + i]!;
-  const known = placer.merged.get(key);
-  if (known) return known;
-  const text = Buffer.from(bytes.subarray(start, start + Math.min(BUCKET, length))).toString('utf8');
-  const all = [...(placer.buckets.get(text) ?? []), ...(placer.buckets.get('') ?? [])];
-  all.sort((a, b) => a.description - b.description || a.pattern - b.pattern);
-  placer.merged.set(key, all);
-  return all;
 }
 
 function fileNameOf(name: string): FileName {
@@ -182,14 +161,8 @@ function fileNameOf(name: string): FileName {
 /** Matches all sections added since the last call; /DISCARD/ed ones die. */
 export function matchSections(placer: Placer, program: Program): void {
   const t = program.sections;
-  if (placer.description.length < t.count) {
-    const description = new Int32Array(t.count * 2).fill(-1);
-    description.set(placer.description);
-    placer.description = description;
-    const pattern = new Int32Array(t.count * 2);
-    pattern.set(placer.pattern);
-    placer.pattern = pattern;
-  }
+  const { arena, block } = program;
+  fitColumns(placer, program);
   const files: (FileName | undefined)[] = [];
   const fileOf = (s: number): FileName => {
     const object = t.object[s]!;
@@ -199,9 +172,20 @@ export function matchSections(placer: Placer, program: Program): void {
     files[object] = made;
     return made;
   };
-  for (let s = placer.placed; s < t.count; s++) {
+  for (let s = placer.placed; ; s++) {
+    s = arena.kernels.matchSections(
+      block,
+      s,
+      t.count,
+      placer.rows.byteOffset,
+      placer.candidates.length,
+      placer.taken.byteOffset,
+      placer.takenPattern.byteOffset,
+      placer.description.byteOffset,
+      placer.pattern.byteOffset,
+    );
+    if (s === t.count) break;
     placer.description[s] = -1;
-    if (t.live[s] !== Live.Live || t.role[s] === Role.Ignored) continue;
     const candidates = candidatesOf(placer, program, t.name[s]!);
     for (const candidate of candidates) {
       const description = placer.descriptions[candidate.description]!;
@@ -217,6 +201,27 @@ export function matchSections(placer: Placer, program: Program): void {
     }
   }
   placer.placed = t.count;
+}
+
+/** Makes the columns as long as the tables they follow may become. */
+function fitColumns(placer: Placer, program: Program): void {
+  const { arena, sections } = program;
+  if (placer.description.length < sections.count) {
+    placer.description = longer(arena, placer.description, sections.count * 2);
+    placer.pattern = longer(arena, placer.pattern, sections.count * 2);
+  }
+  const names = nameCapacity(program.sectionNames);
+  if (placer.taken.length < names) {
+    const known = placer.taken.length;
+    placer.taken = longer(arena, placer.taken, names).fill(layout.TAKEN_UNKNOWN, known);
+    placer.takenPattern = longer(arena, placer.takenPattern, names);
+  }
+}
+
+function longer(arena: Arena, column: Int32Array, length: number): Int32Array {
+  const next = i32(arena, length);
+  next.set(column);
+  return next;
 }
 
 /** ONLY_IF_RO and ONLY_IF_RW choose by the section at hand; GNU ld by all that match, which differs only for mixes. */
@@ -259,7 +264,7 @@ export function createOutputSection(name: string, description?: OutputSectionDes
 /** Builds the commands of the layout: the script's statements with their inputs filled in, orphans inserted. */
 export function buildCommands(placer: Placer, program: Program, options: LinkOptions): LayoutCommand[] {
   matchSections(placer, program);
-  const byDescription = collectMatches(placer, program);
+  const byDescription = collectMatches(placer, program, placer.descriptions.length);
   const commands: LayoutCommand[] = [];
   const byName = new Map<string, OutputSection>();
   let description = 0;
@@ -283,7 +288,7 @@ export function buildCommands(placer: Placer, program: Program, options: LinkOpt
       }
       const sections = orderDescription(program, item, byDescription[next++]!, placer, options);
       output.body.push({ kind: 'inputs', sections });
-      for (const s of sections) joinFlags(program, output, s);
+      joinSections(program, output, sections);
     }
     commands.push({ kind: 'output', section: output });
     if (!byName.has(statement.name)) byName.set(statement.name, output);
@@ -292,62 +297,65 @@ export function buildCommands(placer: Placer, program: Program, options: LinkOpt
   return commands;
 }
 
-function collectMatches(placer: Placer, program: Program): number[][] {
-  const lists: number[][] = placer.descriptions.map(() => []);
-  const t = program.sections;
-  for (let s = 0; s < t.count; s++) {
-    const description = placer.description[s]!;
-    if (description >= 0 && t.live[s] === Live.Live) lists[description]!.push(s);
-  }
+/** By description, of which there are `count`: the live sections that it took, in order. */
+function collectMatches(placer: Placer, program: Program, count: number): Uint32Array[] {
+  const { arena, block, sections } = program;
+  const descriptions = placer.description.byteOffset;
+  const counts = u32(arena, count);
+  arena.kernels.countMatches(block, sections.count, descriptions, counts.byteOffset);
+  const ends = u32(arena, count);
+  const lists = Array.from(counts, (size, i) => {
+    const list = u32(arena, size);
+    ends[i] = list.byteOffset;
+    return list;
+  });
+  arena.kernels.collectMatches(block, sections.count, descriptions, ends.byteOffset);
   return lists;
 }
 
 function orderDescription(
   program: Program,
   item: InputDescription,
-  sections: number[],
+  sections: Uint32Array,
   placer: Placer,
   options: LinkOptions,
-): number[] {
+): Uint32Array {
   const sorted = item.sortFiles || options.sortSection !== undefined || item.sections.some((p) => p.sort.length > 0);
   if (!sorted) return sections;
   const t = program.sections;
-  const matches = sections.map((s) => ({
+  const matches = Array.from(sections, (s) => ({
     section: { name: nameText(program.sectionNames, t.name[s]!), alignment: t.align[s]!, index: s },
     file: fileNameOf(program.objects[t.object[s]!]!.name),
     pattern: placer.pattern[s]!,
   }));
-  return orderMatches(item, matches, options.sortSection).map((match) => match.section.index);
+  orderMatches(item, matches, options.sortSection).forEach((match, i) => {
+    sections[i] = match.section.index;
+  });
+  return sections;
 }
 
-/** Output flags and type from an input that joins. */
-export function joinFlags(program: Program, output: OutputSection, s: number): void {
-  const t = program.sections;
-  const flags =
-    t.flags[s]! & (elf.SHF_WRITE | elf.SHF_ALLOC | elf.SHF_EXECINSTR | elf.SHF_TLS | elf.SHF_MERGE | elf.SHF_STRINGS);
-  const type = t.type[s]!;
-  const entsize = t.entsize[s]!;
-  const merging = elf.SHF_MERGE | elf.SHF_STRINGS;
-  if (output.type === elf.SHT_NULL) {
-    output.type = type;
-    output.flags = flags;
-    output.entsize = entsize;
-  } else {
-    const same = output.entsize === entsize && (output.flags & merging) === (flags & merging);
-    output.flags = (output.flags | flags) & (same ? -1 : ~merging);
-    if (output.entsize !== entsize) output.entsize = 0;
-    if (output.type !== type) {
-      // A section that holds bytes besides zeros holds bytes; else the more particular type gives way.
-      const plain = output.type === elf.SHT_NOBITS ? type : type === elf.SHT_NOBITS ? output.type : elf.SHT_PROGBITS;
-      output.type = isArray(output.type) && isArray(type) ? output.type : plain;
-    }
-  }
-  if ((output.flags & elf.SHF_MERGE) === 0) output.flags &= ~elf.SHF_STRINGS;
-  if (t.align[s]! > output.align) output.align = t.align[s]!;
+/** Output flags, type, entry size and alignment from the inputs that join. */
+function joinSections(program: Program, output: OutputSection, sections: Uint32Array): void {
+  const joined = joinedOf(program, output);
+  program.arena.kernels.joinSections(program.block, sections.byteOffset, sections.length, joined.byteOffset);
+  takeJoined(output, joined);
 }
 
-function isArray(type: number): boolean {
-  return type >= elf.SHT_INIT_ARRAY && type <= elf.SHT_PREINIT_ARRAY;
+/** What an output section is now, for kernels to have more inputs join. */
+function joinedOf(program: Program, { type, flags, entsize, align }: OutputSection): Float64Array {
+  const joined = f64(program.arena, layout.JOINED_WORDS);
+  joined[layout.JOINED_TYPE] = type;
+  joined[layout.JOINED_FLAGS] = flags;
+  joined[layout.JOINED_ENTSIZE] = entsize;
+  joined[layout.JOINED_ALIGN] = align;
+  return joined;
+}
+
+function takeJoined(output: OutputSection, joined: Float64Array): void {
+  output.type = joined[layout.JOINED_TYPE]!;
+  output.flags = joined[layout.JOINED_FLAGS]!;
+  output.entsize = joined[layout.JOINED_ENTSIZE]!;
+  output.align = joined[layout.JOINED_ALIGN]!;
 }
 
 // --- orphans
@@ -423,21 +431,42 @@ function placeOrphans(
   commands: LayoutCommand[],
   byName: Map<string, OutputSection>,
 ): void {
-  const t = program.sections;
+  const { arena, block, sections: t } = program;
+  const { kernels } = arena;
   const scripted = layoutScript(options.scripts) !== undefined;
   // By name: the same orphans come in every object.
-  const created = new Map<number, { output: OutputSection; sections: number[] }>();
-  for (let s = 0; s < t.count; s++) {
-    if (t.live[s] !== Live.Live || t.role[s] === Role.Ignored || placer.description[s]! >= 0) continue;
-    if (options.orphanHandling !== 'place' && !mayPlaceOrphan(program, options, s)) continue;
-    let entry = created.get(t.name[s]!);
-    if (!entry) {
-      entry = createOrphan(program, commands, byName, s, scripted);
-      created.set(t.name[s]!, entry);
+  const groups = u32(arena, nameCapacity(program.sectionNames));
+  const created: Orphans[] = [];
+  const ask = options.orphanHandling === 'place' ? 0 : 1;
+  const first = placer.descriptions.length;
+  for (let s = 0; ; s++) {
+    s = kernels.placeOrphans(block, s, t.count, placer.description.byteOffset, groups.byteOffset, ask);
+    if (s === t.count) break;
+    if (ask === 1 && !mayPlaceOrphan(program, options, s)) continue;
+    const name = t.name[s]!;
+    if (groups[name] === 0) {
+      // Where a new one goes depends on what the others have become.
+      for (const { output, joined } of created) takeJoined(output, joined);
+      const made = createOrphan(program, commands, byName, s, scripted);
+      made.joined[layout.JOINED_DESCRIPTION] = first + created.push(made) - 1;
+      groups[name] = made.joined.byteOffset;
     }
-    entry.sections.push(s);
-    joinFlags(program, entry.output, s);
+    const joined = groups[name]!;
+    kernels.joinSection(block, s, joined);
+    placer.description[s] = arena.view.getFloat64(joined + 8 * layout.JOINED_DESCRIPTION, true);
   }
+  const lists = collectMatches(placer, program, first + created.length);
+  for (const [i, { output, item, joined }] of created.entries()) {
+    takeJoined(output, joined);
+    item.sections = lists[first + i]!;
+  }
+}
+
+/** The orphans of one name. */
+interface Orphans {
+  readonly output: OutputSection;
+  readonly item: Extract<BodyItem, { readonly kind: 'inputs' }>;
+  readonly joined: Float64Array;
 }
 
 /** --orphan-handling: an error, a warning, or the section's end. Returns whether it is still placed. */
@@ -460,22 +489,21 @@ function createOrphan(
   byName: Map<string, OutputSection>,
   s: number,
   scripted: boolean,
-): { output: OutputSection; sections: number[] } {
+): Orphans {
   const t = program.sections;
   const name = nameText(program.sectionNames, t.name[s]!);
-  const sections: number[] = [];
-  const item: BodyItem = { kind: 'inputs', sections };
+  const item: Orphans['item'] = { kind: 'inputs', sections: u32(program.arena, 0) };
   const existing = byName.get(name);
   if (existing) {
     existing.body.push(item);
-    return { output: existing, sections };
+    return { output: existing, item, joined: joinedOf(program, existing) };
   }
   const output = createOutputSection(name);
   output.body.push(item);
   const position = orphanPosition(commands, t.type[s]!, t.flags[s]!, scripted);
   inheritPlacement(output, commands[position - 1]);
   commands.splice(position, 0, { kind: 'output', section: output });
-  return { output, sections };
+  return { output, item, joined: joinedOf(program, output) };
 }
 
 /** The user's script that lays sections out; undefined when the built-in layout does. */

@@ -9,33 +9,38 @@
  *   object is `object.firstSection + i` (index 0 of each object is its null section);
  * - a *symbol* is an index into SymbolTable, one for each distinct global name (the symbol's index equals the index
  *   of its name in `names`); locals stay in their object's own symbol table and are read from there;
- * - offsets are absolute within `object.bytes`; sizes and addresses are doubles that hold integers exactly
- *   (two's complement, within +-2^53: high-half addresses are negative).
+ * - places in files are addresses in the arena, in which all inputs lie (arena.ts); sizes and addresses of the program
+ *   are doubles that hold integers exactly (two's complement, within +-2^53: high-half addresses are negative).
+ *
+ * The columns lie in the arena too, where kernels find them through the program's block (kernels/layout.ts).
  *
  * Invariant: whatever stands in the tables was checked against the bounds of its file when it was read.
  */
-import { createNameTable, type NameTable, nameShown, nameText } from './names.ts';
+import { type Arena, allocate, u32 } from './arena.ts';
+import { EM_RISCV, EM_X86_64 } from './elf.ts';
+import * as layout from './kernels/layout.ts';
+import { createNameTable, internText, type NameTable, nameCapacity, nameShown, nameText } from './names.ts';
 
 export interface InputObject {
   readonly index: number;
   /** `dir/x.o`, or `dir/liby.a(z.o)`. */
   readonly name: string;
-  /** The file that holds it: an archive for members. */
+  /** The arena, which holds all files. */
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** Offset of its ELF header in `bytes`, and the end of its bytes. */
+  /** Address of its ELF header, and the end of its bytes. */
   readonly start: number;
   readonly end: number;
   readonly flags: number;
   readonly firstSection: number;
   readonly sectionCount: number;
-  /** Absolute offset of its symbol table (0 entries when it has none). */
+  /** Address of its symbol table (0 entries when it has none). */
   readonly symtab: number;
   readonly symbolCount: number;
   readonly firstGlobal: number;
   readonly strtab: number;
   readonly strtabEnd: number;
-  /** Absolute offset of the SHT_SYMTAB_SHNDX table, or -1. */
+  /** Address of the SHT_SYMTAB_SHNDX table, or -1. */
   readonly extendedIndex: number;
   /** Symbol i (>= firstGlobal) is `program.globalRefs[firstGlobalRef + i - firstGlobal]`. */
   readonly firstGlobalRef: number;
@@ -64,22 +69,24 @@ export const Live = {
 } as const;
 
 export interface SectionTable {
+  /** How many there are: a word of the block. */
   count: number;
   object: Uint32Array;
   name: Uint32Array;
   type: Uint32Array;
   flags: Uint32Array;
-  offset: Float64Array;
+  /** Address of its bytes in the arena. */
+  offset: Uint32Array;
   /** Size in the output; differs from `inputSize` where pieces were merged, dropped or shrunk. */
   size: Float64Array;
   /** Size in the input file. */
   inputSize: Float64Array;
   link: Uint32Array;
   info: Uint32Array;
-  align: Float64Array;
+  align: Uint32Array;
   entsize: Float64Array;
-  /** Absolute offset and number of its RELA entries. */
-  relocs: Float64Array;
+  /** Address and number of its RELA entries. */
+  relocs: Uint32Array;
   relocCount: Uint32Array;
   role: Uint8Array;
   live: Uint8Array;
@@ -88,6 +95,8 @@ export interface SectionTable {
   outputOffset: Float64Array;
   /** Its address once laid out. */
   address: Float64Array;
+  /** Where to read how its offsets map to the output (see kernels/layout.ts); 0: they stay. */
+  edit: Uint32Array;
 }
 
 export const SymbolKind = {
@@ -114,13 +123,17 @@ export const SymbolFlag = {
   Got: 8,
   GotTp: 16,
   TlsGd: 32,
-  /** Calls or addresses go through an IPLT entry. */
+  /** Calls and addresses go through an IPLT entry, which it has. */
   Iplt: 64,
   /** The address of an ifunc is taken outside the GOT: its value becomes its IPLT entry. */
   CanonicalIplt: 128,
   /** PROVIDEd by the script: give way to any definition. */
   Provided: 256,
   TlsDesc: 512,
+  /** --wrap gives references to it another name. */
+  Renamed: 1024,
+  /** The signature of a COMDAT group that is in the link. */
+  Comdat: 2048,
 } as const;
 
 export interface SymbolTable {
@@ -143,14 +156,24 @@ export interface SymbolTable {
 
 export interface Program {
   readonly machine: 'x86-64' | 'riscv64';
+  readonly arena: Arena;
+  /** Address of the block that leads kernels to the tables, and the block's words. */
+  readonly block: number;
+  readonly words: Uint32Array;
+  /** Complete when all inputs are resolved; until then see `objectAt`. */
   readonly objects: InputObject[];
+  /** By source (an input file): name of its member, or of itself for -1. */
+  readonly sources: ((member: number) => string)[];
+  /** The same for kernels: rows of OBJECT_WORDS words. */
+  objectRows: Uint32Array;
   readonly sections: SectionTable;
   readonly sectionNames: NameTable;
+  /** The empty name, of sections that nobody asks for by name. */
+  readonly noName: number;
   /** By section name: what it says of a section's role (see read-object.ts). */
-  readonly nameClasses: number[];
+  nameClasses: Uint8Array;
   readonly symbols: SymbolTable;
   globalRefs: Uint32Array;
-  globalRefCount: number;
   /** Contents that do not lie in the object's file: decompressed or made by the linker. */
   readonly contents: Map<number, Uint8Array>;
   /** Section groups that are in the link, as lists of their sections: they live and die together. */
@@ -158,107 +181,240 @@ export interface Program {
   readonly warnings: string[];
 }
 
-/** Typed arrays double; their element kind stays. */
-function doubled<T extends Uint8Array | Uint32Array | Int32Array | Float64Array>(array: T, length: number): T {
-  const next = new (array.constructor as new (n: number) => T)(length);
-  next.set(array as never);
+type Column = Uint8Array | Uint32Array | Int32Array | Float64Array;
+
+/** Words of the block by column of the tables. */
+const sectionWords: Record<Exclude<keyof SectionTable, 'count'>, number> = {
+  object: layout.SECTION_OBJECT,
+  name: layout.SECTION_NAME,
+  type: layout.SECTION_TYPE,
+  flags: layout.SECTION_FLAGS,
+  offset: layout.SECTION_OFFSET,
+  size: layout.SECTION_SIZE,
+  inputSize: layout.SECTION_INPUT_SIZE,
+  link: layout.SECTION_LINK,
+  info: layout.SECTION_INFO,
+  align: layout.SECTION_ALIGN,
+  entsize: layout.SECTION_ENTSIZE,
+  relocs: layout.SECTION_RELOCS,
+  relocCount: layout.SECTION_RELOC_COUNT,
+  role: layout.SECTION_ROLE,
+  live: layout.SECTION_LIVE,
+  output: layout.SECTION_OUTPUT,
+  outputOffset: layout.SECTION_OUTPUT_OFFSET,
+  address: layout.SECTION_ADDRESS,
+  edit: layout.SECTION_EDIT,
+};
+
+const symbolWords: Record<Exclude<keyof SymbolTable, 'names'>, number> = {
+  kind: layout.SYMBOL_KIND,
+  binding: layout.SYMBOL_BINDING,
+  type: layout.SYMBOL_TYPE,
+  visibility: layout.SYMBOL_VISIBILITY,
+  flags: layout.SYMBOL_FLAGS,
+  section: layout.SYMBOL_SECTION,
+  value: layout.SYMBOL_VALUE,
+  size: layout.SYMBOL_SIZE,
+  object: layout.SYMBOL_OBJECT,
+  extra: layout.SYMBOL_EXTRA,
+};
+
+/** A copy of a column with room for `length` values; its element kind stays. */
+function widened<T extends Column>(arena: Arena, column: T, length: number): T {
+  const at = allocate(arena, length * column.BYTES_PER_ELEMENT);
+  const kind = column.constructor as new (buffer: ArrayBufferLike, at: number, length: number) => T;
+  const next = new kind(arena.bytes.buffer, at, length);
+  next.set(column as never);
   return next;
 }
 
-function growColumns(table: object, capacity: number): void {
-  const columns = table as Record<string, unknown>;
-  for (const [key, column] of Object.entries(columns)) {
-    if (ArrayBuffer.isView(column)) columns[key] = doubled(column as Uint8Array, capacity);
+function growColumns(program: Program, table: object, words: Readonly<Record<string, number>>, capacity: number): void {
+  const columns = table as Record<string, Column>;
+  for (const [key, word] of Object.entries(words)) {
+    const column = widened(program.arena, columns[key]!, capacity);
+    columns[key] = column;
+    program.words[word] = column.byteOffset;
   }
 }
 
 /** Room for `extra` more sections; returns the index of the first. The caller fills them. */
-export function addSections(table: SectionTable, extra: number): number {
+export function addSections(program: Program, extra: number): number {
+  const table = program.sections;
   const first = table.count;
-  const needed = first + extra;
-  if (needed > table.type.length) growColumns(table, Math.max(needed, table.type.length * 2));
-  table.output.fill(-1, first, needed);
-  table.count = needed;
+  reserveSections(program, extra);
+  table.output.fill(-1, first, first + extra);
+  table.count = first + extra;
   return first;
 }
 
+/** Makes room for `extra` more sections. */
+export function reserveSections(program: Program, extra: number): void {
+  const table = program.sections;
+  const needed = table.count + extra;
+  const capacity = table.type.length;
+  if (needed <= capacity) return;
+  growColumns(program, table, sectionWords, Math.max(needed, capacity * 2));
+  program.words[layout.SECTION_CAPACITY] = table.type.length;
+}
+
 /** Makes the symbol columns as long as the name table may become before it grows again. */
-export function fitSymbols(symbols: SymbolTable): void {
-  const capacity = symbols.names.buffer.length;
-  if (symbols.kind.length >= capacity) return;
+export function fitSymbols(program: Program): void {
+  const { symbols } = program;
+  const capacity = nameCapacity(symbols.names);
   const first = symbols.kind.length;
-  growColumns(symbols, capacity);
+  if (first >= capacity) return;
+  growColumns(program, symbols, symbolWords, capacity);
   symbols.section.fill(-1, first);
   symbols.object.fill(-1, first);
   symbols.extra.fill(-1, first);
 }
 
-export function addGlobalRefs(program: Program, count: number): number {
-  const first = program.globalRefCount;
-  const needed = first + count;
-  if (needed > program.globalRefs.length) {
-    program.globalRefs = doubled(program.globalRefs, Math.max(needed, program.globalRefs.length * 2));
-  }
-  program.globalRefCount = needed;
-  return first;
+/** Makes the classes of section names as long as the table of these names may become. */
+export function fitNameClasses(program: Program): void {
+  const capacity = nameCapacity(program.sectionNames);
+  if (program.nameClasses.length >= capacity) return;
+  program.nameClasses = widened(program.arena, program.nameClasses, capacity);
+  program.words[layout.NAME_CLASSES] = program.nameClasses.byteOffset;
 }
 
-/** Empty tables; `inputBytes` (of all inputs) gives them a size that need not grow much. */
-export function createProgram(machine: Program['machine'], inputBytes = 0): Program {
+/** Makes room for `extra` more references. */
+export function reserveGlobalRefs(program: Program, extra: number): void {
+  const { words, globalRefs } = program;
+  const needed = words[layout.GLOBAL_REF_COUNT]! + extra;
+  if (needed <= globalRefs.length) return;
+  program.globalRefs = widened(program.arena, globalRefs, Math.max(needed, globalRefs.length * 2));
+  words[layout.GLOBAL_REFS] = program.globalRefs.byteOffset;
+  words[layout.GLOBAL_REFS_CAPACITY] = program.globalRefs.length;
+}
+
+/** Makes room for one more object. */
+export function reserveObjects(program: Program): void {
+  const { words, objectRows } = program;
+  const count = words[layout.OBJECT_COUNT]!;
+  if (count < words[layout.OBJECT_CAPACITY]!) return;
+  const capacity = Math.max(64, count * 2);
+  program.objectRows = widened(program.arena, objectRows, capacity * layout.OBJECT_WORDS);
+  words[layout.OBJECTS] = program.objectRows.byteOffset;
+  words[layout.OBJECT_CAPACITY] = capacity;
+}
+
+/** Object number `index`. */
+export function objectAt(program: Program, index: number): InputObject {
+  const known = program.objects[index];
+  if (known) return known;
+  const { arena, objectRows: rows, sources } = program;
+  const at = index * layout.OBJECT_WORDS;
+  const start = rows[at + layout.OBJECT_START]!;
+  const extended = rows[at + layout.OBJECT_EXTENDED]!;
+  const source = rows[at + layout.OBJECT_SOURCE]!;
+  const member = rows[at + layout.OBJECT_MEMBER]! | 0;
+  const object: InputObject = {
+    index,
+    get name() {
+      return sources[source]!(member);
+    },
+    bytes: arena.bytes,
+    view: arena.view,
+    start,
+    end: rows[at + layout.OBJECT_END]!,
+    flags: rows[at + layout.OBJECT_FLAGS]!,
+    firstSection: rows[at + layout.OBJECT_FIRST_SECTION]!,
+    sectionCount: rows[at + layout.OBJECT_SECTION_COUNT]!,
+    symtab: rows[at + layout.OBJECT_SYMTAB]!,
+    symbolCount: rows[at + layout.OBJECT_SYMBOL_COUNT]!,
+    firstGlobal: rows[at + layout.OBJECT_FIRST_GLOBAL]!,
+    strtab: rows[at + layout.OBJECT_STRTAB]!,
+    strtabEnd: rows[at + layout.OBJECT_STRTAB_END]!,
+    extendedIndex: extended === 0 ? -1 : extended,
+    firstGlobalRef: rows[at + layout.OBJECT_FIRST_GLOBAL_REF]!,
+    hasLocalIfunc: rows[at + layout.OBJECT_HAS_LOCAL_IFUNC] !== 0,
+  };
+  program.objects[index] = object;
+  return object;
+}
+
+/** Fills `program.objects`. */
+export function completeObjects(program: Program): void {
+  const count = program.words[layout.OBJECT_COUNT]!;
+  for (let i = 0; i < count; i++) objectAt(program, i);
+}
+
+/** Empty tables in `arena`; `inputBytes` (of all inputs) gives them a size that need not grow much. */
+export function createProgram(machine: Program['machine'], arena: Arena, inputBytes = 0): Program {
   // Measured: small objects have a section for each 700 to 900 bytes, and a global name for each 600.
   const sections = Math.max(1024, Math.min(1 << 20, Math.ceil(inputBytes / 800)));
-  // Made small and then grown to size: V8 compiles code that relies on fields never assigned again, and would throw all
-  // of it away at the first growth in the middle of a link.
-  const small = 1;
+  const words = u32(arena, layout.PROGRAM_WORDS);
+  const empty = {
+    u8: new Uint8Array(arena.bytes.buffer, 0, 0),
+    u32: new Uint32Array(arena.bytes.buffer, 0, 0),
+    i32: new Int32Array(arena.bytes.buffer, 0, 0),
+    f64: new Float64Array(arena.bytes.buffer, 0, 0),
+  };
+  const sectionNames = createNameTable(arena);
   const program: Program = {
     machine,
+    arena,
+    block: words.byteOffset,
+    words,
     objects: [],
+    sources: [],
+    objectRows: empty.u32,
     sections: {
-      count: 0,
-      object: new Uint32Array(small),
-      name: new Uint32Array(small),
-      type: new Uint32Array(small),
-      flags: new Uint32Array(small),
-      offset: new Float64Array(small),
-      size: new Float64Array(small),
-      inputSize: new Float64Array(small),
-      link: new Uint32Array(small),
-      info: new Uint32Array(small),
-      align: new Float64Array(small),
-      entsize: new Float64Array(small),
-      relocs: new Float64Array(small),
-      relocCount: new Uint32Array(small),
-      role: new Uint8Array(small),
-      live: new Uint8Array(small),
-      output: new Int32Array(small).fill(-1),
-      outputOffset: new Float64Array(small),
-      address: new Float64Array(small),
+      get count() {
+        return words[layout.SECTION_COUNT]!;
+      },
+      set count(value) {
+        words[layout.SECTION_COUNT] = value;
+      },
+      object: empty.u32,
+      name: empty.u32,
+      type: empty.u32,
+      flags: empty.u32,
+      offset: empty.u32,
+      size: empty.f64,
+      inputSize: empty.f64,
+      link: empty.u32,
+      info: empty.u32,
+      align: empty.u32,
+      entsize: empty.f64,
+      relocs: empty.u32,
+      relocCount: empty.u32,
+      role: empty.u8,
+      live: empty.u8,
+      output: empty.i32,
+      outputOffset: empty.f64,
+      address: empty.f64,
+      edit: empty.u32,
     },
-    sectionNames: createNameTable(),
-    nameClasses: [],
+    sectionNames,
+    noName: internText(sectionNames, ''),
+    nameClasses: empty.u8,
     symbols: {
-      names: createNameTable(Math.max(4096, Math.min(1 << 20, Math.ceil(inputBytes / 1000)))),
-      kind: new Uint8Array(0),
-      binding: new Uint8Array(0),
-      type: new Uint8Array(0),
-      visibility: new Uint8Array(0),
-      flags: new Uint32Array(0),
-      section: new Int32Array(0),
-      value: new Float64Array(0),
-      size: new Float64Array(0),
-      object: new Int32Array(0),
-      extra: new Int32Array(0),
+      names: createNameTable(arena, Math.max(4096, Math.min(1 << 20, Math.ceil(inputBytes / 1000)))),
+      kind: empty.u8,
+      binding: empty.u8,
+      type: empty.u8,
+      visibility: empty.u8,
+      flags: empty.u32,
+      section: empty.i32,
+      value: empty.f64,
+      size: empty.f64,
+      object: empty.i32,
+      extra: empty.i32,
     },
-    globalRefs: new Uint32Array(small),
-    globalRefCount: 0,
+    globalRefs: empty.u32,
     contents: new Map(),
     groups: [],
     warnings: [],
   };
-  growColumns(program.sections, sections);
-  program.sections.output.fill(-1);
-  fitSymbols(program.symbols);
-  program.globalRefs = doubled(program.globalRefs, Math.max(4096, Math.ceil(inputBytes / 64)));
+  words[layout.SYMBOL_NAMES] = program.symbols.names.block;
+  words[layout.SECTION_NAMES] = program.sectionNames.block;
+  reserveSections(program, sections);
+  fitSymbols(program);
+  fitNameClasses(program);
+  reserveGlobalRefs(program, Math.max(4096, Math.ceil(inputBytes / 64)));
+  words[layout.MACHINE] = machine === 'x86-64' ? EM_X86_64 : EM_RISCV;
+  words[layout.NO_NAME] = program.noName;
   return program;
 }
 
@@ -268,9 +424,8 @@ export function sectionContents(program: Program, section: number): Uint8Array {
   if (made) return made;
   const { sections } = program;
   if (sections.type[section] === 8) return new Uint8Array(0);
-  const object = program.objects[sections.object[section]!]!;
   const offset = sections.offset[section]!;
-  return object.bytes.subarray(offset, offset + sections.inputSize[section]!);
+  return new Uint8Array(program.arena.bytes.buffer, offset, sections.inputSize[section]!);
 }
 
 export function sectionName(program: Program, section: number): string {
@@ -279,7 +434,7 @@ export function sectionName(program: Program, section: number): string {
 
 /** `file:(section+0xoff)`, as messages point at a place. */
 export function placeText(program: Program, section: number, offset?: number): string {
-  const object = program.objects[program.sections.object[section]!]!;
+  const object = objectAt(program, program.sections.object[section]!);
   const at = offset === undefined ? '' : `+0x${offset.toString(16)}`;
   return `${object.name}:(${nameShown(program.sectionNames, program.sections.name[section]!)}${at})`;
 }

@@ -8,7 +8,7 @@
 import * as elf from './elf.ts';
 import { forEachRelocation } from './emit-relocs.ts';
 import type { LinkedImage } from './image.ts';
-import { nameText } from './names.ts';
+import { nameCount, nameText } from './names.ts';
 import { type InputObject, Live, SymbolKind, sectionName } from './program.ts';
 import { objectSymbolName, symbolSection } from './read-object.ts';
 import { sectionOffsetAddress } from './symbol-addresses.ts';
@@ -68,7 +68,7 @@ export function functionsOf(image: LinkedImage): ImageFunction[] {
     }
   }
   const { symbols } = program;
-  for (let id = 0; id < symbols.names.count; id++) {
+  for (let id = 0; id < nameCount(symbols.names); id++) {
     if (symbols.kind[id] !== SymbolKind.Defined || !isFunction(symbols.type[id]!)) continue;
     const s = symbols.section[id]!;
     if (program.sections.live[s] !== Live.Live || program.sections.output[s]! < 0) continue;

@@ -7,27 +7,35 @@
  * Sources: ar(5); GNU binutils' description of `!<thin>`.
  */
 import { fail } from '../base/errors.ts';
+import { type Arena, u32 } from './arena.ts';
+import * as layout from './kernels/layout.ts';
 
 export interface ArchiveMember {
-  /** Where its name's bytes are: read by `memberName` when somebody asks. */
+  /** Where its name's bytes are (addresses): read by `memberName` when somebody asks. */
   readonly nameStart: number;
   readonly nameEnd: number;
-  /** Offset of its header: what the index refers to. */
+  /** Offset of its header in the archive: what the index refers to. */
   readonly header: number;
-  /** Bytes within the archive (an empty range for a thin archive's members, whose bytes are in a file of their own). */
+  /** Addresses of its bytes (an empty range for a thin archive's members, whose bytes are in a file of their own). */
   readonly start: number;
   readonly end: number;
 }
 
 export interface Archive {
   readonly thin: boolean;
-  readonly members: readonly ArchiveMember[];
-  /** Index: name offsets (absolute) and members, in the index's order. Empty when `hasIndex` is false. */
-  readonly hasIndex: boolean;
-  readonly indexNames: Uint32Array;
-  readonly indexMembers: Uint32Array;
-  /** End of the index's string table. */
-  readonly indexEnd: number;
+  /** How many members it has, and a row of MEMBER_WORDS words for each. */
+  readonly count: number;
+  readonly rows: Uint32Array;
+  readonly index: RawMember | undefined;
+}
+
+/** An archive's index in the arena. */
+export interface ArchiveIndex {
+  /** By entry: the member that defines the symbol. */
+  readonly members: Uint32Array;
+  /** Addresses of the first name and of the end of the last; names follow one another in the order of the entries. */
+  readonly names: number;
+  readonly end: number;
 }
 
 const HEADER = 60;
@@ -37,10 +45,20 @@ export function isArchive(bytes: Uint8Array): boolean {
   return magic === '!<arch>\n' || magic === '!<thin>\n';
 }
 
+export function memberAt({ rows }: Archive, m: number): ArchiveMember {
+  const row = m * layout.MEMBER_WORDS;
+  return {
+    nameStart: rows[row + layout.MEMBER_NAME]!,
+    nameEnd: rows[row + layout.MEMBER_NAME_END]!,
+    header: rows[row + layout.MEMBER_HEADER]!,
+    start: rows[row + layout.MEMBER_START]!,
+    end: rows[row + layout.MEMBER_END]!,
+  };
+}
+
 /** Name of a member; for thin archives the path as stored, relative to the archive's folder. */
-export function memberName(bytes: Uint8Array, member: ArchiveMember): string {
-  const { nameStart, nameEnd } = member;
-  const name = Buffer.from(bytes.buffer, bytes.byteOffset + nameStart, nameEnd - nameStart).toString('utf8');
+export function memberName(arena: Arena, { nameStart, nameEnd }: ArchiveMember): string {
+  const name = Buffer.from(arena.bytes.buffer, nameStart, nameEnd - nameStart).toString('utf8');
   return name.replace(/\0+$/, '').replace(/\/$/, '');
 }
 
@@ -58,8 +76,10 @@ function fieldNumber(bytes: Uint8Array, offset: number, length: number): number 
 /** What a header's name field says the member is. */
 type MemberKind = 'member' | 'index' | 'wideIndex' | 'names' | 'longName' | 'bsdName';
 
-interface RawMember {
+export interface RawMember {
+  /** Offset of its header in the archive, and the header's address; addresses of its bytes. */
   readonly header: number;
+  readonly at: number;
   readonly kind: MemberKind;
   readonly start: number;
   readonly end: number;
@@ -83,8 +103,14 @@ function memberKind(bytes: Uint8Array, at: number): MemberKind {
   return second === 0x53 ? 'wideIndex' : 'member';
 }
 
-/** One header at `at`. */
-function readHeader(bytes: Uint8Array, at: number, file: string, thin: boolean): RawMember & { readonly next: number } {
+/** The header at offset `at` of the archive, whose address is `base`. */
+function readHeader(
+  bytes: Uint8Array,
+  base: number,
+  at: number,
+  file: string,
+  thin: boolean,
+): RawMember & { readonly next: number } {
   if (at + HEADER > bytes.length) {
     fail('malformed-archive', `${file}: member header at ${at} goes past the end (${bytes.length} bytes)`);
   }
@@ -102,14 +128,15 @@ function readHeader(bytes: Uint8Array, at: number, file: string, thin: boolean):
     const what = `claims ${size} bytes at ${start}, but the archive has ${bytes.length}`;
     fail('malformed-archive', `${file}: the member at ${at} ${what}`);
   }
-  return { header: at, kind, start, end, next: end + (end & 1) };
+  return { header: at, at: base + at, kind, start: base + start, end: base + end, next: end + (end & 1) };
 }
 
 /** A member with the place of its name: the header, the long-name table or, for BSD, the member's first bytes. */
-function placeName(bytes: Uint8Array, raw: RawMember, names: RawMember | undefined, file: string): ArchiveMember {
-  const { header, start, end } = raw;
+function placeName(arena: Arena, raw: RawMember, names: RawMember | undefined, file: string): ArchiveMember {
+  const { bytes } = arena;
+  const { header, at, start, end } = raw;
   if (raw.kind === 'longName') {
-    const offset = fieldNumber(bytes, header + 1, 15);
+    const offset = fieldNumber(bytes, at + 1, 15);
     if (!names || offset < 0 || offset >= names.end - names.start) {
       fail('malformed-archive', `${file}: member at ${header} has its name at ${offset}, outside the name table`);
     }
@@ -119,79 +146,90 @@ function placeName(bytes: Uint8Array, raw: RawMember, names: RawMember | undefin
     return { nameStart, nameEnd, header, start, end };
   }
   if (raw.kind === 'bsdName') {
-    const length = fieldNumber(bytes, header + 3, 13);
+    const length = fieldNumber(bytes, at + 3, 13);
     if (length < 0 || length > end - start) {
       fail('malformed-archive', `${file}: member at ${header} has a name of ${length} bytes, longer than itself`);
     }
     return { nameStart: start, nameEnd: start + length, header, start: start + length, end };
   }
-  let nameEnd = header + 16;
-  while (nameEnd > header && bytes[nameEnd - 1] === BLANK) nameEnd--;
-  return { nameStart: header, nameEnd, header, start, end };
+  let nameEnd = at + 16;
+  while (nameEnd > at && bytes[nameEnd - 1] === BLANK) nameEnd--;
+  return { nameStart: at, nameEnd, header, start, end };
 }
 
 /** Parses the symbol index: big-endian count, count member offsets (4 or 8 bytes wide), then as many names. */
-function readIndex(
-  bytes: Uint8Array,
-  index: RawMember,
-  members: readonly ArchiveMember[],
-  wide: boolean,
-  file: string,
-) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const width = wide ? 8 : 4;
-  const read = (at: number) => (wide ? Number(view.getBigUint64(at)) : view.getUint32(at));
-  const length = index.end - index.start;
-  const count = length >= width ? read(index.start) : 0;
+export function readArchiveIndex(arena: Arena, archive: Archive, file: string): ArchiveIndex {
+  const { index, rows, count: memberCount } = archive;
+  if (!index) return { members: u32(arena, 0), names: 0, end: 0 };
+  const width = index.kind === 'wideIndex' ? 8 : 4;
+  const { view, kernels } = arena;
+  const { start, end } = index;
+  const length = end - start;
+  const read = (at: number) => (width === 8 ? Number(view.getBigUint64(at)) : view.getUint32(at));
+  const count = length >= width ? read(start) : 0;
   if (length < width || count * width > length - width) {
     fail('malformed-archive', `${file}: the symbol index claims ${count} symbols in ${length} bytes`);
   }
-  const byHeader = new Map(members.map((member, i) => [member.header, i]));
-  const indexNames = new Uint32Array(count);
-  const indexMembers = new Uint32Array(count);
-  let name = index.start + width * (count + 1);
-  for (let i = 0; i < count; i++) {
-    const header = read(index.start + width * (i + 1));
-    const member = byHeader.get(header);
-    if (member === undefined) {
-      fail(
-        'malformed-archive',
-        `${file}: the symbol index points at ${header}, where no member starts; run ranlib on it`,
-      );
-    }
-    indexNames[i] = name;
-    indexMembers[i] = member;
-    const end = name < index.end ? bytes.indexOf(0, name) : -1;
-    if (end < 0 || end >= index.end) {
+  const found = u32(arena, count);
+  const result = u32(arena, 1);
+  const entries = start + width;
+  const wrong = kernels.readArchiveIndex(
+    result.byteOffset,
+    entries,
+    count,
+    width,
+    end,
+    rows.byteOffset,
+    memberCount,
+    found.byteOffset,
+  );
+  if (wrong < count) {
+    if (result[0] === 0) {
       fail('malformed-archive', `${file}: the symbol index has fewer names than its ${count} symbols`);
     }
-    name = end + 1;
+    const header = read(entries + wrong * width);
+    fail(
+      'malformed-archive',
+      `${file}: the symbol index points at ${header}, where no member starts; run ranlib on it`,
+    );
   }
-  return { indexNames, indexMembers, indexEnd: index.end };
+  return { members: found, names: entries + count * width, end };
 }
 
-/** Reads an archive's directory; `file` names it in messages. Member bytes are not looked at. */
-export function readArchive(bytes: Uint8Array, file: string): Archive {
+/**
+ * Reads the directory of the archive of `size` bytes at address `base`; `file` names it in messages. Members' bytes are
+ * not looked at. The kernel reads the usual headers, the others are read here, one by one.
+ */
+export function readArchive(arena: Arena, base: number, size: number, file: string): Archive {
+  const bytes = arena.bytes.subarray(base, base + size);
   const thin = bytes[2] === 0x74; // '!<thin>'
-  const members: ArchiveMember[] = [];
-  let names: RawMember | undefined;
+  const words = u32(arena, layout.ARCHIVE_WORDS);
+  // As many as there can be: what is left over was never written, and is free again.
+  const rows = u32(arena, Math.ceil(size / HEADER) * layout.MEMBER_WORDS);
+  words[layout.ARCHIVE_ROWS] = rows.byteOffset;
+  words[layout.ARCHIVE_AT] = 8;
   let index: RawMember | undefined;
-  for (let at = 8; at < bytes.length; ) {
-    const raw = readHeader(bytes, at, file, thin);
-    at = raw.next;
+  let names: RawMember | undefined;
+  for (;;) {
+    const at = arena.kernels.readMembers(words.byteOffset, base, size, thin ? 1 : 0);
+    if (at >= size) break;
+    const raw = readHeader(bytes, base, at, file, thin);
+    words[layout.ARCHIVE_AT] = raw.next;
     if (raw.kind === 'index' || raw.kind === 'wideIndex') {
       index ??= raw;
     } else if (raw.kind === 'names') {
       names = raw;
+      words[layout.ARCHIVE_NAMES] = raw.start;
+      words[layout.ARCHIVE_NAMES_END] = raw.end;
     } else {
-      const member = placeName(bytes, raw, names, file);
+      const member = placeName(arena, raw, names, file);
       // BSD keeps its index as a member of this name; members are then scanned instead.
-      if (raw.kind !== 'bsdName' || !memberName(bytes, member).startsWith('__.SYMDEF')) members.push(member);
+      if (raw.kind === 'bsdName' && memberName(arena, member).startsWith('__.SYMDEF')) continue;
+      const { nameStart, nameEnd, header, start, end } = member;
+      rows.set([header, start, end, nameStart, nameEnd], words[layout.ARCHIVE_COUNT]!++ * layout.MEMBER_WORDS);
     }
   }
-  if (!index) {
-    const none = new Uint32Array(0);
-    return { thin, members, hasIndex: false, indexNames: none, indexMembers: none, indexEnd: 0 };
-  }
-  return { thin, members, hasIndex: true, ...readIndex(bytes, index, members, index.kind === 'wideIndex', file) };
+  const count = words[layout.ARCHIVE_COUNT]!;
+  arena.used = rows.byteOffset + count * layout.MEMBER_WORDS * 4;
+  return { thin, count, rows: rows.subarray(0, count * layout.MEMBER_WORDS), index };
 }

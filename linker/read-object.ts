@@ -6,11 +6,22 @@
  * index in a relocation, a relocation's offset) is checked there.
  * Sources: gABI chapter 4 "Object Files".
  */
-import { inflateSync } from 'node:zlib';
 import { fail, printable } from '../base/errors.ts';
+import { inflateSync } from '../base/node.ts';
+import { adopt } from './arena.ts';
 import * as elf from './elf.ts';
-import { addNameBuffer, internName, nameShown, nameText, textAt } from './names.ts';
-import { addGlobalRefs, addSections, type InputObject, Live, type Program, Role } from './program.ts';
+import * as layout from './kernels/layout.ts';
+import { nameShown, reserveNames, textAt } from './names.ts';
+import {
+  fitNameClasses,
+  fitSymbols,
+  type InputObject,
+  objectAt,
+  type Program,
+  reserveGlobalRefs,
+  reserveObjects,
+  reserveSections,
+} from './program.ts';
 
 /** Largest alignment taken from an input: beyond it the padding alone could fill a disk. */
 const MAX_ALIGN = 1 << 26;
@@ -109,207 +120,169 @@ function inflateSection(bytes: Uint8Array, where: string): { data: Uint8Array; a
   return { data, align: Math.min(Math.max(1, elf.readUnsigned64(view, 16)), MAX_ALIGN) };
 }
 
-/** What a section's name alone says of its role; kept per name, since the same names come in every object. */
-const NameClass = { Unseen: 0, Plain: 1, Ignored: 2, Debug: 3, EhFrame: 4 } as const;
-
-function classifyName(name: string): number {
-  if (name === '.note.GNU-stack' || name.startsWith('.gnu.lto_') || name.startsWith('.gnu.warning')) {
-    return NameClass.Ignored;
-  }
-  if (name === '.llvm.lto' || name === '.llvm_addrsig') return NameClass.Ignored;
-  if (name.startsWith('.debug_') || name.startsWith('.zdebug_')) return NameClass.Debug;
-  return name === '.eh_frame' ? NameClass.EhFrame : NameClass.Plain;
-}
-
-/** The role of a section by its type, flags and name. */
-function roleOf(program: Program, section: number, stripDebug: boolean): number {
-  const { sections, nameClasses } = program;
-  const flags = sections.flags[section]!;
-  const alloc = (flags & elf.SHF_ALLOC) !== 0;
-  if ((flags & elf.SHF_EXCLUDE) !== 0 && !alloc) return Role.Ignored;
-  const name = sections.name[section]!;
-  let nameClass = nameClasses[name] ?? NameClass.Unseen;
-  if (nameClass === NameClass.Unseen) {
-    nameClass = classifyName(nameText(program.sectionNames, name));
-    nameClasses[name] = nameClass;
-  }
-  if (nameClass === NameClass.Ignored) return Role.Ignored;
-  if (stripDebug && !alloc && nameClass === NameClass.Debug) return Role.Ignored;
-  if (nameClass === NameClass.EhFrame && alloc) return Role.EhFrame;
-  const entsize = sections.entsize[section]!;
-  if (
-    (flags & elf.SHF_MERGE) !== 0 &&
-    (flags & elf.SHF_WRITE) === 0 &&
-    entsize > 0 &&
-    sections.type[section] === elf.SHT_PROGBITS &&
-    sections.relocCount[section] === 0 &&
-    sections.size[section]! > 0 &&
-    sections.size[section]! % entsize === 0
-  ) {
-    return Role.Merge;
-  }
-  return Role.Regular;
-}
-
 export interface ReadOptions {
   /** Leave .debug_* out from the start. */
   readonly stripDebug: boolean;
 }
 
+/** Makes the tables long enough for the object that the kernel could not finish. */
+export function makeRoom(program: Program): void {
+  const { words } = program;
+  const sections = words[layout.READ_SECTION_COUNT]!;
+  const globals = words[layout.READ_GLOBAL_COUNT]!;
+  reserveObjects(program);
+  reserveSections(program, sections);
+  reserveNames(program.sectionNames, sections);
+  fitNameClasses(program);
+  // A group's signature may be a name of its own.
+  reserveNames(program.symbols.names, globals + words[layout.READ_HAS_GROUPS]!);
+  fitSymbols(program);
+  reserveGlobalRefs(program, globals);
+}
+
 /**
- * Reads the object at [start, end) of `bytes` and appends its sections; its global symbols are interned but not
- * resolved (see resolve.ts). Errors: 'malformed-elf', 'unsupported-input', 'limit'.
+ * Reads the object at [start, end) of the arena and appends its sections; its global symbols are interned but not
+ * resolved (see resolve.ts). It is member `member` of source `source`. Errors: 'malformed-elf', 'unsupported-input',
+ * 'limit'.
  */
 export function readObject(
   program: Program,
-  bytes: Uint8Array,
   start: number,
   end: number,
-  name: string,
+  source: number,
+  member: number,
   options: ReadOptions,
 ): InputObject {
-  if (isBitcode(bytes, start)) {
-    fail('unsupported-input', `${name}: is LLVM bitcode (compiled with -flto); recompile it without -flto`);
-  }
-  if (!isElf(bytes, start)) fail('unsupported-input', `${name}: is neither an ELF object nor an archive nor a script`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const header = readHeader(view, start, end, name, program.machine);
-  const first = addSections(program.sections, header.sectionCount);
-  const object = program.objects.length;
-  readSections(program, bytes, view, start, end, name, header, first, object);
-  const symbols = readSymbolTable(program, view, name, header, first);
-  attachRelocations(program, name, first, header.sectionCount, symbols.section);
-  for (let s = first + 1; s < first + header.sectionCount; s++) {
-    if (program.sections.role[s] === Role.Regular) {
-      program.sections.role[s] = roleOf(program, s, options.stripDebug);
-      if (program.sections.role[s] !== Role.Ignored) program.sections.live[s] = Live.Live;
-    }
-  }
-  const globals = symbols.count - symbols.firstGlobal;
-  const result: InputObject = {
-    index: object,
-    name,
-    bytes,
-    view,
-    start,
-    end,
-    flags: header.flags,
-    firstSection: first,
-    sectionCount: header.sectionCount,
-    symtab: symbols.offset,
-    symbolCount: symbols.count,
-    firstGlobal: symbols.firstGlobal,
-    strtab: symbols.strtab,
-    strtabEnd: symbols.strtabEnd,
-    extendedIndex: symbols.extended,
-    firstGlobalRef: addGlobalRefs(program, globals),
-    hasLocalIfunc: hasLocalIfunc(view, symbols.offset, symbols.firstGlobal),
-  };
-  program.objects.push(result);
-  return result;
+  const { words, block } = program;
+  const { kernels } = program.arena;
+  const nameOf = () => program.sources[source]!(member);
+  reserveObjects(program);
+  readTables(program, start, end, nameOf, options);
+  makeRoom(program);
+  const status = kernels.internGlobals(block, words[layout.GLOBAL_REF_COUNT]!);
+  if (status !== layout.READ_DONE) badName(program, nameOf(), words[layout.READ_INDEX]!);
+  kernels.writeObjectRow(block, start, end, source, member);
+  kernels.commitObject(block);
+  return objectAt(program, words[layout.OBJECT_COUNT]! - 1);
 }
 
-function hasLocalIfunc(view: DataView, symtab: number, count: number): boolean {
-  for (let i = 1; i < count; i++) {
-    if ((view.getUint8(symtab + i * elf.SYM_SIZE + 4) & 15) === elf.STT_GNU_IFUNC) return true;
-  }
-  return false;
-}
-
-function readSections(
+/** Has the kernel read the object's tables: makes room, inflates, and says what is wrong. */
+function readTables(
   program: Program,
-  bytes: Uint8Array,
-  view: DataView,
   start: number,
   end: number,
-  name: string,
-  header: Header,
-  first: number,
-  object: number,
+  nameOf: () => string,
+  { stripDebug }: ReadOptions,
 ): void {
-  const t = program.sections;
-  const size = end - start;
-  const namesHeader = header.sectionHeaders + header.nameTable * elf.SHDR_SIZE;
-  const namesOffset = elf.readUnsigned64(view, namesHeader + 24);
-  const namesSize = elf.readUnsigned64(view, namesHeader + 32);
-  if (namesOffset + namesSize > size) {
-    fail(
-      'malformed-elf',
-      `${name}: section name table (${namesOffset}+${namesSize}) goes past the end (${size} bytes)`,
+  const { arena, block, words, sections } = program;
+  const first = sections.count;
+  let resume = 0;
+  for (;;) {
+    const status = arena.kernels.readObject(
+      block,
+      start,
+      end,
+      words[layout.OBJECT_COUNT]!,
+      first,
+      words[layout.MACHINE]!,
+      program.noName,
+      stripDebug ? 1 : 0,
+      resume,
     );
-  }
-  const namesStart = start + namesOffset;
-  const namesEnd = namesStart + namesSize;
-  const names = program.sectionNames;
-  const none = internName(names, addNameBuffer(names, EMPTY_NAME), 0, 1);
-  const buffer = addNameBuffer(names, bytes);
-  // Columns as locals: this loop runs for every section of the link.
-  const { type, flags, offset, size: sizes, inputSize, link, info, align, entsize, relocCount, live, role } = t;
-  const objects = t.object;
-  const nameIds = t.name;
-  objects[first] = object;
-  nameIds[first] = none;
-  type[first] = elf.SHT_NULL;
-  role[first] = Role.Ignored;
-  for (let i = 1; i < header.sectionCount; i++) {
-    const s = first + i;
-    const h = header.sectionHeaders + i * elf.SHDR_SIZE;
-    const nameAt = view.getUint32(h, true);
-    const kind = view.getUint32(h + 4, true);
-    // Nobody asks for the names of relocation sections and other tables.
-    let id = none;
-    if (!isLinkerTable(kind)) {
-      id = nameAt < namesSize ? internName(names, buffer, namesStart + nameAt, namesEnd) : -1;
-      if (id < 0) badSectionName(name, i, nameAt, namesSize);
+    const count = words[layout.READ_SECTION_COUNT]!;
+    if (status === layout.READ_DONE) return;
+    if (status === layout.READ_NEEDS_ROOM) {
+      makeRoom(program);
+    } else if (status === layout.READ_COMPRESSED) {
+      inflateSections(program, first, count, nameOf());
+      resume = 1;
+    } else {
+      explain(program, status, start, end, first, nameOf());
     }
-    const from = view.getUint32(h + 28, true) * 4294967296 + view.getUint32(h + 24, true);
-    const length = view.getUint32(h + 36, true) * 4294967296 + view.getUint32(h + 32, true);
-    const alignment = view.getUint32(h + 52, true) * 4294967296 + view.getUint32(h + 48, true);
-    objects[s] = object;
-    nameIds[s] = id;
-    type[s] = kind;
-    flags[s] = view.getUint32(h + 8, true);
-    offset[s] = start + from;
-    sizes[s] = length;
-    inputSize[s] = length;
-    link[s] = view.getUint32(h + 40, true);
-    info[s] = view.getUint32(h + 44, true);
-    align[s] = alignment === 0 ? 1 : alignment;
-    entsize[s] = view.getUint32(h + 60, true) * 4294967296 + view.getUint32(h + 56, true);
-    relocCount[s] = 0;
-    live[s] = Live.Dead;
-    role[s] = isLinkerTable(kind) ? Role.Ignored : Role.Regular;
-    const fits = kind === elf.SHT_NOBITS || kind === elf.SHT_NULL || from + length <= size;
-    const alignable = alignment <= MAX_ALIGN && (alignment & (alignment - 1)) === 0;
-    const known = view.getUint32(h + 12, true) === 0 && kind !== elf.SHT_REL && length <= MAX_SECTION;
-    if (!fits || !alignable || !known) badSection(program, name, i, id, view, h, size);
-    if ((flags[s]! & elf.SHF_COMPRESSED) !== 0) inflateInPlace(program, bytes, s, `${name}: section ${i}`);
   }
 }
 
-function badSectionName(name: string, i: number, nameAt: number, namesSize: number): never {
+/** Says why the kernel stopped. */
+function explain(program: Program, status: number, start: number, end: number, first: number, name: string): never {
+  const { bytes, view } = program.arena;
+  const index = program.words[layout.READ_INDEX]!;
+  if (isBitcode(bytes.subarray(start, end))) {
+    fail('unsupported-input', `${name}: is LLVM bitcode (compiled with -flto); recompile it without -flto`);
+  }
+  if (!isElf(bytes.subarray(start, end))) {
+    fail('unsupported-input', `${name}: is neither an ELF object nor an archive nor a script`);
+  }
+  const header = readHeader(view, start, end, name, program.machine);
+  switch (status) {
+    case layout.READ_BAD_SECTION:
+      return badSection(program, name, index, header, start, end);
+    case layout.READ_BAD_SYMBOL_TABLE:
+      return badSymbolTable(program, name, header, first);
+    case layout.READ_BAD_SYMBOL:
+      return badSymbol(program, name, index, header.sectionCount);
+    case layout.READ_BAD_RELOCATIONS:
+      return badRelocations(program, name, first, header.sectionCount, first + index);
+    default:
+      return badNameTable(view, name, header, end - start);
+  }
+}
+
+function inflateSections(program: Program, first: number, count: number, name: string): void {
+  for (let s = first + 1; s < first + count; s++) {
+    if ((program.sections.flags[s]! & elf.SHF_COMPRESSED) !== 0) {
+      inflateInPlace(program, s, `${name}: section ${s - first}`);
+    }
+  }
+}
+
+/** Offset within the object and size of the table of section names. */
+function nameTableOf(view: DataView, header: Header): { offset: number; size: number } {
+  const at = header.sectionHeaders + header.nameTable * elf.SHDR_SIZE;
+  return { offset: elf.readUnsigned64(view, at + 24), size: elf.readUnsigned64(view, at + 32) };
+}
+
+function badNameTable(view: DataView, name: string, header: Header, size: number): never {
+  const table = nameTableOf(view, header);
   return fail(
     'malformed-elf',
-    `${name}: section ${i}: name at ${nameAt} is not in the name table (${namesSize} bytes)`,
+    `${name}: section name table (${table.offset}+${table.size}) goes past the end (${size} bytes)`,
   );
 }
 
-/** Says what is wrong with the section header at `h`. */
-function badSection(
-  program: Program,
-  name: string,
-  i: number,
-  id: number,
-  view: DataView,
-  h: number,
-  size: number,
-): never {
-  const shown = `${name}: section ${i} (${printable(nameText(program.sectionNames, id))})`;
+/** Says what is wrong with the name of global symbol `i`. */
+function badName(program: Program, name: string, i: number): never {
+  const { arena, words } = program;
+  const strtab = words[layout.READ_STRTAB]!;
+  const at = strtab + arena.view.getUint32(words[layout.READ_SYMTAB]! + i * elf.SYM_SIZE, true);
+  const isEmpty = at < words[layout.READ_STRTAB_END]! && arena.bytes[at] === 0;
+  const what = isEmpty ? ' is global but has no name' : ': its name does not end within the string table';
+  return fail('malformed-elf', `${name}: symbol ${i}${what}`);
+}
+
+/** Says what is wrong with section `i`. */
+function badSection(program: Program, name: string, i: number, header: Header, start: number, end: number): never {
+  const { bytes, view } = program.arena;
+  const h = header.sectionHeaders + i * elf.SHDR_SIZE;
+  const size = end - start;
+  const names = nameTableOf(view, header);
+  const namesStart = start + names.offset;
+  const namesSize = names.size;
+  const type = view.getUint32(h + 4, true);
+  let sectionName = '';
+  if (!isLinkerTable(type)) {
+    const nameAt = view.getUint32(h, true);
+    const end = nameAt < namesSize ? bytes.indexOf(0, namesStart + nameAt) : -1;
+    if (end < 0 || end >= namesStart + namesSize) {
+      fail('malformed-elf', `${name}: section ${i}: name at ${nameAt} is not in the name table (${namesSize} bytes)`);
+    }
+    sectionName = printable(textAt(bytes, namesStart + nameAt, namesStart + namesSize, name));
+  }
+  const shown = `${name}: section ${i} (${sectionName})`;
   const offset = elf.readUnsigned64(view, h + 24);
   const length = elf.readUnsigned64(view, h + 32);
   const align = elf.readUnsigned64(view, h + 48);
   if (view.getUint32(h + 12, true) !== 0) fail('malformed-elf', `${shown}: unknown high flag bits in sh_flags`);
-  if (view.getUint32(h + 4, true) === elf.SHT_REL) {
+  if (type === elf.SHT_REL) {
     fail('unsupported-input', `${shown}: SHT_REL relocations; this machine uses SHT_RELA`);
   }
   if (length > MAX_SECTION) fail('limit', `${shown}: size ${length} is more than any address space here holds`);
@@ -319,19 +292,17 @@ function badSection(
 }
 
 /** Replaces a compressed section by its contents. */
-function inflateInPlace(program: Program, file: Uint8Array, s: number, where: string): void {
+function inflateInPlace(program: Program, s: number, where: string): void {
   const t = program.sections;
   if ((t.flags[s]! & elf.SHF_ALLOC) !== 0) fail('malformed-elf', `${where}: is both compressed and loaded`);
   const from = t.offset[s]!;
-  const { data, align } = inflateSection(file.subarray(from, from + t.inputSize[s]!), where);
-  program.contents.set(s, data);
+  const { data, align } = inflateSection(program.arena.bytes.subarray(from, from + t.inputSize[s]!), where);
+  t.offset[s] = adopt(program.arena, data);
   t.size[s] = data.length;
   t.inputSize[s] = data.length;
   t.align[s] = align;
   t.flags[s] = t.flags[s]! & ~elf.SHF_COMPRESSED;
 }
-
-const EMPTY_NAME = new Uint8Array(1);
 
 function isLinkerTable(type: number): boolean {
   switch (type) {
@@ -348,37 +319,15 @@ function isLinkerTable(type: number): boolean {
   }
 }
 
-interface RawSymbolTable {
-  /** Global section index of the symbol table, -1 when there is none. */
-  readonly section: number;
-  readonly offset: number;
-  readonly count: number;
-  readonly firstGlobal: number;
-  readonly strtab: number;
-  readonly strtabEnd: number;
-  readonly extended: number;
-}
-
-function readSymbolTable(
-  program: Program,
-  view: DataView,
-  name: string,
-  header: Header,
-  first: number,
-): RawSymbolTable {
+/** Says what is wrong with the symbol table of the object whose sections start at `first`. */
+function badSymbolTable(program: Program, name: string, header: Header, first: number): never {
   const t = program.sections;
-  let section = -1;
-  let extended = -1;
-  for (let s = first + 1; s < first + header.sectionCount; s++) {
-    if (t.type[s] === elf.SHT_SYMTAB) {
-      if (section >= 0)
-        fail('malformed-elf', `${name}: has two symbol tables (sections ${section - first}, ${s - first})`);
-      section = s;
-    } else if (t.type[s] === elf.SHT_SYMTAB_SHNDX) {
-      extended = s;
-    }
+  const rows = Array.from({ length: header.sectionCount - 1 }, (_, i) => first + 1 + i);
+  const [section, second] = rows.filter((s) => t.type[s] === elf.SHT_SYMTAB);
+  if (section === undefined) return fail('malformed-elf', `${name}: has no symbol table`);
+  if (second !== undefined) {
+    fail('malformed-elf', `${name}: has two symbol tables (sections ${section - first}, ${second - first})`);
   }
-  if (section < 0) return { section, offset: 0, count: 0, firstGlobal: 0, strtab: 0, strtabEnd: 0, extended: -1 };
   const size = t.size[section]!;
   const entsize = t.entsize[section]!;
   if (entsize !== elf.SYM_SIZE || size % elf.SYM_SIZE !== 0) {
@@ -399,65 +348,46 @@ function readSymbolTable(
   if (strings === 0 || strings >= header.sectionCount || t.type[first + strings] !== elf.SHT_STRTAB) {
     fail('malformed-elf', `${name}: symbol table's sh_link is ${strings}, which is not a string table`);
   }
-  let extendedOffset = -1;
-  if (extended >= 0) {
-    if (t.link[extended] !== section - first || t.size[extended]! < count * 4) {
-      fail('malformed-elf', `${name}: extended section indices do not match the symbol table (${count} symbols)`);
-    }
-    extendedOffset = t.offset[extended]!;
-  }
-  const offset = t.offset[section]!;
-  for (let i = 0; i < count; i++) {
-    const index = view.getUint16(offset + i * elf.SYM_SIZE + 6, true);
-    const actual =
-      index === elf.SHN_XINDEX && extendedOffset >= 0 ? view.getUint32(extendedOffset + i * 4, true) : index;
-    if (actual >= header.sectionCount && (index < elf.SHN_LORESERVE || index === elf.SHN_XINDEX)) {
-      fail(
-        'malformed-elf',
-        `${name}: symbol ${i} is in section ${actual}, but there are ${header.sectionCount} sections`,
-      );
-    }
-    const local = view.getUint8(offset + i * elf.SYM_SIZE + 4) >> 4 === elf.STB_LOCAL;
-    if (i > 0 && local !== i < firstGlobal) {
-      fail(
-        'malformed-elf',
-        `${name}: symbol ${i} is ${local ? 'local' : 'global'}, but the first global is ${firstGlobal}`,
-      );
-    }
-  }
-  const strtab = t.offset[first + strings]!;
-  const strtabEnd = strtab + t.size[first + strings]!;
-  return { section, offset, count, firstGlobal, strtab, strtabEnd, extended: extendedOffset };
+  return fail('malformed-elf', `${name}: extended section indices do not match the symbol table (${count} symbols)`);
 }
 
-/** Notes with each section where its relocations lie. */
-function attachRelocations(program: Program, name: string, first: number, count: number, symtab: number): void {
-  const t = program.sections;
-  for (let s = first + 1; s < first + count; s++) {
-    if (t.type[s] !== elf.SHT_RELA) continue;
-    const size = t.size[s]!;
-    const target = t.info[s]!;
-    const where = `${name}: relocation section ${s - first}`;
-    if (t.entsize[s] !== elf.RELA_SIZE || size % elf.RELA_SIZE !== 0) {
-      fail('malformed-elf', `${where}: ${size} bytes with entries of ${t.entsize[s]}, expected ${elf.RELA_SIZE}`);
-    }
-    if (target === 0 || target >= count || isLinkerTable(t.type[first + target]!)) {
-      fail('malformed-elf', `${where}: sh_info is ${target}, which is not a section that can be relocated`);
-    }
-    if (size > 0 && t.link[s] !== symtab - first) {
-      fail('malformed-elf', `${where}: sh_link is ${t.link[s]}, which is not the symbol table`);
-    }
-    if (t.relocCount[first + target] !== 0 && size > 0) {
-      fail('malformed-elf', `${where}: section ${target} already has relocations from another section`);
-    }
-    if (size > 0 && t.type[first + target] === elf.SHT_NOBITS) {
-      fail('malformed-elf', `${where}: section ${target} has no bytes (SHT_NOBITS), so it cannot be relocated`);
-    }
-    if (size > 0) {
-      t.relocs[first + target] = t.offset[s]!;
-      t.relocCount[first + target] = size / elf.RELA_SIZE;
-    }
+/** Says what is wrong with symbol `i` of the object that was read last. */
+function badSymbol(program: Program, name: string, i: number, sectionCount: number): never {
+  const { arena, words } = program;
+  const { view } = arena;
+  const symtab = words[layout.READ_SYMTAB]!;
+  const extended = words[layout.READ_EXTENDED]!;
+  const firstGlobal = words[layout.READ_FIRST_GLOBAL]!;
+  const index = view.getUint16(symtab + i * elf.SYM_SIZE + 6, true);
+  const isExtended = index === elf.SHN_XINDEX && extended !== 0;
+  const actual = isExtended ? view.getUint32(extended + i * 4, true) : index;
+  if (actual >= sectionCount && (isExtended || index < elf.SHN_LORESERVE || index === elf.SHN_XINDEX)) {
+    fail('malformed-elf', `${name}: symbol ${i} is in section ${actual}, but there are ${sectionCount} sections`);
   }
+  const kind = view.getUint8(symtab + i * elf.SYM_SIZE + 4) >> 4 === elf.STB_LOCAL ? 'local' : 'global';
+  return fail('malformed-elf', `${name}: symbol ${i} is ${kind}, but the first global is ${firstGlobal}`);
+}
+
+/** Says what is wrong with relocation section `s`. */
+function badRelocations(program: Program, name: string, first: number, count: number, s: number): never {
+  const t = program.sections;
+  const symtab = first + program.words[layout.READ_SYMTAB_SECTION]!;
+  const size = t.size[s]!;
+  const target = t.info[s]!;
+  const where = `${name}: relocation section ${s - first}`;
+  if (t.entsize[s] !== elf.RELA_SIZE || size % elf.RELA_SIZE !== 0) {
+    fail('malformed-elf', `${where}: ${size} bytes with entries of ${t.entsize[s]}, expected ${elf.RELA_SIZE}`);
+  }
+  if (target === 0 || target >= count || isLinkerTable(t.type[first + target]!)) {
+    fail('malformed-elf', `${where}: sh_info is ${target}, which is not a section that can be relocated`);
+  }
+  if (t.link[s] !== symtab - first) {
+    fail('malformed-elf', `${where}: sh_link is ${t.link[s]}, which is not the symbol table`);
+  }
+  if (t.relocCount[first + target] !== 0) {
+    fail('malformed-elf', `${where}: section ${target} already has relocations from another section`);
+  }
+  return fail('malformed-elf', `${where}: section ${target} has no bytes (SHT_NOBITS), so it cannot be relocated`);
 }
 
 /** Section (global index) of symbol `i`, or a negative reserved code: see SymbolPlace. */

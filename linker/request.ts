@@ -3,6 +3,7 @@
  *
  * Nothing here touches a file: inputs arrive as bytes, and the one callback fetches the members of thin archives.
  */
+import type { Arena } from './arena.ts';
 import type { Expression, LinkerScript } from './script/ast.ts';
 
 /** One input in command-line order. Lazy members and groups need no positions: see resolve.ts. */
@@ -14,10 +15,13 @@ export interface InputFile {
   readonly wholeArchive?: boolean;
 }
 
+/** 'fast' is no cryptographic hash: it tells builds apart, as well as a random id would. */
+export type BuildIdAlgorithm = 'fast' | 'md5' | 'sha1' | 'sha256';
+
 export type BuildIdStyle =
   | { readonly kind: 'none' }
   /** Derived from the output's bytes, so that same inputs give the same id. `uuid` is answered with `sha1`. */
-  | { readonly kind: 'hash'; readonly algorithm: 'md5' | 'sha1' | 'sha256' }
+  | { readonly kind: 'hash'; readonly algorithm: BuildIdAlgorithm }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
 
 export interface LinkOptions {
@@ -96,6 +100,8 @@ export const defaultOptions: LinkOptions = {
 };
 
 export interface LinkRequest {
+  /** Where files that are in it already need not be copied to; made anew when absent. */
+  readonly arena?: Arena;
   readonly files: readonly InputFile[];
   readonly options: LinkOptions;
   /** Bytes of a thin archive's member by path, or undefined when it does not exist. */

@@ -11,20 +11,24 @@
  * Sources: gABI "Symbol Table" and "Section Groups"; GNU ld manual for common, weak, --wrap and -u.
  */
 import { CasemateError, fail, hex, printable } from '../base/errors.ts';
+import { type Arena, adopt, createArena, u8, u32 } from './arena.ts';
 import * as elf from './elf.ts';
-import { addNameBuffer, findText, internName, internText, nameShown, nameText } from './names.ts';
+import * as layout from './kernels/layout.ts';
+import { findText, internName, internText, nameShown, nameText, reserveNames } from './names.ts';
 import {
+  completeObjects,
   createProgram,
   fitSymbols,
   type InputObject,
   Live,
+  objectAt,
   type Program,
   placeText,
   SymbolFlag,
   SymbolKind,
 } from './program.ts';
-import { type Archive, isArchive, memberName, readArchive } from './read-archive.ts';
-import { isBitcode, machineOf, readObject, SymbolPlace, symbolSection } from './read-object.ts';
+import { type Archive, isArchive, memberAt, memberName, readArchive, readArchiveIndex } from './read-archive.ts';
+import { isBitcode, machineOf, makeRoom, readObject, SymbolPlace, symbolSection } from './read-object.ts';
 import type { InputFile, LinkOptions, LinkRequest } from './request.ts';
 import { declareAssigned } from './script-symbols.ts';
 
@@ -34,7 +38,11 @@ const MAX_SHOWN = 20;
 interface LoadedArchive {
   readonly file: InputFile;
   readonly archive: Archive;
+  /** Which input it is; by member: whether it is loaded. */
+  readonly source: number;
   readonly loaded: Uint8Array;
+  /** Address of its block for kernels (DESCRIPTOR_...). */
+  readonly descriptor: number;
 }
 
 interface Resolver {
@@ -42,13 +50,11 @@ interface Resolver {
   readonly options: LinkOptions;
   readonly readMember: LinkRequest['readMember'];
   readonly archives: LoadedArchive[];
-  /** Lazy symbol's `extra`: index into these two. */
-  readonly lazyArchive: number[];
-  readonly lazyMember: number[];
-  /** Symbols whose members are wanted, in order. */
-  readonly wanted: number[];
-  /** Signature (symbol index) -> 1 when a COMDAT group of it is in the link. */
-  readonly comdats: Set<number>;
+  /** What a lazy symbol's `extra` means: rows (RANGE_...), and how many symbols they are. */
+  ranges: Uint32Array;
+  lazyCount: number;
+  /** Symbols whose members are wanted, in order; how many is the block's WANTED_COUNT. */
+  wanted: Uint32Array;
   readonly linkOnce: Set<number>;
   /** Reference renames of --wrap: symbol index -> symbol index. */
   readonly renames: Map<number, number>;
@@ -56,7 +62,7 @@ interface Resolver {
 }
 
 /** Machine of the link: by -m, else that of the first object or archive member. */
-function findMachine(request: LinkRequest): Program['machine'] {
+function findMachine(request: LinkRequest, arena: Arena): Program['machine'] {
   if (request.options.machine) return request.options.machine;
   for (const file of request.files) {
     const direct = machineOf(file.bytes, 0);
@@ -68,9 +74,10 @@ function findMachine(request: LinkRequest): Program['machine'] {
       );
     }
     if (isArchive(file.bytes)) {
-      const archive = readArchive(file.bytes, printable(file.name));
-      for (const member of archive.members) {
-        const machine = machineOf(file.bytes, member.start);
+      const archive = readArchive(arena, adopt(arena, file.bytes), file.bytes.length, printable(file.name));
+      for (let m = 0; m < archive.count; m++) {
+        const { start, end } = memberAt(archive, m);
+        const machine = machineOf(arena.bytes.subarray(start, end), 0);
         if (machine) return machine;
       }
     }
@@ -86,8 +93,10 @@ function noMachineText(files: readonly InputFile[]): string {
 
 /** Reads and resolves all inputs. Undefined symbols are left as such: see undefined.ts. */
 export function resolveInputs(request: LinkRequest): Program {
+  const arena = request.arena ?? createArena();
   const program = createProgram(
-    findMachine(request),
+    findMachine(request, arena),
+    arena,
     request.files.reduce((sum, file) => sum + file.bytes.length, 0),
   );
   const resolver: Resolver = {
@@ -95,22 +104,24 @@ export function resolveInputs(request: LinkRequest): Program {
     options: request.options,
     readMember: request.readMember,
     archives: [],
-    lazyArchive: [],
-    lazyMember: [],
-    wanted: [],
-    comdats: new Set(),
+    ranges: u32(program.arena, 0),
+    lazyCount: 0,
+    wanted: u32(program.arena, 0),
     linkOnce: new Set(),
     renames: wrapRenames(program, request.options.wrap),
     duplicates: [],
   };
+  program.words[layout.STRIP_DEBUG] = request.options.strip === 'none' ? 0 : 1;
+  program.words[layout.KEEP_GROUPS] = request.options.gcSections ? 1 : 0;
   for (const name of rootNames(request.options)) wantRoot(resolver, name);
   for (const name of declareAssigned(program, request.options)) wantMentioned(program, name);
   for (const file of request.files) {
     if (isArchive(file.bytes)) addArchive(resolver, file);
-    else addObject(resolver, file.bytes, 0, file.bytes.length, printable(file.name));
-    readWantedMembers(resolver);
+    else addFile(resolver, file);
+    takeWanted(resolver);
   }
   reportDuplicates(resolver);
+  completeObjects(program);
   return program;
 }
 
@@ -124,7 +135,7 @@ function rootNames(options: LinkOptions): string[] {
 
 function symbolNamed(program: Program, name: string): number {
   const id = internText(program.symbols.names, name);
-  fitSymbols(program.symbols);
+  fitSymbols(program);
   return id;
 }
 
@@ -146,88 +157,178 @@ function wrapRenames(program: Program, names: readonly string[]): Map<number, nu
   const renames = new Map<number, number>();
   for (const name of names) {
     const plain = symbolNamed(program, name);
+    const real = symbolNamed(program, `__real_${name}`);
     renames.set(plain, symbolNamed(program, `__wrap_${name}`));
-    renames.set(symbolNamed(program, `__real_${name}`), plain);
+    renames.set(real, plain);
+    program.symbols.flags[plain]! |= SymbolFlag.Renamed;
+    program.symbols.flags[real]! |= SymbolFlag.Renamed;
   }
   return renames;
 }
 
 // --- archives
 
+/** Room for `extra` more wanted symbols: kernels add to the list, but they cannot grow it. */
+function reserveWanted(resolver: Resolver, extra: number): void {
+  const { arena, words } = resolver.program;
+  const needed = words[layout.WANTED_COUNT]! + extra;
+  if (needed <= resolver.wanted.length) return;
+  const wanted = u32(arena, Math.max(needed, resolver.wanted.length * 2, 4096));
+  wanted.set(resolver.wanted);
+  resolver.wanted = wanted;
+  words[layout.WANTED] = wanted.byteOffset;
+  words[layout.WANTED_CAPACITY] = wanted.length;
+}
+
 function addArchive(resolver: Resolver, file: InputFile): void {
   const { program } = resolver;
+  const { arena } = program;
   const shown = printable(file.name);
-  const archive = readArchive(file.bytes, shown);
-  const index = resolver.archives.push({ file, archive, loaded: new Uint8Array(archive.members.length) }) - 1;
+  const archive = readArchive(arena, adopt(arena, file.bytes), file.bytes.length, shown);
+  const index = readArchiveIndex(arena, archive, shown);
+  const nameOf = (member: number) => `${shown}(${printable(memberName(arena, memberAt(archive, member)))})`;
+  const source = program.sources.push(nameOf) - 1;
+  const loaded = u8(arena, archive.count);
+  const descriptor = describeArchive(arena, archive, source, loaded);
+  const number = resolver.archives.push({ file, archive, source, loaded, descriptor }) - 1;
   if (file.wholeArchive) {
-    for (let m = 0; m < archive.members.length; m++) loadMember(resolver, index, m);
+    takeAll(resolver, descriptor);
     return;
   }
-  if (!archive.hasIndex) {
-    indexByScanning(resolver, index);
+  if (!archive.index) {
+    indexByScanning(resolver, number);
     return;
   }
-  const buffer = addNameBuffer(program.symbols.names, file.bytes);
-  for (let i = 0; i < archive.indexNames.length; i++) {
-    const id = internName(program.symbols.names, buffer, archive.indexNames[i]!, archive.indexEnd);
-    fitSymbols(program.symbols);
-    offerLazy(resolver, id, index, archive.indexMembers[i]!);
+  const count = index.members.length;
+  reserveNames(program.symbols.names, count);
+  fitSymbols(program);
+  reserveWanted(resolver, count);
+  const first = offerRange(resolver, number, index.members);
+  arena.kernels.offerLazy(program.block, index.names, index.end, count, first);
+}
+
+/** The archive's block for kernels. */
+function describeArchive(arena: Arena, archive: Archive, source: number, loaded: Uint8Array): number {
+  const words = u32(arena, layout.DESCRIPTOR_WORDS);
+  words[layout.DESCRIPTOR_ROWS] = archive.rows.byteOffset;
+  words[layout.DESCRIPTOR_COUNT] = archive.count;
+  words[layout.DESCRIPTOR_LOADED] = loaded.byteOffset;
+  words[layout.DESCRIPTOR_THIN] = archive.thin ? 1 : 0;
+  words[layout.DESCRIPTOR_SOURCE] = source;
+  return words.byteOffset;
+}
+
+/** Notes that the next lazy symbols are these members; returns the first. */
+function offerRange(resolver: Resolver, archive: number, members: Uint32Array): number {
+  const { arena, words } = resolver.program;
+  const count = words[layout.LAZY_RANGE_COUNT]!++;
+  if ((count + 1) * layout.RANGE_WORDS > resolver.ranges.length) {
+    const ranges = u32(arena, Math.max(64, count * 2) * layout.RANGE_WORDS);
+    ranges.set(resolver.ranges);
+    resolver.ranges = ranges;
+    words[layout.LAZY_RANGES] = ranges.byteOffset;
   }
+  const first = resolver.lazyCount;
+  const row = [first, resolver.archives[archive]!.descriptor, members.byteOffset];
+  resolver.ranges.set(row, count * layout.RANGE_WORDS);
+  resolver.lazyCount += members.length;
+  return first;
 }
 
 /** An archive without an index: offer what its members' own symbol tables define. */
 function indexByScanning(resolver: Resolver, index: number): void {
   const { program } = resolver;
-  const { archive, file } = resolver.archives[index]!;
-  for (let m = 0; m < archive.members.length; m++) {
-    const source = memberBytes(resolver, index, m);
-    if (machineOf(source.bytes, source.start) !== program.machine) continue;
+  const { arena } = program;
+  const { archive, source } = resolver.archives[index]!;
+  for (let m = 0; m < archive.count; m++) {
+    const { start, end } = placeMember(resolver, index, m);
+    if (machineOf(arena.bytes.subarray(start, end), 0) !== program.machine) continue;
     // Read into a scratch program: only the names matter until the member is wanted.
-    const scratch = createProgram(program.machine);
-    const name = `${printable(file.name)}(${printable(memberName(file.bytes, archive.members[m]!))})`;
-    const object = readObject(scratch, source.bytes, source.start, source.end, name, { stripDebug: true });
-    const buffer = addNameBuffer(program.symbols.names, source.bytes);
+    const scratch = createProgram(program.machine, arena);
+    scratch.sources.push(program.sources[source]!);
+    const object = readObject(scratch, start, end, 0, m, { stripDebug: true });
     for (let i = object.firstGlobal; i < object.symbolCount; i++) {
       if (symbolSection(object, i) === SymbolPlace.Undefined) continue;
       const at = object.strtab + object.view.getUint32(object.symtab + i * elf.SYM_SIZE, true);
-      const id = internName(program.symbols.names, buffer, at, object.strtabEnd);
-      if (id < 0) fail('malformed-elf', `${name}: symbol ${i}: name is not terminated`);
-      fitSymbols(program.symbols);
-      offerLazy(resolver, id, index, m);
+      const id = internName(program.symbols.names, at, object.strtabEnd);
+      if (id < 0) fail('malformed-elf', `${object.name}: symbol ${i}: name is not terminated`);
+      fitSymbols(program);
+      reserveWanted(resolver, 1);
+      arena.kernels.offerSymbol(program.block, id, offerRange(resolver, index, u32(arena, 1).fill(m)));
     }
   }
 }
 
-function offerLazy(resolver: Resolver, id: number, archive: number, member: number): void {
-  const { symbols } = resolver.program;
-  const kind = symbols.kind[id];
-  if (kind !== SymbolKind.None && kind !== SymbolKind.Undefined) return;
-  const wanted = kind === SymbolKind.Undefined && symbols.binding[id] !== elf.STB_WEAK;
-  symbols.kind[id] = SymbolKind.Lazy;
-  symbols.extra[id] = resolver.lazyArchive.push(archive) - 1;
-  resolver.lazyMember.push(member);
-  if (wanted) resolver.wanted.push(id);
-}
-
-function readWantedMembers(resolver: Resolver): void {
-  const { symbols } = resolver.program;
-  for (let i = 0; i < resolver.wanted.length; i++) {
-    const id = resolver.wanted[i]!;
-    if (symbols.kind[id] !== SymbolKind.Lazy) continue;
-    const lazy = symbols.extra[id]!;
-    // The index may lie: without this, a member that lacks the symbol would be wanted again and again.
-    symbols.kind[id] = SymbolKind.Undefined;
-    loadMember(resolver, resolver.lazyArchive[lazy]!, resolver.lazyMember[lazy]!);
+/**
+ * Takes in all members that are wanted, first wanted first, and those that they want in turn: the kernel does, and comes
+ * back for what needs a closer look.
+ */
+function takeWanted(resolver: Resolver): void {
+  const { arena, block } = resolver.program;
+  for (;;) {
+    const status = arena.kernels.loadWanted(block);
+    if (status === layout.LOAD_DONE) return;
+    if (!goOn(resolver, status)) takeLeft(resolver);
   }
-  resolver.wanted.length = 0;
 }
 
-function memberBytes(resolver: Resolver, index: number, m: number): { bytes: Uint8Array; start: number; end: number } {
+/** Takes in all members of an archive. */
+function takeAll(resolver: Resolver, descriptor: number): void {
+  const { arena, block } = resolver.program;
+  for (;;) {
+    const status = arena.kernels.loadArchive(block, descriptor);
+    if (status === layout.LOAD_DONE) return;
+    if (!goOn(resolver, status)) takeLeft(resolver);
+  }
+}
+
+/** Takes in a file that is an object. */
+function addFile(resolver: Resolver, file: InputFile): void {
+  const { program } = resolver;
+  const { arena, block } = program;
+  const start = adopt(arena, file.bytes);
+  const end = start + file.bytes.length;
+  const source = program.sources.push(() => printable(file.name)) - 1;
+  let status: number;
+  do {
+    status = arena.kernels.loadObject(block, start, end, source, -1);
+    if (status !== layout.LOAD_DONE && !goOn(resolver, status)) takeObject(resolver, start, end, source, -1);
+  } while (status === layout.LOAD_NEEDS_ROOM);
+}
+
+/** Does what a kernel needs so that it can go on; false when that is an object that it left. */
+function goOn(resolver: Resolver, status: number): boolean {
+  const { program } = resolver;
+  const { words } = program;
+  if (status === layout.LOAD_LEFT) return false;
+  if (status === layout.LOAD_NEEDS_ROOM) {
+    makeRoom(program);
+    reserveWanted(resolver, words[layout.READ_GLOBAL_COUNT]!);
+  } else {
+    mergeGlobals(resolver, objectAt(program, words[layout.OBJECT_COUNT]! - 1), words[layout.READ_INDEX]!);
+  }
+  return true;
+}
+
+/** Takes in the member that a kernel left. */
+function takeLeft(resolver: Resolver): void {
+  const { words } = resolver.program;
+  const source = words[layout.LEFT_SOURCE]!;
+  const m = words[layout.LEFT_MEMBER]!;
+  const archive = resolver.archives.findIndex((known) => known.source === source);
+  resolver.archives[archive]!.loaded[m] = 1;
+  const { start, end } = placeMember(resolver, archive, m);
+  takeObject(resolver, start, end, source, m);
+}
+
+/** Addresses of a member's bytes; those of a thin archive's are read into the arena. */
+function placeMember(resolver: Resolver, index: number, m: number): { start: number; end: number } {
   const { archive, file } = resolver.archives[index]!;
-  const member = archive.members[m]!;
-  if (!archive.thin) return { bytes: file.bytes, start: member.start, end: member.end };
+  const { arena } = resolver.program;
+  const member = memberAt(archive, m);
+  if (!archive.thin) return member;
   const folder = file.name.includes('/') ? file.name.slice(0, file.name.lastIndexOf('/') + 1) : '';
-  const name = memberName(file.bytes, member);
+  const name = memberName(arena, member);
   const path = name.startsWith('/') ? name : folder + name;
   let bytes: Uint8Array | undefined;
   try {
@@ -237,46 +338,19 @@ function memberBytes(resolver: Resolver, index: number, m: number): { bytes: Uin
     fail(error.code, `${printable(file.name)}: thin archive's member ${error.message}`);
   }
   if (!bytes) fail('io', `${printable(file.name)}: thin archive names ${printable(path)}, which does not exist`);
-  return { bytes, start: 0, end: bytes.length };
-}
-
-function loadMember(resolver: Resolver, index: number, m: number): void {
-  const { archive, file, loaded } = resolver.archives[index]!;
-  if (loaded[m]) return;
-  loaded[m] = 1;
-  const { bytes, start, end } = memberBytes(resolver, index, m);
-  addObject(
-    resolver,
-    bytes,
-    start,
-    end,
-    `${printable(file.name)}(${printable(memberName(file.bytes, archive.members[m]!))})`,
-  );
+  const start = adopt(arena, bytes);
+  return { start, end: start + bytes.length };
 }
 
 // --- objects
 
-function addObject(resolver: Resolver, bytes: Uint8Array, start: number, end: number, name: string): void {
+/** Takes an object in, step by step. */
+function takeObject(resolver: Resolver, start: number, end: number, source: number, member: number): void {
   const { program, options } = resolver;
-  const object = readObject(program, bytes, start, end, name, { stripDebug: options.strip !== 'none' });
-  internGlobals(resolver, object);
-  dropDuplicateGroups(resolver, object);
+  const object = readObject(program, start, end, source, member, { stripDebug: options.strip !== 'none' });
+  dropGroups(resolver, object);
   dropDuplicateLinkOnce(resolver, object);
-  mergeGlobals(resolver, object);
-}
-
-function internGlobals(resolver: Resolver, object: InputObject): void {
-  const { program } = resolver;
-  const { names } = program.symbols;
-  const buffer = addNameBuffer(names, object.bytes);
-  for (let i = object.firstGlobal; i < object.symbolCount; i++) {
-    const at = object.strtab + object.view.getUint32(object.symtab + i * elf.SYM_SIZE, true);
-    const id = internName(names, buffer, at, object.strtabEnd);
-    if (id < 0) fail('malformed-elf', `${object.name}: symbol ${i}: its name does not end within the string table`);
-    if (names.length[id] === 0) fail('malformed-elf', `${object.name}: symbol ${i} is global but has no name`);
-    program.globalRefs[object.firstGlobalRef + i - object.firstGlobal] = id;
-  }
-  fitSymbols(program.symbols);
+  mergeGlobals(resolver, object, object.firstGlobal);
 }
 
 function groupSignature(resolver: Resolver, object: InputObject, symbol: number): number {
@@ -289,42 +363,54 @@ function groupSignature(resolver: Resolver, object: InputObject, symbol: number)
     return symbolNamed(program, nameText(program.sectionNames, program.sections.name[section]!));
   }
   const name = object.strtab + object.view.getUint32(at, true);
-  const id = internName(names, addNameBuffer(names, object.bytes), name, object.strtabEnd);
+  const id = internName(names, name, object.strtabEnd);
   if (id < 0) fail('malformed-elf', `${object.name}: signature symbol ${symbol}: its name is not terminated`);
-  fitSymbols(program.symbols);
+  fitSymbols(program);
   return id;
 }
 
-function dropDuplicateGroups(resolver: Resolver, object: InputObject): void {
+/** Of groups with one signature the first is kept: in the kernel, unless somebody wants to know what belongs together. */
+function dropGroups(resolver: Resolver, object: InputObject): void {
+  const { program, options } = resolver;
+  const { kernels } = program.arena;
+  if (!options.gcSections && kernels.dropDuplicateGroups(program.block, object.index) !== 0) return;
+  const end = object.firstSection + object.sectionCount;
+  for (let s = object.firstSection + 1; ; s++) {
+    s = kernels.findSection(program.block, s, end, elf.SHT_GROUP);
+    if (s === end) return;
+    dropDuplicateGroup(resolver, object, s);
+  }
+}
+
+function dropDuplicateGroup(resolver: Resolver, object: InputObject, s: number): void {
   const { program } = resolver;
   const t = program.sections;
-  for (let s = object.firstSection + 1; s < object.firstSection + object.sectionCount; s++) {
-    if (t.type[s] !== elf.SHT_GROUP) continue;
-    const where = `${object.name}: group section ${s - object.firstSection}`;
-    const size = t.size[s]!;
-    if (size < 4 || size % 4 !== 0) fail('malformed-elf', `${where}: ${size} bytes are not a list of 32-bit words`);
-    const symbol = t.info[s]!;
-    if (symbol >= object.symbolCount || symbol === 0) {
-      fail('malformed-elf', `${where}: signature is symbol ${symbol}, but there are ${object.symbolCount} symbols`);
+  const where = `${object.name}: group section ${s - object.firstSection}`;
+  const size = t.size[s]!;
+  if (size < 4 || size % 4 !== 0) fail('malformed-elf', `${where}: ${size} bytes are not a list of 32-bit words`);
+  const symbol = t.info[s]!;
+  if (symbol >= object.symbolCount || symbol === 0) {
+    fail('malformed-elf', `${where}: signature is symbol ${symbol}, but there are ${object.symbolCount} symbols`);
+  }
+  const members: number[] = [];
+  const offset = t.offset[s]!;
+  for (let i = 4; i < size; i += 4) {
+    const index = object.view.getUint32(offset + i, true);
+    if (index === 0 || index >= object.sectionCount) {
+      fail('malformed-elf', `${where}: member ${index} is not one of the ${object.sectionCount} sections`);
     }
-    const members: number[] = [];
-    const offset = t.offset[s]!;
-    for (let i = 4; i < size; i += 4) {
-      const index = object.view.getUint32(offset + i, true);
-      if (index === 0 || index >= object.sectionCount) {
-        fail('malformed-elf', `${where}: member ${index} is not one of the ${object.sectionCount} sections`);
-      }
-      members.push(object.firstSection + index);
-    }
-    const comdat = (object.view.getUint32(offset, true) & elf.GRP_COMDAT) !== 0;
-    const signature = comdat ? groupSignature(resolver, object, symbol) : -1;
-    if (comdat && resolver.comdats.has(signature)) {
-      for (const member of members) t.live[member] = Live.Duplicate;
-    } else {
-      if (comdat) resolver.comdats.add(signature);
-      const linked = members.filter((member) => t.live[member] === Live.Live);
-      if (linked.length > 1) program.groups.push(linked);
-    }
+    members.push(object.firstSection + index);
+  }
+  const comdat = (object.view.getUint32(offset, true) & elf.GRP_COMDAT) !== 0;
+  const signature = comdat ? groupSignature(resolver, object, symbol) : -1;
+  // Not before: naming a signature may have made the columns longer.
+  const { flags } = program.symbols;
+  if (comdat && (flags[signature]! & SymbolFlag.Comdat) !== 0) {
+    for (const member of members) t.live[member] = Live.Duplicate;
+  } else {
+    if (comdat) flags[signature]! |= SymbolFlag.Comdat;
+    const linked = members.filter((member) => t.live[member] === Live.Live);
+    if (linked.length > 1) program.groups.push(linked);
   }
 }
 
@@ -333,10 +419,7 @@ function dropDuplicateLinkOnce(resolver: Resolver, object: InputObject): void {
   const { sections, sectionNames } = resolver.program;
   for (let s = object.firstSection + 1; s < object.firstSection + object.sectionCount; s++) {
     const name = sections.name[s]!;
-    // Cheap test on the bytes first: '.gnu.l'.
-    const bytes = sectionNames.buffers[sectionNames.buffer[name]!]!;
-    const at = sectionNames.offset[name]!;
-    if (bytes[at + 1] !== 0x67 || bytes[at + 5] !== 0x6c || sections.live[s] !== Live.Live) continue;
+    if (sections.live[s] !== Live.Live) continue;
     if (!nameText(sectionNames, name).startsWith('.gnu.linkonce.')) continue;
     if (resolver.linkOnce.has(name)) sections.live[s] = Live.Duplicate;
     else resolver.linkOnce.add(name);
@@ -349,30 +432,37 @@ function mergedVisibility(a: number, b: number): number {
   return b === elf.STV_DEFAULT ? a : Math.min(a, b);
 }
 
-function mergeGlobals(resolver: Resolver, object: InputObject): void {
+/** Merges an object's globals from `from` on: the usual ones in the kernel, the others one by one. */
+function mergeGlobals(resolver: Resolver, object: InputObject, from: number): void {
+  const { program } = resolver;
+  const { kernels } = program.arena;
+  reserveWanted(resolver, object.symbolCount - object.firstGlobal);
+  for (let i = from; i < object.symbolCount; i++) {
+    i = kernels.mergeGlobals(program.block, object.index, i);
+    if (i === object.symbolCount) return;
+    mergeGlobal(resolver, object, i);
+  }
+}
+
+function mergeGlobal(resolver: Resolver, object: InputObject, i: number): void {
   const { program } = resolver;
   const t = program.symbols;
-  for (let i = object.firstGlobal; i < object.symbolCount; i++) {
-    const ref = object.firstGlobalRef + i - object.firstGlobal;
-    const at = object.symtab + i * elf.SYM_SIZE;
-    const info = object.view.getUint8(at + 4);
-    const visibility = object.view.getUint8(at + 5) & 3;
-    let place = symbolSection(object, i);
-    if (place >= 0 && program.sections.live[place] !== Live.Live) place = SymbolPlace.Undefined;
-    let id = program.globalRefs[ref]!;
-    if (place === SymbolPlace.Undefined) {
-      const renamed = resolver.renames.get(id);
-      if (renamed !== undefined) {
-        id = renamed;
-        program.globalRefs[ref] = id;
-      }
-      t.visibility[id] = mergedVisibility(t.visibility[id]!, visibility);
-      addReference(resolver, id, info >> 4, info & 15, object);
-      continue;
-    }
+  const ref = object.firstGlobalRef + i - object.firstGlobal;
+  const at = object.symtab + i * elf.SYM_SIZE;
+  const info = object.view.getUint8(at + 4);
+  const visibility = object.view.getUint8(at + 5) & 3;
+  let place = symbolSection(object, i);
+  if (place >= 0 && program.sections.live[place] !== Live.Live) place = SymbolPlace.Undefined;
+  let id = program.globalRefs[ref]!;
+  if (place === SymbolPlace.Undefined) {
+    id = resolver.renames.get(id) ?? id;
+    program.globalRefs[ref] = id;
     t.visibility[id] = mergedVisibility(t.visibility[id]!, visibility);
-    addDefinition(resolver, id, object, at, info, place);
+    addReference(resolver, id, info >> 4, info & 15, object);
+    return;
   }
+  t.visibility[id] = mergedVisibility(t.visibility[id]!, visibility);
+  addDefinition(resolver, id, object, at, info, place);
 }
 
 function addReference(resolver: Resolver, id: number, binding: number, type: number, object: InputObject): void {
@@ -391,7 +481,7 @@ function addReference(resolver: Resolver, id: number, binding: number, type: num
       if (!weak) t.binding[id] = elf.STB_GLOBAL;
       break;
     case SymbolKind.Lazy:
-      if (!weak) resolver.wanted.push(id);
+      if (!weak) resolver.wanted[resolver.program.words[layout.WANTED_COUNT]++] = id;
       else if ((t.flags[id]! & SymbolFlag.StrongReference) === 0) t.binding[id] = elf.STB_WEAK;
       break;
   }
@@ -472,7 +562,7 @@ function noteDuplicate(resolver: Resolver, id: number, object: InputObject, plac
   const { program } = resolver;
   const t = program.symbols;
   const section = t.section[id]!;
-  const firstPlace = section >= 0 ? placeText(program, section, t.value[id]!) : program.objects[t.object[id]!]!.name;
+  const firstPlace = section >= 0 ? placeText(program, section, t.value[id]!) : objectAt(program, t.object[id]!).name;
   const secondPlace = place >= 0 ? placeText(program, place, value) : object.name;
   resolver.duplicates.push(`${nameShown(t.names, id)}: first in ${firstPlace}, again in ${secondPlace}`);
 }

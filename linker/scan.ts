@@ -6,10 +6,11 @@
  */
 import { fail } from '../base/errors.ts';
 import { type Architecture, Need, relocationName } from './arch/architecture.ts';
+import { adopt } from './arena.ts';
 import * as elf from './elf.ts';
 import { createGotTables, type GotTables, localKey, takeIplt, takeSlot } from './got.ts';
-import { nameShown } from './names.ts';
-import { type InputObject, Live, type Program, placeText, Role, SymbolKind, sectionContents } from './program.ts';
+import { nameCount, nameShown } from './names.ts';
+import { type InputObject, type Program, placeText, Role, SymbolFlag, SymbolKind, sectionContents } from './program.ts';
 import { objectSymbolName, SymbolPlace, symbolSection } from './read-object.ts';
 import type { LinkOptions } from './request.ts';
 
@@ -69,16 +70,25 @@ export function scanRelocations(program: Program, architecture: Architecture, op
   };
   scan.got.slots = architecture.gotHeaderSlots;
   const t = program.sections;
-  for (let s = 0; s < t.count; s++) {
-    if (t.live[s] !== Live.Live || t.relocCount[s] === 0 || t.role[s] === Role.Ignored) continue;
-    if ((t.flags[s]! & elf.SHF_ALLOC) === 0) continue;
-    scanSection(scan, s, program.objects[t.object[s]!]!);
+  const { kernels } = program.arena;
+  const needs = adopt(program.arena, architecture.needs);
+  const rewrites = options.relax && architecture.machine === 'x86-64' ? 1 : 0;
+  for (let s = 0; ; s++) {
+    s = kernels.nextScanned(program.block, s, t.count);
+    if (s === t.count) break;
+    const count = t.relocCount[s]!;
+    for (let r = 0; ; ) {
+      r = kernels.scanSection(program.block, s, r, needs, options.pie ? 1 : 0, rewrites);
+      if (r >= count) break;
+      r = scanRelocation(scan, s, r, program.objects[t.object[s]!]!);
+    }
   }
   reportUndefined(scan);
   return { got: scan.got, relative: scan.relative };
 }
 
-function scanSection(scan: Scan, section: number, object: InputObject): void {
+/** Looks at relocation `r` of a section; returns the next that is to be looked at. */
+function scanRelocation(scan: Scan, section: number, r: number, object: InputObject): number {
   const { program, architecture, options } = scan;
   const t = program.sections;
   const symbols = program.symbols;
@@ -89,97 +99,96 @@ function scanSection(scan: Scan, section: number, object: InputObject): void {
   const refBase = object.firstGlobalRef - firstGlobal;
   const kinds = symbols.kind;
   const types = symbols.type;
-  const base = t.relocs[section]!;
-  const end = base + t.relocCount[section]! * elf.RELA_SIZE;
+  const at = t.relocs[section]! + r * elf.RELA_SIZE;
   const isEh = t.role[section] === Role.EhFrame;
   const size = t.size[section]!;
-  let contents: Uint8Array | undefined;
-  for (let at = base; at < end; at += elf.RELA_SIZE) {
-    const type = view.getUint32(at + 8, true);
-    const need = type < 256 ? needs[type]! : Need.Unknown;
-    const sym = view.getUint32(at + 12, true);
-    if (sym >= symbolCount && (sym !== 0 || need === Need.Unknown)) badSymbol(scan, section, at, type, sym, object);
-    if (need === Need.Unknown) unknownType(scan, section, at, type, object);
-    if (sym === 0 && need === Need.Nothing) continue;
-    let ifunc = false;
-    let undefinedWeak = false;
-    let absolute = false;
-    let made = false;
-    let key: number;
-    if (sym >= firstGlobal && sym > 0) {
-      const id = globalRefs[refBase + sym]!;
-      const kind = kinds[id]!;
-      key = id;
-      if (kind < SymbolKind.Defined) {
-        if (need === Need.Nothing && sym !== 0 && architecture.relocationNames[type] === undefined) continue;
-        if (symbols.binding[id] !== elf.STB_WEAK) {
-          if (!isEh || kind !== SymbolKind.None) noteUndefined(scan, id, section, at, object);
-        }
-        undefinedWeak = true;
-      } else {
-        ifunc = types[id] === elf.STT_GNU_IFUNC;
-        absolute = kind === SymbolKind.Absolute;
-        // Whether such a symbol moves with the image is known only when the layout has computed it.
-        made = kind === SymbolKind.Linker;
+  const type = view.getUint32(at + 8, true);
+  const need = type < 256 ? needs[type]! : Need.Unknown;
+  const sym = view.getUint32(at + 12, true);
+  if (sym >= symbolCount && (sym !== 0 || need === Need.Unknown)) badSymbol(scan, section, at, type, sym, object);
+  if (need === Need.Unknown) unknownType(scan, section, at, type, object);
+  if (sym === 0 && need === Need.Nothing) return r + 1;
+  let ifunc = false;
+  let undefinedWeak = false;
+  let absolute = false;
+  let made = false;
+  let key: number;
+  if (sym >= firstGlobal && sym > 0) {
+    const id = globalRefs[refBase + sym]!;
+    const kind = kinds[id]!;
+    key = id;
+    if (kind < SymbolKind.Defined) {
+      if (need === Need.Nothing && sym !== 0 && architecture.relocationNames[type] === undefined) return r + 1;
+      if (symbols.binding[id] !== elf.STB_WEAK) {
+        if (!isEh || kind !== SymbolKind.None) noteUndefined(scan, id, section, at, object);
       }
+      undefinedWeak = true;
     } else {
-      if (need === Need.Nothing) continue;
-      key = localKey(object.index, sym);
-      if (object.hasLocalIfunc) {
-        ifunc = (view.getUint8(object.symtab + sym * elf.SYM_SIZE + 4) & 15) === elf.STT_GNU_IFUNC;
-      }
-      if (pie || need >= Need.Got) absolute = sym === 0 || symbolSection(object, sym) === SymbolPlace.Absolute;
+      ifunc = types[id] === elf.STT_GNU_IFUNC;
+      absolute = kind === SymbolKind.Absolute;
+      // Whether such a symbol moves with the image is known only when the layout has computed it.
+      made = kind === SymbolKind.Linker;
     }
-    if (need === Need.Nothing) continue;
-    if (ifunc) takeIplt(scan.got, key);
-    switch (need) {
-      case Need.Relative:
-      case Need.GotBase:
-      case Need.TpOffset:
-        break;
-      case Need.Address:
-        if (pie && !undefinedWeak && !absolute) {
-          const offset = elf.readUnsigned64(view, at);
-          if (offset + 8 > size) badOffset(scan, section, at, type, offset);
-          if ((t.flags[section]! & elf.SHF_WRITE) === 0 && !isEh) textRelocation(scan, section, at, type, object);
-          addRelative(scan.relative, section, offset, made ? key : -1);
-        }
-        break;
-      case Need.NarrowAddress:
-        if (pie && !undefinedWeak && !absolute) narrowInPie(scan, section, at, type, object);
-        break;
-      case Need.Got:
-        takeSlot(scan.got, scan.got.address, key, 1);
-        break;
-      case Need.GotRelaxable: {
-        contents ??= sectionContents(program, section);
-        // Whether a symbol of the script is absolute shows only with the layout: it keeps a slot to be safe.
-        const ofScript = key >= 0 && kinds[key] === SymbolKind.Linker;
-        const plain = options.relax && !undefinedWeak && !absolute && !ofScript;
-        const offset = elf.readUnsigned64(view, at);
-        const addend = elf.readSigned64(view, at + 16);
-        if (!plain || !architecture.rewritesGot(contents, 0, contents.length, offset, type, addend)) {
-          takeSlot(scan.got, scan.got.address, key, 1);
-        }
-        break;
-      }
-      case Need.GotTp: {
-        contents ??= sectionContents(program, section);
-        const offset = elf.readUnsigned64(view, at);
-        if (!architecture.rewritesGotTp(contents, 0, contents.length, offset, type)) {
-          takeSlot(scan.got, scan.got.threadOffset, key, 1);
-        }
-        break;
-      }
-      case Need.TlsGd:
-        if (architecture.consumesCall) at += elf.RELA_SIZE;
-        else takeSlot(scan.got, scan.got.tlsPair, key, 2);
-        break;
-      case Need.TlsLd:
-        at += elf.RELA_SIZE;
-        break;
+  } else {
+    if (need === Need.Nothing) return r + 1;
+    key = localKey(object.index, sym);
+    if (object.hasLocalIfunc) {
+      ifunc = (view.getUint8(object.symtab + sym * elf.SYM_SIZE + 4) & 15) === elf.STT_GNU_IFUNC;
     }
+    if (pie || need >= Need.Got) absolute = sym === 0 || symbolSection(object, sym) === SymbolPlace.Absolute;
   }
+  if (need === Need.Nothing) return r + 1;
+  if (ifunc) {
+    takeIplt(scan.got, key);
+    if (key >= 0) symbols.flags[key]! |= SymbolFlag.Iplt;
+  }
+  switch (need) {
+    case Need.Relative:
+    case Need.GotBase:
+    case Need.TpOffset:
+      break;
+    case Need.Address:
+      if (pie && !undefinedWeak && !absolute) {
+        const offset = elf.readUnsigned64(view, at);
+        if (offset + 8 > size) badOffset(scan, section, at, type, offset);
+        if ((t.flags[section]! & elf.SHF_WRITE) === 0 && !isEh) textRelocation(scan, section, at, type, object);
+        addRelative(scan.relative, section, offset, made ? key : -1);
+      }
+      break;
+    case Need.NarrowAddress:
+      if (pie && !undefinedWeak && !absolute) narrowInPie(scan, section, at, type, object);
+      break;
+    case Need.Got:
+      takeSlot(scan.got, scan.got.address, key, 1);
+      break;
+    case Need.GotRelaxable: {
+      const contents = sectionContents(program, section);
+      // Whether a symbol of the script is absolute shows only with the layout: it keeps a slot to be safe.
+      const ofScript = key >= 0 && kinds[key] === SymbolKind.Linker;
+      const plain = options.relax && !undefinedWeak && !absolute && !ofScript;
+      const offset = elf.readUnsigned64(view, at);
+      const addend = elf.readSigned64(view, at + 16);
+      if (!plain || !architecture.rewritesGot(contents, 0, contents.length, offset, type, addend)) {
+        takeSlot(scan.got, scan.got.address, key, 1);
+      }
+      break;
+    }
+    case Need.GotTp: {
+      const contents = sectionContents(program, section);
+      const offset = elf.readUnsigned64(view, at);
+      if (!architecture.rewritesGotTp(contents, 0, contents.length, offset, type)) {
+        takeSlot(scan.got, scan.got.threadOffset, key, 1);
+      }
+      break;
+    }
+    case Need.TlsGd:
+      if (architecture.consumesCall) return r + 2;
+      takeSlot(scan.got, scan.got.tlsPair, key, 2);
+      break;
+    case Need.TlsLd:
+      return r + 2;
+  }
+  return r + 1;
 }
 
 function where(scan: Scan, section: number, at: number, object: InputObject): string {
@@ -265,7 +274,7 @@ function reportUndefined(scan: Scan): void {
 
 function isNamedDefined(program: Program, name: string): boolean {
   const { symbols } = program;
-  for (let id = 0; id < symbols.names.count; id++) {
+  for (let id = 0; id < nameCount(symbols.names); id++) {
     if (symbols.kind[id]! >= SymbolKind.Defined && nameShown(symbols.names, id) === name) return true;
   }
   return false;

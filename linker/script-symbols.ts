@@ -7,7 +7,7 @@
  * Source: GNU ld manual 3.5 "Assigning Values to Symbols"; gABI for the ELF-specific names.
  */
 import { STB_GLOBAL, STT_NOTYPE, STV_HIDDEN } from './elf.ts';
-import { findText, internText, nameText } from './names.ts';
+import { findText, internText, nameCount, nameText } from './names.ts';
 import { fitSymbols, type Program, SymbolFlag, SymbolKind } from './program.ts';
 import type { LinkOptions } from './request.ts';
 import type { Assignment, Expression, SectionsStatement } from './script/ast.ts';
@@ -77,7 +77,7 @@ export function declareAssigned(program: Program, options: LinkOptions): Set<str
   const mentioned = new Set<string>();
   const define = (name: string, hidden: boolean): void => {
     const id = internText(t.names, name);
-    fitSymbols(t);
+    fitSymbols(program);
     declare(program, id, hidden, false);
   };
   for (const { name, value } of options.defsym) {
@@ -114,7 +114,7 @@ export function declareScriptSymbols(
       const byScript = mentioned.has(assignment.target);
       if (id < 0 && !byScript) continue;
       const known = id >= 0 ? id : internText(t.names, assignment.target);
-      fitSymbols(t);
+      fitSymbols(program);
       if (t.kind[known]! >= SymbolKind.Defined) continue;
       if (!byScript && (t.flags[known]! & (SymbolFlag.Referenced | SymbolFlag.Root)) === 0) continue;
       declare(program, known, assignment.hidden, true);
@@ -137,13 +137,10 @@ function declareLinkerMade(program: Program): void {
     const id = findText(t.names, name);
     if (id >= 0 && isWanted(program, id)) declare(program, id, true, true);
   }
-  const count = t.names.count;
-  for (let id = 0; id < count; id++) {
-    if (!isWanted(program, id)) continue;
-    const buffer = t.names.buffers[t.names.buffer[id]!]!;
-    const start = t.names.offset[id]!;
-    // '__st...': most names are ruled out without making a string.
-    if (buffer[start] !== 0x5f || buffer[start + 1] !== 0x5f || buffer[start + 2] !== 0x73) continue;
+  const count = nameCount(t.names);
+  for (let id = 0; ; id++) {
+    id = program.arena.kernels.nextBoundary(program.block, id);
+    if (id === count) return;
     const match = BOUNDARY.exec(nameText(t.names, id));
     if (match && hasSection(program, match[2]!)) declare(program, id, true, true);
   }

@@ -4,8 +4,9 @@
  * They are rows of the same section table as the inputs' sections, owned by a pseudo object named `<linker>`, so that
  * scripts place them by name, maps list them and the layout sizes them like any other.
  */
+import * as layout from './kernels/layout.ts';
 import { internText } from './names.ts';
-import { addSections, Live, type Program, Role } from './program.ts';
+import { addSections, Live, objectAt, type Program, Role, reserveObjects } from './program.ts';
 
 export interface SyntheticShape {
   readonly name: string;
@@ -16,36 +17,23 @@ export interface SyntheticShape {
   readonly entsize?: number;
 }
 
-/** Index of the pseudo object, created on first use. */
+/** Index of the pseudo object, created on first use: the one that has no bytes. */
 function linkerObject(program: Program): number {
-  const last = program.objects.findIndex((object) => object.name === '<linker>');
-  if (last >= 0) return last;
-  const bytes = new Uint8Array(0);
-  program.objects.push({
-    index: program.objects.length,
-    name: '<linker>',
-    bytes,
-    view: new DataView(bytes.buffer),
-    start: 0,
-    end: 0,
-    flags: 0,
-    firstSection: program.sections.count,
-    sectionCount: 0,
-    symtab: 0,
-    symbolCount: 0,
-    firstGlobal: 0,
-    strtab: 0,
-    strtabEnd: 0,
-    extendedIndex: -1,
-    firstGlobalRef: 0,
-    hasLocalIfunc: false,
-  });
-  return program.objects.length - 1;
+  const known = program.objects.findIndex((object) => object.start === 0);
+  if (known >= 0) return known;
+  const { arena, block, words } = program;
+  const source = program.sources.push(() => '<linker>') - 1;
+  reserveObjects(program);
+  // It has none of what an object that was read leaves.
+  words.fill(0, layout.READ_INDEX, layout.READ_GLOBAL_COUNT + 1);
+  arena.kernels.writeObjectRow(block, 0, 0, source, -1);
+  arena.kernels.commitObject(block);
+  return objectAt(program, words[layout.OBJECT_COUNT]! - 1).index;
 }
 
 /** Adds a synthetic section; `object` (default the pseudo object) is whom maps and patterns see as its file. */
 export function addSynthetic(program: Program, shape: SyntheticShape, object = linkerObject(program)): number {
-  const s = addSections(program.sections, 1);
+  const s = addSections(program, 1);
   const t = program.sections;
   t.object[s] = object;
   t.name[s] = internText(program.sectionNames, shape.name);

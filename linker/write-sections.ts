@@ -4,17 +4,20 @@
 import { fail } from '../base/errors.ts';
 import type { AddressState } from './addresses.ts';
 import type { AddressTables, RelocationJob } from './arch/architecture.ts';
-import { DROPPED, type EhPieces } from './eh-frame.ts';
+import { u32 } from './arena.ts';
+import { copyEhFrame } from './copy-eh-frame.ts';
 import * as elf from './elf.ts';
 import { type GotTables, localKey } from './got.ts';
 import type { OutputSection } from './image.ts';
-import { mergedOffset } from './merge.ts';
+import * as layout from './kernels/layout.ts';
+import { mergedOffset, mergeLeader, mergeSize } from './merge.ts';
 import { findText } from './names.ts';
 import { type InputObject, Live, placeText, Role, SymbolKind, sectionContents } from './program.ts';
 import { symbolSection } from './read-object.ts';
-import { copyRelaxed, type Relaxation } from './relax.ts';
+import type { Relaxation } from './relax.ts';
 import { hasNoBits } from './segments.ts';
 import {
+  createSymbolAddresses,
   type Edits,
   type GlobalAddresses,
   type IpltPlace,
@@ -72,8 +75,9 @@ export function writeFills(context: WriteContext, outputs: readonly OutputSectio
   for (const output of outputs) {
     if (hasNoBits(output) || output.size === 0) continue;
     const bytes = gapBytes(state, output);
-    if (bytes.length === 0 || !hasGaps(state, output)) continue;
-    fillRange(file, output.fileOffset, output.fileOffset + output.size, bytes);
+    if (bytes.every((byte) => byte === 0) || !hasGaps(state, output)) continue;
+    if (bytes.length === 1) fillGaps(context, output, bytes[0]!);
+    else fillRange(file, output.fileOffset, output.fileOffset + output.size, bytes);
   }
   for (const { section, offset, bytes } of state.fillItems) {
     if (hasNoBits(section) || section.size === 0) continue;
@@ -87,11 +91,24 @@ export function writeFills(context: WriteContext, outputs: readonly OutputSectio
   }
 }
 
+/** Fills what the inputs of a section leave free. */
+function fillGaps({ state, file }: WriteContext, output: OutputSection, byte: number): void {
+  const { arena, block } = state.program;
+  const base = file.byteOffset + output.fileOffset;
+  let end = 0;
+  for (const item of output.body) {
+    if (item.kind !== 'inputs') continue;
+    const { byteOffset, length } = item.sections;
+    end = arena.kernels.fillGaps(block, byteOffset, length, base, end, byte);
+  }
+  file.fill(byte, output.fileOffset + end, output.fileOffset + output.size);
+}
+
 function hasGaps(state: AddressState, output: OutputSection): boolean {
-  const t = state.program.sections;
+  const { arena, block } = state.program;
   let filled = 0;
   for (const item of output.body) {
-    if (item.kind === 'inputs') for (const s of item.sections) filled += t.size[s]!;
+    if (item.kind === 'inputs') filled += arena.kernels.sumSizes(block, item.sections.byteOffset, item.sections.length);
     else if (item.kind === 'data') filled += item.size;
   }
   return filled < output.size;
@@ -132,7 +149,6 @@ function createJob(context: WriteContext): RelocationJob {
     special: new Uint8Array(0),
     symbolCount: 0,
     places: undefined,
-    types: undefined,
     tables,
   };
 }
@@ -183,14 +199,14 @@ function pieceAddress(context: WriteContext, job: RelocationJob, sym: number, ad
   const at = object.symtab + sym * elf.SYM_SIZE;
   const offset = object.view.getUint32(at + 8, true) + addend;
   const s = symbolSection(object, sym);
-  const pieces = context.edits.merged.get(s);
-  if (!pieces) return sectionOffsetAddress(program, context.edits, s, offset);
-  const merged = mergedOffset(pieces, offset);
+  const { edit, role, address } = program.sections;
+  if (!edit[s] || role[s] !== Role.Merge) return sectionOffsetAddress(program, context.edits, s, offset);
+  const merged = mergedOffset(program, s, offset);
   if (merged < 0) {
-    const what = `${offset} is outside ${placeText(program, s)}, which has ${pieces.size} bytes`;
+    const what = `${offset} is outside ${placeText(program, s)}, which has ${mergeSize(program, s)} bytes`;
     fail('relocation', `${placeText(program, section)}: reference to offset ${what}`);
   }
-  return program.sections.address[pieces.leader]! + merged;
+  return address[mergeLeader(program, s)]! + merged;
 }
 
 function symbolSize(_context: WriteContext, job: RelocationJob, sym: number): number {
@@ -201,69 +217,89 @@ function symbolSize(_context: WriteContext, job: RelocationJob, sym: number): nu
   return elf.readUnsigned64(object.view, object.symtab + sym * elf.SYM_SIZE + 16);
 }
 
-/** Copies and relocates every live input section. */
+/** By output section: where it starts in the file. */
+function outputOffsets(context: WriteContext): number {
+  const { outputs, program } = context.state;
+  const offsets = u32(program.arena, outputs.length);
+  outputs.forEach((output, i) => {
+    offsets[i] = hasNoBits(output) ? 0xffffffff : output.fileOffset;
+  });
+  return offsets.byteOffset;
+}
+
+/**
+ * Copies and relocates every live input section: a kernel does what is common, and comes back for sections whose bytes
+ * were edited and for relocations that are not everyday ones.
+ */
 export function writeInputs(context: WriteContext): RelocationJob {
-  const { state, file } = context;
-  const { program } = state;
-  const t = program.sections;
+  const { state, globals } = context;
+  const { program, architecture } = state;
+  const { arena, objects } = program;
   const job = createJob(context);
-  let address = new Float64Array(256);
-  let special = new Uint8Array(256);
-  for (const object of program.objects) {
-    let prepared = false;
-    for (let s = object.firstSection; s < object.firstSection + object.sectionCount; s++) {
-      if (t.live[s] !== Live.Live || t.role[s] === Role.Ignored || t.size[s] === 0) continue;
-      const to = fileOffsetOf(state, s);
-      if (to < 0) continue;
-      const relaxed = context.relaxation.bySection.get(s);
-      const eh = t.role[s] === Role.EhFrame ? context.edits.ehFrames.get(s) : undefined;
-      job.places = undefined;
-      job.types = undefined;
-      if (eh) job.places = copyEhFrame(context, eh, to);
-      else if (relaxed) ({ places: job.places, types: job.types } = copyRelaxed(program, relaxed, file, to));
-      else copySection(context, object, s, to);
-      if (t.relocCount[s] === 0) continue;
-      if (!prepared) {
-        prepared = true;
-        if (object.symbolCount > address.length) {
-          address = new Float64Array(object.symbolCount * 2);
-          special = new Uint8Array(object.symbolCount * 2);
-        }
-        objectAddresses(program, context.edits, object, context.globals, context.got, context.iplt, address, special);
-        job.symbolAddress = address;
-        job.special = special;
-        job.symbolCount = object.symbolCount;
-        job.view = object.view;
-      }
-      job.section = s;
-      job.relocs = t.relocs[s]!;
-      job.count = t.relocCount[s]!;
-      job.outOffset = to;
-      job.size = t.size[s]!;
-      job.address = t.address[s]!;
-      job.alloc = (t.flags[s]! & elf.SHF_ALLOC) !== 0;
-      state.architecture.applyRelocations(job);
+  const { address, special } = createSymbolAddresses(program);
+  job.symbolAddress = address;
+  job.special = special;
+  const words = u32(arena, layout.WRITE_WORDS);
+  program.words[layout.OUTPUT_OFFSETS] = outputOffsets(context);
+  words[layout.WRITE_FILE] = context.file.byteOffset;
+  words[layout.WRITE_OBJECT_COUNT] = objects.length;
+  words[layout.WRITE_ADDRESS] = address.byteOffset;
+  words[layout.WRITE_SPECIAL] = special.byteOffset;
+  words[layout.WRITE_GLOBAL_ADDRESS] = globals.address.byteOffset;
+  words[layout.WRITE_GLOBAL_SPECIAL] = globals.special.byteOffset;
+  words[layout.WRITE_RELAX] = state.options.relax ? 1 : 0;
+  words[layout.WRITE_PREPARED] = 0xffffffff;
+  words[layout.WRITE_MACHINE] = architecture.elfMachine;
+  words[layout.WRITE_PLACES] = context.edits.frames.places.byteOffset;
+  const prepare = (object: number): void => {
+    if (words[layout.WRITE_PREPARED] === object) return;
+    objectAddresses(program, objects[object]!, globals, context.got, context.iplt, address, special);
+    words[layout.WRITE_PREPARED] = object;
+  };
+  for (;;) {
+    const needs = arena.kernels.writeInputs(program.block, words.byteOffset);
+    if (needs === layout.WRITE_DONE) break;
+    const object = words[layout.WRITE_OBJECT]!;
+    const s = words[layout.WRITE_SECTION]!;
+    prepare(object);
+    if (needs === layout.WRITE_NEEDS_ADDRESSES) continue;
+    startSection(context, job, s);
+    if (needs === layout.WRITE_NEEDS_SECTION) {
+      writeEdited(context, job, s);
+      words[layout.WRITE_SECTION] = s + 1;
+    } else {
+      words[layout.WRITE_RELOC] = architecture.applyRelocation(job, words[layout.WRITE_RELOC]!);
     }
   }
   writeMade(context);
   return job;
 }
 
-/** Most bytes that a loop copies faster than a call. */
-const SMALL = 96;
+/** Makes section `s` the job's. */
+function startSection(context: WriteContext, job: RelocationJob, s: number): void {
+  const { state } = context;
+  const t = state.program.sections;
+  const object = state.program.objects[t.object[s]!]!;
+  job.section = s;
+  job.view = object.view;
+  job.symbolCount = object.symbolCount;
+  job.relocs = t.relocs[s]!;
+  job.count = t.relocCount[s]!;
+  job.outOffset = fileOffsetOf(state, s);
+  job.size = t.size[s]!;
+  job.address = t.address[s]!;
+  job.alloc = (t.flags[s]! & elf.SHF_ALLOC) !== 0;
+  // The kernel has already copied the records, or writeEdited does.
+  job.places = t.role[s] === Role.EhFrame && t.edit[s] !== 0 ? context.edits.frames.places : undefined;
+}
 
-/** Copies an input section as it is. */
-function copySection(context: WriteContext, object: InputObject, s: number, to: number): void {
-  const { program } = context.state;
-  const size = program.sections.inputSize[s]!;
-  if (size > SMALL || program.contents.has(s)) {
-    context.file.set(sectionContents(program, s), to);
-    return;
-  }
-  const { file } = context;
-  const { bytes } = object;
-  const from = program.sections.offset[s]!;
-  for (let i = 0; i < size; i++) file[to + i] = bytes[from + i]!;
+/** Copies and relocates a section whose bytes do not all stay, or stay where they are. */
+function writeEdited(context: WriteContext, job: RelocationJob, s: number): void {
+  const { state, file } = context;
+  const { program } = state;
+  if (program.sections.role[s] === Role.EhFrame) job.places = copyEhFrame(context, s, job.outOffset);
+  else file.set(sectionContents(program, s), job.outOffset);
+  if (job.count > 0) state.architecture.applyRelocations(job);
 }
 
 /** Contents that the linker made before layout (notes, attributes). */
@@ -274,39 +310,4 @@ function writeMade(context: WriteContext): void {
     const to = fileOffsetOf(context.state, s);
     if (to >= 0) context.file.set(bytes, to);
   }
-}
-
-/** Copies the kept records, repairs their CIE pointers; returns where each relocation now stands. */
-function copyEhFrame(context: WriteContext, pieces: EhPieces, to: number): Int32Array {
-  const { program } = context.state;
-  const t = program.sections;
-  const bytes = sectionContents(program, pieces.section);
-  const object = program.objects[t.object[pieces.section]!]!;
-  const base = t.relocs[pieces.section]!;
-  const places = new Int32Array(t.relocCount[pieces.section]!).fill(-1);
-  const address = t.address[pieces.section]!;
-  for (let i = 0; i < pieces.count; i++) {
-    const out = pieces.outputOffset[i]!;
-    if (out === DROPPED) continue;
-    const from = pieces.inputOffset[i]!;
-    context.file.set(bytes.subarray(from, from + pieces.size[i]!), to + out);
-    const cie = pieces.cie[i]!;
-    if (cie >= 0) {
-      const cieAddress = keptCieAddress(context, pieces, cie);
-      context.view.setUint32(to + out + 4, address + out + 4 - cieAddress, true);
-    }
-    for (let r = pieces.firstReloc[i]!; r < pieces.firstReloc[i + 1]!; r++) {
-      places[r] = object.view.getUint32(base + r * elf.RELA_SIZE, true) - from + out;
-    }
-  }
-  return places;
-}
-
-function keptCieAddress(context: WriteContext, pieces: EhPieces, cie: number): number {
-  const t = context.state.program.sections;
-  if (pieces.sameSection[cie]! >= 0) {
-    const other = context.edits.ehFrames.get(pieces.sameSection[cie]!)!;
-    return t.address[other.section]! + other.outputOffset[pieces.samePiece[cie]!]!;
-  }
-  return t.address[pieces.section]! + pieces.outputOffset[cie]!;
 }

@@ -6,7 +6,7 @@
  * linker's defaults is written. No JSON-schema code is imported here: casemate-ld loads this file.
  */
 import { fail } from '../base/errors.ts';
-import { type BuildIdStyle, defaultOptions, type LinkOptions } from '../linker/request.ts';
+import { type BuildIdAlgorithm, type BuildIdStyle, defaultOptions, type LinkOptions } from '../linker/request.ts';
 import type { LinkerScript } from '../linker/script/ast.ts';
 import { parseExpression } from '../linker/script/parse.ts';
 import { pointerStep } from './json.ts';
@@ -57,7 +57,7 @@ void complete;
 function readBuildId(text: string): BuildIdStyle {
   if (text === 'none') return { kind: 'none' };
   if (text.startsWith('0x')) return { kind: 'bytes', bytes: Uint8Array.from(Buffer.from(text.slice(2), 'hex')) };
-  return { kind: 'hash', algorithm: text as 'md5' | 'sha1' | 'sha256' };
+  return { kind: 'hash', algorithm: text as BuildIdAlgorithm };
 }
 
 function writeBuildId(style: BuildIdStyle): string {

@@ -9,6 +9,7 @@ import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync }
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildEmulator } from '../targets/hvt/emulator/build.mjs';
+import { buildKernels } from './kernels.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}/dist`;
@@ -50,6 +51,7 @@ mkdirSync(dist, { recursive: true });
 // Inside dist everything is CommonJS, whatever the package says.
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 rmSync(`${dist}/casemate-ld.cache`, { force: true });
+await buildKernels();
 await bundle('cli/casemate.ts', 'casemate.js', true);
 await bundle('cli/casemate-ld.ts', 'casemate-ld.bundle.js', false);
 copyFileSync(`${root}/scripts/start.cjs`, `${dist}/casemate-ld.js`);

@@ -26,3 +26,5 @@ const source = `(function (require, module, exports, __filename, __dirname) {${r
 const script = new Script(source, { filename: bundle, cachedData: cachedCode() });
 script.runInThisContext()(require, module, exports, bundle, __dirname);
 if (target) writeFileSync(target, script.createCachedData());
+// Nothing is left to wait for; taking the engine down piece by piece would only take time.
+else process.exit();

@@ -49,7 +49,8 @@ function parseBuildId(style: string, spelled: string): BuildIdStyle {
   const known = parseChoice(style, ['none', 'md5', 'sha1', 'sha256', 'tree', 'fast', 'uuid'], spelled);
   if (known === 'none') return { kind: 'none' };
   // Same inputs must give the same id, so a random one is answered with a hash.
-  return { kind: 'hash', algorithm: known === 'md5' || known === 'sha256' ? known : 'sha1' };
+  const other = known === 'tree' || known === 'fast' ? 'fast' : 'sha1';
+  return { kind: 'hash', algorithm: known === 'md5' || known === 'sha256' ? known : other };
 }
 
 function defineSymbol(draft: Draft, text: string, spelled: string): void {
@@ -211,9 +212,9 @@ export const flags: readonly { readonly topic: string; readonly flags: readonly 
         names: ['build-id'],
         argument: 'optional',
         metavar: 'STYLE',
-        help: 'Write a build id: sha1 (default), sha256, md5, 0xHEX or none',
+        help: 'Write a build id: fast (default), sha1, sha256, md5, 0xHEX or none',
         apply: (draft, style, spelled) => {
-          draft.options.buildId = parseBuildId(style === '' ? 'sha1' : style, spelled);
+          draft.options.buildId = parseBuildId(style === '' ? 'fast' : style, spelled);
         },
       },
       value(

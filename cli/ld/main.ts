@@ -9,6 +9,7 @@ import { lstatSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:f
 import { basename, join } from 'node:path';
 import { fail, printable } from '../../base/errors.ts';
 import { readFileIfPresent, reasonOf, writeFileAtomic } from '../../base/files.ts';
+import { type Arena, createArena, u8 } from '../../linker/arena.ts';
 import type { LinkRequest } from '../../linker/request.ts';
 import { writeRecording } from '../../pipeline/record.ts';
 import { failureText } from '../failure.ts';
@@ -70,12 +71,17 @@ function readText(path: string): string | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
 }
 
-const disk: FileAccess = {
-  read: readFileIfPresent,
-  exists: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
-};
+/** Files are read to where the linker wants them. */
+function diskFor(arena: Arena): FileAccess {
+  return {
+    read: (path) => readFileIfPresent(path, (size) => u8(arena, size, 16)),
+    exists: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
+  };
+}
 
 function linkCommand(command: LinkCommand, linkProgram: (request: LinkRequest) => LinkOutcome, streams: Streams): void {
+  const arena = createArena();
+  const disk = diskFor(arena);
   let loaded: LoadedInputs;
   try {
     loaded = loadInputs(command, disk);
@@ -96,10 +102,11 @@ function linkCommand(command: LinkCommand, linkProgram: (request: LinkRequest) =
   try {
     const reads = [...loaded.reads];
     const outcome = linkProgram({
+      arena,
       files: loaded.files,
       options: { ...command.options, scripts: loaded.scripts },
       readMember: (path) => {
-        const bytes = readFileIfPresent(path);
+        const bytes = disk.read(path);
         if (bytes !== undefined) reads.push(path);
         return bytes;
       },

@@ -76,8 +76,6 @@ export interface RelocationJob {
   symbolCount: number;
   /** Where each relocation now stands (-1: dropped), for sections whose contents were edited; else undefined. */
   places: Int32Array | undefined;
-  /** Types that relaxation gave the relocations; undefined: those in the file. */
-  types: Uint8Array | undefined;
   readonly tables: AddressTables;
 }
 
@@ -129,6 +127,8 @@ export interface Architecture {
   /** A TLSGD or TLSLD whose next relocation (the call of __tls_get_addr) is consumed by the rewrite. */
   readonly consumesCall: boolean;
   applyRelocations(job: RelocationJob): void;
+  /** Applies relocation `r` of the job's section; returns the next that is to be applied. */
+  applyRelocation(job: RelocationJob, r: number): number;
   /** tpoff of an address. */
   threadOffset(tables: AddressTables, address: number): number;
   /** What a GOT slot of an executable holds for dtpoff. */

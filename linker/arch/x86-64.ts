@@ -7,7 +7,7 @@
  * section 5.4 and 5.5 (sequences); Intel SDM volume 2 for the encodings.
  */
 import { hex } from '../../base/errors.ts';
-import { EM_X86_64, highWord, RELA_SIZE, readSigned64, readUnsigned64, write64 } from '../elf.ts';
+import { EM_X86_64, RELA_SIZE, readSigned64, readUnsigned64, write64 } from '../elf.ts';
 import type { Program } from '../program.ts';
 import { type AddressTables, type Architecture, Need, type RelocationJob, Special } from './architecture.ts';
 import { malformedRelocation, relocationOverflow, targetName } from './report.ts';
@@ -116,57 +116,51 @@ function put32(job: RelocationJob, at: number, place: number, value: number): vo
   job.out.setInt32(place, value, true);
 }
 
-/** Applies all relocations of one section. The hot loop: plain cases inline, the rest in `applySlow`. */
+/** Applies all relocations of one section: the common ones in the kernel, the others one by one. */
 function applyRelocations(job: RelocationJob): void {
-  const { view, out, relocs, count, symbolAddress, special, symbolCount, size, outOffset, address, places } = job;
-  const end = relocs + count * RELA_SIZE;
-  for (let at = relocs, r = 0; at < end; at += RELA_SIZE, r++) {
-    const type = view.getUint32(at + 8, true);
-    const sym = view.getUint32(at + 12, true);
-    let offset = view.getUint32(at, true);
-    if (places !== undefined) {
-      offset = places[r]!;
-      if (offset < 0) continue;
-    }
-    if (type > 255 || offset + widths[type]! > size || view.getUint32(at + 4, true) !== 0) {
-      malformedRelocation(
-        job,
-        at,
-        `offset ${hex(readUnsigned64(view, at))} is outside the section of ${hex(size)} bytes`,
-      );
-    }
-    if (sym >= symbolCount && sym !== 0) malformedRelocation(job, at, `symbol ${sym} of ${symbolCount}`);
-    const place = outOffset + offset;
-    if (special[sym] === 0) {
-      const addendLow = view.getUint32(at + 16, true);
-      const addendHigh = view.getInt32(at + 20, true);
-      const s = symbolAddress[sym]!;
-      if (type === R.PC32 || type === R.PLT32) {
-        const value = s + (addendHigh * 4294967296 + addendLow) - (address + offset);
-        if (value < I32_MIN || value > I32_MAX) relocationOverflow(job, at, value, I32_MIN, I32_MAX);
-        out.setInt32(place, value, true);
-        continue;
-      }
-      if (type === R.R64) {
-        const low = (s >>> 0) + addendLow;
-        out.setUint32(place, low, true);
-        out.setUint32(place + 4, highWord(s) + addendHigh + (low >= 4294967296 ? 1 : 0), true);
-        continue;
-      }
-      if (type === R.R32) {
-        const value = s + (addendHigh * 4294967296 + addendLow);
-        if (value < 0 || value > 0xffffffff) relocationOverflow(job, at, value, 0, 0xffffffff);
-        out.setUint32(place, value, true);
-        continue;
-      }
-    }
-    if (applySlow(job, at, type, sym, offset, place)) {
-      // The call of __tls_get_addr that followed was overwritten.
-      at += RELA_SIZE;
-      r++;
-      checkCall(job, at, end);
-    }
+  const { program, count } = job;
+  const { arena } = program;
+  let r = 0;
+  for (;;) {
+    r = arena.kernels.applyX8664(
+      program.block,
+      job.relocs,
+      r,
+      count,
+      job.file.byteOffset + job.outOffset,
+      job.size,
+      job.address,
+      job.places?.byteOffset ?? 0,
+      job.symbolAddress.byteOffset,
+      job.special.byteOffset,
+      program.sections.object[job.section]!,
+      job.alloc ? 1 : 0,
+      job.tables.relax ? 1 : 0,
+    );
+    if (r >= count) return;
+    r = applyRelocation(job, r);
   }
+}
+
+/** Applies relocation `r` of the job's section; returns the next that is to be applied. */
+function applyRelocation(job: RelocationJob, r: number): number {
+  const { view, relocs, count, symbolCount, size, places } = job;
+  const at = relocs + r * RELA_SIZE;
+  const type = view.getUint32(at + 8, true);
+  const sym = view.getUint32(at + 12, true);
+  const offset = places?.[r] ?? view.getUint32(at, true);
+  if (type > 255 || offset + widths[type]! > size || view.getUint32(at + 4, true) !== 0) {
+    malformedRelocation(
+      job,
+      at,
+      `offset ${hex(readUnsigned64(view, at))} is outside the section of ${hex(size)} bytes`,
+    );
+  }
+  if (sym >= symbolCount && sym !== 0) malformedRelocation(job, at, `symbol ${sym} of ${symbolCount}`);
+  if (!applySlow(job, at, type, sym, offset, job.outOffset + offset)) return r + 1;
+  // The call of __tls_get_addr that followed was overwritten.
+  checkCall(job, at + RELA_SIZE, relocs + count * RELA_SIZE);
+  return r + 2;
 }
 
 /** How a call of __tls_get_addr is relocated, directly or through the GOT. */
@@ -184,7 +178,7 @@ function checkCall(job: RelocationJob, at: number, end: number): void {
   if (sym >= job.symbolCount) malformedRelocation(job, at, `symbol ${sym} of ${job.symbolCount}`);
 }
 
-/** All other cases. Returns true when the next relocation must be skipped. */
+/** One relocation of any type. Returns true when the next relocation must be skipped. */
 function applySlow(job: RelocationJob, at: number, type: number, sym: number, offset: number, place: number): boolean {
   const { view, out, tables } = job;
   const addend = readSigned64(view, at + 16);
@@ -494,6 +488,7 @@ export const x86_64: Architecture = {
   rewritesGotTp,
   consumesCall: true,
   applyRelocations,
+  applyRelocation,
   threadOffset,
   dtpBias: 0,
   mergeFlags: (_program: Program) => 0,

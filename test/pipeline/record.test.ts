@@ -45,7 +45,7 @@ const options = fc.record(
     wrap: symbols,
     buildId: fc.oneof(
       fc.constant({ kind: 'none' }),
-      fc.constantFrom('md5', 'sha1', 'sha256').map((algorithm) => ({ kind: 'hash', algorithm })),
+      fc.constantFrom('fast', 'md5', 'sha1', 'sha256').map((algorithm) => ({ kind: 'hash', algorithm })),
       fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => ({ kind: 'bytes', bytes })),
     ),
     emitRelocs: fc.boolean(),

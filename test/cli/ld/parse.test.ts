@@ -100,7 +100,8 @@ describe('inputs keep their order and state', () => {
 
 describe('options', () => {
   it.each([
-    ['--build-id', { kind: 'hash', algorithm: 'sha1' }],
+    ['--build-id', { kind: 'hash', algorithm: 'fast' }],
+    ['--build-id=sha1', { kind: 'hash', algorithm: 'sha1' }],
     ['--build-id=md5', { kind: 'hash', algorithm: 'md5' }],
     ['--build-id=uuid', { kind: 'hash', algorithm: 'sha1' }],
     ['--build-id=none', { kind: 'none' }],
@@ -233,7 +234,7 @@ describe('command lines that compilers make', () => {
   ] as const)('%s %j', async (compiler, flags, expected) => {
     const command = parseCommandLine(await linkLine(compiler, flags));
     expect(command.options).toMatchObject(expected);
-    expect(command.options.buildId).toEqual({ kind: 'hash', algorithm: 'sha1' });
+    expect(command.options.buildId).toEqual({ kind: 'hash', algorithm: 'fast' });
     expect(command.warnings).toEqual([]);
     const files = command.inputs.filter((input) => input.kind === 'file').map((input) => input.name);
     expect(files.every((name) => name.endsWith('.o'))).toBe(true);

@@ -1,0 +1,15 @@
+/**
+ * Parts of Node.js that few runs need. Loading them takes milliseconds, of which a small link has few to give, so they
+ * are loaded when they are first used.
+ */
+import { createRequire } from 'node:module';
+
+const load = createRequire(import.meta.url);
+
+/** See node:crypto. */
+export const createHash: typeof import('node:crypto').createHash = (...args) =>
+  (load('node:crypto') as typeof import('node:crypto')).createHash(...args);
+
+/** See node:zlib. */
+export const inflateSync: typeof import('node:zlib').inflateSync = (...args) =>
+  (load('node:zlib') as typeof import('node:zlib')).inflateSync(...args);

@@ -1,0 +1,135 @@
+/**
+ * Final addresses of symbols. Ifuncs, whose address is their IPLT entry's, are put right by symbol-addresses.ts.
+ */
+import {
+  GLOBAL_REFS,
+  NAMES_COUNT,
+  OBJECT_EXTENDED,
+  OBJECT_FIRST_GLOBAL,
+  OBJECT_FIRST_GLOBAL_REF,
+  OBJECT_FIRST_SECTION,
+  OBJECT_SYMBOL_COUNT,
+  OBJECT_SYMTAB,
+  OBJECT_WORDS,
+  OBJECTS,
+  SECTION_ADDRESS,
+  SECTION_EDIT,
+  SECTION_LIVE,
+  SECTION_OUTPUT,
+  SECTION_OUTPUT_OFFSET,
+  SECTION_ROLE,
+  SYMBOL_EXTRA,
+  SYMBOL_KIND,
+  SYMBOL_NAMES,
+  SYMBOL_SECTION,
+  SYMBOL_VALUE,
+} from '../layout';
+import { sectionOffsetAddress } from './edits';
+import * as elf from './elf';
+import { getF64, getU8, getU32, setF64, setU8, word } from './words';
+
+/** Address of an object's row. */
+// @ts-expect-error: decorator
+@inline
+export function objectRow(program: usize, object: u32): usize {
+  return word(program, OBJECTS) + <usize>(object * OBJECT_WORDS * 4);
+}
+
+/** Fills `address` (f64) and `special` (u8) of all global symbols. */
+export function globalAddresses(program: usize, address: usize, special: usize): void {
+  const count = <u32>word(word(program, SYMBOL_NAMES), NAMES_COUNT);
+  const kinds = word(program, SYMBOL_KIND);
+  const sections = word(program, SYMBOL_SECTION);
+  const values = word(program, SYMBOL_VALUE);
+  const extras = word(program, SYMBOL_EXTRA);
+  const lives = word(program, SECTION_LIVE);
+  for (let id: u32 = 0; id < count; id++) {
+    const kind = <u32>getU8(kinds, id);
+    if (kind == elf.KIND_DEFINED) {
+      const s = getU32(sections, id);
+      if (getU8(lives, s) != elf.LIVE_LIVE) setU8(special, id, elf.SPECIAL_DEAD);
+      else setF64(address, id, sectionOffsetAddress(program, s, getF64(values, id)));
+    } else if (kind == elf.KIND_ABSOLUTE) {
+      setF64(address, id, getF64(values, id));
+      setU8(special, id, elf.SPECIAL_ABSOLUTE);
+    } else if (kind == elf.KIND_LINKER) {
+      setF64(address, id, getF64(values, id));
+      if (<i32>getU32(extras, id) == -1) setU8(special, id, elf.SPECIAL_ABSOLUTE);
+    } else {
+      setU8(special, id, elf.SPECIAL_UNDEFINED);
+    }
+  }
+}
+
+/**
+ * Fills `address` (f64) and `special` (u8) of one object's symbols, index 0 included; `globalAddress` and
+ * `globalSpecial` hold those of the global ones.
+ */
+export function objectAddresses(
+  program: usize,
+  object: u32,
+  globalAddress: usize,
+  globalSpecial: usize,
+  address: usize,
+  special: usize,
+): void {
+  const row = objectRow(program, object);
+  const symtab = word(row, OBJECT_SYMTAB);
+  const count = <u32>word(row, OBJECT_SYMBOL_COUNT);
+  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
+  const firstSection = <u32>word(row, OBJECT_FIRST_SECTION);
+  const extended = word(row, OBJECT_EXTENDED);
+  const lives = word(program, SECTION_LIVE);
+  const roles = word(program, SECTION_ROLE);
+  const edits = word(program, SECTION_EDIT);
+  const sectionAddresses = word(program, SECTION_ADDRESS);
+  setF64(address, 0, 0);
+  setU8(special, 0, 0);
+  for (let i: u32 = 1; i < firstGlobal; i++) {
+    const at = symtab + i * elf.SYM_SIZE;
+    let index = <u32>load<u16>(at + 6);
+    if (index == 0 || index >= elf.SHN_LORESERVE) {
+      if (index == elf.SHN_XINDEX && extended != 0) {
+        index = getU32(extended, i);
+      } else {
+        const absolute = index == elf.SHN_ABS;
+        setF64(address, i, absolute ? <f64>load<i64>(at + 8) : 0);
+        setU8(special, i, absolute ? elf.SPECIAL_ABSOLUTE : elf.SPECIAL_UNDEFINED);
+        continue;
+      }
+    }
+    const s = firstSection + index;
+    if (getU8(lives, s) != elf.LIVE_LIVE) {
+      setF64(address, i, 0);
+      setU8(special, i, elf.SPECIAL_DEAD);
+      continue;
+    }
+    const value = <f64>load<u64>(at + 8);
+    if (getU32(edits, s) == 0) {
+      setF64(address, i, getF64(sectionAddresses, s) + value);
+      setU8(special, i, 0);
+      continue;
+    }
+    setF64(address, i, sectionOffsetAddress(program, s, value));
+    const isSection = ((<u32>load<u8>(at + 4)) & 15) == elf.STT_SECTION;
+    const edited: u32 = <u32>getU8(roles, s) == elf.ROLE_MERGE ? elf.SPECIAL_MERGE : elf.SPECIAL_EDITED;
+    setU8(special, i, isSection ? edited : 0);
+  }
+  const refs = word(program, GLOBAL_REFS) + (<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF)) << 2);
+  for (let i = firstGlobal; i < count; i++) {
+    const id = getU32(refs, i - firstGlobal);
+    setF64(address, i, getF64(globalAddress, id));
+    setU8(special, i, getU8(globalSpecial, id));
+  }
+}
+
+/** Sets the addresses of sections [0, count) from their output section's (f64 by output) and their offset in it. */
+export function setSectionAddresses(program: usize, count: u32, outputAddresses: usize): void {
+  const outputs = word(program, SECTION_OUTPUT);
+  const offsets = word(program, SECTION_OUTPUT_OFFSET);
+  const addresses = word(program, SECTION_ADDRESS);
+  for (let s: u32 = 0; s < count; s++) {
+    const output = getU32(outputs, s);
+    if (<i32>output >= 0) setF64(addresses, s, getF64(outputAddresses, output) + getF64(offsets, s));
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * Symbol resolution where nothing is unusual: references, first definitions, weak ones that give way. Whatever may end
+ * in a message or needs a decision (duplicates, commons, renamed references) is left to resolve.ts, symbol by symbol.
+ */
+import {
+  GLOBAL_REFS,
+  OBJECT_EXTENDED,
+  OBJECT_FIRST_GLOBAL,
+  OBJECT_FIRST_GLOBAL_REF,
+  OBJECT_FIRST_SECTION,
+  OBJECT_SECTION_COUNT,
+  OBJECT_STRTAB,
+  OBJECT_STRTAB_END,
+  OBJECT_SYMBOL_COUNT,
+  OBJECT_SYMTAB,
+  SECTION_INFO,
+  SECTION_LIVE,
+  SECTION_OFFSET,
+  SECTION_SIZE,
+  SECTION_TYPE,
+  SYMBOL_BINDING,
+  SYMBOL_EXTRA,
+  SYMBOL_FLAGS,
+  SYMBOL_KIND,
+  SYMBOL_NAMES,
+  SYMBOL_OBJECT,
+  SYMBOL_SECTION,
+  SYMBOL_SIZE,
+  SYMBOL_TYPE,
+  SYMBOL_VALUE,
+  SYMBOL_VISIBILITY,
+  WANTED,
+  WANTED_COUNT,
+} from '../layout';
+import { objectRow } from './addresses';
+import * as elf from './elf';
+import { internName } from './names';
+import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
+
+// @ts-expect-error: decorator
+@inline
+function want(program: usize, id: u32): void {
+  const count = <u32>word(program, WANTED_COUNT);
+  setU32(word(program, WANTED), count, id);
+  setWord(program, WANTED_COUNT, count + 1);
+}
+
+/**
+ * Merges the symbols of an object from `from` on into the symbol table. Returns the number of its symbols, or the index
+ * of the first that is left to the caller. There must be room for as many wanted symbols.
+ */
+export function mergeGlobals(program: usize, object: u32, from: u32): u32 {
+  const row = objectRow(program, object);
+  const symtab = word(row, OBJECT_SYMTAB);
+  const count = <u32>word(row, OBJECT_SYMBOL_COUNT);
+  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
+  const extended = word(row, OBJECT_EXTENDED);
+  const firstSection = <u32>word(row, OBJECT_FIRST_SECTION);
+  const kinds = word(program, SYMBOL_KIND);
+  const bindings = word(program, SYMBOL_BINDING);
+  const types = word(program, SYMBOL_TYPE);
+  const visibilities = word(program, SYMBOL_VISIBILITY);
+  const flags = word(program, SYMBOL_FLAGS);
+  const sections = word(program, SYMBOL_SECTION);
+  const values = word(program, SYMBOL_VALUE);
+  const sizes = word(program, SYMBOL_SIZE);
+  const objects = word(program, SYMBOL_OBJECT);
+  const lives = word(program, SECTION_LIVE);
+  const ids = word(program, GLOBAL_REFS) + (<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF)) << 2);
+  for (let i = from; i < count; i++) {
+    const at = symtab + i * elf.SYM_SIZE;
+    const info = <u32>load<u8>(at + 4);
+    const binding = info >> 4;
+    const type = info & 15;
+    const id = getU32(ids, i - firstGlobal);
+    const kind = <u32>getU8(kinds, id);
+    let index = <u32>load<u16>(at + 6);
+    let section: u32 = 0;
+    const absolute = index == elf.SHN_ABS;
+    if (!absolute) {
+      if (index == elf.SHN_XINDEX && extended != 0) index = getU32(extended, i);
+      else if (index >= elf.SHN_LORESERVE) return i;
+      section = firstSection + index;
+      if (index != 0 && getU8(lives, section) != elf.LIVE_LIVE) index = 0;
+    }
+    if (index == 0) {
+      const bits = getU32(flags, id);
+      if ((bits & elf.FLAG_RENAMED) != 0) return i;
+      mergeVisibility(visibilities, id, at);
+      const weak = binding == elf.STB_WEAK;
+      setU32(flags, id, bits | (weak ? elf.FLAG_REFERENCED : elf.FLAG_REFERENCED | elf.FLAG_STRONG_REFERENCE));
+      if (kind == elf.KIND_NONE) {
+        setU8(kinds, id, elf.KIND_UNDEFINED);
+        setU8(bindings, id, binding);
+        setU8(types, id, type);
+        setU32(objects, id, object);
+      } else if (kind == elf.KIND_UNDEFINED) {
+        if (<i32>getU32(objects, id) < 0) setU32(objects, id, object);
+        if (!weak) setU8(bindings, id, elf.STB_GLOBAL);
+      } else if (kind == elf.KIND_LAZY) {
+        if (!weak) want(program, id);
+        else if ((bits & elf.FLAG_STRONG_REFERENCE) == 0) setU8(bindings, id, elf.STB_WEAK);
+      }
+      continue;
+    }
+    // What the script assigns stays as it is.
+    if (kind == elf.KIND_LINKER) {
+      mergeVisibility(visibilities, id, at);
+      continue;
+    }
+    if (type == elf.STT_COMMON || kind == elf.KIND_COMMON) return i;
+    if (kind == elf.KIND_DEFINED || kind == elf.KIND_ABSOLUTE) {
+      if (binding == elf.STB_WEAK) {
+        mergeVisibility(visibilities, id, at);
+        continue;
+      }
+      if (<u32>getU8(bindings, id) != elf.STB_WEAK) return i;
+    }
+    const value = load<i64>(at + 8);
+    if (value < 0 && !absolute) return i;
+    mergeVisibility(visibilities, id, at);
+    setU8(kinds, id, absolute ? elf.KIND_ABSOLUTE : elf.KIND_DEFINED);
+    setU8(bindings, id, binding);
+    setU8(types, id, type);
+    setU32(sections, id, absolute ? 0xffffffff : section);
+    setF64(values, id, <f64>value);
+    setF64(sizes, id, <f64>load<u64>(at + 16));
+    setU32(objects, id, object);
+  }
+  return count;
+}
+
+/** Name that group `s` of an object is known by (symbol index), or -1 when that is left to the caller. */
+function groupSignature(program: usize, row: usize, symbol: u32): i32 {
+  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
+  if (symbol >= firstGlobal) {
+    return getU32(word(program, GLOBAL_REFS), <u32>word(row, OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal);
+  }
+  const at = word(row, OBJECT_SYMTAB) + symbol * elf.SYM_SIZE;
+  if (((<u32>load<u8>(at + 4)) & 15) == elf.STT_SECTION) return -1;
+  const strtab = word(row, OBJECT_STRTAB);
+  const strtabEnd = word(row, OBJECT_STRTAB_END);
+  const offset = load<u32>(at);
+  if (offset >= <u32>(strtabEnd - strtab)) return -1;
+  return internName(word(program, SYMBOL_NAMES), strtab + offset, strtabEnd);
+}
+
+/**
+ * Drops the COMDAT groups of an object whose signature was seen before. Returns false, with nothing done, when one of
+ * its groups is wrong or no COMDAT: all are then left to the caller.
+ */
+export function dropDuplicateGroups(program: usize, object: u32): bool {
+  const row = objectRow(program, object);
+  const first = <u32>word(row, OBJECT_FIRST_SECTION);
+  const sectionCount = <u32>word(row, OBJECT_SECTION_COUNT);
+  const symbolCount = <u32>word(row, OBJECT_SYMBOL_COUNT);
+  const types = word(program, SECTION_TYPE);
+  const sizes = word(program, SECTION_SIZE);
+  const infos = word(program, SECTION_INFO);
+  const offsets = word(program, SECTION_OFFSET);
+  const lives = word(program, SECTION_LIVE);
+  const flags = word(program, SYMBOL_FLAGS);
+  const end = first + sectionCount;
+  for (let s = first + 1; s < end; s++) {
+    if (getU32(types, s) != elf.SHT_GROUP) continue;
+    const size = <u32>getF64(sizes, s);
+    const symbol = getU32(infos, s);
+    const at = <usize>getU32(offsets, s);
+    if (size < 4 || size % 4 != 0 || symbol == 0 || symbol >= symbolCount) return false;
+    if ((load<u32>(at) & elf.GRP_COMDAT) == 0 || groupSignature(program, row, symbol) < 0) return false;
+    for (let i: u32 = 4; i < size; i += 4) {
+      const member = load<u32>(at + i);
+      if (member == 0 || member >= sectionCount) return false;
+    }
+  }
+  for (let s = first + 1; s < end; s++) {
+    if (getU32(types, s) != elf.SHT_GROUP) continue;
+    const size = <u32>getF64(sizes, s);
+    const at = <usize>getU32(offsets, s);
+    const signature = groupSignature(program, row, getU32(infos, s));
+    const bits = getU32(flags, signature);
+    if ((bits & elf.FLAG_COMDAT) == 0) {
+      setU32(flags, signature, bits | elf.FLAG_COMDAT);
+    } else {
+      for (let i: u32 = 4; i < size; i += 4) setU8(lives, first + load<u32>(at + i), elf.LIVE_DUPLICATE);
+    }
+  }
+  return true;
+}
+
+/** The more constraining of two visibilities (gABI: internal, hidden, protected, default). */
+// @ts-expect-error: decorator
+@inline
+function mergeVisibility(visibilities: usize, id: u32, symbol: usize): void {
+  const added = <u32>load<u8>(symbol + 5) & 3;
+  if (added == 0) return;
+  const known = <u32>getU8(visibilities, id);
+  setU8(visibilities, id, known == 0 ? added : min(known, added));
+}
+
+/**
+ * Offers the symbols of an archive's index: `count` names from `name` on (they end before `end`), the i-th of which is
+ * lazy symbol `lazy + i`. The index was checked; the caller has made room for the names and for as many wanted symbols.
+ */
+export function offerLazy(program: usize, name: usize, end: usize, count: u32, lazy: u32): void {
+  const names = word(program, SYMBOL_NAMES);
+  const kinds = word(program, SYMBOL_KIND);
+  const bindings = word(program, SYMBOL_BINDING);
+  const extras = word(program, SYMBOL_EXTRA);
+  for (let i: u32 = 0; i < count; i++) {
+    const id = internName(names, name, end);
+    while (load<u8>(name) != 0) name++;
+    name++;
+    const kind = <u32>getU8(kinds, id);
+    if (kind != elf.KIND_NONE && kind != elf.KIND_UNDEFINED) continue;
+    const wanted = kind == elf.KIND_UNDEFINED && <u32>getU8(bindings, id) != elf.STB_WEAK;
+    setU8(kinds, id, elf.KIND_LAZY);
+    setU32(extras, id, lazy + i);
+    if (wanted) want(program, id);
+  }
+}
+
+/** Offers one lazy symbol, for archives without an index. */
+export function offerSymbol(program: usize, id: u32, lazy: u32): void {
+  const kinds = word(program, SYMBOL_KIND);
+  const kind = <u32>getU8(kinds, id);
+  if (kind != elf.KIND_NONE && kind != elf.KIND_UNDEFINED) return;
+  const wanted = kind == elf.KIND_UNDEFINED && <u32>getU8(word(program, SYMBOL_BINDING), id) != elf.STB_WEAK;
+  setU8(kinds, id, elf.KIND_LAZY);
+  setU32(word(program, SYMBOL_EXTRA), id, lazy);
+  if (wanted) want(program, id);
+}
