@@ -12,7 +12,7 @@ import { BUILTIN_NAME } from './builtin-layout.ts';
 import * as elf from './elf.ts';
 import type { LayoutCommand, OutputSection } from './image.ts';
 import { findText, nameCount, nameText } from './names.ts';
-import { type Program, SymbolFlag, SymbolKind } from './program.ts';
+import { objectAt, objectCount, type Program, SymbolFlag, SymbolKind } from './program.ts';
 import type { LinkOptions } from './request.ts';
 import type { Assertion, Assignment, BinaryOperator, Expression, FillPattern, Region } from './script/ast.ts';
 import { type Environment, evaluate, evaluateNumber, holds, type Value } from './script/evaluate.ts';
@@ -138,7 +138,9 @@ function resetRegions(walk: Walk): void {
 
 /** Whom to blame for a layout as a whole: the script, else the first input. */
 export function layoutSource(state: AddressState): string {
-  return state.options.scripts[0]?.file ?? state.program.objects[0]?.name ?? BUILTIN_NAME;
+  return (
+    state.options.scripts[0]?.file ?? (objectCount(state.program) > 0 ? objectAt(state.program, 0).name : BUILTIN_NAME)
+  );
 }
 
 function newWalk(state: AddressState, final: boolean): Walk {
@@ -525,7 +527,7 @@ function leaveUndefined(state: AddressState, id: number): void {
   const { program, options } = state;
   const t = program.symbols;
   if ((t.flags[id]! & SymbolFlag.StrongReference) !== 0) {
-    const what = `undefined symbol: ${nameText(t.names, id)} (referenced by ${program.objects[t.object[id]!]!.name})`;
+    const what = `undefined symbol: ${nameText(t.names, id)} (referenced by ${objectAt(program, t.object[id]!).name})`;
     const why = 'no segment loads the headers; leave SIZEOF_HEADERS bytes before the first section';
     if (options.undefinedPolicy === 'error') fail('undefined-symbol', `${what}: ${why}, or give a PT_LOAD FILEHDR`);
     if (options.undefinedPolicy === 'warn') program.warnings.push(`${what}: ${why}`);

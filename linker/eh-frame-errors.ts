@@ -5,7 +5,7 @@
 import { fail } from '../base/errors.ts';
 import type { EhPieces } from './eh-frame.ts';
 import { RELA_SIZE } from './elf.ts';
-import { type Program, placeText, sectionContents } from './program.ts';
+import { objectAt, type Program, placeText, sectionContents } from './program.ts';
 
 /** Reports the first section whose records are malformed. Errors: 'malformed-elf', 'unsupported-input'. */
 export function badRecords(program: Program, sections: Uint32Array): never {
@@ -68,7 +68,7 @@ export function badSymbol(program: Program, pieces: EhPieces): never {
   const { view } = program.arena;
   const t = program.sections;
   const { section } = pieces;
-  const { symbolCount } = program.objects[t.object[section]!]!;
+  const { symbolCount } = objectAt(program, t.object[section]!);
   for (let i = 0; i < pieces.count; i++) {
     const r = pieces.firstReloc[i]!;
     if (pieces.cie[i]! < 0 || r === pieces.firstReloc[i + 1]!) continue;

@@ -27,7 +27,7 @@ export function writeEhFrameHeader(context: WriteContext, section: number): void
   const { state, view, file } = context;
   const { program } = state;
   const { arena } = program;
-  const { sections, fdes } = context.edits.frames;
+  const { sections, fdes } = context.frames;
   const address = program.sections.address[section]!;
   const block = u32(arena, layout.HEADER_WORDS);
   const start = block.byteOffset + layout.HEADER_START * 4;

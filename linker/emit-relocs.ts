@@ -11,7 +11,7 @@ import { Special } from './arch/architecture.ts';
 import { DROPPED, pieceAt, recordsOf } from './eh-frame.ts';
 import * as elf from './elf.ts';
 import type { OutputSection } from './image.ts';
-import { type InputObject, Live, Role, sectionContents } from './program.ts';
+import { allObjects, type InputObject, Live, Role, sectionContents } from './program.ts';
 import { symbolSection } from './read-object.ts';
 import type { Relaxation } from './relax.ts';
 import { hasNoBits } from './segments.ts';
@@ -73,7 +73,7 @@ export function writeEmittedRelocations(
 export function forEachRelocation(context: WriteContext, visit: (relocation: PlacedRelocation) => void): void {
   const { program } = context.state;
   const { address, special } = createSymbolAddresses(program);
-  for (const object of program.objects) {
+  for (const object of allObjects(program)) {
     if (object.sectionCount === 0) continue;
     objectAddresses(program, object, context.globals, context.got, context.iplt, address, special);
     for (let s = object.firstSection; s < object.firstSection + object.sectionCount; s++) {
@@ -136,7 +136,7 @@ function visitSection(
     const flags = special[sym]!;
     if (type < 0 || (flags & Special.Dead) !== 0) continue;
     if (pieces && pieces.outputOffset[pieceAt(pieces, offset)] === DROPPED) continue;
-    const place = sectionOffsetAddress(state.program, context.edits, s, offset) + rewritten.move;
+    const place = sectionOffsetAddress(state.program, s, offset) + rewritten.move;
     const addend = elf.readSigned64(object.view, at + 16) + rewritten.add;
     found.place = place;
     found.type = type;
@@ -158,7 +158,7 @@ function targetAddress(
 ): number {
   if ((flags & (Special.Merge | Special.Edited)) === 0) return address + addend;
   const value = elf.readSigned64(object.view, object.symtab + sym * elf.SYM_SIZE + 8);
-  return sectionOffsetAddress(context.state.program, context.edits, symbolSection(object, sym), value + addend);
+  return sectionOffsetAddress(context.state.program, symbolSection(object, sym), value + addend);
 }
 
 /** Output section of a local symbol, for one that has no entry of its own. */

@@ -9,7 +9,16 @@
 import { splitEhFrame } from './eh-frame.ts';
 import * as elf from './elf.ts';
 import { nameCount, nameText } from './names.ts';
-import { type InputObject, Live, type Program, Role, SymbolFlag, SymbolKind, sectionName } from './program.ts';
+import {
+  type InputObject,
+  Live,
+  objectAt,
+  type Program,
+  Role,
+  SymbolFlag,
+  SymbolKind,
+  sectionName,
+} from './program.ts';
 import { symbolSection } from './read-object.ts';
 
 /** Sections that start-up code runs through without any relocation naming them. */
@@ -100,7 +109,7 @@ function linkOrderDependents(program: Program): Map<number, number[]> {
   const result = new Map<number, number[]>();
   for (let s = 0; s < t.count; s++) {
     if ((t.flags[s]! & elf.SHF_LINK_ORDER) === 0 || t.link[s] === 0) continue;
-    const object = program.objects[t.object[s]!]!;
+    const object = objectAt(program, t.object[s]!);
     if (t.link[s]! >= object.sectionCount) continue;
     const parent = object.firstSection + t.link[s]!;
     const list = result.get(parent);
@@ -143,7 +152,7 @@ function reachBoundary(
 /** Calls `visit` with the section (-1: none) and global symbol (-1: local) of each relocation of a section. */
 function followRelocations(program: Program, s: number, visit: (target: number, id: number) => void): void {
   const t = program.sections;
-  const object = program.objects[t.object[s]!]!;
+  const object = objectAt(program, t.object[s]!);
   const base = t.relocs[s]!;
   const end = base + t.relocCount[s]! * elf.RELA_SIZE;
   for (let at = base; at < end; at += elf.RELA_SIZE) {
@@ -171,7 +180,7 @@ function followExceptionRecords(
   reach: (section: number) => void,
 ): void {
   const pieces = splitEhFrame(program, s);
-  const object = program.objects[program.sections.object[s]!]!;
+  const object = objectAt(program, program.sections.object[s]!);
   const base = program.sections.relocs[s]!;
   for (let i = 0; i < pieces.count; i++) {
     const isCie = pieces.cie[i]! < 0;

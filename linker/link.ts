@@ -31,7 +31,6 @@ import { mergeAttributes } from './riscv-attributes.ts';
 import { type ScanResult, scanRelocations } from './scan.ts';
 import { declareScriptSymbols } from './script-symbols.ts';
 import { layoutFile, planSegments } from './segments.ts';
-import type { Edits } from './symbol-addresses.ts';
 import { addSynthetic } from './synthetic.ts';
 import { addTables, sizeDynamicRelocations, type TableSections } from './tables.ts';
 
@@ -87,14 +86,13 @@ export function link(request: LinkRequest): LinkResult {
   const frames = editContents(program, state);
   if (header >= 0) program.sections.size[header] = ehFrameHeaderSize(frames);
   const relaxation = createRelaxation(program, options);
-  const edits: Edits = { frames, shrunk: relaxation.tables };
-  settle(state, edits, tables, scan, relaxation);
+  settle(state, tables, scan, relaxation);
   const inputSize = request.files.reduce((sum, file) => sum + file.bytes.length, 0);
   checkOverlaps(state);
   const { plans } = planSegments(state);
   const { segments, end } = layoutFile(state, plans, inputSize);
   warnOfSharedPages(state, segments);
-  const laidOut = { state, edits, scan, tables, relaxation, segments, end, header, buildId };
+  const laidOut = { state, frames, scan, tables, relaxation, segments, end, header, buildId };
   const { image, globals } = writeOutput(laidOut);
   return {
     image,
@@ -159,13 +157,7 @@ function editContents(program: Program, state: AddressState): EhFrames {
 }
 
 /** Walks the layout until addresses, sizes and symbols no longer change. */
-function settle(
-  state: AddressState,
-  edits: Edits,
-  tables: TableSections,
-  scan: ScanResult,
-  relaxation: Relaxation,
-): void {
+function settle(state: AddressState, tables: TableSections, scan: ScanResult, relaxation: Relaxation): void {
   state.headersSize = planSegments(state).headersSize;
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     let changed = assignAddresses(state, false);
@@ -177,7 +169,7 @@ function settle(
       changed = true;
     }
     if (relaxOnce(state, relaxation, pass)) changed = true;
-    if (sizeDynamicRelocations(state, edits, tables, scan)) changed = true;
+    if (sizeDynamicRelocations(state, tables, scan)) changed = true;
     if (!changed) {
       assignAddresses(state, true);
       setSectionAddresses(state);

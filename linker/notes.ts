@@ -91,7 +91,10 @@ export function mergeProperties(program: Program): void {
   );
   if (all.length === 0) return;
   // Objects that hold no section of the program (the linker's own) do not vote.
-  const everywhere = program.objects.every((object) => object.sectionCount === 0 || has[object.index] !== 0);
+  const rows = program.objectRows;
+  const everywhere = has.every(
+    (one, i) => one !== 0 || rows[i * layout.OBJECT_WORDS + layout.OBJECT_SECTION_COUNT] === 0,
+  );
   const types = new Set<number>();
   for (const properties of all) for (const type of properties.keys()) types.add(type);
   const merged: [number, number][] = [];

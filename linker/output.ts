@@ -7,7 +7,8 @@
 import { printable } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
 import type { AddressState } from './addresses.ts';
-import { u8 } from './arena.ts';
+import { type Arena, f64, u8 } from './arena.ts';
+import type { EhFrames } from './eh-frame.ts';
 import { writeEhFrameHeader } from './eh-frame-hdr.ts';
 import * as elf from './elf.ts';
 import { type EmittedRelocations, writeEmittedRelocations } from './emit-relocs.ts';
@@ -18,7 +19,7 @@ import type { Relaxation } from './relax.ts';
 import { findSymbol } from './resolve.ts';
 import type { ScanResult } from './scan.ts';
 import { hasNoBits, isAlloc, keepOffsetsInFile, keptOutputs } from './segments.ts';
-import { type Edits, type GlobalAddresses, globalAddresses } from './symbol-addresses.ts';
+import { type GlobalAddresses, globalAddresses } from './symbol-addresses.ts';
 import { buildSymbolTables, type SymbolTables } from './symtab.ts';
 import { checkTableRoom } from './table-room.ts';
 import { type TableSections, writeTables } from './tables.ts';
@@ -35,7 +36,7 @@ import {
 /** Everything that the layout decided. */
 export interface LaidOut {
   readonly state: AddressState;
-  readonly edits: Edits;
+  readonly frames: EhFrames;
   readonly scan: ScanResult;
   readonly tables: TableSections;
   readonly relaxation: Relaxation;
@@ -119,14 +120,14 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
 }
 
 function createAddressContext(laidOut: LaidOut): AddressContext {
-  const { state, edits, scan, tables, relaxation } = laidOut;
+  const { state, frames, scan, tables, relaxation } = laidOut;
   const { program, architecture } = state;
   const iplt = {
     address: tables.iplt >= 0 ? program.sections.address[tables.iplt]! : 0,
     entrySize: architecture.ipltEntrySize,
   };
   const globals = globalAddresses(program, scan.got, iplt);
-  return { state, edits, got: scan.got, gotSection: tables.got, globals, iplt, relaxation };
+  return { state, frames, got: scan.got, gotSection: tables.got, globals, iplt, relaxation };
 }
 
 /** Sections of the inputs that are not loaded follow the loaded part. Returns their end. */
@@ -254,10 +255,24 @@ function writeBuildId(laidOut: LaidOut, bytes: Uint8Array): void {
   if (!output || hasNoBits(output)) return;
   const at = output.fileOffset + t.outputOffset[buildId.section]! + 16;
   if (style.algorithm === 'fast') {
-    const id = u8(state.program.arena, 20);
-    state.program.arena.kernels.hash160(bytes.byteOffset, bytes.length, id.byteOffset);
-    bytes.set(id, at);
+    bytes.set(fastHash(state.program.arena, bytes), at);
   } else {
     bytes.set(createHash(style.algorithm).update(bytes).digest(), at);
   }
+}
+
+const HASH_PIECE = 1 << 17;
+
+/** 160 bits that tell outputs apart. */
+function fastHash(arena: Arena, bytes: Uint8Array): Uint8Array {
+  const { kernels } = arena;
+  const { byteOffset: lanes } = f64(arena, 4);
+  const id = u8(arena, 20);
+  const whole = bytes.length - (bytes.length % 32);
+  kernels.startHash(lanes);
+  for (let at = 0; at < whole; at += HASH_PIECE) {
+    kernels.addToHash(lanes, bytes.byteOffset + at, Math.min(HASH_PIECE, whole - at));
+  }
+  kernels.endHash(lanes, bytes.byteOffset + whole, bytes.length - whole, bytes.length, id.byteOffset);
+  return id;
 }

@@ -13,7 +13,7 @@ import * as elf from './elf.ts';
 import type { BodyItem, LayoutCommand, OutputSection } from './image.ts';
 import * as layout from './kernels/layout.ts';
 import { nameCapacity, nameText } from './names.ts';
-import { Live, type Program, Role } from './program.ts';
+import { Live, objectAt, type Program, Role } from './program.ts';
 import type { LinkOptions } from './request.ts';
 import type { InputDescription, LinkerScript, OutputSectionDescription, SectionsStatement } from './script/ast.ts';
 import {
@@ -168,7 +168,7 @@ export function matchSections(placer: Placer, program: Program): void {
     const object = t.object[s]!;
     const known = files[object];
     if (known) return known;
-    const made = fileNameOf(program.objects[object]!.name);
+    const made = fileNameOf(objectAt(program, object).name);
     files[object] = made;
     return made;
   };
@@ -325,7 +325,7 @@ function orderDescription(
   const t = program.sections;
   const matches = Array.from(sections, (s) => ({
     section: { name: nameText(program.sectionNames, t.name[s]!), alignment: t.align[s]!, index: s },
-    file: fileNameOf(program.objects[t.object[s]!]!.name),
+    file: fileNameOf(objectAt(program, t.object[s]!).name),
     pattern: placer.pattern[s]!,
   }));
   orderMatches(item, matches, options.sortSection).forEach((match, i) => {
@@ -474,7 +474,7 @@ function mayPlaceOrphan(program: Program, options: LinkOptions, s: number): bool
   const t = program.sections;
   if ((t.flags[s]! & elf.SHF_ALLOC) === 0 || t.role[s] === Role.Synthetic) return true;
   const name = nameText(program.sectionNames, t.name[s]!);
-  const what = `${program.objects[t.object[s]!]!.name}: section ${printable(name)} is not named by the script`;
+  const what = `${objectAt(program, t.object[s]!).name}: section ${printable(name)} is not named by the script`;
   if (options.orphanHandling === 'error') fail('layout', `${what}; name it or give --orphan-handling=place`);
   if (options.orphanHandling === 'warn') program.warnings.push(what);
   if (options.orphanHandling !== 'discard') return true;

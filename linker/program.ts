@@ -160,8 +160,10 @@ export interface Program {
   /** Address of the block that leads kernels to the tables, and the block's words. */
   readonly block: number;
   readonly words: Uint32Array;
-  /** Complete when all inputs are resolved; until then see `objectAt`. */
-  readonly objects: InputObject[];
+  /** Those that somebody has asked for: see `objectAt`. */
+  readonly objects: (InputObject | undefined)[];
+  /** Index of the object that owns what the linker makes, -1 when there is none yet. */
+  linkerObject: number;
   /** By source (an input file): name of its member, or of itself for -1. */
   readonly sources: ((member: number) => string)[];
   /** The same for kernels: rows of OBJECT_WORDS words. */
@@ -333,10 +335,14 @@ export function objectAt(program: Program, index: number): InputObject {
   return object;
 }
 
-/** Fills `program.objects`. */
-export function completeObjects(program: Program): void {
-  const count = program.words[layout.OBJECT_COUNT]!;
-  for (let i = 0; i < count; i++) objectAt(program, i);
+/** How many objects there are. */
+export function objectCount(program: Program): number {
+  return program.words[layout.OBJECT_COUNT]!;
+}
+
+/** All objects, in order. */
+export function allObjects(program: Program): InputObject[] {
+  return Array.from({ length: objectCount(program) }, (_, i) => objectAt(program, i));
 }
 
 /** Empty tables in `arena`; `inputBytes` (of all inputs) gives them a size that need not grow much. */
@@ -357,6 +363,7 @@ export function createProgram(machine: Program['machine'], arena: Arena, inputBy
     block: words.byteOffset,
     words,
     objects: [],
+    linkerObject: -1,
     sources: [],
     objectRows: empty.u32,
     sections: {

@@ -9,7 +9,7 @@ import * as elf from './elf.ts';
 import { forEachRelocation } from './emit-relocs.ts';
 import type { LinkedImage } from './image.ts';
 import { nameCount, nameText } from './names.ts';
-import { type InputObject, Live, SymbolKind, sectionName } from './program.ts';
+import { allObjects, type InputObject, Live, objectAt, SymbolKind, sectionName } from './program.ts';
 import { objectSymbolName, symbolSection } from './read-object.ts';
 import { sectionOffsetAddress } from './symbol-addresses.ts';
 
@@ -24,7 +24,7 @@ export interface Origin {
 
 /** The input section that holds `address`; undefined for headers, padding and what scripts made. */
 export function originOf(image: LinkedImage, address: number): Origin | undefined {
-  const { sections: t, objects } = image.program;
+  const { sections: t } = image.program;
   for (const output of image.context.state.outputs) {
     if ((output.flags & elf.SHF_ALLOC) === 0 || address < output.address || address >= output.address + output.size) {
       continue;
@@ -34,7 +34,7 @@ export function originOf(image: LinkedImage, address: number): Origin | undefine
       for (const s of item.sections) {
         const offset = address - t.address[s]!;
         if (offset < 0 || offset >= t.size[s]!) continue;
-        return { object: objects[t.object[s]!]!.name, section: sectionName(image.program, s), offset };
+        return { object: objectAt(image.program, t.object[s]!).name, section: sectionName(image.program, s), offset };
       }
     }
   }
@@ -51,14 +51,14 @@ export interface ImageFunction {
 
 /** All functions (STT_FUNC and ifunc resolvers), local ones too, by address; aliases follow one another. */
 export function functionsOf(image: LinkedImage): ImageFunction[] {
-  const { program, context } = image;
+  const { program } = image;
   const result: ImageFunction[] = [];
   const add = (name: string, object: InputObject, s: number, value: number, size: number): void => {
-    const address = sectionOffsetAddress(program, context.edits, s, value);
-    const end = size > 0 ? sectionOffsetAddress(program, context.edits, s, value + size) : address;
+    const address = sectionOffsetAddress(program, s, value);
+    const end = size > 0 ? sectionOffsetAddress(program, s, value + size) : address;
     result.push({ name, address, size: end - address, object: object.name });
   };
-  for (const object of program.objects) {
+  for (const object of allObjects(program)) {
     for (let i = 1; i < object.firstGlobal; i++) {
       const at = object.symtab + i * elf.SYM_SIZE;
       const s = isFunction(object.view.getUint8(at + 4) & 15) ? symbolSection(object, i) : -1;
@@ -72,7 +72,7 @@ export function functionsOf(image: LinkedImage): ImageFunction[] {
     if (symbols.kind[id] !== SymbolKind.Defined || !isFunction(symbols.type[id]!)) continue;
     const s = symbols.section[id]!;
     if (program.sections.live[s] !== Live.Live || program.sections.output[s]! < 0) continue;
-    const object = program.objects[symbols.object[id]!]!;
+    const object = objectAt(program, symbols.object[id]!);
     add(nameText(symbols.names, id), object, s, symbols.value[id]!, symbols.size[id]!);
   }
   return result.sort((a, b) => a.address - b.address || a.size - b.size || (a.name < b.name ? -1 : 1));

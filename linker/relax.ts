@@ -19,7 +19,6 @@ import * as layout from './kernels/layout.ts';
 import { findText } from './names.ts';
 import { type Program, placeText, SymbolKind } from './program.ts';
 import type { LinkOptions } from './request.ts';
-import { createShrinkTables, type ShrinkTables } from './shrink.ts';
 
 const SETTLE_AFTER = 6;
 
@@ -35,8 +34,6 @@ export interface RelaxedSection {
 export interface Relaxation {
   /** The kernels' block: see RELAX_... in kernels/layout.ts. */
   readonly words: Uint32Array;
-  /** Part of Edits. */
-  readonly tables: ShrinkTables;
   readonly bySection: { get(section: number): RelaxedSection | undefined };
 }
 
@@ -46,7 +43,6 @@ export function createRelaxation(program: Program, options: LinkOptions): Relaxa
   if (program.machine === 'riscv64') findCandidates(program, words, options.relax ? 1 : 0);
   return {
     words,
-    tables: createShrinkTables(program, words),
     bySection: { get: (section) => relaxedSection(program, words, section) },
   };
 }

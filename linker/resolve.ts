@@ -16,7 +16,6 @@ import * as elf from './elf.ts';
 import * as layout from './kernels/layout.ts';
 import { findText, internName, internText, nameShown, nameText, reserveNames } from './names.ts';
 import {
-  completeObjects,
   createProgram,
   fitSymbols,
   type InputObject,
@@ -121,7 +120,6 @@ export function resolveInputs(request: LinkRequest): Program {
     takeWanted(resolver);
   }
   reportDuplicates(resolver);
-  completeObjects(program);
   return program;
 }
 

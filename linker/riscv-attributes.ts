@@ -7,7 +7,7 @@
  */
 import { fail, printable } from '../base/errors.ts';
 import { SHT_RISCV_ATTRIBUTES } from './elf.ts';
-import { Live, type Program, Role, sectionContents } from './program.ts';
+import { Live, objectAt, type Program, Role, sectionContents } from './program.ts';
 import { addSynthetic } from './synthetic.ts';
 
 const TAG_FILE = 1;
@@ -177,7 +177,7 @@ export function mergeAttributes(program: Program): void {
   for (let s = 0; s < t.count; s++) {
     if (t.type[s] !== SHT_RISCV_ATTRIBUTES || t.live[s] !== Live.Live || t.role[s] === Role.Ignored) continue;
     t.live[s] = Live.Dead;
-    const object = program.objects[t.object[s]!]!;
+    const object = objectAt(program, t.object[s]!);
     const parsed = parseAttributes(sectionContents(program, s));
     if (!parsed) fail('malformed-elf', `${object.name}: .riscv.attributes does not parse`);
     if (merged.stackAlign && parsed.stackAlign && merged.stackAlign !== parsed.stackAlign) {

@@ -6,11 +6,21 @@
  */
 import { fail } from '../base/errors.ts';
 import { type Architecture, Need, relocationName } from './arch/architecture.ts';
-import { adopt } from './arena.ts';
+import { adopt, u32 } from './arena.ts';
 import * as elf from './elf.ts';
 import { createGotTables, type GotTables, localKey, takeIplt, takeSlot } from './got.ts';
+import * as layout from './kernels/layout.ts';
 import { nameCount, nameShown } from './names.ts';
-import { type InputObject, type Program, placeText, Role, SymbolFlag, SymbolKind, sectionContents } from './program.ts';
+import {
+  type InputObject,
+  objectAt,
+  type Program,
+  placeText,
+  Role,
+  SymbolFlag,
+  SymbolKind,
+  sectionContents,
+} from './program.ts';
 import { objectSymbolName, SymbolPlace, symbolSection } from './read-object.ts';
 import type { LinkOptions } from './request.ts';
 
@@ -80,9 +90,12 @@ export function scanRelocations(program: Program, architecture: Architecture, op
     for (let r = 0; ; ) {
       r = kernels.scanSection(program.block, s, r, needs, options.pie ? 1 : 0, rewrites);
       if (r >= count) break;
-      r = scanRelocation(scan, s, r, program.objects[t.object[s]!]!);
+      r = scanRelocation(scan, s, r, objectAt(program, t.object[s]!));
     }
   }
+  const slots = u32(program.arena, nameCount(program.symbols.names));
+  for (const [key, slot] of scan.got.address) if (key >= 0) slots[key] = slot + 1;
+  program.words[layout.GOT_SLOTS] = slots.byteOffset;
   reportUndefined(scan);
   return { got: scan.got, relative: scan.relative };
 }

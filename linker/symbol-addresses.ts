@@ -2,37 +2,21 @@
  * Final addresses of symbols, global and local, with what makes some of them special.
  *
  * An offset in an input section is not always a distance in the output: pieces of merged sections move, exception
- * records are dropped, relaxed code shrinks. `sectionOffset` is the one place that knows all of these.
+ * records are dropped, relaxed code shrinks. `sectionOffsetAddress` is the one function that
+ * knows all of these (kernels/assembly/edits.ts).
  */
 
 import { f64, u8 } from './arena.ts';
-import type { EhFrames } from './eh-frame.ts';
 import { type GotTables, localKey } from './got.ts';
+import * as layout from './kernels/layout.ts';
 import { nameCount } from './names.ts';
-import { type InputObject, type Program, Role } from './program.ts';
-import { type ShrinkTables, shrunkOffset } from './shrink.ts';
-
-/** How offsets of edited sections map to the output. */
-export interface Edits {
-  readonly frames: EhFrames;
-  /** By section: bytes removed by relaxation. */
-  readonly shrunk: ShrinkTables;
-}
+import type { InputObject, Program } from './program.ts';
 
 /** Address of `offset` bytes into input section `s`. */
-export function sectionOffsetAddress(program: Program, edits: Edits, s: number, offset: number): number {
-  const t = program.sections;
-  switch (t.role[s]) {
-    case Role.Merge:
-    case Role.EhFrame:
-      return program.arena.kernels.sectionOffsetAddress(program.block, s, offset);
-    default: {
-      if (edits.shrunk.count === 0) break;
-      const table = edits.shrunk.of[s];
-      if (table) return t.address[s]! + shrunkOffset(table, offset);
-    }
-  }
-  return t.address[s]! + offset;
+export function sectionOffsetAddress(program: Program, s: number, offset: number): number {
+  const { sections, arena, block } = program;
+  if (sections.edit[s] === 0) return sections.address[s]! + offset;
+  return arena.kernels.sectionOffsetAddress(block, s, offset);
 }
 
 export interface GlobalAddresses {
@@ -61,7 +45,7 @@ export function globalAddresses(program: Program, got: GotTables, iplt: IpltPlac
 
 /** Columns long enough for the symbols of any one object, index 0 included. */
 export function createSymbolAddresses(program: Program): { address: Float64Array; special: Uint8Array } {
-  const most = program.objects.reduce((count, object) => Math.max(count, object.symbolCount), 1);
+  const most = Math.max(1, program.words[layout.MOST_SYMBOLS]!);
   return { address: f64(program.arena, most), special: u8(program.arena, most) };
 }
 

@@ -12,7 +12,7 @@ import * as elf from './elf.ts';
 import type { OutputSection } from './image.ts';
 import * as layout from './kernels/layout.ts';
 import { nameCount } from './names.ts';
-import { SymbolKind } from './program.ts';
+import { allObjects, objectCount, SymbolKind } from './program.ts';
 import type { AddressContext } from './write-sections.ts';
 
 export interface SymbolTables {
@@ -36,10 +36,11 @@ export function buildSymbolTables(
 ): SymbolTables {
   const { state } = context;
   const { program, options } = state;
-  const { arena, block, objects } = program;
+  const { arena, block, words: counts } = program;
   const { kernels } = arena;
   const globals = nameCount(program.symbols.names);
-  const locals = objects.reduce((sum, object) => sum + object.firstGlobal, 0);
+  const locals = counts[layout.LOCALS_TOTAL]!;
+  const objects = objectCount(program);
   const symtab = u8(arena, (1 + kept.length + locals + globals) * elf.SYM_SIZE, 8);
   const words = u32(arena, layout.TABLE_WORDS);
   const table = words.byteOffset;
@@ -51,7 +52,7 @@ export function buildSymbolTables(
   words[layout.TABLE_GLOBAL_ADDRESS] = context.globals.address.byteOffset;
   words[layout.TABLE_HOMES] = linkerSections(state).byteOffset;
   const sectionSymbols = options.emitRelocs ? addSectionSymbols(arena, words, kept) : new Map<OutputSection, number>();
-  const indexOf = options.emitRelocs ? objects.map((object) => u32(arena, object.symbolCount)) : [];
+  const indexOf = options.emitRelocs ? allObjects(program).map((object) => u32(arena, object.symbolCount)) : [];
   const outIndex = options.emitRelocs ? u32(arena, globals).byteOffset : 0;
   // Names go to the end of the arena: how long they are all together shows only when they are there.
   const names = allocate(arena, 0);
@@ -59,7 +60,7 @@ export function buildSymbolTables(
   words[layout.TABLE_NAMES_LIMIT] = arena.bytes.length - layout.READ_AHEAD - names;
   let room = 1;
   if (options.discardLocals !== 'all') {
-    for (const { index } of objects) {
+    for (let index = 0; index < objects; index++) {
       room &= kernels.addLocals(block, table, index, tlsStart, indexOf[index]?.byteOffset ?? 0);
     }
   }

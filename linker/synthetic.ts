@@ -6,7 +6,7 @@
  */
 import * as layout from './kernels/layout.ts';
 import { internText } from './names.ts';
-import { addSections, Live, objectAt, type Program, Role, reserveObjects } from './program.ts';
+import { addSections, Live, objectCount, type Program, Role, reserveObjects } from './program.ts';
 
 export interface SyntheticShape {
   readonly name: string;
@@ -19,8 +19,7 @@ export interface SyntheticShape {
 
 /** Index of the pseudo object, created on first use: the one that has no bytes. */
 function linkerObject(program: Program): number {
-  const known = program.objects.findIndex((object) => object.start === 0);
-  if (known >= 0) return known;
+  if (program.linkerObject >= 0) return program.linkerObject;
   const { arena, block, words } = program;
   const source = program.sources.push(() => '<linker>') - 1;
   reserveObjects(program);
@@ -28,7 +27,8 @@ function linkerObject(program: Program): number {
   words.fill(0, layout.READ_INDEX, layout.READ_GLOBAL_COUNT + 1);
   arena.kernels.writeObjectRow(block, 0, 0, source, -1);
   arena.kernels.commitObject(block);
-  return objectAt(program, words[layout.OBJECT_COUNT]! - 1).index;
+  program.linkerObject = objectCount(program) - 1;
+  return program.linkerObject;
 }
 
 /** Adds a synthetic section; `object` (default the pseudo object) is whom maps and patterns see as its file. */

@@ -12,12 +12,12 @@ import { Special } from './arch/architecture.ts';
 import * as elf from './elf.ts';
 import { type GotTables, objectOfKey } from './got.ts';
 import { findText } from './names.ts';
-import { Live, type Program, placeText, Role, SymbolKind } from './program.ts';
+import { Live, objectAt, type Program, placeText, Role, SymbolKind } from './program.ts';
 import { SymbolPlace, symbolSection } from './read-object.ts';
 import type { LinkOptions } from './request.ts';
 import type { RelativePlaces, ScanResult } from './scan.ts';
 import { hasNoBits } from './segments.ts';
-import { type Edits, type GlobalAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
+import { type GlobalAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
 import { addSynthetic } from './synthetic.ts';
 import { fileOffsetOf, type WriteContext } from './write-sections.ts';
 
@@ -87,12 +87,7 @@ export function addTables(
 const DYNAMIC_ENTRIES = 24;
 
 /** Addresses of the words that need a RELATIVE relocation, ascending. */
-function relativeAddresses(
-  program: Program,
-  edits: Edits,
-  places: RelativePlaces,
-  gotWords: readonly number[],
-): Float64Array {
+function relativeAddresses(program: Program, places: RelativePlaces, gotWords: readonly number[]): Float64Array {
   const t = program.sections;
   const result = new Float64Array(places.count + gotWords.length);
   let n = 0;
@@ -107,7 +102,7 @@ function relativeAddresses(
         `${placeText(program, s, places.offset[i]!)}: absolute address in .eh_frame of a PIE; recompile with -fPIE`,
       );
     }
-    result[n++] = sectionOffsetAddress(program, edits, s, places.offset[i]!);
+    result[n++] = sectionOffsetAddress(program, s, places.offset[i]!);
   }
   for (const word of gotWords) result[n++] = word;
   const used = result.subarray(0, n);
@@ -127,7 +122,7 @@ function gotAddressWords(program: Program, tables: TableSections, got: GotTables
 function isMovable(program: Program, key: number): boolean {
   if (key < 0) {
     const { object, sym } = objectOfKey(key);
-    return sym !== 0 && symbolSection(program.objects[object]!, sym) >= 0;
+    return sym !== 0 && symbolSection(objectAt(program, object), sym) >= 0;
   }
   const kind = program.symbols.kind[key]!;
   if (kind === SymbolKind.Linker) return program.symbols.extra[key] !== -1;
@@ -135,16 +130,11 @@ function isMovable(program: Program, key: number): boolean {
 }
 
 /** Sizes .rela.dyn and .relr.dyn for the addresses of this pass; returns whether a size changed. */
-export function sizeDynamicRelocations(
-  state: AddressState,
-  edits: Edits,
-  tables: TableSections,
-  scan: ScanResult,
-): boolean {
+export function sizeDynamicRelocations(state: AddressState, tables: TableSections, scan: ScanResult): boolean {
   if (tables.relaDyn < 0) return false;
   const { program, options } = state;
   const t = program.sections;
-  const addresses = relativeAddresses(program, edits, scan.relative, gotAddressWords(program, tables, scan.got));
+  const addresses = relativeAddresses(program, scan.relative, gotAddressWords(program, tables, scan.got));
   let rela = scan.got.iplt.size;
   let changed = false;
   if (options.packRelativeRelocs) {
@@ -203,14 +193,14 @@ function keyAddress(
   const { program } = context.state;
   if (key >= 0) return { address: globals.address[key]!, special: globals.special[key]! };
   const { object, sym } = objectOfKey(key);
-  const owner = program.objects[object]!;
+  const owner = objectAt(program, object);
   const place = symbolSection(owner, sym);
   const value = elf.readSigned64(owner.view, owner.symtab + sym * elf.SYM_SIZE + 8);
   if (place === SymbolPlace.Absolute) return { address: value, special: Special.Absolute };
   if (place < 0) return { address: 0, special: Special.Undefined };
   const slot = context.got.iplt.get(key);
   if (slot !== undefined) return { address: context.iplt.address + slot * context.iplt.entrySize, special: 0 };
-  return { address: sectionOffsetAddress(program, context.edits, place, value), special: 0 };
+  return { address: sectionOffsetAddress(program, place, value), special: 0 };
 }
 
 /** Address of an ifunc's resolver itself. */
@@ -218,12 +208,12 @@ function resolverAddress(context: WriteContext, key: number): number {
   const { program } = context.state;
   if (key >= 0) {
     const { symbols } = program;
-    return sectionOffsetAddress(program, context.edits, symbols.section[key]!, symbols.value[key]!);
+    return sectionOffsetAddress(program, symbols.section[key]!, symbols.value[key]!);
   }
   const { object, sym } = objectOfKey(key);
-  const owner = program.objects[object]!;
+  const owner = objectAt(program, object);
   const value = elf.readSigned64(owner.view, owner.symtab + sym * elf.SYM_SIZE + 8);
-  return sectionOffsetAddress(program, context.edits, symbolSection(owner, sym), value);
+  return sectionOffsetAddress(program, symbolSection(owner, sym), value);
 }
 
 /** Fills the GOT, the IPLT and the relocation and dynamic tables. `threadOffset` gives tpoff of an address. */
@@ -305,12 +295,7 @@ function writeDynamicRelocations(
 ): void {
   const { state, view } = context;
   const { program, architecture, options } = state;
-  const addresses = relativeAddresses(
-    program,
-    context.edits,
-    scan.relative,
-    gotAddressWords(program, tables, scan.got),
-  );
+  const addresses = relativeAddresses(program, scan.relative, gotAddressWords(program, tables, scan.got));
   let at = fileOffsetOf(state, tables.relaDyn);
   const inRela = options.packRelativeRelocs ? addresses.filter((address) => address % 2 !== 0) : addresses;
   for (const address of inRela) {

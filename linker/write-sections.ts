@@ -5,20 +5,19 @@ import { fail } from '../base/errors.ts';
 import type { AddressState } from './addresses.ts';
 import type { AddressTables, RelocationJob } from './arch/architecture.ts';
 import { u32 } from './arena.ts';
-import { copyEhFrame } from './copy-eh-frame.ts';
+import type { EhFrames } from './eh-frame.ts';
 import * as elf from './elf.ts';
 import { type GotTables, localKey } from './got.ts';
 import type { OutputSection } from './image.ts';
 import * as layout from './kernels/layout.ts';
 import { mergedOffset, mergeLeader, mergeSize } from './merge.ts';
 import { findText } from './names.ts';
-import { type InputObject, Live, placeText, Role, SymbolKind, sectionContents } from './program.ts';
+import { type InputObject, Live, objectAt, objectCount, placeText, Role, SymbolKind } from './program.ts';
 import { symbolSection } from './read-object.ts';
 import type { Relaxation } from './relax.ts';
 import { hasNoBits } from './segments.ts';
 import {
   createSymbolAddresses,
-  type Edits,
   type GlobalAddresses,
   type IpltPlace,
   objectAddresses,
@@ -28,7 +27,7 @@ import {
 /** Where everything is: enough for symbol tables. */
 export interface AddressContext {
   readonly state: AddressState;
-  readonly edits: Edits;
+  readonly frames: EhFrames;
   readonly got: GotTables;
   readonly gotSection: number;
   readonly globals: GlobalAddresses;
@@ -172,7 +171,7 @@ function globalPointer(state: AddressState): number {
 }
 
 function objectOf(job: RelocationJob): InputObject {
-  return job.program.objects[job.program.sections.object[job.section]!]!;
+  return objectAt(job.program, job.program.sections.object[job.section]!);
 }
 
 function keyOf(job: RelocationJob, sym: number): number {
@@ -193,14 +192,14 @@ function slotAddress(context: WriteContext, job: RelocationJob, sym: number, map
 }
 
 /** Address of (symbol + addend) in a section whose pieces moved. Hot for debug information, which names strings so. */
-function pieceAddress(context: WriteContext, job: RelocationJob, sym: number, addend: number): number {
+function pieceAddress(_context: WriteContext, job: RelocationJob, sym: number, addend: number): number {
   const { program, section } = job;
-  const object = program.objects[program.sections.object[section]!]!;
+  const object = objectAt(program, program.sections.object[section]!);
   const at = object.symtab + sym * elf.SYM_SIZE;
   const offset = object.view.getUint32(at + 8, true) + addend;
   const s = symbolSection(object, sym);
   const { edit, role, address } = program.sections;
-  if (!edit[s] || role[s] !== Role.Merge) return sectionOffsetAddress(program, context.edits, s, offset);
+  if (!edit[s] || role[s] !== Role.Merge) return sectionOffsetAddress(program, s, offset);
   const merged = mergedOffset(program, s, offset);
   if (merged < 0) {
     const what = `${offset} is outside ${placeText(program, s)}, which has ${mergeSize(program, s)} bytes`;
@@ -228,13 +227,13 @@ function outputOffsets(context: WriteContext): number {
 }
 
 /**
- * Copies and relocates every live input section: a kernel does what is common, and comes back for sections whose bytes
- * were edited and for relocations that are not everyday ones.
+ * Copies and relocates every live input section: a kernel does what is common, and comes back for relocations that are
+ * not everyday ones.
  */
 export function writeInputs(context: WriteContext): RelocationJob {
   const { state, globals } = context;
   const { program, architecture } = state;
-  const { arena, objects } = program;
+  const { arena } = program;
   const job = createJob(context);
   const { address, special } = createSymbolAddresses(program);
   job.symbolAddress = address;
@@ -242,7 +241,7 @@ export function writeInputs(context: WriteContext): RelocationJob {
   const words = u32(arena, layout.WRITE_WORDS);
   program.words[layout.OUTPUT_OFFSETS] = outputOffsets(context);
   words[layout.WRITE_FILE] = context.file.byteOffset;
-  words[layout.WRITE_OBJECT_COUNT] = objects.length;
+  words[layout.WRITE_OBJECT_COUNT] = objectCount(program);
   words[layout.WRITE_ADDRESS] = address.byteOffset;
   words[layout.WRITE_SPECIAL] = special.byteOffset;
   words[layout.WRITE_GLOBAL_ADDRESS] = globals.address.byteOffset;
@@ -250,10 +249,13 @@ export function writeInputs(context: WriteContext): RelocationJob {
   words[layout.WRITE_RELAX] = state.options.relax ? 1 : 0;
   words[layout.WRITE_PREPARED] = 0xffffffff;
   words[layout.WRITE_MACHINE] = architecture.elfMachine;
-  words[layout.WRITE_PLACES] = context.edits.frames.places.byteOffset;
+  words[layout.WRITE_PLACES] = context.frames.places.byteOffset;
+  const doubles = new Float64Array(arena.bytes.buffer, words.byteOffset, layout.WRITE_WORDS / 2);
+  doubles[layout.WRITE_THREAD_POINTER] = -architecture.threadOffset(job.tables, 0);
+  doubles[layout.WRITE_GOT] = job.tables.gotAddress;
   const prepare = (object: number): void => {
     if (words[layout.WRITE_PREPARED] === object) return;
-    objectAddresses(program, objects[object]!, globals, context.got, context.iplt, address, special);
+    objectAddresses(program, objectAt(program, object), globals, context.got, context.iplt, address, special);
     words[layout.WRITE_PREPARED] = object;
   };
   for (;;) {
@@ -264,12 +266,7 @@ export function writeInputs(context: WriteContext): RelocationJob {
     prepare(object);
     if (needs === layout.WRITE_NEEDS_ADDRESSES) continue;
     startSection(context, job, s);
-    if (needs === layout.WRITE_NEEDS_SECTION) {
-      writeEdited(context, job, s);
-      words[layout.WRITE_SECTION] = s + 1;
-    } else {
-      words[layout.WRITE_RELOC] = architecture.applyRelocation(job, words[layout.WRITE_RELOC]!);
-    }
+    words[layout.WRITE_RELOC] = architecture.applyRelocation(job, words[layout.WRITE_RELOC]!);
   }
   writeMade(context);
   return job;
@@ -279,7 +276,7 @@ export function writeInputs(context: WriteContext): RelocationJob {
 function startSection(context: WriteContext, job: RelocationJob, s: number): void {
   const { state } = context;
   const t = state.program.sections;
-  const object = state.program.objects[t.object[s]!]!;
+  const object = objectAt(state.program, t.object[s]!);
   job.section = s;
   job.view = object.view;
   job.symbolCount = object.symbolCount;
@@ -289,17 +286,8 @@ function startSection(context: WriteContext, job: RelocationJob, s: number): voi
   job.size = t.size[s]!;
   job.address = t.address[s]!;
   job.alloc = (t.flags[s]! & elf.SHF_ALLOC) !== 0;
-  // The kernel has already copied the records, or writeEdited does.
-  job.places = t.role[s] === Role.EhFrame && t.edit[s] !== 0 ? context.edits.frames.places : undefined;
-}
-
-/** Copies and relocates a section whose bytes do not all stay, or stay where they are. */
-function writeEdited(context: WriteContext, job: RelocationJob, s: number): void {
-  const { state, file } = context;
-  const { program } = state;
-  if (program.sections.role[s] === Role.EhFrame) job.places = copyEhFrame(context, s, job.outOffset);
-  else file.set(sectionContents(program, s), job.outOffset);
-  if (job.count > 0) state.architecture.applyRelocations(job);
+  // Where the kernel has put the records.
+  job.places = t.role[s] === Role.EhFrame && t.edit[s] !== 0 ? context.frames.places : undefined;
 }
 
 /** Contents that the linker made before layout (notes, attributes). */

@@ -126,7 +126,6 @@ export interface Architecture {
   rewritesGotTp(bytes: Uint8Array, start: number, end: number, at: number, type: number): boolean;
   /** A TLSGD or TLSLD whose next relocation (the call of __tls_get_addr) is consumed by the rewrite. */
   readonly consumesCall: boolean;
-  applyRelocations(job: RelocationJob): void;
   /** Applies relocation `r` of the job's section; returns the next that is to be applied. */
   applyRelocation(job: RelocationJob, r: number): number;
   /** tpoff of an address. */

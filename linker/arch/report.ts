@@ -4,13 +4,13 @@
  */
 import { fail, hex } from '../../base/errors.ts';
 import { readUnsigned64 } from '../elf.ts';
-import { type InputObject, placeText } from '../program.ts';
+import { type InputObject, objectAt, placeText } from '../program.ts';
 import { objectSymbolName } from '../read-object.ts';
 import type { RelocationJob } from './architecture.ts';
 
 /** The object whose section the job is about. */
 export function jobObject(job: RelocationJob): InputObject {
-  return job.program.objects[job.program.sections.object[job.section]!]!;
+  return objectAt(job.program, job.program.sections.object[job.section]!);
 }
 
 /** Name of the symbol that the record at `at` refers to. */

@@ -11,16 +11,10 @@ import { fail, hex } from '../../base/errors.ts';
 import { u32 } from '../arena.ts';
 import * as elf from '../elf.ts';
 import * as layout from '../kernels/layout.ts';
-import { type InputObject, type Program, Role } from '../program.ts';
+import { allObjects, type InputObject, type Program, Role } from '../program.ts';
 import type { AddressTables, Architecture, RelocationJob } from './architecture.ts';
 import { malformedRelocation, relocationOverflow, targetName } from './report.ts';
 import { names, needs, R } from './riscv64-types.ts';
-
-/** Applies all relocations of one section: the kernel does, and stops for slots. */
-function applyRelocations(job: RelocationJob): void {
-  let r = applyFrom(job, 0, Number.NaN);
-  while (r < job.count) r = applyRelocation(job, r);
-}
 
 /** Lets the kernel go on at relocation `r`, which needs `slot` (an address, or NaN); returns where it stopped. */
 function applyFrom(job: RelocationJob, r: number, slot: number): number {
@@ -141,7 +135,7 @@ const FLOAT_ABIS = ['soft', 'single', 'double', 'quad'];
 function mergeFlags(program: Program): number {
   let flags = 0;
   let first: InputObject | undefined;
-  for (const object of program.objects) {
+  for (const object of allObjects(program)) {
     if (object.sectionCount === 0 || !hasCode(program, object)) continue;
     flags |= object.flags & (elf.EF_RISCV_RVC | elf.EF_RISCV_TSO);
     const mask = elf.EF_RISCV_FLOAT_ABI | elf.EF_RISCV_RVE;
@@ -186,7 +180,6 @@ export const riscv64: Architecture = {
   rewritesGot: () => false,
   rewritesGotTp: () => false,
   consumesCall: false,
-  applyRelocations,
   applyRelocation,
   threadOffset,
   dtpBias: DTP_BIAS,

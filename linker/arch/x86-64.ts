@@ -116,32 +116,6 @@ function put32(job: RelocationJob, at: number, place: number, value: number): vo
   job.out.setInt32(place, value, true);
 }
 
-/** Applies all relocations of one section: the common ones in the kernel, the others one by one. */
-function applyRelocations(job: RelocationJob): void {
-  const { program, count } = job;
-  const { arena } = program;
-  let r = 0;
-  for (;;) {
-    r = arena.kernels.applyX8664(
-      program.block,
-      job.relocs,
-      r,
-      count,
-      job.file.byteOffset + job.outOffset,
-      job.size,
-      job.address,
-      job.places?.byteOffset ?? 0,
-      job.symbolAddress.byteOffset,
-      job.special.byteOffset,
-      program.sections.object[job.section]!,
-      job.alloc ? 1 : 0,
-      job.tables.relax ? 1 : 0,
-    );
-    if (r >= count) return;
-    r = applyRelocation(job, r);
-  }
-}
-
 /** Applies relocation `r` of the job's section; returns the next that is to be applied. */
 function applyRelocation(job: RelocationJob, r: number): number {
   const { view, relocs, count, symbolCount, size, places } = job;
@@ -487,7 +461,6 @@ export const x86_64: Architecture = {
   rewritesGot,
   rewritesGotTp,
   consumesCall: true,
-  applyRelocations,
   applyRelocation,
   threadOffset,
   dtpBias: 0,

@@ -48,8 +48,9 @@ export interface Kernels {
   readonly findSection: (program: number, from: number, to: number, type: number) => number;
 
   // hash.ts
-  /** Writes 20 bytes to `out`. */
-  readonly hash160: (start: number, length: number, out: number) => void;
+  readonly startHash: (lanes: number) => void;
+  readonly addToHash: (lanes: number, start: number, length: number) => void;
+  readonly endHash: (lanes: number, start: number, length: number, total: number, out: number) => void;
 
   // notes.ts
   readonly collectNotes: (
@@ -152,28 +153,10 @@ export interface Kernels {
   /** Goes on from where the block of the writing phase says; returns one of WRITE_... */
   readonly writeInputs: (program: number, block: number) => number;
 
-  // x86-64.ts
-  readonly applyX8664: (
-    program: number,
-    relocs: number,
-    from: number,
-    count: number,
-    out: number,
-    size: number,
-    address: number,
-    places: number,
-    addresses: number,
-    special: number,
-    object: number,
-    alloc: number,
-    relax: number,
-  ) => number;
-
   // relax.ts
   readonly countRelaxable: (program: number, count: number, relax: number) => number;
   readonly collectRelaxable: (program: number, count: number, relax: number) => void;
   readonly relaxPass: (program: number, settling: number, globalPointer: number, tlsStart: number) => number;
-  readonly copyRelaxed: (program: number, section: number, to: number) => void;
 
   // merge.ts
   readonly pickRole: (program: number, list: number, count: number, role: number, to: number) => number;
@@ -210,7 +193,6 @@ export interface Kernels {
   readonly splitFrames: (program: number, list: number, count: number, rows: number, columns: number) => number;
   readonly compactScratch: (records: number) => number;
   readonly compactFrames: (program: number, list: number, count: number, scratch: number, records: number) => number;
-  readonly copyFrames: (program: number, section: number, to: number, places: number) => void;
   readonly readFrameHeader: (program: number, block: number) => number;
   readonly writeFrameHeader: (block: number, spare: number, to: number, address: number) => void;
 

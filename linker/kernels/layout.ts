@@ -74,12 +74,17 @@ export const MACHINE = 63;
 export const NO_NAME = 64;
 export const STRIP_DEBUG = 65;
 export const KEEP_GROUPS = 66;
+/** Local symbols of all objects together, and symbols of the object that has most. */
+export const LOCALS_TOTAL = 69;
+export const MOST_SYMBOLS = 70;
+/** u32 by global symbol: its slot in the GOT and 1, 0 when it has none. */
+export const GOT_SLOTS = 71;
 /** The member that the caller has to take. */
 export const LEFT_SOURCE = 67;
 export const LEFT_MEMBER = 68;
 /** First of the words in which a kernel leaves what its return value cannot say. */
 export const RESULT = 34;
-export const PROGRAM_WORDS = 72;
+export const PROGRAM_WORDS = 80;
 
 // Block of a name table: how many names, columns by name, and the hash table with its mask.
 export const NAMES_COUNT = 0;
@@ -201,11 +206,12 @@ export const WRITE_PREPARED = 10;
 export const WRITE_MACHINE = 11;
 /** i32 by relocation of the exception records being written: where it stands, -1: gone. */
 export const WRITE_PLACES = 12;
-export const WRITE_WORDS = 16;
+/** f64, counted in words of 64 bits: where the thread pointer points, and the address of the GOT. */
+export const WRITE_THREAD_POINTER = 8;
+export const WRITE_GOT = 9;
+export const WRITE_WORDS = 20;
 // What a kernel of that phase returns.
 export const WRITE_DONE = 0;
-/** The caller writes the current section and goes to the next. */
-export const WRITE_NEEDS_SECTION = 1;
 /** The caller applies the current relocation and goes to the next. */
 export const WRITE_NEEDS_RELOCATION = 2;
 /** The caller finds the addresses of the current object's symbols. */

@@ -22,21 +22,45 @@ function finish(hash: u64): u64 {
   return hash ^ (hash >> 32);
 }
 
-/** Writes the hash of `length` bytes at `start` to the 20 bytes at `out`. */
-export function hash160(start: usize, length: u32, out: usize): void {
-  let a = P1 + P2;
-  let b = P2;
-  let c: u64 = 0;
-  let d: u64 = 0 - P1;
-  let at = start;
-  const end = start + length;
-  for (const last = start + (length & ~31); at < last; at += 32) {
-    a = round(a, load<u64>(at));
-    b = round(b, load<u64>(at + 8));
-    c = round(c, load<u64>(at + 16));
-    d = round(d, load<u64>(at + 24));
+/** Starts a hash in the four words of 64 bits at `lanes`. */
+export function startHash(lanes: usize): void {
+  store<u64>(lanes, P1 + P2);
+  store<u64>(lanes, P2, 8);
+  store<u64>(lanes, 0, 16);
+  store<u64>(lanes, 0 - P1, 24);
+}
+
+/**
+ * Goes on with the hash over `length` bytes at `start`, a multiple of 32. Called for pieces of the whole: an engine
+ * swaps in faster code between calls, not in the middle of one.
+ */
+export function addToHash(lanes: usize, start: usize, length: u32): void {
+  let a = load<u64>(lanes);
+  let b = load<u64>(lanes, 8);
+  let c = load<u64>(lanes, 16);
+  let d = load<u64>(lanes, 24);
+  for (let at = start, end = start + length; at < end; at += 32) {
+    // `round` written out: this loop sees every byte of the output.
+    a = rotl(a + load<u64>(at) * P2, 31) * P1;
+    b = rotl(b + load<u64>(at, 8) * P2, 31) * P1;
+    c = rotl(c + load<u64>(at, 16) * P2, 31) * P1;
+    d = rotl(d + load<u64>(at, 24) * P2, 31) * P1;
   }
-  let tail = P5 + <u64>length;
+  store<u64>(lanes, a);
+  store<u64>(lanes, b, 8);
+  store<u64>(lanes, c, 16);
+  store<u64>(lanes, d, 24);
+}
+
+/** Writes 20 bytes to `out`: the hash of all before and of the last `length` (under 32) bytes at `start`. */
+export function endHash(lanes: usize, start: usize, length: u32, total: f64, out: usize): void {
+  const a = load<u64>(lanes);
+  const b = load<u64>(lanes, 8);
+  const c = load<u64>(lanes, 16);
+  const d = load<u64>(lanes, 24);
+  let tail = P5 + <u64>total;
+  const end = start + length;
+  let at = start;
   for (; at + 8 <= end; at += 8) tail = rotl(tail ^ round(0, load<u64>(at)), 27) * P1 + P4;
   for (; at < end; at++) tail = rotl(tail ^ (<u64>load<u8>(at) * P5), 11) * P1;
   const whole = rotl(a, 1) + rotl(b, 7) + rotl(c, 12) + rotl(d, 18) + tail;
@@ -44,6 +68,6 @@ export function hash160(start: usize, length: u32, out: usize): void {
   const second = mergeLane(mergeLane(mergeLane(mergeLane(first, d), c), b), a);
   const third = mergeLane(mergeLane(mergeLane(mergeLane(second, b), d), a), c);
   store<u64>(out, finish(first));
-  store<u64>(out + 8, finish(second));
-  store<u32>(out + 16, <u32>finish(third));
+  store<u64>(out, finish(second), 8);
+  store<u32>(out, <u32>finish(third), 16);
 }

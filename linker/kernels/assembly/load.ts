@@ -22,11 +22,13 @@ import {
   LOAD_LEFT,
   LOAD_NEEDS_ROOM,
   LOAD_SYMBOL,
+  LOCALS_TOTAL,
   MACHINE,
   MEMBER_END,
   LEFT_MEMBER,
   MEMBER_START,
   MEMBER_WORDS,
+  MOST_SYMBOLS,
   NO_NAME,
   OBJECT_CAPACITY,
   OBJECT_COUNT,
@@ -101,6 +103,8 @@ export function writeObjectRow(program: usize, start: usize, end: usize, source:
 /** Counts the object in whose row was just written. */
 export function commitObject(program: usize): void {
   setWord(program, OBJECT_COUNT, <u32>word(program, OBJECT_COUNT) + 1);
+  setWord(program, LOCALS_TOTAL, <u32>word(program, LOCALS_TOTAL) + <u32>word(program, READ_FIRST_GLOBAL));
+  setWord(program, MOST_SYMBOLS, max(<u32>word(program, MOST_SYMBOLS), <u32>word(program, READ_SYMBOL_COUNT)));
   setWord(program, SECTION_COUNT, <u32>word(program, SECTION_COUNT) + <u32>word(program, READ_SECTION_COUNT));
   setWord(program, GLOBAL_REF_COUNT, <u32>word(program, GLOBAL_REF_COUNT) + <u32>word(program, READ_GLOBAL_COUNT));
 }

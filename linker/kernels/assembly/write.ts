@@ -10,16 +10,13 @@ import {
   OBJECT_HAS_LOCAL_IFUNC,
   OBJECT_SECTION_COUNT,
   OUTPUT_OFFSETS,
-  SECTION_ADDRESS,
   SECTION_EDIT,
-  SECTION_FLAGS,
   SECTION_INPUT_SIZE,
   SECTION_LIVE,
   SECTION_OFFSET,
   SECTION_OUTPUT,
   SECTION_OUTPUT_OFFSET,
   SECTION_RELOC_COUNT,
-  SECTION_RELOCS,
   SECTION_ROLE,
   SECTION_SIZE,
   WRITE_ADDRESS,
@@ -30,12 +27,10 @@ import {
   WRITE_MACHINE,
   WRITE_NEEDS_ADDRESSES,
   WRITE_NEEDS_RELOCATION,
-  WRITE_NEEDS_SECTION,
   WRITE_OBJECT,
   WRITE_OBJECT_COUNT,
   WRITE_PLACES,
   WRITE_PREPARED,
-  WRITE_RELAX,
   WRITE_RELOC,
   WRITE_SECTION,
   WRITE_SPECIAL,
@@ -68,12 +63,10 @@ export function writeInputs(program: usize, block: usize): u32 {
           copyFrames(program, s, out, places);
         } else if (isRelaxed(program, s)) {
           copyRelaxed(program, s, out);
-        } else if (<u32>getU8(word(program, SECTION_ROLE), s) != elf.ROLE_EH_FRAME) {
+        } else {
           // Of merged sections the pool.
           const size = <u32>getF64(word(program, SECTION_INPUT_SIZE), s);
           memory.copy(out, getU32(word(program, SECTION_OFFSET), s), size);
-        } else {
-          return WRITE_NEEDS_SECTION;
         }
       }
       if (getU32(word(program, SECTION_RELOC_COUNT), s) == 0) continue;
@@ -134,21 +127,7 @@ function applySection(
   if (<u32>word(block, WRITE_MACHINE) == elf.EM_RISCV) {
     stopped = applyRiscv64(program, s, reloc, NaN, out, places, addresses, special);
   } else {
-    stopped = applyX8664(
-      program,
-      getU32(word(program, SECTION_RELOCS), s),
-      reloc,
-      count,
-      out,
-      <u32>getF64(word(program, SECTION_SIZE), s),
-      getF64(word(program, SECTION_ADDRESS), s),
-      places,
-      addresses,
-      special,
-      object,
-      getU32(word(program, SECTION_FLAGS), s) & elf.SHF_ALLOC,
-      <u32>word(block, WRITE_RELAX),
-    );
+    stopped = applyX8664(program, block, row, s, reloc, out, places);
   }
   if (stopped == count) return WRITE_DONE;
   setWord(block, WRITE_RELOC, stopped);

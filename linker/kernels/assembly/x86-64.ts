@@ -1,19 +1,31 @@
 /**
  * x86-64 relocations, as far as they are common: addresses, distances, and loads from the GOT that become address
- * computations. The rest (GOT slots, thread-locals, whatever does not fit) is left to arch/x86-64.ts, which also says
- * what is wrong. Sources: x86-64 psABI 1.0, sections 4.4 and 4.4.2.
+ * computations; slots that are known, and thread-locals of initial-exec and local-exec code. The rest, and whatever
+ * does not fit, is left to arch/x86-64.ts, which also says what is wrong. Sources: x86-64 psABI 1.0, sections 4.4 and 4.4.2.
  */
 import {
+  GLOBAL_REFS,
+  GOT_SLOTS,
   MERGE_LEADER,
   OBJECT_EXTENDED,
+  OBJECT_FIRST_GLOBAL,
+  OBJECT_FIRST_GLOBAL_REF,
   OBJECT_FIRST_SECTION,
   OBJECT_SYMBOL_COUNT,
   OBJECT_SYMTAB,
   SECTION_ADDRESS,
   SECTION_EDIT,
+  SECTION_FLAGS,
+  SECTION_RELOC_COUNT,
+  SECTION_RELOCS,
   SECTION_ROLE,
+  SECTION_SIZE,
+  WRITE_ADDRESS,
+  WRITE_GOT,
+  WRITE_RELAX,
+  WRITE_SPECIAL,
+  WRITE_THREAD_POINTER,
 } from '../layout';
-import { objectRow } from './addresses';
 import { mergedOffset, sectionOffsetAddress } from './edits';
 import * as elf from './elf';
 import { getF64, getU8, getU32, word } from './words';
@@ -21,8 +33,11 @@ import { getF64, getU8, getU32, word } from './words';
 const R_64: u32 = 1;
 const R_PC32: u32 = 2;
 const R_PLT32: u32 = 4;
+const R_GOTPCREL: u32 = 9;
 const R_32: u32 = 10;
 const R_32S: u32 = 11;
+const R_GOTTPOFF: u32 = 22;
+const R_TPOFF32: u32 = 23;
 const R_GOTPCRELX: u32 = 41;
 const R_REX_GOTPCRELX: u32 = 42;
 
@@ -67,31 +82,36 @@ export function localSection(symbol: usize, index: u32, first: u32, extended: us
   return section == 0 || section >= elf.SHN_LORESERVE ? -1 : first + section;
 }
 
+/** Slot in the GOT of a global symbol of an object, -1 when it has none (or is no global). */
+function slotOf(program: usize, row: usize, sym: u32): i32 {
+  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
+  if (sym < firstGlobal) return -1;
+  const ref = <u32>word(row, OBJECT_FIRST_GLOBAL_REF) + sym - firstGlobal;
+  return <i32>getU32(word(program, GOT_SLOTS), getU32(word(program, GLOBAL_REFS), ref)) - 1;
+}
+
+/** Whether a value fits a signed field of 32 bits. */
+// @ts-expect-error: decorator
+@inline
+function fits32(value: f64): bool {
+  return value >= -2147483648 && value <= 2147483647;
+}
+
 /**
- * Applies relocations [from, count) of a section of `size` bytes, which are at `out` and will be at `address`. Returns
- * `count`, or the first that is left to the caller. `places`: where each relocation now stands (-1: gone), or 0;
- * `addresses`, `special`: of the object's symbols; `alloc`: 0 for sections that are not loaded.
+ * Applies relocations [from, count) of section `s` of the object with row `row`; its bytes are at `out`. Returns
+ * `count`, or the first that is left to the caller. `places`: where each relocation now stands (-1: gone), or 0.
+ * `block` is the writing phase's.
  */
-export function applyX8664(
-  program: usize,
-  relocs: usize,
-  from: u32,
-  count: u32,
-  out: usize,
-  size: u32,
-  address: f64,
-  places: usize,
-  addresses: usize,
-  special: usize,
-  object: u32,
-  alloc: u32,
-  relax: u32,
-): u32 {
-  const row = objectRow(program, object);
+export function applyX8664(program: usize, block: usize, row: usize, s: u32, from: u32, out: usize, places: usize): u32 {
+  const relocs = <usize>getU32(word(program, SECTION_RELOCS), s);
+  const count = getU32(word(program, SECTION_RELOC_COUNT), s);
+  const size = <u32>getF64(word(program, SECTION_SIZE), s);
+  const address = getF64(word(program, SECTION_ADDRESS), s);
+  const alloc = (getU32(word(program, SECTION_FLAGS), s) & elf.SHF_ALLOC) != 0;
+  const addresses = word(block, WRITE_ADDRESS);
+  const special = word(block, WRITE_SPECIAL);
+  const relax = word(block, WRITE_RELAX) != 0;
   const symbolCount = <u32>word(row, OBJECT_SYMBOL_COUNT);
-  const symtab = word(row, OBJECT_SYMTAB);
-  const firstSection = <u32>word(row, OBJECT_FIRST_SECTION);
-  const extended = word(row, OBJECT_EXTENDED);
   for (let r = from; r < count; r++) {
     const at = relocs + r * elf.RELA_SIZE;
     const type = load<u32>(at + 8);
@@ -105,31 +125,29 @@ export function applyX8664(
     if (load<u32>(at + 4) != 0 || sym >= symbolCount) return r;
     const flags = <u32>getU8(special, sym);
     const addend = load<i64>(at + 16);
-    let target: f64;
-    if (flags == 0) {
-      target = getF64(addresses, sym) + <f64>addend;
-    } else if ((flags & ~(elf.SPECIAL_MERGE | elf.SPECIAL_EDITED)) == 0) {
-      const symbol = symtab + sym * elf.SYM_SIZE;
-      const section = localSection(symbol, sym, firstSection, extended);
+    let target = getF64(addresses, sym) + <f64>addend;
+    if ((flags & (elf.SPECIAL_MERGE | elf.SPECIAL_EDITED)) != 0) {
+      const symbol = word(row, OBJECT_SYMTAB) + sym * elf.SYM_SIZE;
+      const section = localSection(symbol, sym, <u32>word(row, OBJECT_FIRST_SECTION), word(row, OBJECT_EXTENDED));
       if (section < 0) return r;
       target = pieceAddress(program, symbol, section, addend);
       if (target != target) return r;
-    } else if ((flags & elf.SPECIAL_DEAD) != 0 && alloc == 0 && (type == R_64 || type == R_32)) {
-      target = 0; // Debug information of code that is gone.
-    } else {
-      return r;
+    } else if ((flags & elf.SPECIAL_DEAD) != 0) {
+      // Debug information of code that is gone.
+      if (alloc || (type != R_64 && type != R_32)) return r;
+      target = 0;
     }
     const place = out + offset;
-    const width: u32 = type == R_64 ? 8 : 4;
-    if (<u64>offset + width > <u64>size) return r;
+    if (<u64>offset + (type == R_64 ? 8 : 4) > <u64>size) return r;
+    const distance = target - (address + <f64>offset);
     switch (type) {
       case R_PC32:
-      case R_PLT32: {
-        const value = target - (address + <f64>offset);
-        if (value < -2147483648 || value > 2147483647) return r;
-        store<i32>(place, <i32>value);
+      case R_PLT32:
+        if (fits32(distance)) store<i32>(place, <i32>distance);
+        // A weak symbol that nothing defines is at 0: reached or not, a guarded call must link.
+        else if ((flags & elf.SPECIAL_UNDEFINED) != 0) store<i32>(place, 0);
+        else return r;
         break;
-      }
       case R_64:
         if (target > 9007199254740991 || target < -9007199254740991) return r;
         store<i64>(place, <i64>target);
@@ -139,15 +157,37 @@ export function applyX8664(
         store<u32>(place, <u32>target);
         break;
       case R_32S:
-        if (target < -2147483648 || target > 2147483647) return r;
+        if (!fits32(target)) return r;
         store<i32>(place, <i32>target);
         break;
+      case R_GOTPCREL:
       case R_GOTPCRELX:
       case R_REX_GOTPCRELX: {
-        if (relax == 0 || !rewritesGot(place, offset, size, type, addend)) return r;
-        const value = target - (address + <f64>offset);
-        if (value < -2147483648 || value > 2147483646) return r;
-        rewriteGotLoad(place, <i32>value);
+        const plain = relax && (flags & (elf.SPECIAL_UNDEFINED | elf.SPECIAL_ABSOLUTE)) == 0;
+        if (type != R_GOTPCREL && plain && rewritesGot(place, offset, size, type, addend)) {
+          if (!fits32(distance + 1)) return r;
+          rewriteGotLoad(place, <i32>distance);
+          break;
+        }
+        const slot = slotOf(program, row, sym);
+        if (slot < 0) return r;
+        const value = getF64(block, WRITE_GOT) + <f64>slot * 8 + <f64>addend - (address + <f64>offset);
+        if (!fits32(value)) return r;
+        store<i32>(place, <i32>value);
+        break;
+      }
+      case R_GOTTPOFF: {
+        if (flags != 0 || !rewritesGotTp(place, offset, size)) return r;
+        // The constant counts from the thread pointer, not from the end of the instruction.
+        const value = target + 4 - getF64(block, WRITE_THREAD_POINTER);
+        if (!fits32(value)) return r;
+        rewriteInitialExec(place, <i32>value);
+        break;
+      }
+      case R_TPOFF32: {
+        const value = target - getF64(block, WRITE_THREAD_POINTER);
+        if (flags != 0 || !fits32(value)) return r;
+        store<i32>(place, <i32>value);
         break;
       }
       default:
@@ -155,6 +195,26 @@ export function applyX8664(
     }
   }
   return count;
+}
+
+/** `mov`/`add x@gottpoff(%rip), %reg` becomes `mov`/`lea`/`add` of the constant. */
+function rewriteInitialExec(place: usize, value: i32): void {
+  const extended = load<u8>(place - 3) == 0x4c;
+  const register = (<u32>load<u8>(place - 1) >> 3) & 7;
+  if (load<u8>(place - 2) == 0x8b) {
+    store<u8>(place - 3, extended ? 0x49 : 0x48); // mov $tpoff, %reg
+    store<u8>(place - 2, 0xc7);
+    store<u8>(place - 1, <u8>(0xc0 | register));
+  } else if (register == 4) {
+    store<u8>(place - 3, extended ? 0x49 : 0x48); // add $tpoff, %rsp/%r12
+    store<u8>(place - 2, 0x81);
+    store<u8>(place - 1, <u8>(0xc0 | register));
+  } else {
+    store<u8>(place - 3, extended ? 0x4d : 0x48); // lea tpoff(%reg), %reg
+    store<u8>(place - 2, 0x8d);
+    store<u8>(place - 1, <u8>(0x80 | (register << 3) | register));
+  }
+  store<i32>(place, value);
 }
 
 /** Rewrites a load from the GOT: `distance` is from the field to the symbol, less the field's own 4 bytes. */
