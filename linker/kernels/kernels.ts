@@ -133,14 +133,7 @@ export interface Kernels {
     offset: number,
   ) => number;
   readonly sumSizes: (program: number, list: number, count: number) => number;
-  readonly fillGaps: (
-    program: number,
-    list: number,
-    count: number,
-    base: number,
-    from: number,
-    byte: number,
-  ) => number;
+  readonly fillGaps: (program: number, list: number, count: number, base: number, from: number, byte: number) => number;
   readonly nextSymbol: (program: number, from: number, kind: number) => number;
   readonly nextBoundary: (program: number, from: number) => number;
 

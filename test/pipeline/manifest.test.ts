@@ -58,7 +58,10 @@ describe('casemate.json', () => {
       { ...hello, link: { sectionStart: { '.text': '0xzz' } } },
       /link\.sectionStart\["\.text"\]: found "0xzz"; must be a number/,
     ],
-    [{ ...hello, link: { buildId: '0x123' } }, /link\.buildId: found "0x123"; must be none, fast, md5, sha1, sha256 or 0x/],
+    [
+      { ...hello, link: { buildId: '0x123' } },
+      /link\.buildId: found "0x123"; must be none, fast, md5, sha1, sha256 or 0x/,
+    ],
   ])('names the line, the key, what was found and what is allowed: %j', (manifest, expected) => {
     const message = complaint(manifest);
     if (typeof expected === 'string') expect(message).toBe(expected);

@@ -29,8 +29,6 @@ import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU8, word } from './words';
 
 /** Address of an object's row. */
-// @ts-expect-error: decorator
-@inline
 export function objectRow(program: usize, object: u32): usize {
   return word(program, OBJECTS) + <usize>(object * OBJECT_WORDS * 4);
 }
@@ -111,11 +109,11 @@ export function objectAddresses(
       continue;
     }
     setF64(address, i, sectionOffsetAddress(program, s, value));
-    const isSection = ((<u32>load<u8>(at + 4)) & 15) == elf.STT_SECTION;
+    const isSection = (<u32>load<u8>(at + 4) & 15) == elf.STT_SECTION;
     const edited: u32 = <u32>getU8(roles, s) == elf.ROLE_MERGE ? elf.SPECIAL_MERGE : elf.SPECIAL_EDITED;
     setU8(special, i, isSection ? edited : 0);
   }
-  const refs = word(program, GLOBAL_REFS) + (<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF)) << 2);
+  const refs = word(program, GLOBAL_REFS) + ((<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF))) << 2);
   for (let i = firstGlobal; i < count; i++) {
     const id = getU32(refs, i - firstGlobal);
     setF64(address, i, getF64(globalAddress, id));

@@ -9,23 +9,17 @@ export const HIGH: u64 = 0x8080808080808080;
 export const SEED: u64 = 0x243f6a8885a308d3;
 const FACTOR: u64 = 0x9e3779b97f4a7c15;
 
-// @ts-expect-error: decorator
-@inline
 export function mix(hash: u64, bytes: u64): u64 {
   const product = (hash ^ bytes) * FACTOR;
   return product ^ (product >> 32);
 }
 
 /** The low `count` (under 8) bytes of a word. */
-// @ts-expect-error: decorator
-@inline
 export function lowBytes(bytes: u64, count: u32): u64 {
-  return bytes & (((<u64>1) << (<u64>count << 3)) - 1);
+  return bytes & (((<u64>1) << ((<u64>count) << 3)) - 1);
 }
 
 /** Number of zero bytes in a word. */
-// @ts-expect-error: decorator
-@inline
 export function zeroBytes(bytes: u64): u64 {
   const rest = ~HIGH;
   return popcnt(~(((bytes & rest) + rest) | bytes | rest));

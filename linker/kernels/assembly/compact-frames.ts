@@ -32,7 +32,7 @@ import {
 import { objectRow } from './addresses';
 import { equal, hashSpan, mix } from './bytes';
 import * as elf from './elf';
-import { getU32, getU8, setF64, setU32, setWord, word } from './words';
+import { getU8, getU32, setF64, setU32, setWord, word } from './words';
 
 const NONE: u32 = 0xffffffff;
 /** Size of a terminator; every other record is larger. */
@@ -67,7 +67,8 @@ function targetOf(program: usize, s: u32, at: usize): u64 {
   const object = getU32(word(program, SECTION_OBJECT), s);
   const row = objectRow(program, object);
   const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
-  if (symbol < firstGlobal || symbol >= <u32>word(row, OBJECT_SYMBOL_COUNT)) return (<u64>(object + 1) << 32) | symbol;
+  if (symbol < firstGlobal || symbol >= <u32>word(row, OBJECT_SYMBOL_COUNT))
+    return ((<u64>(object + 1)) << 32) | symbol;
   const ref = <u32>word(row, OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal;
   return getU32(word(program, GLOBAL_REFS), ref);
 }
@@ -81,7 +82,7 @@ function hashCie(program: usize, s: u32, i: u32): u32 {
   const relocs = <usize>getU32(word(program, SECTION_RELOCS), s);
   for (let r = getU32(first, i); r < getU32(first, i + 1); r++) {
     const at = relocs + r * elf.RELA_SIZE;
-    hash = mix(hash, (<u64>(load<u32>(at) - from) << 32) | load<u32>(at + 8));
+    hash = mix(hash, ((<u64>(load<u32>(at) - from)) << 32) | load<u32>(at + 8));
     hash = mix(hash, targetOf(program, s, at));
     hash = mix(hash, load<u64>(at + 16));
   }
@@ -178,7 +179,7 @@ export function compactScratch(records: f64): f64 {
 export function compactFrames(program: usize, list: usize, count: u32, scratch: usize, records: u32): u32 {
   const edits = word(program, SECTION_EDIT);
   const lives = word(program, SECTION_LIVE);
-  const column = <usize>records << 2;
+  const column = (<usize>records) << 2;
   setWord(scratch, KEPT_SECTION, <u32>(scratch + KEPT_BLOCK * 4));
   setWord(scratch, KEPT_RECORD, <u32>(scratch + KEPT_BLOCK * 4 + column));
   setWord(scratch, KEPT_HASH, <u32>(scratch + KEPT_BLOCK * 4 + column * 2));
@@ -196,7 +197,7 @@ export function compactFrames(program: usize, list: usize, count: u32, scratch: 
     const cies = word(row, FRAME_CIE);
     const outputs = word(row, FRAME_OUTPUT_OFFSET);
     // First whether a record is needed, then where it goes.
-    memory.fill(outputs, 0, <usize>n << 2);
+    memory.fill(outputs, 0, (<usize>n) << 2);
     for (let k: u32 = 0; k < n; k++) {
       const cie = getU32(cies, k);
       if (cie == NONE) continue;
@@ -210,7 +211,7 @@ export function compactFrames(program: usize, list: usize, count: u32, scratch: 
     // No padding may stand between records, for it would read as a terminator.
     if (i > 0) setU32(word(program, SECTION_ALIGN), s, 1);
   }
-  const kept = <usize>(<u32>word(scratch, KEPT_COUNT)) << 2;
+  const kept = (<usize>(<u32>word(scratch, KEPT_COUNT))) << 2;
   memory.fill(word(scratch, KEPT_SECTION), 0, kept);
   memory.fill(word(scratch, KEPT_RECORD), 0, kept);
   memory.fill(word(scratch, KEPT_HASH), 0, kept);

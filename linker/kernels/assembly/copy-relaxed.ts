@@ -3,27 +3,25 @@
  * has made sure that what is removed lies in its section and does not overlap.
  */
 import {
-  RELAXATION,
   RELAX_FIRST,
   RELAX_PLACES,
   RELAX_RELOC,
   RELAX_REMOVE,
   RELAX_TYPE,
   RELAX_TYPES,
+  RELAXATION,
   SECTION_EDIT,
   SECTION_INPUT_SIZE,
   SECTION_OFFSET,
-  SECTION_RELOCS,
   SECTION_RELOC_COUNT,
+  SECTION_RELOCS,
   SHRINK_ROW,
 } from '../layout';
 import * as R from '../riscv64-numbers';
 import * as elf from './elf';
-import { getF64, getU32, getU8, setU32, setU8, word } from './words';
+import { getF64, getU8, getU32, setU8, setU32, word } from './words';
 
 /** Register in bits 7 to 11 of the instruction at `at`: what it writes. */
-// @ts-expect-error: decorator
-@inline
 export function destination(at: usize): u32 {
   return (<u32>load<u16>(at) >> 7) & 31;
 }

@@ -130,8 +130,8 @@ export function writeFrameHeader(block: usize, spare: usize, to: usize, address:
   }
   for (let i: u32 = 0; i < count; i++) {
     const entry = from + <usize>i * ENTRY;
-    store<u32>(to + (<usize>i << 3), lowWord(getF64(entry, 0) - address));
-    store<u32>(to + (<usize>i << 3) + 4, lowWord(getF64(entry, 1) - address));
+    store<u32>(to + ((<usize>i) << 3), lowWord(getF64(entry, 0) - address));
+    store<u32>(to + ((<usize>i) << 3) + 4, lowWord(getF64(entry, 1) - address));
   }
   memory.fill(table, 0, <usize>count * ENTRY);
   memory.fill(spare, 0, <usize>count * ENTRY);

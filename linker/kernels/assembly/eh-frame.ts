@@ -30,12 +30,12 @@ const NONE: u32 = 0xffffffff;
 const TERMINATOR: u32 = 4;
 
 function bytesOf(program: usize, s: u32): u32 {
-  return getU32(word(program, SECTION_TYPE), s) == elf.SHT_NOBITS ? 0 : <u32>getF64(word(program, SECTION_INPUT_SIZE), s);
+  return getU32(word(program, SECTION_TYPE), s) == elf.SHT_NOBITS
+    ? 0
+    : <u32>getF64(word(program, SECTION_INPUT_SIZE), s);
 }
 
 /** Size of the record at `at` with `room` bytes to the end of its section; 0 when there is none. */
-// @ts-expect-error: decorator
-@inline
 function recordSize(at: usize, room: u32): u32 {
   if (room < 4) return 0;
   const length = load<u32>(at);

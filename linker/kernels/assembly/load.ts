@@ -6,18 +6,19 @@
  * whatever is wrong), and for symbols that need a decision; resolve.ts does these and calls again.
  */
 import {
-  LEFT_SOURCE,
   DESCRIPTOR_COUNT,
   DESCRIPTOR_LOADED,
   DESCRIPTOR_NEXT,
-  DESCRIPTOR_SOURCE,
   DESCRIPTOR_ROWS,
+  DESCRIPTOR_SOURCE,
   DESCRIPTOR_THIN,
   GLOBAL_REF_COUNT,
   GLOBAL_REFS_CAPACITY,
   KEEP_GROUPS,
   LAZY_RANGE_COUNT,
   LAZY_RANGES,
+  LEFT_MEMBER,
+  LEFT_SOURCE,
   LOAD_DONE,
   LOAD_LEFT,
   LOAD_NEEDS_ROOM,
@@ -25,7 +26,6 @@ import {
   LOCALS_TOTAL,
   MACHINE,
   MEMBER_END,
-  LEFT_MEMBER,
   MEMBER_START,
   MEMBER_WORDS,
   MOST_SYMBOLS,
@@ -78,7 +78,7 @@ import { objectRow } from './addresses';
 import * as elf from './elf';
 import { internGlobals, readObject } from './read';
 import { dropDuplicateGroups, mergeGlobals } from './resolve';
-import { getU32, getU8, setU8, setWord, word } from './words';
+import { getU8, getU32, setU8, setWord, word } from './words';
 
 /** Writes the row of the object that was read last. */
 export function writeObjectRow(program: usize, start: usize, end: usize, source: u32, member: u32): void {

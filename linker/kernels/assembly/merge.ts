@@ -174,14 +174,10 @@ export function countPieces(program: usize, list: usize, count: u32): u32 {
 }
 
 /** A slot of the table of distinct pieces: a piece's hash, and above it its place + 1; 0 when free. */
-// @ts-ignore: decorator
-@inline
 function slotAt(slots: usize, at: u32): usize {
-  return slots + (<usize>at << 3);
+  return slots + ((<usize>at) << 3);
 }
 
-// @ts-ignore: decorator
-@inline
 function slotOf(hash: u32, place: u32): u64 {
   return ((<u64>place + 1) << 32) | hash;
 }

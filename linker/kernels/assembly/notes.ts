@@ -14,20 +14,13 @@ import {
 } from '../layout';
 import * as elf from './elf';
 import { internSpan } from './names';
-import { getF64, getU32, getU8, setU8, word } from './words';
+import { getF64, getU8, getU32, setU8, word } from './words';
 
 /**
  * Takes the notes named `name` of sections [from, count) out of the link. Their contents are interned in `contents`,
  * and `objects` (u8 by object) is set for those that have one. Returns `count`, or where it had no room to go on.
  */
-export function collectNotes(
-  program: usize,
-  from: u32,
-  count: u32,
-  name: u32,
-  contents: usize,
-  objects: usize,
-): u32 {
+export function collectNotes(program: usize, from: u32, count: u32, name: u32, contents: usize, objects: usize): u32 {
   const types = word(program, SECTION_TYPE);
   const lives = word(program, SECTION_LIVE);
   const roles = word(program, SECTION_ROLE);

@@ -141,14 +141,7 @@ export function collectMatches(program: usize, count: u32, descriptions: usize, 
  * name) has the address of what these have become (JOINED_...), 0 for a new name. Returns `count`, or the first orphan
  * of a new name; with `ask` every orphan is left to the caller.
  */
-export function placeOrphans(
-  program: usize,
-  from: u32,
-  count: u32,
-  descriptions: usize,
-  groups: usize,
-  ask: u32,
-): u32 {
+export function placeOrphans(program: usize, from: u32, count: u32, descriptions: usize, groups: usize, ask: u32): u32 {
   const names = word(program, SECTION_NAME);
   for (let s = from; s < count; s++) {
     if (<i32>getU32(descriptions, s) >= 0 || !isPlaced(program, s)) continue;

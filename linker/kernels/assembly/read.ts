@@ -60,7 +60,7 @@ import {
 } from '../layout';
 import * as elf from './elf';
 import { internName } from './names';
-import { getF64, getU32, getU8, setF64, setU32, setU8, setWord, word } from './words';
+import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
 
 const MAX_ALIGN: u64 = 1 << 26;
 const MAX_SECTION: u64 = 1 << 46;
@@ -212,7 +212,8 @@ function readSections(
     const from = load<u64>(h + 24);
     const length = load<u64>(h + 32);
     const align = load<u64>(h + 48);
-    if (load<u32>(h + 12) != 0 || type == elf.SHT_REL || length > MAX_SECTION) return wrong(program, READ_BAD_SECTION, i);
+    if (load<u32>(h + 12) != 0 || type == elf.SHT_REL || length > MAX_SECTION)
+      return wrong(program, READ_BAD_SECTION, i);
     if (align > MAX_ALIGN || (align & (align - 1)) != 0) return wrong(program, READ_BAD_SECTION, i);
     const stored = type != elf.SHT_NOBITS && type != elf.SHT_NULL;
     if (stored && (from > <u64>size || length > <u64>size - from)) return wrong(program, READ_BAD_SECTION, i);
@@ -419,7 +420,7 @@ export function internGlobals(program: usize, refs: u32): u32 {
   const count = <u32>word(program, READ_SYMBOL_COUNT);
   const strtab = word(program, READ_STRTAB);
   const strtabEnd = word(program, READ_STRTAB_END);
-  let ref = word(program, GLOBAL_REFS) + (<usize>refs << 2);
+  let ref = word(program, GLOBAL_REFS) + ((<usize>refs) << 2);
   for (let i = <u32>word(program, READ_FIRST_GLOBAL); i < count; i++) {
     const offset = load<u32>(symtab + i * elf.SYM_SIZE);
     const start = strtab + offset;

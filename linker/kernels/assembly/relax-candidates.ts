@@ -10,7 +10,6 @@ import {
   OBJECT_FIRST_SECTION,
   OBJECT_SYMBOL_COUNT,
   OBJECT_SYMTAB,
-  RELAXATION,
   RELAX_ADDEND,
   RELAX_AT,
   RELAX_FIRST,
@@ -24,13 +23,14 @@ import {
   RELAX_TABLES,
   RELAX_TYPE,
   RELAX_VALUE,
+  RELAXATION,
   RESULT,
   SECTION_EDIT,
   SECTION_FLAGS,
   SECTION_LIVE,
   SECTION_OBJECT,
-  SECTION_RELOCS,
   SECTION_RELOC_COUNT,
+  SECTION_RELOCS,
   SECTION_ROLE,
   SHRINK_AT,
   SHRINK_COUNT,
@@ -48,7 +48,7 @@ import {
 import * as R from '../riscv64-numbers';
 import { objectRow } from './addresses';
 import * as elf from './elf';
-import { getF64, getU32, getU8, setF64, setU32, setU8, setWord, word } from './words';
+import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
 import { localSection } from './x86-64';
 
 // The program and its block of relaxation.
@@ -86,8 +86,6 @@ function isRelaxable(type: u32): bool {
 }
 
 /** Whether the relocation at `at`, before `end`, may remove bytes: it aligns, or is marked by a RELAX behind it. */
-// @ts-expect-error: decorator
-@inline
 function isMarked(at: usize, end: usize, relax: u32): bool {
   const type = load<u32>(at + 8);
   if (type == R.ALIGN) return true;
@@ -114,8 +112,6 @@ export function endOf(at: usize): u64 {
  * Whether the relocation at `at` is a candidate, when the one before it ends at `taken`. Candidates are apart from each
  * other, but for an ALIGN, at which a pass then stops.
  */
-// @ts-expect-error: decorator
-@inline
 function isCandidate(at: usize, end: usize, relax: u32, taken: u64): bool {
   return isMarked(at, end, relax) && (load<u64>(at) >= taken || load<u32>(at + 8) == R.ALIGN);
 }
@@ -230,8 +226,6 @@ function findHint(c: u32): u32 {
   return low == first ? 0 : low;
 }
 
-// @ts-expect-error: decorator
-@inline
 function setTarget(c: u32, place: i32, value: f64, addend: f64): void {
   setU32(word(block, RELAX_PLACE), c, place);
   setF64(word(block, RELAX_VALUE), c, value);

@@ -5,7 +5,6 @@
 import {
   HINT_NONE,
   OBJECT_FLAGS,
-  RELAXATION,
   RELAX_ADDEND,
   RELAX_AT,
   RELAX_BEFORE,
@@ -26,6 +25,7 @@ import {
   RELAX_SHORT_PADDING,
   RELAX_TYPE,
   RELAX_VALUE,
+  RELAXATION,
   RESULT,
   SECTION_ADDRESS,
   SECTION_INPUT_SIZE,
@@ -44,7 +44,7 @@ import { destination, keptBytes } from './copy-relaxed';
 import { sectionOffsetAddress } from './edits';
 import * as elf from './elf';
 import { endOf } from './relax-candidates';
-import { getF64, getU32, getU8, setF64, setU32, setU8, setWord, word } from './words';
+import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
 
 // The program and its block of relaxation.
 let program: usize = 0;
@@ -168,29 +168,17 @@ function targetAddress(c: u32): f64 {
   return unmoved - <f64>before - max(0, min(inside, here));
 }
 
-// @ts-expect-error: decorator
-@inline
 function packed(count: u32, kind: u32): u32 {
   return (count << 8) | kind;
 }
 
-// @ts-expect-error: decorator
-@inline
 function fits12(value: f64): bool {
   return value >= -2048 && value < 2048;
 }
 
 /** Bytes removed and the type that takes the place of a relocation at `here`, `offset` bytes into its section. */
-function decide(
-  type: u32,
-  target: f64,
-  here: f64,
-  offset: u32,
-  size: u64,
-  contents: usize,
-  compressed: bool,
-): u32 {
-  if (target != target) return R.KEEP;
+function decide(type: u32, target: f64, here: f64, offset: u32, size: u64, contents: usize, compressed: bool): u32 {
+  if (Number.isNaN(target)) return R.KEEP;
   switch (type) {
     case R.CALL:
     case R.CALL_PLT: {

@@ -37,8 +37,6 @@ import * as elf from './elf';
 import { internName } from './names';
 import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
 
-// @ts-expect-error: decorator
-@inline
 function want(program: usize, id: u32): void {
   const count = <u32>word(program, WANTED_COUNT);
   setU32(word(program, WANTED), count, id);
@@ -66,7 +64,7 @@ export function mergeGlobals(program: usize, object: u32, from: u32): u32 {
   const sizes = word(program, SYMBOL_SIZE);
   const objects = word(program, SYMBOL_OBJECT);
   const lives = word(program, SECTION_LIVE);
-  const ids = word(program, GLOBAL_REFS) + (<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF)) << 2);
+  const ids = word(program, GLOBAL_REFS) + ((<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF))) << 2);
   for (let i = from; i < count; i++) {
     const at = symtab + i * elf.SYM_SIZE;
     const info = <u32>load<u8>(at + 4);
@@ -137,7 +135,7 @@ function groupSignature(program: usize, row: usize, symbol: u32): i32 {
     return getU32(word(program, GLOBAL_REFS), <u32>word(row, OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal);
   }
   const at = word(row, OBJECT_SYMTAB) + symbol * elf.SYM_SIZE;
-  if (((<u32>load<u8>(at + 4)) & 15) == elf.STT_SECTION) return -1;
+  if ((<u32>load<u8>(at + 4) & 15) == elf.STT_SECTION) return -1;
   const strtab = word(row, OBJECT_STRTAB);
   const strtabEnd = word(row, OBJECT_STRTAB_END);
   const offset = load<u32>(at);
@@ -189,8 +187,6 @@ export function dropDuplicateGroups(program: usize, object: u32): bool {
 }
 
 /** The more constraining of two visibilities (gABI: internal, hidden, protected, default). */
-// @ts-expect-error: decorator
-@inline
 function mergeVisibility(visibilities: usize, id: u32, symbol: usize): void {
   const added = <u32>load<u8>(symbol + 5) & 3;
   if (added == 0) return;

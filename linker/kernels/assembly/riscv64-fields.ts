@@ -16,14 +16,10 @@ export function widthOf(type: u32): u32 {
   return type < 64 ? load<u8>(WIDTHS + type) : 4;
 }
 
-// @ts-expect-error: decorator
-@inline
 function replace32(at: usize, kept: i32, fields: i32): void {
   store<i32>(at, (load<i32>(at) & kept) | fields);
 }
 
-// @ts-expect-error: decorator
-@inline
 function replace16(at: usize, kept: i32, fields: i32): void {
   store<u16>(at, (<i32>load<u16>(at) & kept) | fields);
 }

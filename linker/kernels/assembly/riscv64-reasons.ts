@@ -41,16 +41,12 @@ export function overflow(value: i64, low: i64, high: i64): u32 {
 }
 
 /** 0 when a signed field of so many bits can hold `value`, else the reason. */
-// @ts-expect-error: decorator
-@inline
 export function checkBits(value: i64, bits: u32): u32 {
   const limit: i64 = (<i64>1) << (bits - 1);
   return value >= -limit && value < limit ? 0 : overflow(value, -limit, limit - 1);
 }
 
 /** The same for the distance of a jump. */
-// @ts-expect-error: decorator
-@inline
 export function checkJump(distance: i64, bits: u32): u32 {
   return (distance & 1) != 0 ? because(APPLY_ODD, distance) : checkBits(distance, bits);
 }

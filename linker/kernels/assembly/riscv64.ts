@@ -22,7 +22,6 @@ import {
   RELAX_PLACES,
   RELAX_TYPES,
   RELAXATION,
-  RESULT,
   RISCV,
   RISCV_GLOBAL_POINTER,
   RISCV_PIE,
@@ -54,7 +53,7 @@ import {
   widthOf,
 } from './riscv64-fields';
 import { about, because, checkBits, checkJump, overflow, reportTo, stopped, stoppedAt } from './riscv64-reasons';
-import { getF64, getU8, getU32, setF64, setWord, word } from './words';
+import { getF64, getU8, getU32, word } from './words';
 import { localSection, pieceAddress } from './x86-64';
 
 /** glibc and musl: dtv entries point 0x800 into the block. */
@@ -166,7 +165,7 @@ function applyFrom(from: u32, size: u64, types: usize): u32 {
         continue;
       }
       const piece = pieceOf(sym, addend);
-      if (piece != piece) return stopped(r, APPLY_PIECE);
+      if (Number.isNaN(piece)) return stopped(r, APPLY_PIECE);
       target = <i64>piece;
     }
     switch (type) {
@@ -285,11 +284,11 @@ function applyField(r: u32, type: u32, sym: u32, flags: u32, offset: u32, target
     case R.TLS_GD_HI20:
       return applyHigh(r, offset);
     case R.PCREL_LO12_I:
-      why = findPair(r, sym);
+      why = findPair(sym);
       if (why == 0) setIType(place, <i32>high);
       return why;
     case R.PCREL_LO12_S:
-      why = findPair(r, sym);
+      why = findPair(sym);
       if (why == 0) setSType(place, <i32>high);
       return why;
     case R.GOT32_PCREL: {
@@ -392,7 +391,7 @@ function findHigh(r: u32, offset: u32): u32 {
   let target = <i64>getF64(addresses, sym) + addend;
   if ((flags & (elf.SPECIAL_MERGE | elf.SPECIAL_EDITED)) != 0) {
     const piece = pieceOf(sym, addend);
-    if (piece != piece) return APPLY_PIECE;
+    if (Number.isNaN(piece)) return APPLY_PIECE;
     target = <i64>piece;
   }
   high = target - address - <i64>(<i32>offset);
@@ -408,7 +407,7 @@ function findHigh(r: u32, offset: u32): u32 {
 /** Finds the distance to the slot that relocation `r` asks for. */
 function slotDistance(r: u32, addend: i64, offset: u32): u32 {
   about(r);
-  if (slot != slot) return APPLY_NEEDS_SLOT;
+  if (Number.isNaN(slot)) return APPLY_NEEDS_SLOT;
   high = <i64>slot + addend - address - <i64>(<i32>offset);
   return 0;
 }
@@ -430,7 +429,7 @@ function isHigh(type: u32): bool {
 }
 
 /** Finds the value of a PCREL_LO12's high half, by the label that its symbol is. */
-function findPair(r: u32, sym: u32): u32 {
+function findPair(sym: u32): u32 {
   if (sym >= symbolCount) return APPLY_LABEL;
   const symbol = symtab + sym * elf.SYM_SIZE;
   const index = <u32>load<u16>(symbol + 6);

@@ -84,8 +84,6 @@ function sizeAfter(program: usize, section: u32, value: f64, size: f64): f64 {
 }
 
 /** Section header index that holds input section `s`; 0 when it is not in the output. */
-// @ts-expect-error: decorator
-@inline
 function headerIndex(program: usize, table: usize, s: u32): u32 {
   const output = getU32(word(program, SECTION_OUTPUT), s);
   return <i32>output < 0 ? 0 : getU32(word(table, TABLE_HEADER_INDEX), output);
@@ -211,7 +209,7 @@ export function indexGlobals(program: usize, object: u32, globals: usize, indice
   const row = objectRow(program, object);
   const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
   const count = <u32>word(row, OBJECT_SYMBOL_COUNT);
-  const refs = word(program, GLOBAL_REFS) + (<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF)) << 2);
+  const refs = word(program, GLOBAL_REFS) + ((<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF))) << 2);
   for (let i = firstGlobal; i < count; i++) {
     const out = getU32(globals, getU32(refs, i - firstGlobal));
     if (out != 0) setU32(indices, i, out);

@@ -3,50 +3,34 @@
  */
 
 /** Word `index` of a block: mostly the address of a column. */
-// @ts-expect-error: decorator
-@inline
 export function word(block: usize, index: i32): usize {
-  return load<u32>(block + (<usize>index << 2));
+  return load<u32>(block + ((<usize>index) << 2));
 }
 
-// @ts-expect-error: decorator
-@inline
 export function setWord(block: usize, index: i32, value: u32): void {
-  store<u32>(block + (<usize>index << 2), value);
+  store<u32>(block + ((<usize>index) << 2), value);
 }
 
-// @ts-expect-error: decorator
-@inline
 export function getU32(column: usize, index: u32): u32 {
-  return load<u32>(column + (<usize>index << 2));
+  return load<u32>(column + ((<usize>index) << 2));
 }
 
-// @ts-expect-error: decorator
-@inline
 export function setU32(column: usize, index: u32, value: u32): void {
-  store<u32>(column + (<usize>index << 2), value);
+  store<u32>(column + ((<usize>index) << 2), value);
 }
 
-// @ts-expect-error: decorator
-@inline
 export function getF64(column: usize, index: u32): f64 {
-  return load<f64>(column + (<usize>index << 3));
+  return load<f64>(column + ((<usize>index) << 3));
 }
 
-// @ts-expect-error: decorator
-@inline
 export function setF64(column: usize, index: u32, value: f64): void {
-  store<f64>(column + (<usize>index << 3), value);
+  store<f64>(column + ((<usize>index) << 3), value);
 }
 
-// @ts-expect-error: decorator
-@inline
 export function getU8(column: usize, index: u32): u8 {
   return load<u8>(column + <usize>index);
 }
 
-// @ts-expect-error: decorator
-@inline
 export function setU8(column: usize, index: u32, value: u32): void {
   store<u8>(column + <usize>index, <u8>value);
 }

@@ -36,11 +36,11 @@ import {
   WRITE_SPECIAL,
 } from '../layout';
 import { objectAddresses, objectRow } from './addresses';
+import { copyRelaxed } from './copy-relaxed';
 import { copyFrames } from './eh-frame';
 import * as elf from './elf';
-import { getF64, getU8, getU32, setWord, word } from './words';
-import { copyRelaxed } from './copy-relaxed';
 import { applyRiscv64 } from './riscv64';
+import { getF64, getU8, getU32, setWord, word } from './words';
 import { applyX8664 } from './x86-64';
 
 /** Goes on from where the block says; returns WRITE_DONE or what the caller has to do. */

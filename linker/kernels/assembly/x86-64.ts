@@ -58,7 +58,7 @@ export function rewritesGotTp(at: usize, offset: u32, size: u32): bool {
   if (offset < 3 || offset + 4 > size) return false;
   const rex = <u32>load<u8>(at - 3);
   const opcode = <u32>load<u8>(at - 2);
-  return (rex == 0x48 || rex == 0x4c) && (opcode == 0x8b || opcode == 0x03) && ((<u32>load<u8>(at - 1)) & 0xc7) == 5;
+  return (rex == 0x48 || rex == 0x4c) && (opcode == 0x8b || opcode == 0x03) && (<u32>load<u8>(at - 1) & 0xc7) == 5;
 }
 
 /** Address of (symbol + addend) where the addend decides which piece is meant; NaN when it is outside. */
@@ -74,8 +74,6 @@ export function pieceAddress(program: usize, symbol: usize, section: u32, addend
 }
 
 /** Section of a local symbol of an object whose first section is `first`; -1 when it is in none. */
-// @ts-expect-error: decorator
-@inline
 export function localSection(symbol: usize, index: u32, first: u32, extended: usize): i32 {
   const section = <u32>load<u16>(symbol + 6);
   if (section == elf.SHN_XINDEX && extended != 0) return first + getU32(extended, index);
@@ -91,8 +89,6 @@ function slotOf(program: usize, row: usize, sym: u32): i32 {
 }
 
 /** Whether a value fits a signed field of 32 bits. */
-// @ts-expect-error: decorator
-@inline
 function fits32(value: f64): bool {
   return value >= -2147483648 && value <= 2147483647;
 }
@@ -102,7 +98,15 @@ function fits32(value: f64): bool {
  * `count`, or the first that is left to the caller. `places`: where each relocation now stands (-1: gone), or 0.
  * `block` is the writing phase's.
  */
-export function applyX8664(program: usize, block: usize, row: usize, s: u32, from: u32, out: usize, places: usize): u32 {
+export function applyX8664(
+  program: usize,
+  block: usize,
+  row: usize,
+  s: u32,
+  from: u32,
+  out: usize,
+  places: usize,
+): u32 {
   const relocs = <usize>getU32(word(program, SECTION_RELOCS), s);
   const count = getU32(word(program, SECTION_RELOC_COUNT), s);
   const size = <u32>getF64(word(program, SECTION_SIZE), s);
@@ -131,7 +135,7 @@ export function applyX8664(program: usize, block: usize, row: usize, s: u32, fro
       const section = localSection(symbol, sym, <u32>word(row, OBJECT_FIRST_SECTION), word(row, OBJECT_EXTENDED));
       if (section < 0) return r;
       target = pieceAddress(program, symbol, section, addend);
-      if (target != target) return r;
+      if (Number.isNaN(target)) return r;
     } else if ((flags & elf.SPECIAL_DEAD) != 0) {
       // Debug information of code that is gone.
       if (alloc || (type != R_64 && type != R_32)) return r;
