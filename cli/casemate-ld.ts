@@ -5,7 +5,7 @@
  */
 import { link } from '../linker/link.ts';
 import { type Program, placeText } from '../linker/program.ts';
-import { runLinker } from './ld/main.ts';
+import { runLinkerAhead } from './ld/main.ts';
 
 /** Empty sections are not worth a line. */
 function removedSections(program: Program, dropped: readonly number[]): string[] {
@@ -14,7 +14,7 @@ function removedSections(program: Program, dropped: readonly number[]): string[]
     .map((section) => `removing unused section ${placeText(program, section)}`);
 }
 
-process.exitCode = runLinker(
+runLinkerAhead(
   process.argv.slice(2),
   (request) => {
     const { image, warnings, map, dropped } = link(request);
@@ -29,4 +29,7 @@ process.exitCode = runLinker(
     out: (text) => void process.stdout.write(text),
     error: (text) => void process.stderr.write(text),
   },
-);
+).then((status) => {
+  // Nothing is left to wait for; taking the engine down piece by piece would only take time.
+  process.exit(status);
+});

@@ -24,7 +24,6 @@ function cachedCode() {
 
 const source = `(function (require, module, exports, __filename, __dirname) {${readFileSync(bundle, 'utf8')}\n})`;
 const script = new Script(source, { filename: bundle, cachedData: cachedCode() });
+// Made when the link is over and all its code has been compiled.
+if (target) process.on('exit', () => writeFileSync(target, script.createCachedData()));
 script.runInThisContext()(require, module, exports, bundle, __dirname);
-if (target) writeFileSync(target, script.createCachedData());
-// Nothing is left to wait for; taking the engine down piece by piece would only take time.
-else process.exit();

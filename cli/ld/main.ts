@@ -18,6 +18,7 @@ import type { LinkCommand } from './draft.ts';
 import { helpText, versionText } from './help.ts';
 import { type FileAccess, type LoadedInputs, loadInputs } from './inputs.ts';
 import { parseCommandLine } from './parse.ts';
+import { createReadAhead } from './read-ahead.ts';
 import { expandResponseFiles } from './response.ts';
 
 /** What a link gives: the program's bytes, and what to tell the user. */
@@ -36,26 +37,55 @@ export interface Streams {
   readonly error: (text: string) => void;
 }
 
+type LinkProgram = (request: LinkRequest) => LinkOutcome;
+
 /** Runs one command line; answers the exit status. */
-export function runLinker(
-  argv: readonly string[],
-  linkProgram: (request: LinkRequest) => LinkOutcome,
-  streams: Streams,
-): 0 | 1 {
+export function runLinker(argv: readonly string[], linkProgram: LinkProgram, streams: Streams): 0 | 1 {
   try {
-    const expanded = expandResponseFiles(argv, readText);
-    const command = parseCommandLine(expanded.argv, expanded.origins);
-    if (command.action !== 'link') {
-      streams.out(answer(command));
-      return 0;
-    }
-    if (command.printVersion) streams.out(versionText);
-    if (command.inputs.length > 0) linkCommand(command, linkProgram, streams);
+    const command = commandToLink(argv, streams);
+    if (command === undefined) return 0;
+    const arena = createArena();
+    const disk = diskFor((path) => readFileIfPresent(path, roomIn(arena)));
+    linkLoaded({ command, arena, disk, linkProgram, streams }, loadFor(command, disk));
     return 0;
   } catch (error) {
     streams.error(failureText(error, 'casemate-ld'));
     return 1;
   }
+}
+
+/** The same, with inputs read in the background. */
+export async function runLinkerAhead(
+  argv: readonly string[],
+  linkProgram: LinkProgram,
+  streams: Streams,
+): Promise<0 | 1> {
+  try {
+    const command = commandToLink(argv, streams);
+    if (command === undefined) return 0;
+    const arena = createArena();
+    const ahead = createReadAhead(roomIn(arena));
+    const loaded = loadFor(command, diskFor(ahead.read));
+    await ahead.settled().catch((error: unknown) => failedToLoad(command, error));
+    const disk = diskFor((path) => readFileIfPresent(path, roomIn(arena)));
+    linkLoaded({ command, arena, disk, linkProgram, streams }, loaded);
+    return 0;
+  } catch (error) {
+    streams.error(failureText(error, 'casemate-ld'));
+    return 1;
+  }
+}
+
+/** The command line's link; undefined when it asks for something else, which then has been answered. */
+function commandToLink(argv: readonly string[], streams: Streams): LinkCommand | undefined {
+  const expanded = expandResponseFiles(argv, readText);
+  const command = parseCommandLine(expanded.argv, expanded.origins);
+  if (command.action !== 'link') {
+    streams.out(answer(command));
+    return undefined;
+  }
+  if (command.printVersion) streams.out(versionText);
+  return command.inputs.length > 0 ? command : undefined;
 }
 
 /** What is printed instead of linking. */
@@ -72,26 +102,40 @@ function readText(path: string): string | undefined {
 }
 
 /** Files are read to where the linker wants them. */
-function diskFor(arena: Arena): FileAccess {
-  return {
-    read: (path) => readFileIfPresent(path, (size) => u8(arena, size, 16)),
-    exists: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
-  };
+function roomIn(arena: Arena): (size: number) => Uint8Array {
+  return (size) => u8(arena, size, 16);
 }
 
-function linkCommand(command: LinkCommand, linkProgram: (request: LinkRequest) => LinkOutcome, streams: Streams): void {
-  const arena = createArena();
-  const disk = diskFor(arena);
-  let loaded: LoadedInputs;
+function diskFor(read: FileAccess['read']): FileAccess {
+  return { read, exists: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false };
+}
+
+function loadFor(command: LinkCommand, disk: FileAccess): LoadedInputs {
   try {
-    loaded = loadInputs(command, disk);
+    return loadInputs(command, disk);
   } catch (error) {
-    removeStale(
-      command.output ?? 'a.out',
-      command.inputs.map((input) => input.name),
-    );
-    throw error;
+    return failedToLoad(command, error);
   }
+}
+
+function failedToLoad(command: LinkCommand, error: unknown): never {
+  removeStale(
+    command.output ?? 'a.out',
+    command.inputs.map((input) => input.name),
+  );
+  throw error;
+}
+
+/** A link whose inputs are read. */
+interface Job {
+  readonly command: LinkCommand;
+  readonly arena: Arena;
+  readonly disk: FileAccess;
+  readonly linkProgram: LinkProgram;
+  readonly streams: Streams;
+}
+
+function linkLoaded({ command, arena, disk, linkProgram, streams }: Job, loaded: LoadedInputs): void {
   const output = command.output ?? loaded.output ?? 'a.out';
   const warn = (texts: readonly string[]): void => {
     if (!command.quiet) for (const text of texts) streams.error(`casemate-ld: warning: ${text}\n`);
