@@ -75,12 +75,12 @@ function indexByScanning(resolver: Resolver, index: number): void {
   const { program } = resolver;
   const { arena } = program;
   const { archive, source } = resolver.archives[index]!;
+  // Read into a scratch program: only the names matter until a member is wanted.
+  const scratch = createProgram(program.machine, arena);
+  scratch.sources.push(program.sources[source]!);
   for (let m = 0; m < archive.count; m++) {
     const { start, end } = placeMember(resolver, index, m);
     if (machineOf(arena.bytes.subarray(start, end), 0) !== program.machine) continue;
-    // Read into a scratch program: only the names matter until the member is wanted.
-    const scratch = createProgram(program.machine, arena);
-    scratch.sources.push(program.sources[source]!);
     const object = readObject(scratch, start, end, 0, m, { stripDebug: true });
     for (let i = object.firstGlobal; i < object.symbolCount; i++) {
       if (symbolSection(object, i) === SymbolPlace.Undefined) continue;

@@ -3,6 +3,7 @@
  */
 import {
   GLOBAL_REFS,
+  MERGE_LEADER,
   NAMES_COUNT,
   OBJECT_EXTENDED,
   OBJECT_FIRST_GLOBAL,
@@ -24,7 +25,7 @@ import {
   SYMBOL_SECTION,
   SYMBOL_VALUE,
 } from '../layout';
-import { sectionOffsetAddress } from './edits';
+import { mergedOffset, sectionOffsetAddress } from './edits';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU8, word } from './words';
 
@@ -119,6 +120,25 @@ export function objectAddresses(
     setF64(address, i, getF64(globalAddress, id));
     setU8(special, i, getU8(globalSpecial, id));
   }
+}
+
+/** Address of (symbol + addend) where the addend decides which piece is meant; NaN when it is outside. */
+export function pieceAddress(program: usize, symbol: usize, section: u32, addend: i64): f64 {
+  const offset = <f64>(<i64>(<u64>load<u32>(symbol + 8)) + addend);
+  const edit = <usize>getU32(word(program, SECTION_EDIT), section);
+  if (edit == 0 || <u32>getU8(word(program, SECTION_ROLE), section) != elf.ROLE_MERGE) {
+    return sectionOffsetAddress(program, section, offset);
+  }
+  const at = mergedOffset(edit, offset);
+  if (at < 0) return NaN;
+  return getF64(word(program, SECTION_ADDRESS), <u32>word(edit, MERGE_LEADER)) + at;
+}
+
+/** Section of a local symbol of an object whose first section is `first`; -1 when it is in none. */
+export function localSection(symbol: usize, index: u32, first: u32, extended: usize): i32 {
+  const section = <u32>load<u16>(symbol + 6);
+  if (section == elf.SHN_XINDEX && extended != 0) return first + getU32(extended, index);
+  return section == 0 || section >= elf.SHN_LORESERVE ? -1 : first + section;
 }
 
 /** Sets the addresses of sections [0, count) from their output section's (f64 by output) and their offset in it. */

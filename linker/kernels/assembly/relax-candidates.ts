@@ -46,10 +46,9 @@ import {
   TARGET_NONE,
 } from '../layout';
 import * as R from '../riscv64-numbers';
-import { objectRow } from './addresses';
+import { localSection, objectRow } from './addresses';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
-import { localSection } from './x86-64';
 
 // The program and its block of relaxation.
 let program: usize = 0;

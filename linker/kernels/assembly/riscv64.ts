@@ -36,7 +36,7 @@ import {
   SECTION_SIZE,
 } from '../layout';
 import * as R from '../riscv64-numbers';
-import { objectRow } from './addresses';
+import { localSection, objectRow, pieceAddress } from './addresses';
 import * as elf from './elf';
 import {
   setBase,
@@ -54,7 +54,6 @@ import {
 } from './riscv64-fields';
 import { about, because, checkBits, checkJump, overflow, reportTo, stopped, stoppedAt } from './riscv64-reasons';
 import { getF64, getU8, getU32, word } from './words';
-import { localSection, pieceAddress } from './x86-64';
 
 /** glibc and musl: dtv entries point 0x800 into the block. */
 const DTP_BIAS: i64 = 0x800;

@@ -19,6 +19,7 @@ import {
   SECTION_RELOC_COUNT,
   SECTION_ROLE,
   SECTION_SIZE,
+  SECTION_TYPE,
   WRITE_ADDRESS,
   WRITE_DONE,
   WRITE_FILE,
@@ -63,8 +64,8 @@ export function writeInputs(program: usize, block: usize): u32 {
           copyFrames(program, s, out, places);
         } else if (isRelaxed(program, s)) {
           copyRelaxed(program, s, out);
-        } else {
-          // Of merged sections the pool.
+        } else if (getU32(word(program, SECTION_TYPE), s) != elf.SHT_NOBITS) {
+          // Of merged sections the pool. Zeros among bytes are zero already.
           const size = <u32>getF64(word(program, SECTION_INPUT_SIZE), s);
           memory.copy(out, getU32(word(program, SECTION_OFFSET), s), size);
         }

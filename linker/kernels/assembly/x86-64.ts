@@ -6,7 +6,6 @@
 import {
   GLOBAL_REFS,
   GOT_SLOTS,
-  MERGE_LEADER,
   OBJECT_EXTENDED,
   OBJECT_FIRST_GLOBAL,
   OBJECT_FIRST_GLOBAL_REF,
@@ -14,11 +13,9 @@ import {
   OBJECT_SYMBOL_COUNT,
   OBJECT_SYMTAB,
   SECTION_ADDRESS,
-  SECTION_EDIT,
   SECTION_FLAGS,
   SECTION_RELOC_COUNT,
   SECTION_RELOCS,
-  SECTION_ROLE,
   SECTION_SIZE,
   WRITE_ADDRESS,
   WRITE_GOT,
@@ -26,7 +23,7 @@ import {
   WRITE_SPECIAL,
   WRITE_THREAD_POINTER,
 } from '../layout';
-import { mergedOffset, sectionOffsetAddress } from './edits';
+import { localSection, pieceAddress } from './addresses';
 import * as elf from './elf';
 import { getF64, getU8, getU32, word } from './words';
 
@@ -59,25 +56,6 @@ export function rewritesGotTp(at: usize, offset: u32, size: u32): bool {
   const rex = <u32>load<u8>(at - 3);
   const opcode = <u32>load<u8>(at - 2);
   return (rex == 0x48 || rex == 0x4c) && (opcode == 0x8b || opcode == 0x03) && (<u32>load<u8>(at - 1) & 0xc7) == 5;
-}
-
-/** Address of (symbol + addend) where the addend decides which piece is meant; NaN when it is outside. */
-export function pieceAddress(program: usize, symbol: usize, section: u32, addend: i64): f64 {
-  const offset = <f64>(<i64>(<u64>load<u32>(symbol + 8)) + addend);
-  const edit = <usize>getU32(word(program, SECTION_EDIT), section);
-  if (edit == 0 || <u32>getU8(word(program, SECTION_ROLE), section) != elf.ROLE_MERGE) {
-    return sectionOffsetAddress(program, section, offset);
-  }
-  const at = mergedOffset(edit, offset);
-  if (at < 0) return NaN;
-  return getF64(word(program, SECTION_ADDRESS), <u32>word(edit, MERGE_LEADER)) + at;
-}
-
-/** Section of a local symbol of an object whose first section is `first`; -1 when it is in none. */
-export function localSection(symbol: usize, index: u32, first: u32, extended: usize): i32 {
-  const section = <u32>load<u16>(symbol + 6);
-  if (section == elf.SHN_XINDEX && extended != 0) return first + getU32(extended, index);
-  return section == 0 || section >= elf.SHN_LORESERVE ? -1 : first + section;
 }
 
 /** Slot in the GOT of a global symbol of an object, -1 when it has none (or is no global). */

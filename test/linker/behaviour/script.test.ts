@@ -1,6 +1,6 @@
 /** Linker scripts end to end: what a script says is what the output has. */
 import { describe, expect, test } from 'vitest';
-import { type Image, isGnu, type Project, project } from '../../support/small-links.ts';
+import { exitProgram, type Image, isGnu, type Project, project } from '../../support/small-links.ts';
 import { x86 } from '../../support/toolchain.ts';
 
 const sections = `
@@ -311,5 +311,19 @@ describe('orphans', () => {
     expect(warned.stderr).toMatch(/warning: a\.o: section odd/);
     expect(warned.findSection('odd')).toBeDefined();
     expect((await p.link('-Tscript.ld', '--orphan-handling=discard', 'a.o')).findSection('odd')).toBeUndefined();
+  });
+});
+
+describe('zeros among bytes', () => {
+  test.each([16, 5000])('%d bytes of .bss placed between data are zero in the file', async (size) => {
+    const p = await project(x86, {
+      'a.s': `${exitProgram(x86, 'xor %edi, %edi')}\n.data\n.quad -1\n.bss\nzeros: .skip ${size}\n.section .last,"aw"\n.quad -1`,
+    });
+    p.write('layout.ld', 'SECTIONS { . = 0x100000; .text : { *(.text) } .data : { *(.data) *(.bss) *(.last) } }');
+    const image = await p.link('a.o', '-T', 'layout.ld');
+    const data = Buffer.from(image.section('.data').data);
+    expect(data.readBigInt64LE(0)).toBe(-1n);
+    expect(data.subarray(8, 8 + size).every((byte) => byte === 0)).toBe(true);
+    expect(data.readBigInt64LE(8 + size)).toBe(-1n);
   });
 });
