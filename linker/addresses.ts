@@ -7,110 +7,24 @@
  * Source: GNU ld manual 3.6 "SECTIONS", 3.7 "MEMORY", 3.6.8.2 "Output Section LMA".
  */
 import { fail, hex, printable } from '../base/errors.ts';
-import type { Architecture } from './arch/architecture.ts';
-import { BUILTIN_NAME } from './builtin-layout.ts';
+import {
+  type AddressState,
+  isEmpty,
+  newWalk,
+  putValue,
+  type RegionState,
+  regionOf,
+  toAddress,
+  type Walk,
+} from './address-state.ts';
 import * as elf from './elf.ts';
-import type { LayoutCommand, OutputSection } from './image.ts';
-import { findText, nameCount, nameText } from './names.ts';
-import { objectAt, objectCount, type Program, SymbolFlag, SymbolKind } from './program.ts';
-import type { LinkOptions } from './request.ts';
-import type { Assertion, Assignment, BinaryOperator, Expression, FillPattern, Region } from './script/ast.ts';
+import type { OutputSection } from './image.ts';
+import { setLinkerMade } from './linker-made.ts';
+import { findText } from './names.ts';
+import { SymbolFlag, SymbolKind } from './program.ts';
+import type { Assertion, Assignment, BinaryOperator, Expression, FillPattern } from './script/ast.ts';
 import { type Environment, evaluate, evaluateNumber, holds, type Value } from './script/evaluate.ts';
-import { boundaryOf } from './script-symbols.ts';
-
-interface RegionState {
-  readonly region: Region;
-  readonly origin: number;
-  readonly length: number;
-  current: number;
-  /** Difference of load and virtual address of the last section put here. */
-  delta: number;
-  used: boolean;
-}
-
-/** A BYTE/SHORT/LONG/QUAD: bytes at an offset of an output section. */
-export interface DataItem {
-  readonly section: OutputSection;
-  readonly offset: number;
-  readonly size: number;
-  readonly value: bigint;
-}
-
-/** From `offset` on, gaps of the section are filled with this. */
-export interface FillItem {
-  readonly section: OutputSection;
-  readonly offset: number;
-  readonly bytes: readonly number[];
-}
-
-export interface AddressState {
-  readonly program: Program;
-  readonly options: LinkOptions;
-  readonly architecture: Architecture;
-  readonly commands: readonly LayoutCommand[];
-  readonly outputs: readonly OutputSection[];
-  readonly byName: ReadonlyMap<string, OutputSection>;
-  readonly regions: Map<string, RegionState>;
-  readonly aliases: ReadonlyMap<string, string>;
-  /** Values of Linker symbols, by symbol. */
-  readonly values: Map<number, { readonly value: number; readonly section: OutputSection | undefined }>;
-  /** Bytes of ELF header and program headers: set by the segment phase, a guess in the first walk. */
-  headersSize: number;
-  /** Where the ELF header is in memory; undefined when no segment loads it. Set with `headersSize`. */
-  headersAddress: number | undefined;
-  dataItems: DataItem[];
-  fillItems: FillItem[];
-}
-
-interface Walk {
-  readonly state: AddressState;
-  readonly final: boolean;
-  dot: number;
-  section: OutputSection | undefined;
-  readonly assigned: Set<number>;
-  changed: boolean;
-  /** Of the last section that takes room in memory. */
-  permissions: number | undefined;
-  /** Load minus virtual address of the previous section without a region. */
-  delta: number;
-}
-
-/** A 64-bit script value as an address of the tables: signed, exact within +-2^53. */
-export function toAddress(value: bigint, what: string): number {
-  const number = Number(BigInt.asIntN(64, value));
-  if (!Number.isSafeInteger(number)) fail('script', `${what}: ${hex(value)} is outside the supported addresses`);
-  return number;
-}
-
-function toBig(value: number): bigint {
-  return BigInt.asUintN(64, BigInt(value));
-}
-
-export function createAddressState(
-  program: Program,
-  options: LinkOptions,
-  architecture: Architecture,
-  commands: readonly LayoutCommand[],
-): AddressState {
-  const outputs = commands.flatMap((command) => (command.kind === 'output' ? [command.section] : []));
-  const byName = new Map<string, OutputSection>();
-  for (const output of outputs) if (!byName.has(output.name)) byName.set(output.name, output);
-  return {
-    program,
-    options,
-    architecture,
-    commands,
-    outputs,
-    byName,
-    regions: new Map(),
-    aliases: new Map(options.scripts.flatMap((script) => [...script.regionAliases])),
-    values: new Map(),
-    headersSize: elf.EHDR_SIZE,
-    headersAddress: undefined,
-    dataItems: [],
-    fillItems: [],
-  };
-}
+import { environmentOf } from './script-environment.ts';
 
 /**
  * Origins and lengths for this walk. They may ask for symbols of the script (picolibc: `DEFINED(__flash) ? ...`), whose
@@ -134,102 +48,6 @@ function resetRegions(walk: Walk): void {
       state.regions.set(region.name, { region, origin, length, current: origin, delta: 0, used: false });
     }
   }
-}
-
-/** Whom to blame for a layout as a whole: the script, else the first input. */
-export function layoutSource(state: AddressState): string {
-  return (
-    state.options.scripts[0]?.file ?? (objectCount(state.program) > 0 ? objectAt(state.program, 0).name : BUILTIN_NAME)
-  );
-}
-
-function newWalk(state: AddressState, final: boolean): Walk {
-  return {
-    state,
-    final,
-    dot: 0,
-    section: undefined,
-    assigned: new Set(),
-    changed: false,
-    permissions: undefined,
-    delta: 0,
-  };
-}
-
-function regionOf(state: AddressState, name: string): RegionState | undefined {
-  return state.regions.get(state.aliases.get(name) ?? name);
-}
-
-/** Value of any symbol as scripts see it. */
-function symbolValue(state: AddressState, id: number): Value | undefined {
-  const t = state.program.symbols;
-  if (id < 0) return undefined;
-  switch (t.kind[id]) {
-    case SymbolKind.Defined: {
-      const section = t.section[id]!;
-      const s = state.program.sections;
-      const output = s.output[section]! >= 0 ? state.outputs[s.output[section]!] : undefined;
-      const address = output ? output.address + s.outputOffset[section]! + t.value[id]! : t.value[id]!;
-      return { value: toBig(address), section: output?.name };
-    }
-    case SymbolKind.Absolute:
-      return { value: toBig(t.value[id]!), section: undefined };
-    case SymbolKind.Linker: {
-      const known = state.values.get(id);
-      return known ? { value: toBig(known.value), section: known.section?.name } : undefined;
-    }
-    case SymbolKind.Undefined:
-      return t.binding[id] === elf.STB_WEAK ? { value: 0n, section: undefined } : undefined;
-    default:
-      return undefined;
-  }
-}
-
-function environmentOf(walk: Walk): Environment {
-  const { state } = walk;
-  const { architecture, options } = state;
-  const of = (pick: (output: OutputSection) => number) => (name: string) => {
-    const output = state.byName.get(name);
-    return output ? toBig(pick(output)) : undefined;
-  };
-  return {
-    final: walk.final,
-    section: walk.section?.name,
-    dot: () => toBig(walk.dot),
-    symbol: (name) => symbolValue(state, findText(state.program.symbols.names, name)),
-    defined: (name) => {
-      const id = findText(state.program.symbols.names, name);
-      if (id < 0) return false;
-      const kind = state.program.symbols.kind[id]!;
-      return kind === SymbolKind.Linker ? walk.assigned.has(id) : kind >= SymbolKind.Defined;
-    },
-    sectionAddress: of((output) => output.address),
-    sectionSize: of((output) => output.size),
-    sectionLoadAddress: of((output) => output.loadAddress),
-    sectionAlignment: of((output) => output.align),
-    region: (name) => {
-      const region = regionOf(state, name);
-      return region && { origin: toBig(region.origin), length: toBig(region.length) };
-    },
-    maxPageSize: BigInt(options.maxPageSize ?? architecture.maxPageSize),
-    commonPageSize: BigInt(options.commonPageSize ?? architecture.commonPageSize),
-    sizeofHeaders: () => BigInt(state.headersSize),
-    sectionNear: (address) => sectionNear(state, Number(BigInt.asIntN(64, address)))?.name,
-    segmentStart: (segment) => {
-      const start = segment === 'text-segment' ? options.imageBase : undefined;
-      return start === undefined ? undefined : toBig(start);
-    },
-  };
-}
-
-/** The loaded section that holds an address, else the last that starts below it, else the first. */
-function sectionNear(state: AddressState, address: number): OutputSection | undefined {
-  let near: OutputSection | undefined;
-  for (const output of state.outputs) {
-    if ((output.flags & elf.SHF_ALLOC) === 0 || isEmpty(output)) continue;
-    if (!near || (output.address <= address && output.address >= near.address)) near = output;
-  }
-  return near;
 }
 
 /** One walk over all statements. Returns whether any address, size or symbol changed since the last. */
@@ -305,15 +123,6 @@ function setSymbol(walk: Walk, name: string, value: Value, where: string): void 
   const section = value.section === undefined ? undefined : state.byName.get(value.section);
   putValue(walk, id, number, section);
 }
-
-function putValue(walk: Walk, id: number, value: number, section: OutputSection | undefined): void {
-  walk.state.values.set(id, { value, section });
-  walk.state.program.symbols.value[id] = value;
-  walk.state.program.symbols.extra[id] = section ? 0 : -1;
-  walk.assigned.add(id);
-}
-
-// --- output sections
 
 function isTbss(output: OutputSection): boolean {
   return output.type === elf.SHT_NOBITS && (output.flags & elf.SHF_TLS) !== 0;
@@ -511,94 +320,4 @@ function setAddress(walk: Walk, output: OutputSection, address: number, load: nu
 function setSize(walk: Walk, output: OutputSection, size: number): void {
   if (output.size !== size) walk.changed = true;
   output.size = size;
-}
-
-/** No inputs, no data, no movement of dot: the section will not be in the output. */
-export function isEmpty(output: OutputSection): boolean {
-  return !output.keepEmpty && output.body.every((item) => item.kind !== 'inputs' || item.sections.length === 0);
-}
-
-// --- symbols the linker makes
-
-const EHDR_START = '__ehdr_start';
-
-/** Only the finished layout shows whether the headers are in memory. Errors: 'undefined-symbol'. */
-function leaveUndefined(state: AddressState, id: number): void {
-  const { program, options } = state;
-  const t = program.symbols;
-  if ((t.flags[id]! & SymbolFlag.StrongReference) !== 0) {
-    const what = `undefined symbol: ${nameText(t.names, id)} (referenced by ${objectAt(program, t.object[id]!).name})`;
-    const why = 'no segment loads the headers; leave SIZEOF_HEADERS bytes before the first section';
-    if (options.undefinedPolicy === 'error') fail('undefined-symbol', `${what}: ${why}, or give a PT_LOAD FILEHDR`);
-    if (options.undefinedPolicy === 'warn') program.warnings.push(`${what}: ${why}`);
-  }
-  t.kind[id] = SymbolKind.Undefined;
-  t.binding[id] = elf.STB_WEAK;
-  t.value[id] = 0;
-  t.extra[id] = -1;
-}
-
-function setLinkerMade(walk: Walk): void {
-  const { state } = walk;
-  const t = state.program.symbols;
-  const { arena, block } = state.program;
-  const count = nameCount(t.names);
-  for (let id = 0; ; id++) {
-    id = arena.kernels.nextSymbol(block, id, SymbolKind.Linker);
-    if (id === count) return;
-    if (walk.assigned.has(id)) continue;
-    const name = nameText(t.names, id);
-    const made = linkerMadeValue(state, name);
-    if (made) putValue(walk, id, made.value, made.section);
-    else if (walk.final && name === EHDR_START) leaveUndefined(state, id);
-    else if (!state.values.has(id)) putValue(walk, id, 0, undefined);
-  }
-}
-
-/**
- * What local-dynamic code adds its variables' offsets to. On x86-64 these become offsets from the thread pointer, so
- * the base must be where that points: the end of the block.
- */
-function tlsModuleBase(state: AddressState): { value: number; section: OutputSection } | undefined {
-  const block = state.outputs.filter((output) => (output.flags & elf.SHF_TLS) !== 0 && output.size > 0);
-  const first = block[0];
-  if (!first || state.architecture.machine !== 'x86-64') return first && { value: first.address, section: first };
-  const size = Math.max(...block.map((output) => output.address + output.size)) - first.address;
-  const align = Math.max(...block.map((output) => output.align));
-  return { value: first.address + elf.alignUp(size, align), section: first };
-}
-
-function linkerMadeValue(
-  state: AddressState,
-  name: string,
-): { value: number; section: OutputSection | undefined } | undefined {
-  const at = (section: string, plus = 0) => {
-    const output = state.byName.get(section);
-    return output && !isEmpty(output) ? { value: output.address + plus, section: output } : undefined;
-  };
-  switch (name) {
-    case EHDR_START: {
-      if (state.headersAddress === undefined) return undefined;
-      const first = state.outputs.find((output) => (output.flags & elf.SHF_ALLOC) !== 0 && !isEmpty(output));
-      return { value: state.headersAddress, section: first };
-    }
-    case '_DYNAMIC':
-      return at('.dynamic');
-    case '_GLOBAL_OFFSET_TABLE_':
-      return at('.got') ?? at('.got.plt') ?? at('.data');
-    case '__global_pointer$':
-      return at('.sdata', 0x800) ?? at('.data', 0x800) ?? at('.bss', 0x800);
-    case '_TLS_MODULE_BASE_':
-      return tlsModuleBase(state);
-    case '__rela_iplt_start':
-    case '__rela_iplt_end': {
-      const output = state.byName.get('.rela.iplt');
-      const size = output && name.endsWith('end') && !state.options.pie ? output.size : 0;
-      return output && { value: output.address + size, section: output };
-    }
-  }
-  const boundary = boundaryOf(name);
-  if (!boundary) return undefined;
-  const output = state.byName.get(boundary.section);
-  return output && { value: output.address + (boundary.stop ? output.size : 0), section: output };
 }

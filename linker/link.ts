@@ -5,7 +5,8 @@
  *     -> (addresses, relax, size) until stable -> segments -> write
  */
 import { fail } from '../base/errors.ts';
-import { type AddressState, assignAddresses, createAddressState, isEmpty, layoutSource } from './addresses.ts';
+import { type AddressState, createAddressState, isEmpty, layoutSource } from './address-state.ts';
+import { assignAddresses } from './addresses.ts';
 import type { Architecture } from './arch/architecture.ts';
 import { riscv64 } from './arch/riscv64.ts';
 import { x86_64 } from './arch/x86-64.ts';
@@ -18,11 +19,12 @@ import * as elf from './elf.ts';
 import { collectGarbage } from './gc.ts';
 import type { LinkedImage } from './image.ts';
 import { mapText } from './map.ts';
+import { createPlacer, isKept, matchSections } from './match-sections.ts';
 import { mergeSections } from './merge.ts';
 import { addBuildId, mergeProperties } from './notes.ts';
 import { writeOutput } from './output.ts';
 import { checkOverlaps, warnOfSharedPages } from './overlaps.ts';
-import { buildCommands, createPlacer, isKept, matchSections, sectionStatements } from './place.ts';
+import { buildCommands } from './place.ts';
 import { type Program, Role } from './program.ts';
 import { createRelaxation, type Relaxation, relaxOnce } from './relax.ts';
 import type { LinkRequest } from './request.ts';
@@ -31,6 +33,7 @@ import { mergeAttributes } from './riscv-attributes.ts';
 import { type ScanResult, scanRelocations } from './scan.ts';
 import { declareScriptSymbols } from './script-symbols.ts';
 import { layoutFile, planSegments } from './segments.ts';
+import { sectionStatements } from './statements.ts';
 import { addSynthetic } from './synthetic.ts';
 import { addTables, sizeDynamicRelocations, type TableSections } from './tables.ts';
 

@@ -4,7 +4,7 @@
  * In the column format that readers of GNU ld's and lld's maps know: address, load address, size, alignment, then
  * output section, input section and symbol, each deeper than the one before.
  */
-import type { AddressState } from './addresses.ts';
+import type { AddressState } from './address-state.ts';
 import { nameCount, nameShown } from './names.ts';
 import { placeText, SymbolKind } from './program.ts';
 import { keptOutputs } from './segments.ts';

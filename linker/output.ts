@@ -6,14 +6,14 @@
  */
 import { printable } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
-import type { AddressState } from './addresses.ts';
+import type { AddressState } from './address-state.ts';
 import { type Arena, f64, u8 } from './arena.ts';
 import type { EhFrames } from './eh-frame.ts';
 import { writeEhFrameHeader } from './eh-frame-hdr.ts';
 import * as elf from './elf.ts';
 import { type EmittedRelocations, writeEmittedRelocations } from './emit-relocs.ts';
 import type { LinkedImage, OutputSection, Segment } from './image.ts';
-import { createOutputSection } from './place.ts';
+import { createOutputSection } from './output-sections.ts';
 import { SymbolKind } from './program.ts';
 import type { Relaxation } from './relax.ts';
 import { findSymbol } from './resolve.ts';

@@ -6,12 +6,12 @@
  * Linux, the later segment takes the page and the code before it cannot run. The built-in layout never does that.
  */
 import { fail, hex, printable } from '../base/errors.ts';
-import type { AddressState } from './addresses.ts';
+import type { AddressState } from './address-state.ts';
 import * as elf from './elf.ts';
 import type { OutputSection, Segment } from './image.ts';
-import { layoutScript } from './place.ts';
 import { placeText } from './program.ts';
 import { describeOutput, hasNoBits, isAlloc, isTbss, keptOutputs } from './segments.ts';
+import { layoutScript } from './statements.ts';
 
 /** Most bytes of memory a program may span: half of a 48-bit address space. */
 const MAX_MEMORY = 2 ** 47;

@@ -12,7 +12,7 @@
  * Sources: RISC-V ELF psABI 1.0, chapter 9 "Linker Relaxation"; RISC-V ISA for encodings.
  */
 import { fail } from '../base/errors.ts';
-import type { AddressState } from './addresses.ts';
+import type { AddressState } from './address-state.ts';
 import { allocate, u32 } from './arena.ts';
 import * as elf from './elf.ts';
 import * as layout from './kernels/layout.ts';

@@ -7,14 +7,14 @@
  * Sources: gABI chapter 5 "Program Header"; GNU ld manual 3.8 "PHDRS"; Linux Standard Base for PT_GNU_*.
  */
 import { fail, hex, printable } from '../base/errors.ts';
-import { type AddressState, isEmpty, layoutSource, toAddress } from './addresses.ts';
+import { type AddressState, isEmpty, layoutSource, toAddress } from './address-state.ts';
 import { BUILTIN_NAME } from './builtin-layout.ts';
 import * as elf from './elf.ts';
 import type { OutputSection, Segment } from './image.ts';
-import { layoutScript } from './place.ts';
 import { type Program, placeText, sectionContents } from './program.ts';
 import type { LinkerScript, SegmentDescription } from './script/ast.ts';
 import { evaluateNumber } from './script/evaluate.ts';
+import { layoutScript } from './statements.ts';
 
 /** A segment before the file layout: which sections, which headers, what the script fixes. */
 interface Plan {

@@ -6,7 +6,7 @@
  * Source: gABI "Symbol Table".
  */
 import { fail } from '../base/errors.ts';
-import type { AddressState } from './addresses.ts';
+import type { AddressState } from './address-state.ts';
 import { type Arena, allocate, u8, u32 } from './arena.ts';
 import * as elf from './elf.ts';
 import type { OutputSection } from './image.ts';

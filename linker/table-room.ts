@@ -7,7 +7,7 @@
  * discarded: freestanding programs do, and no code refers to it.
  */
 import { fail } from '../base/errors.ts';
-import { type AddressState, layoutSource } from './addresses.ts';
+import { type AddressState, layoutSource } from './address-state.ts';
 import type { ScanResult } from './scan.ts';
 import { describeOutput, hasNoBits } from './segments.ts';
 import type { TableSections } from './tables.ts';

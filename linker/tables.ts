@@ -6,7 +6,7 @@
  * Sources: gABI chapter 5 "Dynamic Section", proposal "RELR"; psABIs for RELATIVE and IRELATIVE.
  */
 import { fail } from '../base/errors.ts';
-import type { AddressState } from './addresses.ts';
+import type { AddressState } from './address-state.ts';
 import type { Architecture } from './arch/architecture.ts';
 import { Special } from './arch/architecture.ts';
 import * as elf from './elf.ts';

@@ -2,7 +2,7 @@
  * Fills the output's sections: copies inputs, fills gaps, applies relocations.
  */
 import { fail } from '../base/errors.ts';
-import type { AddressState } from './addresses.ts';
+import type { AddressState } from './address-state.ts';
 import type { AddressTables, RelocationJob } from './arch/architecture.ts';
 import { u32 } from './arena.ts';
 import type { EhFrames } from './eh-frame.ts';
