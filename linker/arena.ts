@@ -6,9 +6,10 @@
  * relocation are therefore kernels, compiled ahead of time (see kernels/); what they work on must lie in their memory.
  * Everything else stays TypeScript and sees the same bytes through typed arrays.
  *
- * The memory is a shared one, though no thread shares it: other memories count as garbage to be collected soon, and the
- * collector would run at once for their size. It is as large as it can be from the start, because growing it would detach all typed arrays. That costs
- * address space alone: pages come into being when they are first written. Nothing is ever given back; a link ends.
+ * The memory is as large as it can be from the start, because growing it would detach all typed arrays. That costs
+ * address space alone: pages come into being when they are first written. It is a shared memory, though no thread shares
+ * it: of any other the engine thinks that collecting garbage could give it back, and sets out to do so at once.
+ * Nothing is ever given back; a link ends.
  */
 import { fail } from '../base/errors.ts';
 import { type Kernels, startKernels } from './kernels/kernels.ts';
@@ -31,12 +32,13 @@ const FEWEST_PAGES = 1024;
 function createMemory(): WebAssembly.Memory {
   for (let pages = MOST_PAGES; pages >= FEWEST_PAGES; pages /= 2) {
     try {
-      return new WebAssembly.Memory({ initial: pages, maximum: MOST_PAGES, shared: true });
+      return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }
   }
-  return fail('limit', 'the system grants no 64 MiB of address space; raise the limit (ulimit -v) or free memory');
+  // Node.js reserves 10 GiB of addresses around any such memory, so that loads need no bounds checks.
+  return fail('limit', 'no room for the linker: it needs 12 GiB of addresses, though little memory; raise ulimit -v');
 }
 
 export function createArena(): Arena {
