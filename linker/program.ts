@@ -120,16 +120,10 @@ export const SymbolFlag = {
   StrongReference: 2,
   /** Needed by -u, --require-defined or the entry: a root for --gc-sections. */
   Root: 4,
-  Got: 8,
-  GotTp: 16,
-  TlsGd: 32,
   /** Calls and addresses go through an IPLT entry, which it has. */
   Iplt: 64,
-  /** The address of an ifunc is taken outside the GOT: its value becomes its IPLT entry. */
-  CanonicalIplt: 128,
   /** PROVIDEd by the script: give way to any definition. */
   Provided: 256,
-  TlsDesc: 512,
   /** --wrap gives references to it another name. */
   Renamed: 1024,
   /** The signature of a COMDAT group that is in the link. */

@@ -2,7 +2,6 @@
  * ELF's numbers, as far as kernels need them, and the linker's own (program.ts). The tests hold them against those of
  * the phases.
  */
-export const EM_X86_64: u32 = 62;
 export const EM_RISCV: u32 = 243;
 
 /** e_flags: compressed instructions are allowed. */
@@ -60,7 +59,6 @@ export const ROLE_IGNORED: u32 = 0;
 export const ROLE_REGULAR: u32 = 1;
 export const ROLE_MERGE: u32 = 2;
 export const ROLE_EH_FRAME: u32 = 3;
-export const ROLE_SYNTHETIC: u32 = 4;
 
 // Live
 export const LIVE_DEAD: u32 = 0;
@@ -103,10 +101,7 @@ export const NEED_NOTHING: u32 = 0;
 export const NEED_ADDRESS: u32 = 1;
 export const NEED_NARROW_ADDRESS: u32 = 2;
 export const NEED_RELATIVE: u32 = 3;
-export const NEED_GOT: u32 = 4;
 export const NEED_GOT_RELAXABLE: u32 = 5;
 export const NEED_GOT_TP: u32 = 6;
-export const NEED_TLS_GD: u32 = 7;
-export const NEED_TLS_LD: u32 = 8;
 export const NEED_GOT_BASE: u32 = 9;
 export const NEED_TP_OFFSET: u32 = 10;
