@@ -21,6 +21,7 @@ export const toolPackages = {
   make: 'make',
   mold: 'mold',
   ocamlopt: 'ocaml-nox',
+  objdump: 'binutils',
   perl: 'perl',
   'qemu-riscv64-static': 'qemu-user-static',
   'qemu-system-riscv64': 'qemu-system-misc',
