@@ -14,6 +14,12 @@ function removedSections(program: Program, dropped: readonly number[]): string[]
     .map((section) => `removing unused section ${placeText(program, section)}`);
 }
 
+let said = false;
+const say = (stream: 'stdout' | 'stderr') => (text: string) => {
+  said = true;
+  process[stream].write(text);
+};
+
 runLinkerAhead(
   process.argv.slice(2),
   (request) => {
@@ -25,11 +31,10 @@ runLinkerAhead(
       mapText: map,
     };
   },
-  {
-    out: (text) => void process.stdout.write(text),
-    error: (text) => void process.stderr.write(text),
-  },
+  { out: say('stdout'), error: say('stderr') },
 ).then((status) => {
-  // Nothing is left to wait for; taking the engine down piece by piece would only take time.
-  process.exit(status);
+  process.exitCode = status;
+  // What was said may still be on its way into a pipe. Else there is nothing to wait for, and taking the engine down
+  // piece by piece takes time.
+  if (!said) process.exit();
 });
