@@ -128,6 +128,6 @@ export function nameShown(table: NameTable, id: number): string {
 /** A NUL-terminated string at `offset` within [offset, limit), as text; `what` names it in the error. */
 export function textAt(bytes: Uint8Array, offset: number, limit: number, what: string): string {
   const end = offset < limit ? bytes.indexOf(0, offset) : -1;
-  if (end < 0 || end >= limit) fail('malformed-elf', `${what}: name at offset ${offset} is not terminated`);
+  if (end < 0 || end >= limit) fail('malformed-elf', `${what}: a name is not terminated`);
   return spanText(bytes, offset, end - offset);
 }

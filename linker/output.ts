@@ -18,7 +18,7 @@ import { SymbolKind } from './program.ts';
 import type { Relaxation } from './relax.ts';
 import { findSymbol } from './resolve.ts';
 import type { ScanResult } from './scan.ts';
-import { hasNoBits, isAlloc, keepOffsetsInFile, keptOutputs } from './segments.ts';
+import { endInFile, hasNoBits, isAlloc, keepOffsetsInFile, keptOutputs } from './segments.ts';
 import { type GlobalAddresses, globalAddresses } from './symbol-addresses.ts';
 import { buildSymbolTables, type SymbolTables } from './symtab.ts';
 import { checkTableRoom } from './table-room.ts';
@@ -132,11 +132,13 @@ function createAddressContext(laidOut: LaidOut): AddressContext {
 
 /** Sections of the inputs that are not loaded follow the loaded part. Returns their end. */
 function placeUnloaded(state: AddressState, end: number): number {
+  // Members of thin archives and inflated sections count as inputs too; all are in the arena.
+  const inputSize = state.program.arena.used;
   let size = end;
   for (const output of keptOutputs(state)) {
     if (isAlloc(output)) continue;
     output.fileOffset = elf.alignUp(size, output.align);
-    size = output.fileOffset + output.size;
+    if (!hasNoBits(output)) size = endInFile(state, output, inputSize);
   }
   return size;
 }

@@ -172,6 +172,8 @@ export interface Program {
   globalRefs: Uint32Array;
   /** Contents that do not lie in the object's file: decompressed or made by the linker. */
   readonly contents: Map<number, Uint8Array>;
+  /** Bytes that compressed sections have been inflated to, beyond what their size makes likely. */
+  inflated: number;
   /** Section groups that are in the link, as lists of their sections: they live and die together. */
   readonly groups: (readonly number[])[];
   readonly warnings: string[];
@@ -405,6 +407,7 @@ export function createProgram(machine: Program['machine'], arena: Arena, inputBy
     },
     globalRefs: empty.u32,
     contents: new Map(),
+    inflated: 0,
     groups: [],
     warnings: [],
   };

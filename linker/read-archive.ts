@@ -11,7 +11,10 @@ import { type Arena, u32 } from './arena.ts';
 import * as layout from './kernels/layout.ts';
 
 export interface ArchiveMember {
-  /** Where its name's bytes are (addresses): read by `memberName` when somebody asks. */
+  /**
+   * Where its name's bytes are (addresses): read by `memberName` when somebody asks. A name in the table ends with its
+   * line.
+   */
   readonly nameStart: number;
   readonly nameEnd: number;
   /** Offset of its header in the archive: what the index refers to. */
@@ -58,7 +61,9 @@ export function memberAt({ rows }: Archive, m: number): ArchiveMember {
 
 /** Name of a member; for thin archives the path as stored, relative to the archive's folder. */
 export function memberName(arena: Arena, { nameStart, nameEnd }: ArchiveMember): string {
-  const name = Buffer.from(arena.bytes.buffer, nameStart, nameEnd - nameStart).toString('utf8');
+  const bytes = Buffer.from(arena.bytes.buffer, nameStart, nameEnd - nameStart);
+  const line = bytes.indexOf(0x0a);
+  const name = bytes.toString('utf8', 0, line < 0 ? bytes.length : line);
   return name.replace(/\0+$/, '').replace(/\/$/, '');
 }
 
@@ -140,10 +145,7 @@ function placeName(arena: Arena, raw: RawMember, names: RawMember | undefined, f
     if (!names || offset < 0 || offset >= names.end - names.start) {
       fail('malformed-archive', `${file}: member at ${header} has its name at ${offset}, outside the name table`);
     }
-    const nameStart = names.start + offset;
-    let nameEnd = nameStart;
-    while (nameEnd < names.end && bytes[nameEnd] !== 0x0a) nameEnd++;
-    return { nameStart, nameEnd, header, start, end };
+    return { nameStart: names.start + offset, nameEnd: names.end, header, start, end };
   }
   if (raw.kind === 'bsdName') {
     const length = fieldNumber(bytes, at + 3, 13);

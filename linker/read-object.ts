@@ -21,6 +21,7 @@ import {
   reserveGlobalRefs,
   reserveObjects,
   reserveSections,
+  sectionContents,
 } from './program.ts';
 
 /** Largest alignment taken from an input: beyond it the padding alone could fill a disk. */
@@ -29,6 +30,9 @@ const MAX_ALIGN = 1 << 26;
 const MAX_SECTION = 2 ** 46;
 /** Largest section that is decompressed. */
 const MAX_INFLATED = 1 << 28;
+/** How much larger than compressed a link's sections may be: debug information shrinks to a fifth, zeros to nothing. */
+const USUAL_RATIO = 32;
+const MAX_UNUSUAL = 1 << 24;
 
 export function isElf(bytes: Uint8Array, start = 0): boolean {
   return bytes[start] === 0x7f && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x4c && bytes[start + 3] === 0x46;
@@ -101,7 +105,7 @@ function readHeader(view: DataView, start: number, end: number, name: string, ma
 }
 
 /** Decompresses an SHF_COMPRESSED section; returns its new contents and alignment. */
-function inflateSection(bytes: Uint8Array, where: string): { data: Uint8Array; align: number } {
+function inflateSection(program: Program, bytes: Uint8Array, where: string): { data: Uint8Array; align: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 24) fail('malformed-elf', `${where}: compressed section is shorter than its header`);
   const type = view.getUint32(0, true);
@@ -110,6 +114,13 @@ function inflateSection(bytes: Uint8Array, where: string): { data: Uint8Array; a
     fail('unsupported-input', `${where}: compression type ${type}; recompile with -gz=none or -gz=zlib`);
   }
   if (size > MAX_INFLATED) fail('limit', `${where}: would inflate to ${size} bytes, more than ${MAX_INFLATED}`);
+  program.inflated += size - bytes.length * USUAL_RATIO;
+  if (program.inflated > MAX_UNUSUAL) {
+    fail(
+      'limit',
+      `${where}: would inflate from ${bytes.length} to ${size} bytes; recompile with -gz=none if they are meant`,
+    );
+  }
   let data: Uint8Array;
   try {
     data = inflateSync(bytes.subarray(24), { maxOutputLength: Math.max(size, 1) });
@@ -295,8 +306,7 @@ function badSection(program: Program, name: string, i: number, header: Header, s
 function inflateInPlace(program: Program, s: number, where: string): void {
   const t = program.sections;
   if ((t.flags[s]! & elf.SHF_ALLOC) !== 0) fail('malformed-elf', `${where}: is both compressed and loaded`);
-  const from = t.offset[s]!;
-  const { data, align } = inflateSection(program.arena.bytes.subarray(from, from + t.inputSize[s]!), where);
+  const { data, align } = inflateSection(program, sectionContents(program, s), where);
   t.offset[s] = adopt(program.arena, data);
   t.size[s] = data.length;
   t.inputSize[s] = data.length;

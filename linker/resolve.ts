@@ -70,6 +70,7 @@ export function resolveInputs(request: LinkRequest): Program {
     ranges: u32(program.arena, 0),
     lazyCount: 0,
     wanted: u32(program.arena, 0),
+    thinFiles: new Map(),
     linkOnce: new Set(),
     renames: wrapRenames(program, request.options.wrap),
     duplicates: [],

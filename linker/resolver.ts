@@ -28,6 +28,8 @@ export interface Resolver {
   lazyCount: number;
   /** Symbols whose members are wanted, in order; how many is the block's WANTED_COUNT. */
   wanted: Uint32Array;
+  /** Files that thin archives name, each read once however many members it is: where its bytes are, by path. */
+  readonly thinFiles: Map<string, { readonly start: number; readonly end: number }>;
   readonly linkOnce: Set<number>;
   /** Reference renames of --wrap: symbol index -> symbol index. */
   readonly renames: Map<number, number>;

@@ -304,6 +304,19 @@ export function planSegments(state: AddressState): {
   return { plans, headersSize, headersAddress: start - congruentOffset(headersSize, start, loadAlign(load, page)) };
 }
 
+/** Where an output section ends in the file. Errors: 'limit'. */
+export function endInFile(state: AddressState, output: OutputSection, inputSize: number): number {
+  const end = output.fileOffset + output.size;
+  if (end > inputSize + MAX_PADDING) {
+    fail(
+      'limit',
+      `${describeOutput(state, output)}: the output would be ${end} bytes, more than its inputs (${inputSize}) ` +
+        `and ${MAX_PADDING} bytes of padding`,
+    );
+  }
+  return end;
+}
+
 /**
  * Gives sections file offsets and turns plans into segments. Returns the segments and where the loaded part ends.
  * `inputSize` bounds the padding that alignments may cause.
@@ -315,18 +328,9 @@ export function layoutFile(
 ): { readonly segments: Segment[]; readonly end: number } {
   const page = state.options.maxPageSize ?? state.architecture.maxPageSize;
   let cursor = state.headersSize;
-  const limit = inputSize + MAX_PADDING;
   const placed = new Set<OutputSection>();
   const advance = (output: OutputSection): void => {
-    const to = output.fileOffset + output.size;
-    if (to > limit) {
-      fail(
-        'limit',
-        `${describeOutput(state, output)}: the output would be ${to} bytes, more than its inputs (${inputSize}) ` +
-          `and ${MAX_PADDING} bytes of padding`,
-      );
-    }
-    cursor = to;
+    cursor = endInFile(state, output, inputSize);
   };
   for (const plan of plans) {
     if (plan.type !== elf.PT_LOAD) continue;

@@ -165,6 +165,8 @@ function placeMember(resolver: Resolver, index: number, m: number): { start: num
   const folder = file.name.includes('/') ? file.name.slice(0, file.name.lastIndexOf('/') + 1) : '';
   const name = memberName(arena, member);
   const path = name.startsWith('/') ? name : folder + name;
+  const known = resolver.thinFiles.get(path);
+  if (known) return known;
   let bytes: Uint8Array | undefined;
   try {
     bytes = resolver.readMember(path);
@@ -174,7 +176,9 @@ function placeMember(resolver: Resolver, index: number, m: number): { start: num
   }
   if (!bytes) fail('io', `${printable(file.name)}: thin archive names ${printable(path)}, which does not exist`);
   const start = adopt(arena, bytes);
-  return { start, end: start + bytes.length };
+  const placed = { start, end: start + bytes.length };
+  resolver.thinFiles.set(path, placed);
+  return placed;
 }
 
 /** Takes an object in, step by step. */
@@ -196,7 +200,8 @@ function groupSignature(resolver: Resolver, object: InputObject, symbol: number)
     return symbolNamed(program, nameText(program.sectionNames, program.sections.name[section]!));
   }
   const name = object.strtab + object.view.getUint32(at, true);
-  const id = internName(names, name, object.strtabEnd);
+  // Kernels take addresses modulo 2^32.
+  const id = name < object.strtabEnd ? internName(names, name, object.strtabEnd) : -1;
   if (id < 0) fail('malformed-elf', `${object.name}: signature symbol ${symbol}: its name is not terminated`);
   fitSymbols(program);
   return id;

@@ -71,21 +71,40 @@ function fillRange(file: Uint8Array, from: number, to: number, bytes: readonly n
 /** Prepares gaps: default bytes for code, then what the script asks, then data statements. */
 export function writeFills(context: WriteContext, outputs: readonly OutputSection[]): void {
   const { state, file } = context;
+  const filled = new Set<OutputSection>();
   for (const output of outputs) {
     if (hasNoBits(output) || output.size === 0) continue;
     const bytes = gapBytes(state, output);
     if (bytes.every((byte) => byte === 0) || !hasGaps(state, output)) continue;
     if (bytes.length === 1) fillGaps(context, output, bytes[0]!);
-    else fillRange(file, output.fileOffset, output.fileOffset + output.size, bytes);
+    else {
+      fillRange(file, output.fileOffset, output.fileOffset + output.size, bytes);
+      filled.add(output);
+    }
   }
   for (const { section, offset, bytes } of state.fillItems) {
     if (hasNoBits(section) || section.size === 0) continue;
     fillRange(file, section.fileOffset + offset, section.fileOffset + section.size, bytes);
+    filled.add(section);
   }
+  for (const output of filled) clearZeros(context, output);
   for (const { section, offset, size, value } of state.dataItems) {
     if (hasNoBits(section)) continue;
     for (let i = 0; i < size; i++) {
       file[section.fileOffset + offset + i] = Number((value >> BigInt(8 * i)) & 255n);
+    }
+  }
+}
+
+/** Makes zero again what inputs without bytes (.bss) take in a section that was filled as a whole. */
+function clearZeros({ state, file }: WriteContext, output: OutputSection): void {
+  const t = state.program.sections;
+  for (const item of output.body) {
+    if (item.kind !== 'inputs') continue;
+    for (const s of item.sections) {
+      if (t.type[s] !== elf.SHT_NOBITS) continue;
+      const from = output.fileOffset + t.outputOffset[s]!;
+      file.fill(0, from, from + t.size[s]!);
     }
   }
 }

@@ -289,7 +289,7 @@ export const FRAME_INPUT_OFFSET = 1;
 export const FRAME_SIZE = 2;
 /** FRAME_DROPPED for a record that is not in the output. */
 export const FRAME_OUTPUT_OFFSET = 3;
-/** i32: the record's CIE; -1 for a CIE. */
+/** i32: the record's CIE, -1 for a CIE. Of a record that is not in the output: where it would have stood. */
 export const FRAME_CIE = 4;
 /** One entry more than records: index of the record's first relocation. */
 export const FRAME_FIRST_RELOC = 5;

@@ -7,6 +7,10 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { link } from '../../linker/link.ts';
+import { defaultOptions } from '../../linker/request.ts';
+import { buildObject, SHF, SHT } from '../support/elf-builder.ts';
+import { goodStart } from '../support/hostile/case.ts';
 import { type HostileCase, hostileCases } from '../support/hostile/index.ts';
 import { runJudged, violations } from '../support/judge.ts';
 import { temporaryFolder } from '../support/paths.ts';
@@ -51,6 +55,44 @@ test('the names of the hostile cases are unique', () => {
 });
 
 test.each(hostileCases)('good manners with $name', expectGoodManners);
+
+/** Links objects in this process. */
+function linkObjects(objects: readonly Uint8Array[]): Uint8Array {
+  return link({
+    files: objects.map((bytes, i) => ({ name: `${i}.o`, bytes })),
+    options: { ...defaultOptions, undefinedPolicy: 'ignore' },
+    readMember: () => undefined,
+  }).image.bytes;
+}
+
+test('names of local symbols come from their table alone, whatever their offset', () => {
+  const offsets = Array.from({ length: 100 }, (_, i) => 2 ** 32 - 16 * (i + 1));
+  const secret = buildObject({
+    sections: [{ name: '.secret', flags: 0x80000000, bytes: Buffer.alloc(1024, 'SECRET') }],
+    symbols: offsets.map((name) => ({ name, info: 1, section: 0xfff1 })),
+  });
+  expect(Buffer.from(linkObjects([goodStart['x86-64'], secret])).includes('SECRET')).toBe(false);
+});
+
+test('sizes of sections whose sum is 2^64 are too large together', () => {
+  const sections = Array.from({ length: 2 ** 18 }, () => ({
+    name: '.bss',
+    type: SHT.NOBITS,
+    flags: SHF.ALLOC | SHF.WRITE,
+    size: 1n << 46n,
+  }));
+  // Section names need an index: so many do not fit the header's 16 bits.
+  const bytes = buildObject({
+    sections,
+    patch: (b, headers) => {
+      b.writeBigUInt64LE(BigInt(sections.length + 4), headers + 32);
+      b.writeUInt32LE(sections.length + 3, headers + 40);
+      b.writeUInt16LE(0, 60);
+      b.writeUInt16LE(0xffff, 62);
+    },
+  });
+  expect(() => linkObjects([goodStart['x86-64'], bytes])).toThrow(/outside the supported addresses/);
+});
 
 test('a thin archive that names a pipe does not make the linker wait', async () => {
   const hostile = hostileCases.find((each) => each.name === 'a thin archive that names a file that does not exist')!;

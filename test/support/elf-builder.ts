@@ -165,8 +165,8 @@ export function buildObject(object: BuiltObject): Buffer {
   bytes.writeUInt32LE(object.flags ?? (object.machine === EM.RISCV ? 5 : 0), 48);
   bytes.writeUInt16LE(64, 52);
   bytes.writeUInt16LE(64, 58);
-  bytes.writeUInt16LE(all.length + 1, 60);
-  bytes.writeUInt16LE(all.length, 62);
+  bytes.writeUInt16LE((all.length + 1) & 0xffff, 60);
+  bytes.writeUInt16LE(all.length & 0xffff, 62);
   object.patch?.(bytes, size + pad);
   return bytes;
 }

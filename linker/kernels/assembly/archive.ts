@@ -53,14 +53,13 @@ export function readMembers(block: usize, base: usize, size: u32, thin: u32): u3
     let nameEnd: usize;
     const first = load<u8>(header);
     if (first == 0x2f) {
-      // A slash and digits: the name is in the table.
+      // A slash and digits: the name is in the table. Whoever asks for it finds its end: a table may be one long name.
       const digit = <u32>load<u8>(header + 1) - 0x30;
       if (digit > 9) break;
       const offset = fieldNumber(header + 1, 15);
       if (offset < 0 || offset >= <i64>(namesEnd - names)) break;
       name = names + <usize>offset;
-      nameEnd = name;
-      while (nameEnd < namesEnd && load<u8>(nameEnd) != 0x0a) nameEnd++;
+      nameEnd = namesEnd;
     } else {
       if (first == 0x23) break; // BSD: #1/LENGTH
       nameEnd = header + 16;

@@ -246,6 +246,7 @@ function compactSection(program: usize, kept: usize, s: u32, row: usize, isLast:
     }
     setU32(outputs, k, keeps ? out : <u32>FRAME_DROPPED);
     if (keeps) out += size;
+    else setU32(cies, k, out);
   }
   setF64(word(program, SECTION_SIZE), s, <f64>out);
   return fdes;

@@ -3,6 +3,7 @@
  * code shrinks. The one place among the kernels that knows all of these; symbol-addresses.ts is its counterpart.
  */
 import {
+  FRAME_CIE,
   FRAME_COUNT,
   FRAME_DROPPED,
   FRAME_INPUT_OFFSET,
@@ -56,21 +57,13 @@ export function recordAt(frames: usize, at: f64): i32 {
 function frameOffset(frames: usize, at: f64): f64 {
   const outputs = word(frames, FRAME_OUTPUT_OFFSET);
   const count = <i32>word(frames, FRAME_COUNT);
-  const record = recordAt(frames, at);
-  if (record < 0 && at == 0) return 0;
-  if (record >= 0) {
-    const out = <i32>getU32(outputs, record);
-    if (out != FRAME_DROPPED) return <f64>(<u32>out) + (at - <f64>getU32(word(frames, FRAME_INPUT_OFFSET), record));
-    for (let i = record + 1; i < count; i++) {
-      const next = <i32>getU32(outputs, i);
-      if (next != FRAME_DROPPED) return <f64>(<u32>next);
-    }
-  }
-  for (let i = count - 1; i >= 0; i--) {
-    const out = <i32>getU32(outputs, i);
-    if (out != FRAME_DROPPED) return <f64>(<u32>out) + <f64>getU32(word(frames, FRAME_SIZE), i);
-  }
-  return 0;
+  if (at == 0 || count == 0) return 0;
+  const found = recordAt(frames, at);
+  const record = found < 0 ? count - 1 : found;
+  const out = getU32(outputs, record);
+  if (<i32>out == FRAME_DROPPED) return <f64>getU32(word(frames, FRAME_CIE), record);
+  if (found < 0) return <f64>(out + getU32(word(frames, FRAME_SIZE), record));
+  return <f64>out + (at - <f64>getU32(word(frames, FRAME_INPUT_OFFSET), record));
 }
 
 /** Where the last look-up of a removal ended: labels come in order, so the next is mostly a few entries behind it. */

@@ -195,6 +195,9 @@ export function joinSection(program: usize, s: u32, joined: usize): void {
   if (alignment > load<f64>(joined + 8 * JOINED_ALIGN)) store<f64>(joined + 8 * JOINED_ALIGN, alignment);
 }
 
+/** Far beyond any address, and far from where sums of sizes would wrap round. */
+const FARTHEST: i64 = 1 << 60;
+
 /**
  * Gives the inputs of a list their offsets from `offset` on, in output section `output` at `base`; each at its own
  * alignment or at `forced` (0: none). Returns where they end.
@@ -221,7 +224,7 @@ export function placeInputs(
     at = ((start + at + align - 1) & -align) - start;
     setU32(outputs, s, output);
     setF64(offsets, s, <f64>at);
-    at += <i64>getF64(sizes, s);
+    at = min(at + <i64>getF64(sizes, s), FARTHEST);
   }
   return <f64>at;
 }

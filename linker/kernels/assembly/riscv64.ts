@@ -58,6 +58,9 @@ import { getF64, getU8, getU32, word } from './words';
 /** glibc and musl: dtv entries point 0x800 into the block. */
 const DTP_BIAS: i64 = 0x800;
 
+/** Relocations at a label among which its high half is looked for: it has a RELAX beside it, no more. */
+const MOST_AT_LABEL: u32 = 64;
+
 const GP: i32 = 3;
 const TP: i32 = 4;
 
@@ -439,7 +442,9 @@ function findPair(sym: u32): u32 {
     high = lastHigh;
     return 0;
   }
-  for (let i = firstAt(label); i < count; i++) {
+  const first = firstAt(label);
+  const last = min(count, first + MOST_AT_LABEL);
+  for (let i = first; i < last; i++) {
     const at = relocs + i * elf.RELA_SIZE;
     if (load<u32>(at) != label) break;
     if (isHigh(load<u32>(at + 8))) return findHigh(i, places != 0 ? getU32(places, i) : label);

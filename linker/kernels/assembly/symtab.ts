@@ -71,7 +71,7 @@ function addSymbol(table: usize, name: u32, info: u32, other: u32, section: u32,
   store<u8>(at + 5, <u8>other);
   store<u16>(at + 6, <u16>section);
   store<i64>(at + 8, <i64>value);
-  store<i64>(at + 16, <i64>size);
+  store<u64>(at + 16, <u64>size);
   setWord(table, TABLE_COUNT, count + 1);
   return count;
 }
@@ -110,7 +110,8 @@ export function addLocals(program: usize, table: usize, object: u32, tlsStart: f
     const info = <u32>load<u8>(at + 4);
     const type = info & 15;
     if (type == elf.STT_SECTION) continue;
-    const name = min(strtab + <usize>load<u32>(at), strtabEnd);
+    // Added first, an offset near 2^32 would come out before the table.
+    const name = strtab + min(<usize>load<u32>(at), strtabEnd - strtab);
     if (type == elf.STT_FILE) {
       file = name;
       continue;

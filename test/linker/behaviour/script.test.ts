@@ -326,4 +326,16 @@ describe('zeros among bytes', () => {
     expect(data.subarray(8, 8 + size).every((byte) => byte === 0)).toBe(true);
     expect(data.readBigInt64LE(8 + size)).toBe(-1n);
   });
+
+  test.each(['=0xffffffff', ''])('they are zero where gaps are filled (%s)', async (fill) => {
+    const p = await project(x86, {
+      'a.s': `${exitProgram(x86, 'xor %edi, %edi')}\n.data\n.byte 1\n.bss\n.balign 16\n.skip 16\n.comm shared, 16, 16`,
+    });
+    const body = `${fill === '' ? 'FILL(0xffffffff) ' : ''}*(.data) *(.bss) *(COMMON) . = ALIGN(64); QUAD(0)`;
+    p.write('layout.ld', `SECTIONS { . = 0x100000; .text : { *(.text) } .data 0x200000 : { ${body} }${fill} }`);
+    const data = Buffer.from((await p.link('a.o', '-T', 'layout.ld')).section('.data').data);
+    expect(data.subarray(1, 16).every((byte) => byte === 0xff)).toBe(true);
+    expect(data.subarray(16, 48).every((byte) => byte === 0)).toBe(true);
+    expect(data.subarray(48, 64).every((byte) => byte === 0xff)).toBe(true);
+  });
 });

@@ -2,7 +2,7 @@
  * Hostile archives: member sizes, names and symbol indices that lie, and thin archives that name what they should not.
  */
 import { buildArchive, buildObject, symbolIndex } from '../elf-builder.ts';
-import { type CaseOptions, createCollector, GLOBAL_FUNC, type HostileCase, object, text } from './case.ts';
+import { type CaseOptions, createCollector, DATA, GLOBAL_FUNC, type HostileCase, object, text } from './case.ts';
 
 const { cases, addFiles } = createCollector();
 
@@ -29,6 +29,13 @@ addArchive('a member header without its end mark', archive({ name: 'a.o/', bytes
 addArchive(
   'a member name outside the name table',
   archive({ name: '//', bytes: Buffer.from('a.o/\n') }, { name: '/9999', bytes: member }),
+);
+addArchive(
+  'thousands of members with one name of a megabyte',
+  archive(
+    { name: '//', bytes: Buffer.alloc(1 << 20, 0x61) },
+    ...Array.from({ length: 16_000 }, () => ({ name: '/0', bytes: Buffer.alloc(0) })),
+  ),
 );
 addArchive('a long name without a name table', archive({ name: '/0', bytes: member }), 'any');
 addArchive('a BSD name longer than its member', archive({ name: '#1/99999', bytes: member }));
@@ -123,6 +130,20 @@ addFiles(
   'a thin archive whose member is an archive that names it back',
   { 'victim.a': thin('other.a'), 'other.a': thin('victim.a') },
   'refused',
+);
+addFiles(
+  'a thin archive that names a large file again and again',
+  {
+    'victim.a': buildArchive(
+      [
+        { name: '//', bytes: Buffer.from('other.o/\n') },
+        ...Array.from({ length: 50 }, () => ({ name: '/0', size: '1' })),
+      ],
+      true,
+    ),
+    'other.o': object({ symbols: [], sections: [{ name: '.data', flags: DATA, bytes: Buffer.alloc(1 << 24, 1) }] }),
+  },
+  'any',
 );
 addFiles(
   'a thin archive whose member has another size',

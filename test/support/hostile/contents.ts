@@ -51,6 +51,44 @@ add(
   'compressed data that inflates to a gigabyte',
   compressed(1n << 30n, deflateSync(Buffer.alloc(1 << 28), { level: 9 })),
 );
+add(
+  'compressed data that inflates to a thousand times its size',
+  compressed(1n << 28n, deflateSync(Buffer.alloc(1 << 28))),
+  'refused',
+  { says: /victim\.o: section 2: would inflate/ },
+);
+add(
+  'many compressed sections that inflate to a thousand times their size',
+  object({
+    sections: Array.from({ length: 64 }, (_, i) => {
+      const head = words(1, 0, 1 << 23, 0, 1, 0);
+      const bytes = Buffer.concat([head, deflateSync(Buffer.alloc(1 << 23))]);
+      return { name: `.debug_${i}`, flags: SHF.COMPRESSED, bytes };
+    }),
+  }),
+);
+add(
+  'compressed strings that are all empty',
+  object({
+    sections: [
+      {
+        name: '.debug_str',
+        flags: SHF.COMPRESSED | SHF.MERGE | SHF.STRINGS,
+        entsize: 1,
+        bytes: Buffer.concat([words(1, 0, 1 << 24, 0, 1, 0), deflateSync(Buffer.alloc(1 << 24))]),
+      },
+    ],
+  }),
+  'any',
+);
+add(
+  'a compressed section without bytes whose offset leads out of its file',
+  object({
+    sections: [{ name: '.debug_x', type: SHT.NOBITS, flags: SHF.COMPRESSED, size: 1n << 45n, offset: 0xfffffff0n }],
+  }),
+  'refused',
+  { says: /shorter than its header/ },
+);
 add('compressed data that is damaged', compressed(100n, Buffer.alloc(50, 0xff)));
 add('compressed data of an unknown kind', compressed(100n, Buffer.alloc(50), 77));
 add(
@@ -72,6 +110,25 @@ add('an unwind record that is its own parent', frames(words(12, 4, 0, 0)), 'any'
   args: ['victim.o', '--eh-frame-hdr'],
 });
 add('an unwind record with a parent before the section', frames(words(12, 0x7fffffff, 0, 0)), 'any');
+const FUNCTIONS = 50_000;
+const unneeded = Buffer.alloc(16 * (1 + FUNCTIONS));
+for (let at = 0; at < unneeded.length; at += 16) {
+  unneeded.writeUInt32LE(12, at);
+  if (at > 0) unneeded.writeUInt32LE(at + 4, at + 4);
+}
+add(
+  'fifty thousand symbols in unwind records of no function',
+  object({
+    sections: [{ name: '.eh_frame', flags: ALLOC, bytes: unneeded, align: 8 }],
+    symbols: Array.from({ length: FUNCTIONS }, (_, i) => ({
+      name: `l${i}`,
+      info: 0,
+      section: 2,
+      value: 16 + (i & ~63),
+    })),
+  }),
+  'any',
+);
 add('an unwind section of 3 bytes', frames(Buffer.from([1, 2, 3])), 'any');
 add(
   'unwind augmentation text without an end',

@@ -204,6 +204,14 @@ add('relocations for a section that does not exist', relocated([{ offset: 0, typ
 add('relocations with entries of 0 bytes', relocated([{ offset: 0, type: 1, symbol: 1 }], {}, { entsize: 0 }), 'any');
 add('relocations with entries of 1 byte', relocated([{ offset: 0, type: 1, symbol: 1 }], {}, { entsize: 1 }));
 add('relocations that are not a whole number of entries', relocated([], {}, { bytes: Buffer.alloc(25) }));
+const unloaded = { name: '.debug_x', type: SHT.NOBITS, size: 3n << 30n };
+add('three gigabytes of zeros that are not loaded', object({ sections: [unloaded] }), 'any');
+add(
+  'three gigabytes of zeros among bytes that are not loaded',
+  object({ sections: [unloaded, { name: '.debug_x', bytes: Buffer.alloc(8, 1) }] }),
+  'refused',
+  { says: /victim\.o.*\.debug_x/ },
+);
 add('REL instead of RELA', relocated([{ offset: 0, type: 1, symbol: 1 }], {}, { type: 9 }));
 
 export { cases };

@@ -103,6 +103,26 @@ add(
   'any',
   riscv,
 );
+// Two labels, so that remembering the last one does not help.
+const crowd = (offset: number): Parameters<typeof relocations>[0] =>
+  Array.from({ length: 30_000 }, () => ({ offset, type: 0, symbol: 0 }));
+add(
+  'a high half among thousands of relocations, wanted by thousands of low halves',
+  onRiscv(
+    [
+      ...[0, 4].flatMap((offset) => [...crowd(offset), { offset, type: 23, symbol: 1 }]),
+      ...Array.from({ length: 30_000 }, (_, i) => ({ offset: 8, type: 24, symbol: 1 + (i % 2) })),
+    ],
+    {
+      symbols: [
+        { name: '.L0', info: 0, section: 1 },
+        { name: '.L1', info: 0, section: 1, value: 4 },
+      ],
+    },
+  ),
+  'any',
+  riscv,
+);
 add('an object for the single-float ABI', object({ machine: EM.RISCV, flags: 3 }), 'any', riscv);
 
 export { cases };

@@ -156,6 +156,12 @@ add('a group that holds itself', object({ sections: [group(words(1, 2))] }), 'an
 add('a group with a member out of range', object({ sections: [group(words(1, 0xfffffff0))] }));
 add('a group whose signature is out of range', object({ sections: [group(words(1, 1), 5000)] }));
 add('a group whose symbol table is another section', object({ sections: [group(words(1, 1), 1, 1)] }), 'any');
+add(
+  'a group whose signature has its name 32 bytes before 2^32',
+  object({ symbols: [{ name: 0xffffffe0, info: 1, section: 1 }], sections: [group(words(1, 1))] }),
+  'refused',
+  { says: /signature symbol 1/ },
+);
 add('an empty group', object({ sections: [group(Buffer.alloc(0))] }));
 add('a group of 3 bytes', object({ sections: [group(Buffer.from([1, 0, 0]))] }));
 add(
