@@ -7,6 +7,7 @@
  * riscv-openssl, riscv-openssl-debug), --with casemate (leave the peers
  * out, for quick looks while working on the linker), --write (put the result into bench/README.md as well).
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -190,6 +191,8 @@ function writeResult(text: string): void {
     path,
     readFileSync(path, 'utf8').replace(marked, (_, start, end) => `${start}${text}${end}`),
   );
+  // The project's style pads tables.
+  execFileSync(join(projectRoot, 'node_modules/.bin/biome'), ['format', '--write', path], { stdio: 'ignore' });
 }
 
 async function main(): Promise<void> {
