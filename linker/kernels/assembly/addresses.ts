@@ -1,47 +1,24 @@
 /**
  * Final addresses of symbols. Ifuncs, whose address is their IPLT entry's, are put right by symbol-addresses.ts.
  */
-import {
-  GLOBAL_REFS,
-  MERGE_LEADER,
-  NAMES_COUNT,
-  OBJECT_EXTENDED,
-  OBJECT_FIRST_GLOBAL,
-  OBJECT_FIRST_GLOBAL_REF,
-  OBJECT_FIRST_SECTION,
-  OBJECT_SYMBOL_COUNT,
-  OBJECT_SYMTAB,
-  OBJECT_WORDS,
-  OBJECTS,
-  SECTION_ADDRESS,
-  SECTION_EDIT,
-  SECTION_LIVE,
-  SECTION_OUTPUT,
-  SECTION_OUTPUT_OFFSET,
-  SECTION_ROLE,
-  SYMBOL_EXTRA,
-  SYMBOL_KIND,
-  SYMBOL_NAMES,
-  SYMBOL_SECTION,
-  SYMBOL_VALUE,
-} from '../layout';
+import * as layout from '../layout';
 import { mergedOffset, sectionOffsetAddress } from './edits';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU8, word } from './words';
 
 /** Address of an object's row. */
 export function objectRow(program: usize, object: u32): usize {
-  return word(program, OBJECTS) + <usize>(object * OBJECT_WORDS * 4);
+  return word(program, layout.OBJECTS) + <usize>(object * layout.OBJECT_WORDS * 4);
 }
 
 /** Fills `address` (f64) and `special` (u8) of all global symbols. */
 export function globalAddresses(program: usize, address: usize, special: usize): void {
-  const count = <u32>word(word(program, SYMBOL_NAMES), NAMES_COUNT);
-  const kinds = word(program, SYMBOL_KIND);
-  const sections = word(program, SYMBOL_SECTION);
-  const values = word(program, SYMBOL_VALUE);
-  const extras = word(program, SYMBOL_EXTRA);
-  const lives = word(program, SECTION_LIVE);
+  const count = <u32>word(word(program, layout.SYMBOL_NAMES), layout.NAMES_COUNT);
+  const kinds = word(program, layout.SYMBOL_KIND);
+  const sections = word(program, layout.SYMBOL_SECTION);
+  const values = word(program, layout.SYMBOL_VALUE);
+  const extras = word(program, layout.SYMBOL_EXTRA);
+  const lives = word(program, layout.SECTION_LIVE);
   for (let id: u32 = 0; id < count; id++) {
     const kind = <u32>getU8(kinds, id);
     if (kind == elf.KIND_DEFINED) {
@@ -73,15 +50,15 @@ export function objectAddresses(
   special: usize,
 ): void {
   const row = objectRow(program, object);
-  const symtab = word(row, OBJECT_SYMTAB);
-  const count = <u32>word(row, OBJECT_SYMBOL_COUNT);
-  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
-  const firstSection = <u32>word(row, OBJECT_FIRST_SECTION);
-  const extended = word(row, OBJECT_EXTENDED);
-  const lives = word(program, SECTION_LIVE);
-  const roles = word(program, SECTION_ROLE);
-  const edits = word(program, SECTION_EDIT);
-  const sectionAddresses = word(program, SECTION_ADDRESS);
+  const symtab = word(row, layout.OBJECT_SYMTAB);
+  const count = <u32>word(row, layout.OBJECT_SYMBOL_COUNT);
+  const firstGlobal = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
+  const firstSection = <u32>word(row, layout.OBJECT_FIRST_SECTION);
+  const extended = word(row, layout.OBJECT_EXTENDED);
+  const lives = word(program, layout.SECTION_LIVE);
+  const roles = word(program, layout.SECTION_ROLE);
+  const edits = word(program, layout.SECTION_EDIT);
+  const sectionAddresses = word(program, layout.SECTION_ADDRESS);
   setF64(address, 0, 0);
   setU8(special, 0, 0);
   for (let i: u32 = 1; i < firstGlobal; i++) {
@@ -114,7 +91,7 @@ export function objectAddresses(
     const edited: u32 = <u32>getU8(roles, s) == elf.ROLE_MERGE ? elf.SPECIAL_MERGE : elf.SPECIAL_EDITED;
     setU8(special, i, isSection ? edited : 0);
   }
-  const refs = word(program, GLOBAL_REFS) + ((<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF))) << 2);
+  const refs = word(program, layout.GLOBAL_REFS) + ((<usize>(<u32>word(row, layout.OBJECT_FIRST_GLOBAL_REF))) << 2);
   for (let i = firstGlobal; i < count; i++) {
     const id = getU32(refs, i - firstGlobal);
     setF64(address, i, getF64(globalAddress, id));
@@ -125,13 +102,13 @@ export function objectAddresses(
 /** Address of (symbol + addend) where the addend decides which piece is meant; NaN when it is outside. */
 export function pieceAddress(program: usize, symbol: usize, section: u32, addend: i64): f64 {
   const offset = <f64>(<i64>(<u64>load<u32>(symbol + 8)) + addend);
-  const edit = <usize>getU32(word(program, SECTION_EDIT), section);
-  if (edit == 0 || <u32>getU8(word(program, SECTION_ROLE), section) != elf.ROLE_MERGE) {
+  const edit = <usize>getU32(word(program, layout.SECTION_EDIT), section);
+  if (edit == 0 || <u32>getU8(word(program, layout.SECTION_ROLE), section) != elf.ROLE_MERGE) {
     return sectionOffsetAddress(program, section, offset);
   }
   const at = mergedOffset(edit, offset);
   if (at < 0) return NaN;
-  return getF64(word(program, SECTION_ADDRESS), <u32>word(edit, MERGE_LEADER)) + at;
+  return getF64(word(program, layout.SECTION_ADDRESS), <u32>word(edit, layout.MERGE_LEADER)) + at;
 }
 
 /** Section of a local symbol of an object whose first section is `first`; -1 when it is in none. */
@@ -143,9 +120,9 @@ export function localSection(symbol: usize, index: u32, first: u32, extended: us
 
 /** Sets the addresses of sections [0, count) from their output section's (f64 by output) and their offset in it. */
 export function setSectionAddresses(program: usize, count: u32, outputAddresses: usize): void {
-  const outputs = word(program, SECTION_OUTPUT);
-  const offsets = word(program, SECTION_OUTPUT_OFFSET);
-  const addresses = word(program, SECTION_ADDRESS);
+  const outputs = word(program, layout.SECTION_OUTPUT);
+  const offsets = word(program, layout.SECTION_OUTPUT_OFFSET);
+  const addresses = word(program, layout.SECTION_ADDRESS);
   for (let s: u32 = 0; s < count; s++) {
     const output = getU32(outputs, s);
     if (<i32>output >= 0) setF64(addresses, s, getF64(outputAddresses, output) + getF64(offsets, s));

@@ -1,19 +1,7 @@
 /**
  * Archive directories: the list of members, and the index that says which of them defines a symbol.
  */
-import {
-  ARCHIVE_AT,
-  ARCHIVE_COUNT,
-  ARCHIVE_NAMES,
-  ARCHIVE_NAMES_END,
-  ARCHIVE_ROWS,
-  MEMBER_END,
-  MEMBER_HEADER,
-  MEMBER_NAME,
-  MEMBER_NAME_END,
-  MEMBER_START,
-  MEMBER_WORDS,
-} from '../layout';
+import * as layout from '../layout';
 import { getU32, setU32, setWord, word } from './words';
 
 const HEADER: u32 = 60;
@@ -37,10 +25,10 @@ function fieldNumber(at: usize, length: u32): i64 {
  * of at least `size`.
  */
 export function readMembers(block: usize, base: usize, size: u32, thin: u32): u32 {
-  const names = word(block, ARCHIVE_NAMES);
-  const namesEnd = word(block, ARCHIVE_NAMES_END);
-  let count = <u32>word(block, ARCHIVE_COUNT);
-  let at = <u32>word(block, ARCHIVE_AT);
+  const names = word(block, layout.ARCHIVE_NAMES);
+  const namesEnd = word(block, layout.ARCHIVE_NAMES_END);
+  let count = <u32>word(block, layout.ARCHIVE_COUNT);
+  let at = <u32>word(block, layout.ARCHIVE_AT);
   while (at < size && size - at >= HEADER) {
     const header = base + at;
     if (load<u16>(header + 58) != 0x0a60) break;
@@ -65,16 +53,16 @@ export function readMembers(block: usize, base: usize, size: u32, thin: u32): u3
       nameEnd = header + 16;
       while (nameEnd > header && load<u8>(nameEnd - 1) == 0x20) nameEnd--;
     }
-    const row = word(block, ARCHIVE_ROWS) + <usize>(count * MEMBER_WORDS * 4);
-    setU32(row, MEMBER_HEADER, at);
-    setU32(row, MEMBER_START, <u32>(base + start));
-    setU32(row, MEMBER_END, <u32>(base + <usize>end));
-    setU32(row, MEMBER_NAME, <u32>name);
-    setU32(row, MEMBER_NAME_END, <u32>nameEnd);
+    const row = word(block, layout.ARCHIVE_ROWS) + <usize>(count * layout.MEMBER_WORDS * 4);
+    setU32(row, layout.MEMBER_HEADER, at);
+    setU32(row, layout.MEMBER_START, <u32>(base + start));
+    setU32(row, layout.MEMBER_END, <u32>(base + <usize>end));
+    setU32(row, layout.MEMBER_NAME, <u32>name);
+    setU32(row, layout.MEMBER_NAME_END, <u32>nameEnd);
     count++;
     at = <u32>end + (<u32>end & 1);
   }
-  setWord(block, ARCHIVE_COUNT, count);
+  setWord(block, layout.ARCHIVE_COUNT, count);
   return at;
 }
 
@@ -120,7 +108,7 @@ export function readArchiveIndex(
 
 // Offset of the header of a member.
 function headerOf(rows: usize, member: u32): u64 {
-  return <u64>getU32(rows, member * MEMBER_WORDS + MEMBER_HEADER);
+  return <u64>getU32(rows, member * layout.MEMBER_WORDS + layout.MEMBER_HEADER);
 }
 
 function findMember(rows: usize, count: u32, header: u64): u32 {

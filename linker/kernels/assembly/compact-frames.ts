@@ -2,33 +2,7 @@
  * Which exception records are kept, and where they go: those of functions that are in the link, and each distinct CIE
  * that one of them needs.
  */
-import {
-  FRAME_CIE,
-  FRAME_COUNT,
-  FRAME_DROPPED,
-  FRAME_FIRST_RELOC,
-  FRAME_INPUT_OFFSET,
-  FRAME_OUTPUT_OFFSET,
-  FRAME_SAME_RECORD,
-  FRAME_SAME_SECTION,
-  FRAME_SIZE,
-  GLOBAL_REFS,
-  OBJECT_EXTENDED,
-  OBJECT_FIRST_GLOBAL,
-  OBJECT_FIRST_GLOBAL_REF,
-  OBJECT_FIRST_SECTION,
-  OBJECT_SYMBOL_COUNT,
-  OBJECT_SYMTAB,
-  RESULT,
-  SECTION_ALIGN,
-  SECTION_EDIT,
-  SECTION_LIVE,
-  SECTION_OBJECT,
-  SECTION_OFFSET,
-  SECTION_RELOCS,
-  SECTION_SIZE,
-  SYMBOL_SECTION,
-} from '../layout';
+import * as layout from '../layout';
 import { objectRow } from './addresses';
 import { equal, hashSpan, mix } from './bytes';
 import * as elf from './elf';
@@ -40,46 +14,46 @@ const TERMINATOR: u32 = 4;
 
 /** The section that an FDE describes (its first relocation's target), NONE without one, NONE - 1 when it is malformed. */
 function describedSection(program: usize, s: u32, row: usize, i: u32): u32 {
-  const first = word(row, FRAME_FIRST_RELOC);
+  const first = word(row, layout.FRAME_FIRST_RELOC);
   const r = getU32(first, i);
   if (r >= getU32(first, i + 1)) return NONE;
-  const at = <usize>getU32(word(program, SECTION_RELOCS), s) + r * elf.RELA_SIZE;
+  const at = <usize>getU32(word(program, layout.SECTION_RELOCS), s) + r * elf.RELA_SIZE;
   // pc_begin is the field at offset 8 of an FDE.
-  if (load<u32>(at) != getU32(word(row, FRAME_INPUT_OFFSET), i) + 8) return NONE;
+  if (load<u32>(at) != getU32(word(row, layout.FRAME_INPUT_OFFSET), i) + 8) return NONE;
   const symbol = load<u32>(at + 12);
-  const object = objectRow(program, getU32(word(program, SECTION_OBJECT), s));
-  if (symbol >= <u32>word(object, OBJECT_SYMBOL_COUNT)) return NONE - 1;
-  const firstGlobal = <u32>word(object, OBJECT_FIRST_GLOBAL);
+  const object = objectRow(program, getU32(word(program, layout.SECTION_OBJECT), s));
+  if (symbol >= <u32>word(object, layout.OBJECT_SYMBOL_COUNT)) return NONE - 1;
+  const firstGlobal = <u32>word(object, layout.OBJECT_FIRST_GLOBAL);
   if (symbol >= firstGlobal) {
-    const ref = <u32>word(object, OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal;
-    return getU32(word(program, SYMBOL_SECTION), getU32(word(program, GLOBAL_REFS), ref));
+    const ref = <u32>word(object, layout.OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal;
+    return getU32(word(program, layout.SYMBOL_SECTION), getU32(word(program, layout.GLOBAL_REFS), ref));
   }
-  let index = <u32>load<u16>(word(object, OBJECT_SYMTAB) + symbol * elf.SYM_SIZE + 6);
-  const extended = word(object, OBJECT_EXTENDED);
+  let index = <u32>load<u16>(word(object, layout.OBJECT_SYMTAB) + symbol * elf.SYM_SIZE + 6);
+  const extended = word(object, layout.OBJECT_EXTENDED);
   if (index == elf.SHN_XINDEX && extended != 0) index = getU32(extended, symbol);
   else if (index == 0 || index >= elf.SHN_LORESERVE) return NONE;
-  return <u32>word(object, OBJECT_FIRST_SECTION) + index;
+  return <u32>word(object, layout.OBJECT_FIRST_SECTION) + index;
 }
 
 /** What relocation `at` of section `s` refers to: a global symbol, or a local one of the section's object. */
 function targetOf(program: usize, s: u32, at: usize): u64 {
   const symbol = load<u32>(at + 12);
-  const object = getU32(word(program, SECTION_OBJECT), s);
+  const object = getU32(word(program, layout.SECTION_OBJECT), s);
   const row = objectRow(program, object);
-  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
-  if (symbol < firstGlobal || symbol >= <u32>word(row, OBJECT_SYMBOL_COUNT))
+  const firstGlobal = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
+  if (symbol < firstGlobal || symbol >= <u32>word(row, layout.OBJECT_SYMBOL_COUNT))
     return ((<u64>(object + 1)) << 32) | symbol;
-  const ref = <u32>word(row, OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal;
-  return getU32(word(program, GLOBAL_REFS), ref);
+  const ref = <u32>word(row, layout.OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal;
+  return getU32(word(program, layout.GLOBAL_REFS), ref);
 }
 
 function hashCie(program: usize, s: u32, i: u32): u32 {
-  const row = <usize>getU32(word(program, SECTION_EDIT), s);
-  const from = getU32(word(row, FRAME_INPUT_OFFSET), i);
-  const start = <usize>getU32(word(program, SECTION_OFFSET), s) + from;
-  let hash: u64 = hashSpan(start, getU32(word(row, FRAME_SIZE), i));
-  const first = word(row, FRAME_FIRST_RELOC);
-  const relocs = <usize>getU32(word(program, SECTION_RELOCS), s);
+  const row = <usize>getU32(word(program, layout.SECTION_EDIT), s);
+  const from = getU32(word(row, layout.FRAME_INPUT_OFFSET), i);
+  const start = <usize>getU32(word(program, layout.SECTION_OFFSET), s) + from;
+  let hash: u64 = hashSpan(start, getU32(word(row, layout.FRAME_SIZE), i));
+  const first = word(row, layout.FRAME_FIRST_RELOC);
+  const relocs = <usize>getU32(word(program, layout.SECTION_RELOCS), s);
   for (let r = getU32(first, i); r < getU32(first, i + 1); r++) {
     const at = relocs + r * elf.RELA_SIZE;
     hash = mix(hash, ((<u64>(load<u32>(at) - from)) << 32) | load<u32>(at + 8));
@@ -91,20 +65,20 @@ function hashCie(program: usize, s: u32, i: u32): u32 {
 
 /** Whether two CIEs are equal: their bytes and what their relocations mean. */
 function isSameCie(program: usize, s: u32, i: u32, otherSection: u32, otherRecord: u32): bool {
-  const edits = word(program, SECTION_EDIT);
+  const edits = word(program, layout.SECTION_EDIT);
   const row = <usize>getU32(edits, s);
   const other = <usize>getU32(edits, otherSection);
-  const size = getU32(word(row, FRAME_SIZE), i);
-  if (size != getU32(word(other, FRAME_SIZE), otherRecord)) return false;
-  const from = getU32(word(row, FRAME_INPUT_OFFSET), i);
-  const otherFrom = getU32(word(other, FRAME_INPUT_OFFSET), otherRecord);
-  const offsets = word(program, SECTION_OFFSET);
+  const size = getU32(word(row, layout.FRAME_SIZE), i);
+  if (size != getU32(word(other, layout.FRAME_SIZE), otherRecord)) return false;
+  const from = getU32(word(row, layout.FRAME_INPUT_OFFSET), i);
+  const otherFrom = getU32(word(other, layout.FRAME_INPUT_OFFSET), otherRecord);
+  const offsets = word(program, layout.SECTION_OFFSET);
   if (!equal(<usize>getU32(offsets, s) + from, <usize>getU32(offsets, otherSection) + otherFrom, size)) return false;
-  const first = getU32(word(row, FRAME_FIRST_RELOC), i);
-  const count = getU32(word(row, FRAME_FIRST_RELOC), i + 1) - first;
-  const otherFirst = getU32(word(other, FRAME_FIRST_RELOC), otherRecord);
-  if (count != getU32(word(other, FRAME_FIRST_RELOC), otherRecord + 1) - otherFirst) return false;
-  const relocs = word(program, SECTION_RELOCS);
+  const first = getU32(word(row, layout.FRAME_FIRST_RELOC), i);
+  const count = getU32(word(row, layout.FRAME_FIRST_RELOC), i + 1) - first;
+  const otherFirst = getU32(word(other, layout.FRAME_FIRST_RELOC), otherRecord);
+  if (count != getU32(word(other, layout.FRAME_FIRST_RELOC), otherRecord + 1) - otherFirst) return false;
+  const relocs = word(program, layout.SECTION_RELOCS);
   let a = <usize>getU32(relocs, s) + first * elf.RELA_SIZE;
   let b = <usize>getU32(relocs, otherSection) + otherFirst * elf.RELA_SIZE;
   for (let r: u32 = 0; r < count; r++, a += elf.RELA_SIZE, b += elf.RELA_SIZE) {
@@ -177,8 +151,8 @@ export function compactScratch(records: f64): f64 {
  * the first section that is malformed. Result (f64): how many FDEs are kept.
  */
 export function compactFrames(program: usize, list: usize, count: u32, scratch: usize, records: u32): u32 {
-  const edits = word(program, SECTION_EDIT);
-  const lives = word(program, SECTION_LIVE);
+  const edits = word(program, layout.SECTION_EDIT);
+  const lives = word(program, layout.SECTION_LIVE);
   const column = (<usize>records) << 2;
   setWord(scratch, KEPT_SECTION, <u32>(scratch + KEPT_BLOCK * 4));
   setWord(scratch, KEPT_RECORD, <u32>(scratch + KEPT_BLOCK * 4 + column));
@@ -187,15 +161,15 @@ export function compactFrames(program: usize, list: usize, count: u32, scratch: 
   setWord(scratch, KEPT_MASK, FEWEST_SLOTS - 1);
   let lastWithRecords: u32 = NONE;
   for (let i: u32 = 0; i < count; i++) {
-    if (word(<usize>getU32(edits, getU32(list, i)), FRAME_COUNT) != 0) lastWithRecords = i;
+    if (word(<usize>getU32(edits, getU32(list, i)), layout.FRAME_COUNT) != 0) lastWithRecords = i;
   }
   let fdes: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const s = getU32(list, i);
     const row = <usize>getU32(edits, s);
-    const n = <u32>word(row, FRAME_COUNT);
-    const cies = word(row, FRAME_CIE);
-    const outputs = word(row, FRAME_OUTPUT_OFFSET);
+    const n = <u32>word(row, layout.FRAME_COUNT);
+    const cies = word(row, layout.FRAME_CIE);
+    const outputs = word(row, layout.FRAME_OUTPUT_OFFSET);
     // First whether a record is needed, then where it goes.
     memory.fill(outputs, 0, (<usize>n) << 2);
     for (let k: u32 = 0; k < n; k++) {
@@ -209,7 +183,7 @@ export function compactFrames(program: usize, list: usize, count: u32, scratch: 
     }
     fdes += compactSection(program, scratch, s, row, i == lastWithRecords);
     // No padding may stand between records, for it would read as a terminator.
-    if (i > 0) setU32(word(program, SECTION_ALIGN), s, 1);
+    if (i > 0) setU32(word(program, layout.SECTION_ALIGN), s, 1);
   }
   const kept = (<usize>(<u32>word(scratch, KEPT_COUNT))) << 2;
   memory.fill(word(scratch, KEPT_SECTION), 0, kept);
@@ -217,16 +191,16 @@ export function compactFrames(program: usize, list: usize, count: u32, scratch: 
   memory.fill(word(scratch, KEPT_HASH), 0, kept);
   memory.fill(word(scratch, KEPT_SLOTS), 0, (<usize>word(scratch, KEPT_MASK) + 1) << 2);
   memory.fill(scratch, 0, KEPT_BLOCK * 4);
-  setF64(program + RESULT * 4, 0, <f64>fdes);
+  setF64(program + layout.RESULT * 4, 0, <f64>fdes);
   return count;
 }
 
 /** Places a section's records; `isLast`: its last one may be the terminator. Returns how many FDEs are kept. */
 function compactSection(program: usize, kept: usize, s: u32, row: usize, isLast: bool): u32 {
-  const n = <u32>word(row, FRAME_COUNT);
-  const cies = word(row, FRAME_CIE);
-  const sizes = word(row, FRAME_SIZE);
-  const outputs = word(row, FRAME_OUTPUT_OFFSET);
+  const n = <u32>word(row, layout.FRAME_COUNT);
+  const cies = word(row, layout.FRAME_CIE);
+  const sizes = word(row, layout.FRAME_SIZE);
+  const outputs = word(row, layout.FRAME_OUTPUT_OFFSET);
   let out: u32 = 0;
   let fdes: u32 = 0;
   for (let k: u32 = 0; k < n; k++) {
@@ -237,17 +211,17 @@ function compactSection(program: usize, kept: usize, s: u32, row: usize, isLast:
     } else if (keeps && getU32(cies, k) == NONE) {
       const same = keepCie(program, kept, s, k);
       if (same != NONE) {
-        setU32(word(row, FRAME_SAME_SECTION), k, getU32(word(kept, KEPT_SECTION), same));
-        setU32(word(row, FRAME_SAME_RECORD), k, getU32(word(kept, KEPT_RECORD), same));
+        setU32(word(row, layout.FRAME_SAME_SECTION), k, getU32(word(kept, KEPT_SECTION), same));
+        setU32(word(row, layout.FRAME_SAME_RECORD), k, getU32(word(kept, KEPT_RECORD), same));
         keeps = false;
       }
     } else if (keeps) {
       fdes++;
     }
-    setU32(outputs, k, keeps ? out : <u32>FRAME_DROPPED);
+    setU32(outputs, k, keeps ? out : <u32>layout.FRAME_DROPPED);
     if (keeps) out += size;
     else setU32(cies, k, out);
   }
-  setF64(word(program, SECTION_SIZE), s, <f64>out);
+  setF64(word(program, layout.SECTION_SIZE), s, <f64>out);
   return fdes;
 }

@@ -2,21 +2,7 @@
  * Copies relaxed RISC-V code: without the bytes that went, with the shorter instructions in place. A pass (relax.ts)
  * has made sure that what is removed lies in its section and does not overlap.
  */
-import {
-  RELAX_FIRST,
-  RELAX_PLACES,
-  RELAX_RELOC,
-  RELAX_REMOVE,
-  RELAX_TYPE,
-  RELAX_TYPES,
-  RELAXATION,
-  SECTION_EDIT,
-  SECTION_INPUT_SIZE,
-  SECTION_OFFSET,
-  SECTION_RELOC_COUNT,
-  SECTION_RELOCS,
-  SHRINK_ROW,
-} from '../layout';
+import * as layout from '../layout';
 import * as R from '../riscv64-numbers';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setU8, setU32, word } from './words';
@@ -46,16 +32,16 @@ export function keptBytes(at: usize, removed: u32, kind: u32): u32 {
  * each of its relocations now stands and of which type it is (RELAX_PLACES, RELAX_TYPES).
  */
 export function copyRelaxed(program: usize, s: u32, to: usize): void {
-  const block = word(program, RELAXATION);
-  const row = <u32>word(getU32(word(program, SECTION_EDIT), s), SHRINK_ROW);
-  const relocs = <usize>getU32(word(program, SECTION_RELOCS), s);
-  const count = getU32(word(program, SECTION_RELOC_COUNT), s);
-  const contents = <usize>getU32(word(program, SECTION_OFFSET), s);
-  const candidates = word(block, RELAX_RELOC);
-  const places = word(block, RELAX_PLACES);
-  const types = word(block, RELAX_TYPES);
-  const last = getU32(word(block, RELAX_FIRST), row + 1);
-  let c = getU32(word(block, RELAX_FIRST), row);
+  const block = word(program, layout.RELAXATION);
+  const row = <u32>word(getU32(word(program, layout.SECTION_EDIT), s), layout.SHRINK_ROW);
+  const relocs = <usize>getU32(word(program, layout.SECTION_RELOCS), s);
+  const count = getU32(word(program, layout.SECTION_RELOC_COUNT), s);
+  const contents = <usize>getU32(word(program, layout.SECTION_OFFSET), s);
+  const candidates = word(block, layout.RELAX_RELOC);
+  const places = word(block, layout.RELAX_PLACES);
+  const types = word(block, layout.RELAX_TYPES);
+  const last = getU32(word(block, layout.RELAX_FIRST), row + 1);
+  let c = getU32(word(block, layout.RELAX_FIRST), row);
   let from: u32 = 0;
   let removed: u32 = 0;
   for (let r: u32 = 0; r < count; r++) {
@@ -65,8 +51,8 @@ export function copyRelaxed(program: usize, s: u32, to: usize): void {
     setU8(types, r, type > 255 ? 254 : type);
     setU32(places, r, type == R.RELAX || type == R.ALIGN ? -1 : offset - removed);
     if (c == last || getU32(candidates, c) != r) continue;
-    const kind = <u32>getU8(word(block, RELAX_TYPE), c);
-    const less = getU32(word(block, RELAX_REMOVE), c);
+    const kind = <u32>getU8(word(block, layout.RELAX_TYPE), c);
+    const less = getU32(word(block, layout.RELAX_REMOVE), c);
     c++;
     if (kind != R.KEEP) setU8(types, r, kind);
     if (kind == R.NONE) setU32(places, r, -1);
@@ -77,7 +63,7 @@ export function copyRelaxed(program: usize, s: u32, to: usize): void {
     from = offset + kept + less;
     removed += less;
   }
-  memory.copy(to + from - removed, contents + from, <u32>getF64(word(program, SECTION_INPUT_SIZE), s) - from);
+  memory.copy(to + from - removed, contents + from, <u32>getF64(word(program, layout.SECTION_INPUT_SIZE), s) - from);
 }
 
 /** The bytes that replace a sequence: a jump, a c.lui, or the no-ops of an alignment. */

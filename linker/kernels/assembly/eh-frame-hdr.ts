@@ -1,31 +1,7 @@
 /**
  * The table of .eh_frame_hdr: where each kept FDE's function starts, sorted.
  */
-import {
-  FRAME_CIE,
-  FRAME_COUNT,
-  FRAME_DROPPED,
-  FRAME_OUTPUT_OFFSET,
-  FRAME_SAME_RECORD,
-  FRAME_SAME_SECTION,
-  FRAME_SIZE,
-  HEADER_COUNT,
-  HEADER_DONE,
-  HEADER_ENTRIES,
-  HEADER_FILE,
-  HEADER_LIST,
-  HEADER_NEEDS_ENCODING,
-  HEADER_POSITION,
-  HEADER_RECORD,
-  HEADER_START,
-  HEADER_TABLE,
-  HEADER_WRONG,
-  OUTPUT_OFFSETS,
-  SECTION_ADDRESS,
-  SECTION_EDIT,
-  SECTION_OUTPUT,
-  SECTION_OUTPUT_OFFSET,
-} from '../layout';
+import * as layout from '../layout';
 import { getF64, getU32, lowWord, setF64, setWord, word } from './words';
 
 const NONE: u32 = 0xffffffff;
@@ -38,59 +14,59 @@ const ENTRY: usize = 16;
  * how the record's CIE says that addresses are stored (kept in the common CIE's FRAME_SAME_RECORD).
  */
 export function readFrameHeader(program: usize, block: usize): u32 {
-  const list = word(block, HEADER_LIST);
-  const count = <u32>word(block, HEADER_COUNT);
-  const edits = word(program, SECTION_EDIT);
-  const start = block + HEADER_START * 4;
-  let entries = <u32>word(block, HEADER_ENTRIES);
-  let i = <u32>word(block, HEADER_RECORD);
-  for (let position = <u32>word(block, HEADER_POSITION); position < count; position++, i = 0) {
+  const list = word(block, layout.HEADER_LIST);
+  const count = <u32>word(block, layout.HEADER_COUNT);
+  const edits = word(program, layout.SECTION_EDIT);
+  const start = block + layout.HEADER_START * 4;
+  let entries = <u32>word(block, layout.HEADER_ENTRIES);
+  let i = <u32>word(block, layout.HEADER_RECORD);
+  for (let position = <u32>word(block, layout.HEADER_POSITION); position < count; position++, i = 0) {
     const s = getU32(list, position);
     const file = placeOf(program, s);
     if (file == NONE) continue;
     const row = <usize>getU32(edits, s);
-    const records = <u32>word(row, FRAME_COUNT);
-    const address = getF64(word(program, SECTION_ADDRESS), s);
-    const cies = word(row, FRAME_CIE);
-    const outputs = word(row, FRAME_OUTPUT_OFFSET);
-    const sizes = word(row, FRAME_SIZE);
+    const records = <u32>word(row, layout.FRAME_COUNT);
+    const address = getF64(word(program, layout.SECTION_ADDRESS), s);
+    const cies = word(row, layout.FRAME_CIE);
+    const outputs = word(row, layout.FRAME_OUTPUT_OFFSET);
+    const sizes = word(row, layout.FRAME_SIZE);
     setF64(start, 0, min(getF64(start, 0), address));
     for (; i < records; i++) {
       const cie = getU32(cies, i);
       const out = getU32(outputs, i);
-      if (cie == NONE || out == <u32>FRAME_DROPPED) continue;
+      if (cie == NONE || out == <u32>layout.FRAME_DROPPED) continue;
       const encoding = encodingOf(edits, row, cie);
-      setWord(block, HEADER_POSITION, position);
-      setWord(block, HEADER_RECORD, i);
-      setWord(block, HEADER_ENTRIES, entries);
-      if (encoding == NONE) return HEADER_NEEDS_ENCODING;
-      const at = word(block, HEADER_FILE) + file + out + 8;
+      setWord(block, layout.HEADER_POSITION, position);
+      setWord(block, layout.HEADER_RECORD, i);
+      setWord(block, layout.HEADER_ENTRIES, entries);
+      if (encoding == NONE) return layout.HEADER_NEEDS_ENCODING;
+      const at = word(block, layout.HEADER_FILE) + file + out + 8;
       const kind = pointerKind(encoding, getU32(sizes, i) - 8);
-      if (kind == POINTER_WRONG) return HEADER_WRONG;
+      if (kind == POINTER_WRONG) return layout.HEADER_WRONG;
       const base = (encoding & 0x70) == 0x10 ? address + <f64>(out + 8) : 0;
-      const entry = word(block, HEADER_TABLE) + <usize>entries * ENTRY;
+      const entry = word(block, layout.HEADER_TABLE) + <usize>entries * ENTRY;
       setF64(entry, 0, base + readPointer(at, kind));
       setF64(entry, 1, address + <f64>out);
       entries++;
     }
   }
-  setWord(block, HEADER_ENTRIES, entries);
-  return HEADER_DONE;
+  setWord(block, layout.HEADER_ENTRIES, entries);
+  return layout.HEADER_DONE;
 }
 
 /** Where section `s` starts in the file, or NONE. */
 function placeOf(program: usize, s: u32): u32 {
-  const output = getU32(word(program, SECTION_OUTPUT), s);
+  const output = getU32(word(program, layout.SECTION_OUTPUT), s);
   if (output == NONE) return NONE;
-  const start = getU32(word(program, OUTPUT_OFFSETS), output);
-  return start == NONE ? NONE : start + <u32>getF64(word(program, SECTION_OUTPUT_OFFSET), s);
+  const start = getU32(word(program, layout.OUTPUT_OFFSETS), output);
+  return start == NONE ? NONE : start + <u32>getF64(word(program, layout.SECTION_OUTPUT_OFFSET), s);
 }
 
 function encodingOf(edits: usize, row: usize, cie: u32): u32 {
-  const section = getU32(word(row, FRAME_SAME_SECTION), cie);
-  if (section == NONE) return getU32(word(row, FRAME_SAME_RECORD), cie);
-  const record = getU32(word(row, FRAME_SAME_RECORD), cie);
-  return getU32(word(<usize>getU32(edits, section), FRAME_SAME_RECORD), record);
+  const section = getU32(word(row, layout.FRAME_SAME_SECTION), cie);
+  if (section == NONE) return getU32(word(row, layout.FRAME_SAME_RECORD), cie);
+  const record = getU32(word(row, layout.FRAME_SAME_RECORD), cie);
+  return getU32(word(<usize>getU32(edits, section), layout.FRAME_SAME_RECORD), record);
 }
 
 const POINTER_WRONG: u32 = 0;
@@ -116,8 +92,8 @@ function readPointer(at: usize, kind: u32): f64 {
  * 32 bits each. Leaves both zero.
  */
 export function writeFrameHeader(block: usize, spare: usize, to: usize, address: f64): void {
-  const count = <u32>word(block, HEADER_ENTRIES);
-  const table = word(block, HEADER_TABLE);
+  const count = <u32>word(block, layout.HEADER_ENTRIES);
+  const table = word(block, layout.HEADER_TABLE);
   let from = table;
   let other = spare;
   for (let width: u32 = 1; width < count; width *= 2) {

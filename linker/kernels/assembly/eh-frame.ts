@@ -2,26 +2,7 @@
  * Exception records: splits sections into records and copies those that are kept; compact-frames.ts decides which.
  * eh-frame.ts makes the room, and says what is wrong when a kernel stops.
  */
-import {
-  FRAME_CIE,
-  FRAME_COUNT,
-  FRAME_DROPPED,
-  FRAME_FIRST_RELOC,
-  FRAME_INPUT_OFFSET,
-  FRAME_OUTPUT_OFFSET,
-  FRAME_SAME_RECORD,
-  FRAME_SAME_SECTION,
-  FRAME_SIZE,
-  FRAME_WORDS,
-  RESULT,
-  SECTION_ADDRESS,
-  SECTION_EDIT,
-  SECTION_INPUT_SIZE,
-  SECTION_OFFSET,
-  SECTION_RELOC_COUNT,
-  SECTION_RELOCS,
-  SECTION_TYPE,
-} from '../layout';
+import * as layout from '../layout';
 import * as elf from './elf';
 import { getF64, getU32, lowWord, setF64, setU32, setWord, word } from './words';
 
@@ -30,9 +11,9 @@ const NONE: u32 = 0xffffffff;
 const TERMINATOR: u32 = 4;
 
 function bytesOf(program: usize, s: u32): u32 {
-  return getU32(word(program, SECTION_TYPE), s) == elf.SHT_NOBITS
+  return getU32(word(program, layout.SECTION_TYPE), s) == elf.SHT_NOBITS
     ? 0
-    : <u32>getF64(word(program, SECTION_INPUT_SIZE), s);
+    : <u32>getF64(word(program, layout.SECTION_INPUT_SIZE), s);
 }
 
 /** Size of the record at `at` with `room` bytes to the end of its section; 0 when there is none. */
@@ -49,9 +30,9 @@ function recordSize(at: usize, room: u32): u32 {
  * they have; of all in the list, how many records, and how many relocations the one with most.
  */
 export function countFrames(program: usize, list: usize, count: u32, rows: usize): u32 {
-  const edits = word(program, SECTION_EDIT);
-  const offsets = word(program, SECTION_OFFSET);
-  const relocCounts = word(program, SECTION_RELOC_COUNT);
+  const edits = word(program, layout.SECTION_EDIT);
+  const offsets = word(program, layout.SECTION_OFFSET);
+  const relocCounts = word(program, layout.SECTION_RELOC_COUNT);
   let total: u64 = 0;
   let known: u64 = 0;
   let most: u32 = 0;
@@ -60,7 +41,7 @@ export function countFrames(program: usize, list: usize, count: u32, rows: usize
     most = max(most, getU32(relocCounts, s));
     const edit = <usize>getU32(edits, s);
     if (edit != 0) {
-      known += <u64>word(edit, FRAME_COUNT);
+      known += <u64>word(edit, layout.FRAME_COUNT);
       continue;
     }
     const start = <usize>getU32(offsets, s);
@@ -71,12 +52,12 @@ export function countFrames(program: usize, list: usize, count: u32, rows: usize
       if (record == 0) return i;
       at += record;
     }
-    setWord(rows + <usize>(i * FRAME_WORDS * 4), FRAME_COUNT, records);
+    setWord(rows + <usize>(i * layout.FRAME_WORDS * 4), layout.FRAME_COUNT, records);
     total += records;
   }
-  setF64(program + RESULT * 4, 0, <f64>total);
-  setF64(program + RESULT * 4, 1, <f64>(total + known));
-  setF64(program + RESULT * 4, 2, <f64>most);
+  setF64(program + layout.RESULT * 4, 0, <f64>total);
+  setF64(program + layout.RESULT * 4, 1, <f64>(total + known));
+  setF64(program + layout.RESULT * 4, 2, <f64>most);
   return count;
 }
 
@@ -85,20 +66,20 @@ export function countFrames(program: usize, list: usize, count: u32, rows: usize
  * section. All records keep their place for now. Returns `count`, or the index of the first section that is malformed.
  */
 export function splitFrames(program: usize, list: usize, count: u32, rows: usize, columns: usize): u32 {
-  const edits = word(program, SECTION_EDIT);
+  const edits = word(program, layout.SECTION_EDIT);
   for (let i: u32 = 0; i < count; i++) {
     const s = getU32(list, i);
     if (getU32(edits, s) != 0) continue;
-    const row = rows + <usize>(i * FRAME_WORDS * 4);
-    const records = <u32>word(row, FRAME_COUNT);
+    const row = rows + <usize>(i * layout.FRAME_WORDS * 4);
+    const records = <u32>word(row, layout.FRAME_COUNT);
     const width = records << 2;
-    for (let column = FRAME_INPUT_OFFSET; column <= FRAME_SAME_RECORD; column++) {
+    for (let column = layout.FRAME_INPUT_OFFSET; column <= layout.FRAME_SAME_RECORD; column++) {
       setWord(row, column, <u32>columns);
-      columns += column == FRAME_FIRST_RELOC ? width + 4 : width;
+      columns += column == layout.FRAME_FIRST_RELOC ? width + 4 : width;
     }
-    memory.fill(word(row, FRAME_SAME_SECTION), 0xff, width);
-    memory.fill(word(row, FRAME_SAME_RECORD), 0xff, width);
-    if (!splitRecords(row, records, <usize>getU32(word(program, SECTION_OFFSET), s))) return i;
+    memory.fill(word(row, layout.FRAME_SAME_SECTION), 0xff, width);
+    memory.fill(word(row, layout.FRAME_SAME_RECORD), 0xff, width);
+    if (!splitRecords(row, records, <usize>getU32(word(program, layout.SECTION_OFFSET), s))) return i;
     if (!assignRelocations(program, s, row, records)) return i;
     setU32(edits, s, <u32>row);
   }
@@ -107,10 +88,10 @@ export function splitFrames(program: usize, list: usize, count: u32, rows: usize
 
 /** Fills offsets, sizes and CIEs. An FDE says how far before its second word its CIE is. */
 function splitRecords(row: usize, records: u32, start: usize): bool {
-  const offsets = word(row, FRAME_INPUT_OFFSET);
-  const outputs = word(row, FRAME_OUTPUT_OFFSET);
-  const sizes = word(row, FRAME_SIZE);
-  const cies = word(row, FRAME_CIE);
+  const offsets = word(row, layout.FRAME_INPUT_OFFSET);
+  const outputs = word(row, layout.FRAME_OUTPUT_OFFSET);
+  const sizes = word(row, layout.FRAME_SIZE);
+  const cies = word(row, layout.FRAME_CIE);
   let at: u32 = 0;
   let last: u32 = NONE;
   for (let i: u32 = 0; i < records; i++) {
@@ -140,7 +121,7 @@ function splitRecords(row: usize, records: u32, start: usize): bool {
 
 /** The CIE at offset `to` among the first `count` records. */
 function cieAt(row: usize, count: u32, to: u32): u32 {
-  const offsets = word(row, FRAME_INPUT_OFFSET);
+  const offsets = word(row, layout.FRAME_INPUT_OFFSET);
   let low: u32 = 0;
   let high = count;
   while (low < high) {
@@ -148,17 +129,18 @@ function cieAt(row: usize, count: u32, to: u32): u32 {
     if (getU32(offsets, middle) < to) low = middle + 1;
     else high = middle;
   }
-  if (low == count || getU32(offsets, low) != to || getU32(word(row, FRAME_SIZE), low) == TERMINATOR) return NONE;
-  return getU32(word(row, FRAME_CIE), low) == NONE ? low : NONE;
+  if (low == count || getU32(offsets, low) != to || getU32(word(row, layout.FRAME_SIZE), low) == TERMINATOR)
+    return NONE;
+  return getU32(word(row, layout.FRAME_CIE), low) == NONE ? low : NONE;
 }
 
 /** Finds each record's first relocation; they must be in order of offset, as assemblers emit them. */
 function assignRelocations(program: usize, s: u32, row: usize, records: u32): bool {
-  const relocs = <usize>getU32(word(program, SECTION_RELOCS), s);
-  const count = getU32(word(program, SECTION_RELOC_COUNT), s);
-  const offsets = word(row, FRAME_INPUT_OFFSET);
-  const sizes = word(row, FRAME_SIZE);
-  const first = word(row, FRAME_FIRST_RELOC);
+  const relocs = <usize>getU32(word(program, layout.SECTION_RELOCS), s);
+  const count = getU32(word(program, layout.SECTION_RELOC_COUNT), s);
+  const offsets = word(row, layout.FRAME_INPUT_OFFSET);
+  const sizes = word(row, layout.FRAME_SIZE);
+  const first = word(row, layout.FRAME_FIRST_RELOC);
   let r: u32 = 0;
   let previous: u32 = 0;
   for (let i: u32 = 0; i < records; i++) {
@@ -177,13 +159,13 @@ function assignRelocations(program: usize, s: u32, row: usize, records: u32): bo
 
 /** Address of the CIE that stands in the output for CIE `cie` of section `s`. */
 function cieAddress(program: usize, s: u32, row: usize, cie: u32): f64 {
-  const other = getU32(word(row, FRAME_SAME_SECTION), cie);
+  const other = getU32(word(row, layout.FRAME_SAME_SECTION), cie);
   if (other != NONE) {
-    cie = getU32(word(row, FRAME_SAME_RECORD), cie);
+    cie = getU32(word(row, layout.FRAME_SAME_RECORD), cie);
     s = other;
-    row = <usize>getU32(word(program, SECTION_EDIT), s);
+    row = <usize>getU32(word(program, layout.SECTION_EDIT), s);
   }
-  return getF64(word(program, SECTION_ADDRESS), s) + <f64>getU32(word(row, FRAME_OUTPUT_OFFSET), cie);
+  return getF64(word(program, layout.SECTION_ADDRESS), s) + <f64>getU32(word(row, layout.FRAME_OUTPUT_OFFSET), cie);
 }
 
 /**
@@ -191,21 +173,21 @@ function cieAddress(program: usize, s: u32, row: usize, cie: u32): f64 {
  * gets where each relocation now stands, -1 when it is dropped.
  */
 export function copyFrames(program: usize, s: u32, to: usize, places: usize): void {
-  const row = <usize>getU32(word(program, SECTION_EDIT), s);
-  const records = <u32>word(row, FRAME_COUNT);
-  const start = <usize>getU32(word(program, SECTION_OFFSET), s);
-  const relocs = <usize>getU32(word(program, SECTION_RELOCS), s);
-  const address = getF64(word(program, SECTION_ADDRESS), s);
-  const offsets = word(row, FRAME_INPUT_OFFSET);
-  const sizes = word(row, FRAME_SIZE);
-  const outputs = word(row, FRAME_OUTPUT_OFFSET);
-  const cies = word(row, FRAME_CIE);
-  const first = word(row, FRAME_FIRST_RELOC);
+  const row = <usize>getU32(word(program, layout.SECTION_EDIT), s);
+  const records = <u32>word(row, layout.FRAME_COUNT);
+  const start = <usize>getU32(word(program, layout.SECTION_OFFSET), s);
+  const relocs = <usize>getU32(word(program, layout.SECTION_RELOCS), s);
+  const address = getF64(word(program, layout.SECTION_ADDRESS), s);
+  const offsets = word(row, layout.FRAME_INPUT_OFFSET);
+  const sizes = word(row, layout.FRAME_SIZE);
+  const outputs = word(row, layout.FRAME_OUTPUT_OFFSET);
+  const cies = word(row, layout.FRAME_CIE);
+  const first = word(row, layout.FRAME_FIRST_RELOC);
   for (let i: u32 = 0; i < records; i++) {
     const out = getU32(outputs, i);
     const from = getU32(offsets, i);
     const last = getU32(first, i + 1);
-    if (out == <u32>FRAME_DROPPED) {
+    if (out == <u32>layout.FRAME_DROPPED) {
       for (let r = getU32(first, i); r < last; r++) setU32(places, r, NONE);
       continue;
     }

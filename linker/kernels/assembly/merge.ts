@@ -3,34 +3,14 @@
  * itself; merge.ts makes the room. Debug information holds hundreds of thousands of strings: finding the end of one,
  * hashing it and looking it up happen in one pass, eight bytes at a time.
  */
-import {
-  MERGE_FIRST,
-  MERGE_INDEX,
-  MERGE_LAST,
-  MERGE_LEADER,
-  MERGE_OUTPUTS,
-  MERGE_SHIFT,
-  MERGE_SIZE,
-  MERGE_STARTS,
-  MERGE_WORDS,
-  RESULT,
-  SECTION_ALIGN,
-  SECTION_EDIT,
-  SECTION_ENTSIZE,
-  SECTION_FLAGS,
-  SECTION_INPUT_SIZE,
-  SECTION_LIVE,
-  SECTION_OFFSET,
-  SECTION_ROLE,
-  SECTION_SIZE,
-} from '../layout';
+import * as layout from '../layout';
 import { copyShort, equal, HIGH, hashSpan, LOW, lowBytes, mix, SEED, zeroBytes } from './bytes';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU32, setWord, word } from './words';
 
 /** Copies those of the `count` sections in `list` that have `role` to `to`; returns how many they are. */
 export function pickRole(program: usize, list: usize, count: u32, role: u32, to: usize): u32 {
-  const roles = word(program, SECTION_ROLE);
+  const roles = word(program, layout.SECTION_ROLE);
   let n: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const s = getU32(list, i);
@@ -41,8 +21,8 @@ export function pickRole(program: usize, list: usize, count: u32, role: u32, to:
 
 /** Whether one of sections [0, count) has `role` and is live. */
 export function hasLive(program: usize, count: u32, role: u32): u32 {
-  const roles = word(program, SECTION_ROLE);
-  const lives = word(program, SECTION_LIVE);
+  const roles = word(program, layout.SECTION_ROLE);
+  const lives = word(program, layout.SECTION_LIVE);
   for (let s: u32 = 0; s < count; s++) {
     if (<u32>getU8(roles, s) == role && <u32>getU8(lives, s) == elf.LIVE_LIVE) return 1;
   }
@@ -50,9 +30,9 @@ export function hasLive(program: usize, count: u32, role: u32): u32 {
 }
 
 function isSameKind(program: usize, a: u32, b: u32): bool {
-  const flags = word(program, SECTION_FLAGS);
-  const aligns = word(program, SECTION_ALIGN);
-  const entsizes = word(program, SECTION_ENTSIZE);
+  const flags = word(program, layout.SECTION_FLAGS);
+  const aligns = word(program, layout.SECTION_ALIGN);
+  const entsizes = word(program, layout.SECTION_ENTSIZE);
   return (
     ((getU32(flags, a) ^ getU32(flags, b)) & elf.SHF_STRINGS) == 0 &&
     getU32(aligns, a) == getU32(aligns, b) &&
@@ -61,9 +41,9 @@ function isSameKind(program: usize, a: u32, b: u32): bool {
 }
 
 function hashKind(program: usize, s: u32): u32 {
-  const strings = getU32(word(program, SECTION_FLAGS), s) & elf.SHF_STRINGS;
-  const shape = ((<u64>getU32(word(program, SECTION_ALIGN), s)) << 32) | strings;
-  return <u32>mix(mix(SEED, shape), <u64>getF64(word(program, SECTION_ENTSIZE), s));
+  const strings = getU32(word(program, layout.SECTION_FLAGS), s) & elf.SHF_STRINGS;
+  const shape = ((<u64>getU32(word(program, layout.SECTION_ALIGN), s)) << 32) | strings;
+  return <u32>mix(mix(SEED, shape), <u64>getF64(word(program, layout.SECTION_ENTSIZE), s));
 }
 
 /**
@@ -151,25 +131,25 @@ function countWideStrings(start: usize, size: u32, entsize: u32): u32 {
  */
 export function countPieces(program: usize, list: usize, count: u32): u32 {
   const leader = getU32(list, 0);
-  const strings = (getU32(word(program, SECTION_FLAGS), leader) & elf.SHF_STRINGS) != 0;
-  const entsize = <u32>getF64(word(program, SECTION_ENTSIZE), leader);
+  const strings = (getU32(word(program, layout.SECTION_FLAGS), leader) & elf.SHF_STRINGS) != 0;
+  const entsize = <u32>getF64(word(program, layout.SECTION_ENTSIZE), leader);
   let pieces: u64 = 0;
   let bytes: u64 = 0;
   let entries: u64 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const s = getU32(list, i);
-    const start = <usize>getU32(word(program, SECTION_OFFSET), s);
-    const size = <u32>getF64(word(program, SECTION_INPUT_SIZE), s);
+    const start = <usize>getU32(word(program, layout.SECTION_OFFSET), s);
+    const size = <u32>getF64(word(program, layout.SECTION_INPUT_SIZE), s);
     if (strings && !endsInNul(start + size, entsize)) return i;
     if (!strings) pieces += size / entsize;
     else if (entsize == 1) pieces += countByteStrings(start, size);
     else pieces += countWideStrings(start, size, entsize);
     bytes += size;
-    entries += (size >> MERGE_SHIFT) + 1;
+    entries += (size >> layout.MERGE_SHIFT) + 1;
   }
-  setF64(program + RESULT * 4, 0, <f64>pieces);
-  setF64(program + RESULT * 4, 1, <f64>bytes);
-  setF64(program + RESULT * 4, 2, <f64>entries);
+  setF64(program + layout.RESULT * 4, 0, <f64>pieces);
+  setF64(program + layout.RESULT * 4, 1, <f64>bytes);
+  setF64(program + layout.RESULT * 4, 2, <f64>entries);
   return count;
 }
 
@@ -197,10 +177,10 @@ function growSlots(slots: usize, mask: u32, hashes: usize, places: usize, count:
 
 /** Fills the index of one section's pieces [first, last); returns its end. */
 function fillIndex(index: usize, starts: usize, first: u32, last: u32, size: u32): usize {
-  const entries = (size >> MERGE_SHIFT) + 1;
+  const entries = (size >> layout.MERGE_SHIFT) + 1;
   let piece = first;
   for (let i: u32 = 0; i < entries; i++) {
-    while (piece + 1 < last && getU32(starts, piece + 1) <= i << MERGE_SHIFT) piece++;
+    while (piece + 1 < last && getU32(starts, piece + 1) <= i << layout.MERGE_SHIFT) piece++;
     setU32(index, i, piece);
   }
   return index + ((<usize>entries) << 2);
@@ -230,9 +210,9 @@ export function mergePieces(
   mask: u32,
 ): u32 {
   const leader = getU32(list, 0);
-  const strings = (getU32(word(program, SECTION_FLAGS), leader) & elf.SHF_STRINGS) != 0;
-  const entsize = <u32>getF64(word(program, SECTION_ENTSIZE), leader);
-  const align = <u64>getU32(word(program, SECTION_ALIGN), leader);
+  const strings = (getU32(word(program, layout.SECTION_FLAGS), leader) & elf.SHF_STRINGS) != 0;
+  const entsize = <u32>getF64(word(program, layout.SECTION_ENTSIZE), leader);
+  const align = <u64>getU32(word(program, layout.SECTION_ALIGN), leader);
   const room = <u64>(dataEnd - data);
   let n: u32 = 0;
   let distinct: u32 = 0;
@@ -240,8 +220,8 @@ export function mergePieces(
   let full = false;
   for (let i: u32 = 0; i < count && !full; i++) {
     const s = getU32(list, i);
-    const start = <usize>getU32(word(program, SECTION_OFFSET), s);
-    const size = <u32>getF64(word(program, SECTION_INPUT_SIZE), s);
+    const start = <usize>getU32(word(program, layout.SECTION_OFFSET), s);
+    const size = <u32>getF64(word(program, layout.SECTION_INPUT_SIZE), s);
     const end = start + size;
     const first = n;
     let at = start;
@@ -295,24 +275,24 @@ export function mergePieces(
       n++;
       at += length;
     }
-    const descriptor = descriptors + <usize>(i * MERGE_WORDS * 4);
-    setWord(descriptor, MERGE_LEADER, leader);
-    setWord(descriptor, MERGE_STARTS, <u32>starts);
-    setWord(descriptor, MERGE_OUTPUTS, <u32>outputs);
-    setWord(descriptor, MERGE_FIRST, first);
-    setWord(descriptor, MERGE_LAST, n);
-    setWord(descriptor, MERGE_INDEX, <u32>index);
-    setWord(descriptor, MERGE_SIZE, size);
+    const descriptor = descriptors + <usize>(i * layout.MERGE_WORDS * 4);
+    setWord(descriptor, layout.MERGE_LEADER, leader);
+    setWord(descriptor, layout.MERGE_STARTS, <u32>starts);
+    setWord(descriptor, layout.MERGE_OUTPUTS, <u32>outputs);
+    setWord(descriptor, layout.MERGE_FIRST, first);
+    setWord(descriptor, layout.MERGE_LAST, n);
+    setWord(descriptor, layout.MERGE_INDEX, <u32>index);
+    setWord(descriptor, layout.MERGE_SIZE, size);
     index = fillIndex(index, starts, first, n, size);
-    setU32(word(program, SECTION_EDIT), s, <u32>descriptor);
-    setF64(word(program, SECTION_SIZE), s, 0);
+    setU32(word(program, layout.SECTION_EDIT), s, <u32>descriptor);
+    setF64(word(program, layout.SECTION_SIZE), s, 0);
   }
   memory.fill(hashes, 0, (<usize>distinct) << 2);
   memory.fill(places, 0, (<usize>distinct) << 2);
   memory.fill(slots, 0, (<usize>mask + 1) << 3);
   if (full) return 0;
-  setU32(word(program, SECTION_OFFSET), leader, <u32>data);
-  setF64(word(program, SECTION_SIZE), leader, <f64>stored);
-  setF64(word(program, SECTION_INPUT_SIZE), leader, <f64>stored);
+  setU32(word(program, layout.SECTION_OFFSET), leader, <u32>data);
+  setF64(word(program, layout.SECTION_SIZE), leader, <f64>stored);
+  setF64(word(program, layout.SECTION_INPUT_SIZE), leader, <f64>stored);
   return 1;
 }

@@ -2,17 +2,17 @@
  * Interning of byte strings: an open-addressing table from the bytes of a name to a small integer, in order of first
  * appearance. Names stay where they lie in the input files. Eight bytes are hashed and compared at a time.
  */
-import { NAMES_COUNT, NAMES_HASH, NAMES_LENGTH, NAMES_MASK, NAMES_OFFSET, NAMES_SLOTS } from '../layout';
+import * as layout from '../layout';
 import { equal, HIGH, hashSpan, LOW, lowBytes, mix, SEED } from './bytes';
 import { getU32, setU32, setWord, word } from './words';
 
 /** The slot that holds the name, or the free one where it would go. */
 function slotOf(names: usize, start: usize, length: u32, hash: u32): usize {
-  const slots = word(names, NAMES_SLOTS);
-  const mask = <u32>word(names, NAMES_MASK);
-  const hashes = word(names, NAMES_HASH);
-  const lengths = word(names, NAMES_LENGTH);
-  const offsets = word(names, NAMES_OFFSET);
+  const slots = word(names, layout.NAMES_SLOTS);
+  const mask = <u32>word(names, layout.NAMES_MASK);
+  const hashes = word(names, layout.NAMES_HASH);
+  const lengths = word(names, layout.NAMES_LENGTH);
+  const offsets = word(names, layout.NAMES_OFFSET);
   let at = hash & mask;
   while (true) {
     const slot = slots + ((<usize>at) << 2);
@@ -29,12 +29,12 @@ function intern(names: usize, start: usize, length: u32, hash: u32): i32 {
   const slot = slotOf(names, start, length, hash);
   const known = load<i32>(slot);
   if (known >= 0) return known;
-  const id = <u32>word(names, NAMES_COUNT);
-  setU32(word(names, NAMES_OFFSET), id, <u32>start);
-  setU32(word(names, NAMES_LENGTH), id, length);
-  setU32(word(names, NAMES_HASH), id, hash);
+  const id = <u32>word(names, layout.NAMES_COUNT);
+  setU32(word(names, layout.NAMES_OFFSET), id, <u32>start);
+  setU32(word(names, layout.NAMES_LENGTH), id, length);
+  setU32(word(names, layout.NAMES_HASH), id, hash);
   store<i32>(slot, id);
-  setWord(names, NAMES_COUNT, id + 1);
+  setWord(names, layout.NAMES_COUNT, id + 1);
   return id;
 }
 
@@ -67,10 +67,10 @@ export function findSpan(names: usize, start: usize, length: u32): i32 {
 }
 
 export function rehash(names: usize): void {
-  const slots = word(names, NAMES_SLOTS);
-  const mask = <u32>word(names, NAMES_MASK);
-  const hashes = word(names, NAMES_HASH);
-  const count = <u32>word(names, NAMES_COUNT);
+  const slots = word(names, layout.NAMES_SLOTS);
+  const mask = <u32>word(names, layout.NAMES_MASK);
+  const hashes = word(names, layout.NAMES_HASH);
+  const count = <u32>word(names, layout.NAMES_COUNT);
   memory.fill(slots, 0xff, (<usize>mask + 1) << 2);
   for (let id: u32 = 0; id < count; id++) {
     let at = getU32(hashes, id) & mask;

@@ -2,49 +2,14 @@
  * Placement: which description of the script takes each section, what an output section becomes by its inputs, and
  * where each input lies in it.
  */
-import {
-  JOINED_ALIGN,
-  JOINED_DESCRIPTION,
-  JOINED_ENTSIZE,
-  JOINED_FLAGS,
-  JOINED_TYPE,
-  NAMES_COUNT,
-  NAMES_LENGTH,
-  NAMES_OFFSET,
-  PATTERN_ALWAYS,
-  PATTERN_DESCRIPTION,
-  PATTERN_END,
-  PATTERN_END_LENGTH,
-  PATTERN_INDEX,
-  PATTERN_KIND,
-  PATTERN_NAME,
-  PATTERN_STAR,
-  PATTERN_START,
-  PATTERN_START_LENGTH,
-  PATTERN_WORDS,
-  SECTION_ALIGN,
-  SECTION_ENTSIZE,
-  SECTION_FLAGS,
-  SECTION_LIVE,
-  SECTION_NAME,
-  SECTION_NAMES,
-  SECTION_OUTPUT,
-  SECTION_OUTPUT_OFFSET,
-  SECTION_ROLE,
-  SECTION_SIZE,
-  SECTION_TYPE,
-  SYMBOL_KIND,
-  SYMBOL_NAMES,
-  TAKEN_BY_CASE,
-  TAKEN_ORPHAN,
-  TAKEN_UNKNOWN,
-} from '../layout';
+import * as layout from '../layout';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU32, word } from './words';
 
 function isPlaced(program: usize, s: u32): bool {
   return (
-    getU8(word(program, SECTION_LIVE), s) == elf.LIVE_LIVE && getU8(word(program, SECTION_ROLE), s) != elf.ROLE_IGNORED
+    getU8(word(program, layout.SECTION_LIVE), s) == elf.LIVE_LIVE &&
+    getU8(word(program, layout.SECTION_ROLE), s) != elf.ROLE_IGNORED
   );
 }
 
@@ -55,19 +20,19 @@ function sameBytes(a: usize, b: usize, length: u32): bool {
 
 /** Whether a pattern may match the name of `length` bytes at `at`; for all kinds but PATTERN_GENERAL it then does. */
 function mayMatch(row: usize, at: usize, length: u32): bool {
-  const start = <u32>word(row, PATTERN_START_LENGTH);
-  const kind = <u32>word(row, PATTERN_KIND);
-  if (length < start || (kind == PATTERN_NAME && length != start)) return false;
-  if (!sameBytes(at, word(row, PATTERN_START), start)) return false;
-  if (kind != PATTERN_STAR) return true;
-  const end = <u32>word(row, PATTERN_END_LENGTH);
-  return length >= start + end && sameBytes(at + length - end, word(row, PATTERN_END), end);
+  const start = <u32>word(row, layout.PATTERN_START_LENGTH);
+  const kind = <u32>word(row, layout.PATTERN_KIND);
+  if (length < start || (kind == layout.PATTERN_NAME && length != start)) return false;
+  if (!sameBytes(at, word(row, layout.PATTERN_START), start)) return false;
+  if (kind != layout.PATTERN_STAR) return true;
+  const end = <u32>word(row, layout.PATTERN_END_LENGTH);
+  return length >= start + end && sameBytes(at + length - end, word(row, layout.PATTERN_END), end);
 }
 
 /** Row of the first of `count` patterns at `rows` that may match a name, or 0. */
 function firstMatch(rows: usize, count: u32, at: usize, length: u32): usize {
   for (let i: u32 = 0; i < count; i++) {
-    const row = rows + <usize>(i * PATTERN_WORDS * 4);
+    const row = rows + <usize>(i * layout.PATTERN_WORDS * 4);
     if (mayMatch(row, at, length)) return row;
   }
   return 0;
@@ -89,9 +54,9 @@ export function matchSections(
   descriptions: usize,
   patterns: usize,
 ): u32 {
-  const names = word(program, SECTION_NAME);
-  const starts = word(word(program, SECTION_NAMES), NAMES_OFFSET);
-  const lengths = word(word(program, SECTION_NAMES), NAMES_LENGTH);
+  const names = word(program, layout.SECTION_NAME);
+  const starts = word(word(program, layout.SECTION_NAMES), layout.NAMES_OFFSET);
+  const lengths = word(word(program, layout.SECTION_NAMES), layout.NAMES_LENGTH);
   for (let s = from; s < count; s++) {
     if (!isPlaced(program, s)) {
       setU32(descriptions, s, 0xffffffff);
@@ -99,15 +64,15 @@ export function matchSections(
     }
     const name = getU32(names, s);
     let description = getU32(taken, name);
-    if (<i32>description == TAKEN_UNKNOWN) {
+    if (<i32>description == layout.TAKEN_UNKNOWN) {
       const row = firstMatch(rows, rowCount, getU32(starts, name), getU32(lengths, name));
-      if (row == 0) description = TAKEN_ORPHAN;
-      else if (word(row, PATTERN_ALWAYS) == 0) description = TAKEN_BY_CASE;
-      else description = <u32>word(row, PATTERN_DESCRIPTION);
+      if (row == 0) description = layout.TAKEN_ORPHAN;
+      else if (word(row, layout.PATTERN_ALWAYS) == 0) description = layout.TAKEN_BY_CASE;
+      else description = <u32>word(row, layout.PATTERN_DESCRIPTION);
       setU32(taken, name, description);
-      if (row != 0) setU32(takenPattern, name, <u32>word(row, PATTERN_INDEX));
+      if (row != 0) setU32(takenPattern, name, <u32>word(row, layout.PATTERN_INDEX));
     }
-    if (<i32>description < TAKEN_ORPHAN) return s;
+    if (<i32>description < layout.TAKEN_ORPHAN) return s;
     setU32(descriptions, s, description);
     setU32(patterns, s, getU32(takenPattern, name));
   }
@@ -116,7 +81,7 @@ export function matchSections(
 
 /** Counts the live sections of each description in `counts`. */
 export function countMatches(program: usize, count: u32, descriptions: usize, counts: usize): void {
-  const lives = word(program, SECTION_LIVE);
+  const lives = word(program, layout.SECTION_LIVE);
   for (let s: u32 = 0; s < count; s++) {
     const description = getU32(descriptions, s);
     if (<i32>description < 0 || getU8(lives, s) != elf.LIVE_LIVE) continue;
@@ -126,7 +91,7 @@ export function countMatches(program: usize, count: u32, descriptions: usize, co
 
 /** Appends the live sections to the list of their description; `ends` holds where each list ends so far (addresses). */
 export function collectMatches(program: usize, count: u32, descriptions: usize, ends: usize): void {
-  const lives = word(program, SECTION_LIVE);
+  const lives = word(program, layout.SECTION_LIVE);
   for (let s: u32 = 0; s < count; s++) {
     const description = getU32(descriptions, s);
     if (<i32>description < 0 || getU8(lives, s) != elf.LIVE_LIVE) continue;
@@ -142,13 +107,13 @@ export function collectMatches(program: usize, count: u32, descriptions: usize, 
  * of a new name; with `ask` every orphan is left to the caller.
  */
 export function placeOrphans(program: usize, from: u32, count: u32, descriptions: usize, groups: usize, ask: u32): u32 {
-  const names = word(program, SECTION_NAME);
+  const names = word(program, layout.SECTION_NAME);
   for (let s = from; s < count; s++) {
     if (<i32>getU32(descriptions, s) >= 0 || !isPlaced(program, s)) continue;
     const group = <usize>getU32(groups, getU32(names, s));
     if (group == 0 || ask != 0) return s;
     joinSection(program, s, group);
-    setU32(descriptions, s, <u32>load<f64>(group + 8 * JOINED_DESCRIPTION));
+    setU32(descriptions, s, <u32>load<f64>(group + 8 * layout.JOINED_DESCRIPTION));
   }
   return count;
 }
@@ -166,13 +131,13 @@ export function joinSections(program: usize, list: usize, count: u32, joined: us
 export function joinSection(program: usize, s: u32, joined: usize): void {
   const kept = elf.SHF_WRITE | elf.SHF_ALLOC | elf.SHF_EXECINSTR | elf.SHF_TLS | elf.SHF_MERGE | elf.SHF_STRINGS;
   const merging = elf.SHF_MERGE | elf.SHF_STRINGS;
-  const added = getU32(word(program, SECTION_FLAGS), s) & kept;
-  const addedType = getU32(word(program, SECTION_TYPE), s);
-  const addedSize = getF64(word(program, SECTION_ENTSIZE), s);
-  const alignment = <f64>getU32(word(program, SECTION_ALIGN), s);
-  let type = <u32>load<f64>(joined + 8 * JOINED_TYPE);
-  let flags = <u32>load<f64>(joined + 8 * JOINED_FLAGS);
-  let entsize = load<f64>(joined + 8 * JOINED_ENTSIZE);
+  const added = getU32(word(program, layout.SECTION_FLAGS), s) & kept;
+  const addedType = getU32(word(program, layout.SECTION_TYPE), s);
+  const addedSize = getF64(word(program, layout.SECTION_ENTSIZE), s);
+  const alignment = <f64>getU32(word(program, layout.SECTION_ALIGN), s);
+  let type = <u32>load<f64>(joined + 8 * layout.JOINED_TYPE);
+  let flags = <u32>load<f64>(joined + 8 * layout.JOINED_FLAGS);
+  let entsize = load<f64>(joined + 8 * layout.JOINED_ENTSIZE);
   if (type == elf.SHT_NULL) {
     type = addedType;
     flags = added;
@@ -189,10 +154,10 @@ export function joinSection(program: usize, s: u32, joined: usize): void {
     }
   }
   if ((flags & elf.SHF_MERGE) == 0) flags &= ~elf.SHF_STRINGS;
-  store<f64>(joined + 8 * JOINED_TYPE, <f64>type);
-  store<f64>(joined + 8 * JOINED_FLAGS, <f64>flags);
-  store<f64>(joined + 8 * JOINED_ENTSIZE, entsize);
-  if (alignment > load<f64>(joined + 8 * JOINED_ALIGN)) store<f64>(joined + 8 * JOINED_ALIGN, alignment);
+  store<f64>(joined + 8 * layout.JOINED_TYPE, <f64>type);
+  store<f64>(joined + 8 * layout.JOINED_FLAGS, <f64>flags);
+  store<f64>(joined + 8 * layout.JOINED_ENTSIZE, entsize);
+  if (alignment > load<f64>(joined + 8 * layout.JOINED_ALIGN)) store<f64>(joined + 8 * layout.JOINED_ALIGN, alignment);
 }
 
 /** Far beyond any address, and far from where sums of sizes would wrap round. */
@@ -211,10 +176,10 @@ export function placeInputs(
   base: f64,
   offset: f64,
 ): f64 {
-  const aligns = word(program, SECTION_ALIGN);
-  const sizes = word(program, SECTION_SIZE);
-  const outputs = word(program, SECTION_OUTPUT);
-  const offsets = word(program, SECTION_OUTPUT_OFFSET);
+  const aligns = word(program, layout.SECTION_ALIGN);
+  const sizes = word(program, layout.SECTION_SIZE);
+  const outputs = word(program, layout.SECTION_OUTPUT);
+  const offsets = word(program, layout.SECTION_OUTPUT_OFFSET);
   const start = <i64>base;
   const end = <i64>forced;
   let at = <i64>offset;
@@ -231,7 +196,7 @@ export function placeInputs(
 
 /** Size of all inputs of a list together. */
 export function sumSizes(program: usize, list: usize, count: u32): f64 {
-  const sizes = word(program, SECTION_SIZE);
+  const sizes = word(program, layout.SECTION_SIZE);
   let sum: f64 = 0;
   for (let i: u32 = 0; i < count; i++) sum += getF64(sizes, getU32(list, i));
   return sum;
@@ -242,8 +207,8 @@ export function sumSizes(program: usize, list: usize, count: u32): f64 {
  * Returns the offset where the last input ends.
  */
 export function fillGaps(program: usize, list: usize, count: u32, base: usize, from: f64, byte: u32): f64 {
-  const sizes = word(program, SECTION_SIZE);
-  const offsets = word(program, SECTION_OUTPUT_OFFSET);
+  const sizes = word(program, layout.SECTION_SIZE);
+  const offsets = word(program, layout.SECTION_OUTPUT_OFFSET);
   let end = from;
   for (let i: u32 = 0; i < count; i++) {
     const s = getU32(list, i);
@@ -256,8 +221,8 @@ export function fillGaps(program: usize, list: usize, count: u32, base: usize, f
 
 /** The first symbol from `from` on that is of `kind`, or the number of symbols. */
 export function nextSymbol(program: usize, from: u32, kind: u32): u32 {
-  const count = <u32>word(word(program, SYMBOL_NAMES), NAMES_COUNT);
-  const kinds = word(program, SYMBOL_KIND);
+  const count = <u32>word(word(program, layout.SYMBOL_NAMES), layout.NAMES_COUNT);
+  const kinds = word(program, layout.SYMBOL_KIND);
   let id = from;
   while (id < count && <u32>getU8(kinds, id) != kind) id++;
   return min(id, count);
@@ -265,11 +230,11 @@ export function nextSymbol(program: usize, from: u32, kind: u32): u32 {
 
 /** The first symbol from `from` on that no input defines and whose name starts with `__st`, or the number of symbols. */
 export function nextBoundary(program: usize, from: u32): u32 {
-  const names = word(program, SYMBOL_NAMES);
-  const count = <u32>word(names, NAMES_COUNT);
-  const starts = word(names, NAMES_OFFSET);
-  const lengths = word(names, NAMES_LENGTH);
-  const kinds = word(program, SYMBOL_KIND);
+  const names = word(program, layout.SYMBOL_NAMES);
+  const count = <u32>word(names, layout.NAMES_COUNT);
+  const starts = word(names, layout.NAMES_OFFSET);
+  const lengths = word(names, layout.NAMES_LENGTH);
+  const kinds = word(program, layout.SYMBOL_KIND);
   for (let id = from; id < count; id++) {
     const kind = <u32>getU8(kinds, id);
     if (kind != elf.KIND_UNDEFINED && kind != elf.KIND_LAZY) continue;

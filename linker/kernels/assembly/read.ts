@@ -7,57 +7,7 @@
  * for good until the caller counts the object in, so a stop leaves no traces but interned names.
  * Sources: gABI chapter 4 "Object Files".
  */
-import {
-  GLOBAL_REFS,
-  NAME_CLASSES,
-  NAMES_COUNT,
-  NAMES_LENGTH,
-  NAMES_MASK,
-  NAMES_OFFSET,
-  READ_BAD_HEADER,
-  READ_BAD_NAME,
-  READ_BAD_RELOCATIONS,
-  READ_BAD_SECTION,
-  READ_BAD_SYMBOL,
-  READ_BAD_SYMBOL_TABLE,
-  READ_COMPRESSED,
-  READ_DONE,
-  READ_EXTENDED,
-  READ_FIRST_GLOBAL,
-  READ_GLOBAL_COUNT,
-  READ_HAS_GROUPS,
-  READ_HAS_LINK_ONCE,
-  READ_HAS_LOCAL_IFUNC,
-  READ_INDEX,
-  READ_NEEDS_ROOM,
-  READ_SECTION_COUNT,
-  READ_SECTION_HEADERS,
-  READ_STRTAB,
-  READ_STRTAB_END,
-  READ_SYMBOL_COUNT,
-  READ_SYMTAB,
-  READ_SYMTAB_SECTION,
-  SECTION_ALIGN,
-  SECTION_CAPACITY,
-  SECTION_EDIT,
-  SECTION_ENTSIZE,
-  SECTION_FLAGS,
-  SECTION_INFO,
-  SECTION_INPUT_SIZE,
-  SECTION_LINK,
-  SECTION_LIVE,
-  SECTION_NAME,
-  SECTION_NAMES,
-  SECTION_OBJECT,
-  SECTION_OFFSET,
-  SECTION_OUTPUT,
-  SECTION_RELOC_COUNT,
-  SECTION_RELOCS,
-  SECTION_ROLE,
-  SECTION_SIZE,
-  SECTION_TYPE,
-  SYMBOL_NAMES,
-} from '../layout';
+import * as layout from '../layout';
 import * as elf from './elf';
 import { internName } from './names';
 import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
@@ -67,8 +17,8 @@ const MAX_SECTION: u64 = 1 << 46;
 
 /** Whether the name table has room for `extra` more. */
 function hasRoom(names: usize, extra: u32): bool {
-  const capacity = (<u32>word(names, NAMES_MASK) + 1) >> 1;
-  return extra <= capacity - <u32>word(names, NAMES_COUNT);
+  const capacity = (<u32>word(names, layout.NAMES_MASK) + 1) >> 1;
+  return extra <= capacity - <u32>word(names, layout.NAMES_COUNT);
 }
 
 /**
@@ -88,32 +38,33 @@ export function readObject(
 ): u32 {
   const size = <u32>(end - start);
   const headers = sectionHeaders(program, start, size, machine);
-  if (headers == 0) return READ_BAD_HEADER;
-  const count = <u32>word(program, READ_SECTION_COUNT);
+  if (headers == 0) return layout.READ_BAD_HEADER;
+  const count = <u32>word(program, layout.READ_SECTION_COUNT);
   if (resume == 0) {
-    setWord(program, READ_GLOBAL_COUNT, 0);
-    if (<u64>first + count > <u64>word(program, SECTION_CAPACITY)) return READ_NEEDS_ROOM;
-    if (!hasRoom(word(program, SECTION_NAMES), count)) return READ_NEEDS_ROOM;
+    setWord(program, layout.READ_GLOBAL_COUNT, 0);
+    if (<u64>first + count > <u64>word(program, layout.SECTION_CAPACITY)) return layout.READ_NEEDS_ROOM;
+    if (!hasRoom(word(program, layout.SECTION_NAMES), count)) return layout.READ_NEEDS_ROOM;
     const status = readSections(program, headers, count, start, size, object, first, noName);
-    if (status != READ_DONE) return status;
+    if (status != layout.READ_DONE) return status;
   }
   const last = first + count;
-  if (!readSymbolTable(program, first, last)) return READ_BAD_SYMBOL_TABLE;
-  const symbolCount = <u32>word(program, READ_SYMBOL_COUNT);
+  if (!readSymbolTable(program, first, last)) return layout.READ_BAD_SYMBOL_TABLE;
+  const symbolCount = <u32>word(program, layout.READ_SYMBOL_COUNT);
   const wrongSymbol = checkSymbols(program, count);
-  if (wrongSymbol < symbolCount) return wrong(program, READ_BAD_SYMBOL, wrongSymbol);
-  const wrongSection = attachRelocations(program, first, count, first + <u32>word(program, READ_SYMTAB_SECTION));
-  if (wrongSection < last) return wrong(program, READ_BAD_RELOCATIONS, wrongSection - first);
-  const globals = symbolCount - <u32>word(program, READ_FIRST_GLOBAL);
-  setWord(program, READ_GLOBAL_COUNT, globals);
+  if (wrongSymbol < symbolCount) return wrong(program, layout.READ_BAD_SYMBOL, wrongSymbol);
+  const wrongSection = attachRelocations(program, first, count, first + <u32>word(program, layout.READ_SYMTAB_SECTION));
+  if (wrongSection < last) return wrong(program, layout.READ_BAD_RELOCATIONS, wrongSection - first);
+  const globals = symbolCount - <u32>word(program, layout.READ_FIRST_GLOBAL);
+  setWord(program, layout.READ_GLOBAL_COUNT, globals);
   // A group's signature may be a name of its own.
-  if (!hasRoom(word(program, SYMBOL_NAMES), globals + <u32>word(program, READ_HAS_GROUPS))) return READ_NEEDS_ROOM;
+  if (!hasRoom(word(program, layout.SYMBOL_NAMES), globals + <u32>word(program, layout.READ_HAS_GROUPS)))
+    return layout.READ_NEEDS_ROOM;
   assignRoles(program, first + 1, last, stripDebug);
-  return READ_DONE;
+  return layout.READ_DONE;
 }
 
 function wrong(program: usize, status: u32, index: u32): u32 {
-  setWord(program, READ_INDEX, index);
+  setWord(program, layout.READ_INDEX, index);
   return status;
 }
 
@@ -134,10 +85,10 @@ function sectionHeaders(program: usize, start: usize, size: u32, machine: u32): 
   const namesOffset = load<u64>(header + 24);
   const namesSize = load<u64>(header + 32);
   if (namesOffset > <u64>size || namesSize > <u64>size - namesOffset) return 0;
-  setWord(program, READ_SECTION_HEADERS, <u32>headers);
-  setWord(program, READ_SECTION_COUNT, <u32>count);
+  setWord(program, layout.READ_SECTION_HEADERS, <u32>headers);
+  setWord(program, layout.READ_SECTION_COUNT, <u32>count);
   // Read again by readSections.
-  setWord(program, READ_INDEX, names);
+  setWord(program, layout.READ_INDEX, names);
   return headers;
 }
 
@@ -165,25 +116,25 @@ function readSections(
   first: u32,
   noName: u32,
 ): u32 {
-  const objects = word(program, SECTION_OBJECT);
-  const names = word(program, SECTION_NAME);
-  const types = word(program, SECTION_TYPE);
-  const flags = word(program, SECTION_FLAGS);
-  const offsets = word(program, SECTION_OFFSET);
-  const sizes = word(program, SECTION_SIZE);
-  const inputSizes = word(program, SECTION_INPUT_SIZE);
-  const links = word(program, SECTION_LINK);
-  const infos = word(program, SECTION_INFO);
-  const aligns = word(program, SECTION_ALIGN);
-  const entsizes = word(program, SECTION_ENTSIZE);
-  const relocCounts = word(program, SECTION_RELOC_COUNT);
-  const roles = word(program, SECTION_ROLE);
-  const lives = word(program, SECTION_LIVE);
-  const table = word(program, SECTION_NAMES);
-  const outputs = word(program, SECTION_OUTPUT);
-  const edits = word(program, SECTION_EDIT);
-  const relocs = word(program, SECTION_RELOCS);
-  const namesHeader = headers + <u32>word(program, READ_INDEX) * elf.SHDR_SIZE;
+  const objects = word(program, layout.SECTION_OBJECT);
+  const names = word(program, layout.SECTION_NAME);
+  const types = word(program, layout.SECTION_TYPE);
+  const flags = word(program, layout.SECTION_FLAGS);
+  const offsets = word(program, layout.SECTION_OFFSET);
+  const sizes = word(program, layout.SECTION_SIZE);
+  const inputSizes = word(program, layout.SECTION_INPUT_SIZE);
+  const links = word(program, layout.SECTION_LINK);
+  const infos = word(program, layout.SECTION_INFO);
+  const aligns = word(program, layout.SECTION_ALIGN);
+  const entsizes = word(program, layout.SECTION_ENTSIZE);
+  const relocCounts = word(program, layout.SECTION_RELOC_COUNT);
+  const roles = word(program, layout.SECTION_ROLE);
+  const lives = word(program, layout.SECTION_LIVE);
+  const table = word(program, layout.SECTION_NAMES);
+  const outputs = word(program, layout.SECTION_OUTPUT);
+  const edits = word(program, layout.SECTION_EDIT);
+  const relocs = word(program, layout.SECTION_RELOCS);
+  const namesHeader = headers + <u32>word(program, layout.READ_INDEX) * elf.SHDR_SIZE;
   const namesStart = start + <usize>load<u64>(namesHeader + 24);
   const namesSize = <u32>load<u64>(namesHeader + 32);
   const namesEnd = namesStart + namesSize;
@@ -205,18 +156,18 @@ function readSections(
     let name = noName;
     if (!ours) {
       const at = load<u32>(h);
-      if (at >= namesSize) return wrong(program, READ_BAD_SECTION, i);
+      if (at >= namesSize) return wrong(program, layout.READ_BAD_SECTION, i);
       name = internName(table, namesStart + at, namesEnd);
-      if (<i32>name < 0) return wrong(program, READ_BAD_SECTION, i);
+      if (<i32>name < 0) return wrong(program, layout.READ_BAD_SECTION, i);
     }
     const from = load<u64>(h + 24);
     const length = load<u64>(h + 32);
     const align = load<u64>(h + 48);
     if (load<u32>(h + 12) != 0 || type == elf.SHT_REL || length > MAX_SECTION)
-      return wrong(program, READ_BAD_SECTION, i);
-    if (align > MAX_ALIGN || (align & (align - 1)) != 0) return wrong(program, READ_BAD_SECTION, i);
+      return wrong(program, layout.READ_BAD_SECTION, i);
+    if (align > MAX_ALIGN || (align & (align - 1)) != 0) return wrong(program, layout.READ_BAD_SECTION, i);
     const stored = type != elf.SHT_NOBITS && type != elf.SHT_NULL;
-    if (stored && (from > <u64>size || length > <u64>size - from)) return wrong(program, READ_BAD_SECTION, i);
+    if (stored && (from > <u64>size || length > <u64>size - from)) return wrong(program, layout.READ_BAD_SECTION, i);
     setU32(objects, s, object);
     setU32(names, s, name);
     setU32(types, s, type);
@@ -238,13 +189,13 @@ function readSections(
     if ((bits & elf.SHF_COMPRESSED) != 0) compressed++;
     if (type == elf.SHT_GROUP) groups++;
   }
-  setWord(program, READ_HAS_GROUPS, groups);
-  return compressed == 0 ? READ_DONE : READ_COMPRESSED;
+  setWord(program, layout.READ_HAS_GROUPS, groups);
+  return compressed == 0 ? layout.READ_DONE : layout.READ_COMPRESSED;
 }
 
 /** Index of the first section of `type` in rows [from, to), or `to`. */
 export function findSection(program: usize, from: u32, to: u32, type: u32): u32 {
-  const types = word(program, SECTION_TYPE);
+  const types = word(program, layout.SECTION_TYPE);
   let s = from;
   while (s < to && getU32(types, s) != type) s++;
   return s;
@@ -252,38 +203,39 @@ export function findSection(program: usize, from: u32, to: u32, type: u32): u32 
 
 /** Finds the object's symbol table, its names and its extended indices; false when one of them is wrong. */
 function readSymbolTable(program: usize, first: u32, last: u32): bool {
-  const sizes = word(program, SECTION_SIZE);
-  const offsets = word(program, SECTION_OFFSET);
-  const links = word(program, SECTION_LINK);
+  const sizes = word(program, layout.SECTION_SIZE);
+  const offsets = word(program, layout.SECTION_OFFSET);
+  const links = word(program, layout.SECTION_LINK);
   const section = findSection(program, first + 1, last, elf.SHT_SYMTAB);
-  setWord(program, READ_SYMTAB, 0);
-  setWord(program, READ_SYMBOL_COUNT, 0);
-  setWord(program, READ_FIRST_GLOBAL, 0);
-  setWord(program, READ_STRTAB, 0);
-  setWord(program, READ_STRTAB_END, 0);
-  setWord(program, READ_EXTENDED, 0);
-  setWord(program, READ_SYMTAB_SECTION, 0xffffffff);
+  setWord(program, layout.READ_SYMTAB, 0);
+  setWord(program, layout.READ_SYMBOL_COUNT, 0);
+  setWord(program, layout.READ_FIRST_GLOBAL, 0);
+  setWord(program, layout.READ_STRTAB, 0);
+  setWord(program, layout.READ_STRTAB_END, 0);
+  setWord(program, layout.READ_EXTENDED, 0);
+  setWord(program, layout.READ_SYMTAB_SECTION, 0xffffffff);
   if (section == last) return true;
   if (findSection(program, section + 1, last, elf.SHT_SYMTAB) != last) return false;
   const size = <u32>getF64(sizes, section);
   const count = size / elf.SYM_SIZE;
-  if (getF64(word(program, SECTION_ENTSIZE), section) != <f64>elf.SYM_SIZE || size % elf.SYM_SIZE != 0) return false;
-  const firstGlobal = getU32(word(program, SECTION_INFO), section);
+  if (getF64(word(program, layout.SECTION_ENTSIZE), section) != <f64>elf.SYM_SIZE || size % elf.SYM_SIZE != 0)
+    return false;
+  const firstGlobal = getU32(word(program, layout.SECTION_INFO), section);
   const strings = getU32(links, section);
   if (firstGlobal > count || strings == 0 || strings >= last - first) return false;
-  if (getU32(word(program, SECTION_TYPE), first + strings) != elf.SHT_STRTAB) return false;
+  if (getU32(word(program, layout.SECTION_TYPE), first + strings) != elf.SHT_STRTAB) return false;
   const extended = findSection(program, first + 1, last, elf.SHT_SYMTAB_SHNDX);
   if (extended < last) {
     if (getU32(links, extended) != section - first || getF64(sizes, extended) < <f64>count * 4) return false;
-    setWord(program, READ_EXTENDED, getU32(offsets, extended));
+    setWord(program, layout.READ_EXTENDED, getU32(offsets, extended));
   }
   const strtab = getU32(offsets, first + strings);
-  setWord(program, READ_SYMTAB_SECTION, section - first);
-  setWord(program, READ_SYMTAB, getU32(offsets, section));
-  setWord(program, READ_SYMBOL_COUNT, count);
-  setWord(program, READ_FIRST_GLOBAL, firstGlobal);
-  setWord(program, READ_STRTAB, strtab);
-  setWord(program, READ_STRTAB_END, strtab + <u32>getF64(sizes, first + strings));
+  setWord(program, layout.READ_SYMTAB_SECTION, section - first);
+  setWord(program, layout.READ_SYMTAB, getU32(offsets, section));
+  setWord(program, layout.READ_SYMBOL_COUNT, count);
+  setWord(program, layout.READ_FIRST_GLOBAL, firstGlobal);
+  setWord(program, layout.READ_STRTAB, strtab);
+  setWord(program, layout.READ_STRTAB_END, strtab + <u32>getF64(sizes, first + strings));
   return true;
 }
 
@@ -292,10 +244,10 @@ function readSymbolTable(program: usize, first: u32, last: u32): bool {
  * first that is wrong.
  */
 function checkSymbols(program: usize, sections: u32): u32 {
-  const symtab = word(program, READ_SYMTAB);
-  const count = <u32>word(program, READ_SYMBOL_COUNT);
-  const firstGlobal = <u32>word(program, READ_FIRST_GLOBAL);
-  const extended = word(program, READ_EXTENDED);
+  const symtab = word(program, layout.READ_SYMTAB);
+  const count = <u32>word(program, layout.READ_SYMBOL_COUNT);
+  const firstGlobal = <u32>word(program, layout.READ_FIRST_GLOBAL);
+  const extended = word(program, layout.READ_EXTENDED);
   let ifunc: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const at = symtab + i * elf.SYM_SIZE;
@@ -310,20 +262,20 @@ function checkSymbols(program: usize, sections: u32): u32 {
     if (i > 0 && (info >> 4 == elf.STB_LOCAL) != local) return i;
     if (local && i > 0 && (info & 15) == elf.STT_GNU_IFUNC) ifunc = 1;
   }
-  setWord(program, READ_HAS_LOCAL_IFUNC, ifunc);
+  setWord(program, layout.READ_HAS_LOCAL_IFUNC, ifunc);
   return count;
 }
 
 /** Notes with each section where its relocations lie. Returns `first + count`, or the first row that is wrong. */
 function attachRelocations(program: usize, first: u32, count: u32, symtab: u32): u32 {
-  const types = word(program, SECTION_TYPE);
-  const sizes = word(program, SECTION_SIZE);
-  const infos = word(program, SECTION_INFO);
-  const links = word(program, SECTION_LINK);
-  const entsizes = word(program, SECTION_ENTSIZE);
-  const offsets = word(program, SECTION_OFFSET);
-  const relocs = word(program, SECTION_RELOCS);
-  const relocCounts = word(program, SECTION_RELOC_COUNT);
+  const types = word(program, layout.SECTION_TYPE);
+  const sizes = word(program, layout.SECTION_SIZE);
+  const infos = word(program, layout.SECTION_INFO);
+  const links = word(program, layout.SECTION_LINK);
+  const entsizes = word(program, layout.SECTION_ENTSIZE);
+  const offsets = word(program, layout.SECTION_OFFSET);
+  const relocs = word(program, layout.SECTION_RELOCS);
+  const relocCounts = word(program, layout.SECTION_RELOC_COUNT);
   const end = first + count;
   for (let s = first + 1; s < end; s++) {
     if (getU32(types, s) != elf.SHT_RELA) continue;
@@ -353,8 +305,8 @@ function startsWith(at: usize, length: u32, text: string): bool {
 
 /** What a section's name alone says of its role. */
 function classify(names: usize, id: u32): u32 {
-  const at = getU32(word(names, NAMES_OFFSET), id);
-  const length = getU32(word(names, NAMES_LENGTH), id);
+  const at = getU32(word(names, layout.NAMES_OFFSET), id);
+  const length = getU32(word(names, layout.NAMES_LENGTH), id);
   if (length < 7 || load<u8>(at) != 0x2e) return elf.NAME_PLAIN;
   if (length == 9 && startsWith(at, length, '.eh_frame')) return elf.NAME_EH_FRAME;
   if (length == 9 && startsWith(at, length, '.llvm.lto')) return elf.NAME_IGNORED;
@@ -368,17 +320,17 @@ function classify(names: usize, id: u32): u32 {
 
 /** Gives sections in rows [from, to) their role and life. */
 function assignRoles(program: usize, from: u32, to: u32, stripDebug: u32): void {
-  const types = word(program, SECTION_TYPE);
-  const flags = word(program, SECTION_FLAGS);
-  const names = word(program, SECTION_NAME);
-  const sizes = word(program, SECTION_SIZE);
-  const entsizes = word(program, SECTION_ENTSIZE);
-  const relocCounts = word(program, SECTION_RELOC_COUNT);
-  const roles = word(program, SECTION_ROLE);
-  const lives = word(program, SECTION_LIVE);
-  const classes = word(program, NAME_CLASSES);
-  const sectionNames = word(program, SECTION_NAMES);
-  setWord(program, READ_HAS_LINK_ONCE, 0);
+  const types = word(program, layout.SECTION_TYPE);
+  const flags = word(program, layout.SECTION_FLAGS);
+  const names = word(program, layout.SECTION_NAME);
+  const sizes = word(program, layout.SECTION_SIZE);
+  const entsizes = word(program, layout.SECTION_ENTSIZE);
+  const relocCounts = word(program, layout.SECTION_RELOC_COUNT);
+  const roles = word(program, layout.SECTION_ROLE);
+  const lives = word(program, layout.SECTION_LIVE);
+  const classes = word(program, layout.NAME_CLASSES);
+  const sectionNames = word(program, layout.SECTION_NAMES);
+  setWord(program, layout.READ_HAS_LINK_ONCE, 0);
   for (let s = from; s < to; s++) {
     if (getU8(roles, s) != elf.ROLE_REGULAR) continue;
     const bits = getU32(flags, s);
@@ -403,7 +355,7 @@ function assignRoles(program: usize, from: u32, to: u32, stripDebug: u32): void 
         const plain = getU32(types, s) == elf.SHT_PROGBITS && getU32(relocCounts, s) == 0;
         if (plain && entsize > 0 && size > 0 && size % entsize == 0) role = elf.ROLE_MERGE;
       }
-      if (kind == elf.NAME_LINK_ONCE) setWord(program, READ_HAS_LINK_ONCE, 1);
+      if (kind == elf.NAME_LINK_ONCE) setWord(program, layout.READ_HAS_LINK_ONCE, 1);
     }
     setU8(roles, s, role);
     if (role != elf.ROLE_IGNORED) setU8(lives, s, elf.LIVE_LIVE);
@@ -415,20 +367,20 @@ function assignRoles(program: usize, from: u32, to: u32, stripDebug: u32): void 
  * READ_DONE, or READ_BAD_NAME for a name that does not end or is empty.
  */
 export function internGlobals(program: usize, refs: u32): u32 {
-  const names = word(program, SYMBOL_NAMES);
-  const symtab = word(program, READ_SYMTAB);
-  const count = <u32>word(program, READ_SYMBOL_COUNT);
-  const strtab = word(program, READ_STRTAB);
-  const strtabEnd = word(program, READ_STRTAB_END);
-  let ref = word(program, GLOBAL_REFS) + ((<usize>refs) << 2);
-  for (let i = <u32>word(program, READ_FIRST_GLOBAL); i < count; i++) {
+  const names = word(program, layout.SYMBOL_NAMES);
+  const symtab = word(program, layout.READ_SYMTAB);
+  const count = <u32>word(program, layout.READ_SYMBOL_COUNT);
+  const strtab = word(program, layout.READ_STRTAB);
+  const strtabEnd = word(program, layout.READ_STRTAB_END);
+  let ref = word(program, layout.GLOBAL_REFS) + ((<usize>refs) << 2);
+  for (let i = <u32>word(program, layout.READ_FIRST_GLOBAL); i < count; i++) {
     const offset = load<u32>(symtab + i * elf.SYM_SIZE);
     const start = strtab + offset;
-    if (offset >= <u32>(strtabEnd - strtab) || load<u8>(start) == 0) return wrong(program, READ_BAD_NAME, i);
+    if (offset >= <u32>(strtabEnd - strtab) || load<u8>(start) == 0) return wrong(program, layout.READ_BAD_NAME, i);
     const id = internName(names, start, strtabEnd);
-    if (id < 0) return wrong(program, READ_BAD_NAME, i);
+    if (id < 0) return wrong(program, layout.READ_BAD_NAME, i);
     store<u32>(ref, id);
     ref += 4;
   }
-  return READ_DONE;
+  return layout.READ_DONE;
 }

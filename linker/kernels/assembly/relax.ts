@@ -2,42 +2,7 @@
  * A pass of RISC-V relaxation over all sections at once: how much of what may shrink (relax-candidates.ts) does at the
  * current addresses. Why and when: ../../relax.ts, which also says what is wrong where a pass stops.
  */
-import {
-  HINT_NONE,
-  OBJECT_FLAGS,
-  RELAX_ADDEND,
-  RELAX_AT,
-  RELAX_BEFORE,
-  RELAX_CHANGED,
-  RELAX_FIRST,
-  RELAX_HINT,
-  RELAX_KIND,
-  RELAX_NO_PADDING,
-  RELAX_OFFSET,
-  RELAX_OVERLAP,
-  RELAX_PLACE,
-  RELAX_RELOC,
-  RELAX_REMOVE,
-  RELAX_REMOVED,
-  RELAX_ROWS,
-  RELAX_SAME,
-  RELAX_SECTION,
-  RELAX_SHORT_PADDING,
-  RELAX_TYPE,
-  RELAX_VALUE,
-  RELAXATION,
-  RESULT,
-  SECTION_ADDRESS,
-  SECTION_INPUT_SIZE,
-  SECTION_OBJECT,
-  SECTION_OFFSET,
-  SECTION_RELOCS,
-  SECTION_SIZE,
-  SYMBOL_VALUE,
-  TARGET_ABSOLUTE,
-  TARGET_LINKER,
-  TARGET_NONE,
-} from '../layout';
+import * as layout from '../layout';
 import * as R from '../riscv64-numbers';
 import { objectRow } from './addresses';
 import { destination, keptBytes } from './copy-relaxed';
@@ -52,7 +17,7 @@ let block: usize = 0;
 
 function start(inProgram: usize): void {
   program = inProgram;
-  block = word(program, RELAXATION);
+  block = word(program, layout.RELAXATION);
 }
 
 // What a pass knows besides: whether decisions may only be taken back, the value of the global pointer (NaN: there is
@@ -70,38 +35,38 @@ export function relaxPass(inProgram: usize, isSettling: u32, gp: f64, tls: f64):
   settling = isSettling != 0;
   globalPointer = gp;
   tlsStart = tls;
-  const rows = <u32>word(block, RELAX_ROWS);
-  let result: u32 = RELAX_SAME;
+  const rows = <u32>word(block, layout.RELAX_ROWS);
+  let result: u32 = layout.RELAX_SAME;
   for (let row: u32 = 0; row < rows; row++) {
     const found = decideRow(row);
-    if (found > <u32>RELAX_CHANGED) return found;
+    if (found > <u32>layout.RELAX_CHANGED) return found;
     result |= found;
   }
-  if (result == RELAX_CHANGED) for (let row: u32 = 0; row < rows; row++) applyRow(row);
+  if (result == layout.RELAX_CHANGED) for (let row: u32 = 0; row < rows; row++) applyRow(row);
   return result;
 }
 
 function wrong(what: u32, row: u32, c: u32): u32 {
-  setWord(program, RESULT, row);
-  setWord(program, RESULT + 1, c);
+  setWord(program, layout.RESULT, row);
+  setWord(program, layout.RESULT + 1, c);
   return what;
 }
 
 /** Decides for the candidates of one section. */
 function decideRow(row: u32): u32 {
-  const s = getU32(word(block, RELAX_SECTION), row);
-  const address = getF64(word(program, SECTION_ADDRESS), s);
-  const size = <u64>getF64(word(program, SECTION_INPUT_SIZE), s);
-  const contents = <usize>getU32(word(program, SECTION_OFFSET), s);
-  const object = objectRow(program, getU32(word(program, SECTION_OBJECT), s));
-  const compressed = (<u32>word(object, OBJECT_FLAGS) & elf.EF_RISCV_RVC) != 0;
-  const offsets = word(block, RELAX_OFFSET);
-  const kinds = word(block, RELAX_KIND);
-  const removes = word(block, RELAX_REMOVE);
-  const types = word(block, RELAX_TYPE);
-  const first = getU32(word(block, RELAX_FIRST), row);
-  const last = getU32(word(block, RELAX_FIRST), row + 1);
-  let result: u32 = RELAX_SAME;
+  const s = getU32(word(block, layout.RELAX_SECTION), row);
+  const address = getF64(word(program, layout.SECTION_ADDRESS), s);
+  const size = <u64>getF64(word(program, layout.SECTION_INPUT_SIZE), s);
+  const contents = <usize>getU32(word(program, layout.SECTION_OFFSET), s);
+  const object = objectRow(program, getU32(word(program, layout.SECTION_OBJECT), s));
+  const compressed = (<u32>word(object, layout.OBJECT_FLAGS) & elf.EF_RISCV_RVC) != 0;
+  const offsets = word(block, layout.RELAX_OFFSET);
+  const kinds = word(block, layout.RELAX_KIND);
+  const removes = word(block, layout.RELAX_REMOVE);
+  const types = word(block, layout.RELAX_TYPE);
+  const first = getU32(word(block, layout.RELAX_FIRST), row);
+  const last = getU32(word(block, layout.RELAX_FIRST), row + 1);
+  let result: u32 = layout.RELAX_SAME;
   let removed: u32 = 0;
   for (let c = first; c < last; c++) {
     const offset = getU32(offsets, c);
@@ -114,10 +79,11 @@ function decideRow(row: u32): u32 {
     if (kind == R.ALIGN) {
       const at = relocationOf(s, c);
       const padding = load<i64>(at + 16);
-      if (padding <= 0 || load<u64>(at) > size || <u64>padding > size - offset) return wrong(RELAX_NO_PADDING, row, c);
-      if (c > first && endOf(relocationOf(s, c - 1)) > <u64>offset) return wrong(RELAX_OVERLAP, row, c);
+      if (padding <= 0 || load<u64>(at) > size || <u64>padding > size - offset)
+        return wrong(layout.RELAX_NO_PADDING, row, c);
+      if (c > first && endOf(relocationOf(s, c - 1)) > <u64>offset) return wrong(layout.RELAX_OVERLAP, row, c);
       const needed = neededPadding(<i64>here, padding);
-      if (needed > padding) return wrong(RELAX_SHORT_PADDING, row, c);
+      if (needed > padding) return wrong(layout.RELAX_SHORT_PADDING, row, c);
       count = <u32>(padding - needed);
     } else {
       const decided = decide(kind, targetAddress(c), here, offset, size, contents, compressed);
@@ -129,7 +95,7 @@ function decideRow(row: u32): u32 {
       }
     }
     if (count != before || type != known) {
-      result = RELAX_CHANGED;
+      result = layout.RELAX_CHANGED;
       setU32(removes, c, count);
       setU8(types, c, type);
     }
@@ -140,7 +106,9 @@ function decideRow(row: u32): u32 {
 
 /** Address of the relocation that candidate `c` of section `s` is. */
 function relocationOf(s: u32, c: u32): usize {
-  return <usize>getU32(word(program, SECTION_RELOCS), s) + getU32(word(block, RELAX_RELOC), c) * elf.RELA_SIZE;
+  return (
+    <usize>getU32(word(program, layout.SECTION_RELOCS), s) + getU32(word(block, layout.RELAX_RELOC), c) * elf.RELA_SIZE
+  );
 }
 
 /** Bytes that an ALIGN at `address` needs of its padding, which is the alignment less the shortest instruction. */
@@ -152,19 +120,19 @@ function neededPadding(address: i64, padding: i64): i64 {
 
 /** S + A of candidate `c` now; NaN when there is none. */
 function targetAddress(c: u32): f64 {
-  const place = <i32>getU32(word(block, RELAX_PLACE), c);
-  const value = getF64(word(block, RELAX_VALUE), c);
-  const addend = getF64(word(block, RELAX_ADDEND), c);
-  if (place == TARGET_ABSOLUTE) return value + addend;
-  if (place == TARGET_NONE) return NaN;
-  if (place < 0) return getF64(word(program, SYMBOL_VALUE), TARGET_LINKER - place) + addend;
-  const hint = getU32(word(block, RELAX_HINT), c);
-  if (hint == HINT_NONE) return sectionOffsetAddress(program, place, value) + addend;
-  const unmoved = getF64(word(program, SECTION_ADDRESS), place) + value + addend;
+  const place = <i32>getU32(word(block, layout.RELAX_PLACE), c);
+  const value = getF64(word(block, layout.RELAX_VALUE), c);
+  const addend = getF64(word(block, layout.RELAX_ADDEND), c);
+  if (place == layout.TARGET_ABSOLUTE) return value + addend;
+  if (place == layout.TARGET_NONE) return NaN;
+  if (place < 0) return getF64(word(program, layout.SYMBOL_VALUE), layout.TARGET_LINKER - place) + addend;
+  const hint = getU32(word(block, layout.RELAX_HINT), c);
+  if (hint == layout.HINT_NONE) return sectionOffsetAddress(program, place, value) + addend;
+  const unmoved = getF64(word(program, layout.SECTION_ADDRESS), place) + value + addend;
   if (hint == 0) return unmoved;
-  const before = getU32(word(block, RELAX_BEFORE), hint - 1);
-  const here = <f64>(getU32(word(block, RELAX_REMOVED), hint - 1) - before);
-  const inside = value - <f64>getU32(word(block, RELAX_AT), hint - 1);
+  const before = getU32(word(block, layout.RELAX_BEFORE), hint - 1);
+  const here = <f64>(getU32(word(block, layout.RELAX_REMOVED), hint - 1) - before);
+  const inside = value - <f64>getU32(word(block, layout.RELAX_AT), hint - 1);
   return unmoved - <f64>before - max(0, min(inside, here));
 }
 
@@ -218,17 +186,17 @@ function fitsShortLui(target: f64, register: u32): bool {
 
 /** Rebuilds a section's table of removals and its size. */
 function applyRow(row: u32): void {
-  const s = getU32(word(block, RELAX_SECTION), row);
-  const last = getU32(word(block, RELAX_FIRST), row + 1);
+  const s = getU32(word(block, layout.RELAX_SECTION), row);
+  const last = getU32(word(block, layout.RELAX_FIRST), row + 1);
   let total: u32 = 0;
-  for (let c = getU32(word(block, RELAX_FIRST), row); c < last; c++) {
-    const count = getU32(word(block, RELAX_REMOVE), c);
-    let at = getU32(word(block, RELAX_OFFSET), c);
-    if (count > 0) at += keptBytes(relocationOf(s, c), count, getU8(word(block, RELAX_TYPE), c));
-    setU32(word(block, RELAX_AT), c, at);
-    setU32(word(block, RELAX_BEFORE), c, total);
+  for (let c = getU32(word(block, layout.RELAX_FIRST), row); c < last; c++) {
+    const count = getU32(word(block, layout.RELAX_REMOVE), c);
+    let at = getU32(word(block, layout.RELAX_OFFSET), c);
+    if (count > 0) at += keptBytes(relocationOf(s, c), count, getU8(word(block, layout.RELAX_TYPE), c));
+    setU32(word(block, layout.RELAX_AT), c, at);
+    setU32(word(block, layout.RELAX_BEFORE), c, total);
     total += count;
-    setU32(word(block, RELAX_REMOVED), c, total);
+    setU32(word(block, layout.RELAX_REMOVED), c, total);
   }
-  setF64(word(program, SECTION_SIZE), s, getF64(word(program, SECTION_INPUT_SIZE), s) - <f64>total);
+  setF64(word(program, layout.SECTION_SIZE), s, getF64(word(program, layout.SECTION_INPUT_SIZE), s) - <f64>total);
 }

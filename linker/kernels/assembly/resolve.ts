@@ -2,45 +2,16 @@
  * Symbol resolution where nothing is unusual: references, first definitions, weak ones that give way. Whatever may end
  * in a message or needs a decision (duplicates, commons, renamed references) is left to resolve.ts, symbol by symbol.
  */
-import {
-  GLOBAL_REFS,
-  OBJECT_EXTENDED,
-  OBJECT_FIRST_GLOBAL,
-  OBJECT_FIRST_GLOBAL_REF,
-  OBJECT_FIRST_SECTION,
-  OBJECT_SECTION_COUNT,
-  OBJECT_STRTAB,
-  OBJECT_STRTAB_END,
-  OBJECT_SYMBOL_COUNT,
-  OBJECT_SYMTAB,
-  SECTION_INFO,
-  SECTION_LIVE,
-  SECTION_OFFSET,
-  SECTION_SIZE,
-  SECTION_TYPE,
-  SYMBOL_BINDING,
-  SYMBOL_EXTRA,
-  SYMBOL_FLAGS,
-  SYMBOL_KIND,
-  SYMBOL_NAMES,
-  SYMBOL_OBJECT,
-  SYMBOL_SECTION,
-  SYMBOL_SIZE,
-  SYMBOL_TYPE,
-  SYMBOL_VALUE,
-  SYMBOL_VISIBILITY,
-  WANTED,
-  WANTED_COUNT,
-} from '../layout';
+import * as layout from '../layout';
 import { objectRow } from './addresses';
 import * as elf from './elf';
 import { internName } from './names';
 import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
 
 function want(program: usize, id: u32): void {
-  const count = <u32>word(program, WANTED_COUNT);
-  setU32(word(program, WANTED), count, id);
-  setWord(program, WANTED_COUNT, count + 1);
+  const count = <u32>word(program, layout.WANTED_COUNT);
+  setU32(word(program, layout.WANTED), count, id);
+  setWord(program, layout.WANTED_COUNT, count + 1);
 }
 
 /**
@@ -49,22 +20,22 @@ function want(program: usize, id: u32): void {
  */
 export function mergeGlobals(program: usize, object: u32, from: u32): u32 {
   const row = objectRow(program, object);
-  const symtab = word(row, OBJECT_SYMTAB);
-  const count = <u32>word(row, OBJECT_SYMBOL_COUNT);
-  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
-  const extended = word(row, OBJECT_EXTENDED);
-  const firstSection = <u32>word(row, OBJECT_FIRST_SECTION);
-  const kinds = word(program, SYMBOL_KIND);
-  const bindings = word(program, SYMBOL_BINDING);
-  const types = word(program, SYMBOL_TYPE);
-  const visibilities = word(program, SYMBOL_VISIBILITY);
-  const flags = word(program, SYMBOL_FLAGS);
-  const sections = word(program, SYMBOL_SECTION);
-  const values = word(program, SYMBOL_VALUE);
-  const sizes = word(program, SYMBOL_SIZE);
-  const objects = word(program, SYMBOL_OBJECT);
-  const lives = word(program, SECTION_LIVE);
-  const ids = word(program, GLOBAL_REFS) + ((<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF))) << 2);
+  const symtab = word(row, layout.OBJECT_SYMTAB);
+  const count = <u32>word(row, layout.OBJECT_SYMBOL_COUNT);
+  const firstGlobal = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
+  const extended = word(row, layout.OBJECT_EXTENDED);
+  const firstSection = <u32>word(row, layout.OBJECT_FIRST_SECTION);
+  const kinds = word(program, layout.SYMBOL_KIND);
+  const bindings = word(program, layout.SYMBOL_BINDING);
+  const types = word(program, layout.SYMBOL_TYPE);
+  const visibilities = word(program, layout.SYMBOL_VISIBILITY);
+  const flags = word(program, layout.SYMBOL_FLAGS);
+  const sections = word(program, layout.SYMBOL_SECTION);
+  const values = word(program, layout.SYMBOL_VALUE);
+  const sizes = word(program, layout.SYMBOL_SIZE);
+  const objects = word(program, layout.SYMBOL_OBJECT);
+  const lives = word(program, layout.SECTION_LIVE);
+  const ids = word(program, layout.GLOBAL_REFS) + ((<usize>(<u32>word(row, layout.OBJECT_FIRST_GLOBAL_REF))) << 2);
   for (let i = from; i < count; i++) {
     const at = symtab + i * elf.SYM_SIZE;
     const info = <u32>load<u8>(at + 4);
@@ -130,17 +101,20 @@ export function mergeGlobals(program: usize, object: u32, from: u32): u32 {
 
 /** Name that group `s` of an object is known by (symbol index), or -1 when that is left to the caller. */
 function groupSignature(program: usize, row: usize, symbol: u32): i32 {
-  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
+  const firstGlobal = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
   if (symbol >= firstGlobal) {
-    return getU32(word(program, GLOBAL_REFS), <u32>word(row, OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal);
+    return getU32(
+      word(program, layout.GLOBAL_REFS),
+      <u32>word(row, layout.OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal,
+    );
   }
-  const at = word(row, OBJECT_SYMTAB) + symbol * elf.SYM_SIZE;
+  const at = word(row, layout.OBJECT_SYMTAB) + symbol * elf.SYM_SIZE;
   if ((<u32>load<u8>(at + 4) & 15) == elf.STT_SECTION) return -1;
-  const strtab = word(row, OBJECT_STRTAB);
-  const strtabEnd = word(row, OBJECT_STRTAB_END);
+  const strtab = word(row, layout.OBJECT_STRTAB);
+  const strtabEnd = word(row, layout.OBJECT_STRTAB_END);
   const offset = load<u32>(at);
   if (offset >= <u32>(strtabEnd - strtab)) return -1;
-  return internName(word(program, SYMBOL_NAMES), strtab + offset, strtabEnd);
+  return internName(word(program, layout.SYMBOL_NAMES), strtab + offset, strtabEnd);
 }
 
 /**
@@ -149,15 +123,15 @@ function groupSignature(program: usize, row: usize, symbol: u32): i32 {
  */
 export function dropDuplicateGroups(program: usize, object: u32): bool {
   const row = objectRow(program, object);
-  const first = <u32>word(row, OBJECT_FIRST_SECTION);
-  const sectionCount = <u32>word(row, OBJECT_SECTION_COUNT);
-  const symbolCount = <u32>word(row, OBJECT_SYMBOL_COUNT);
-  const types = word(program, SECTION_TYPE);
-  const sizes = word(program, SECTION_SIZE);
-  const infos = word(program, SECTION_INFO);
-  const offsets = word(program, SECTION_OFFSET);
-  const lives = word(program, SECTION_LIVE);
-  const flags = word(program, SYMBOL_FLAGS);
+  const first = <u32>word(row, layout.OBJECT_FIRST_SECTION);
+  const sectionCount = <u32>word(row, layout.OBJECT_SECTION_COUNT);
+  const symbolCount = <u32>word(row, layout.OBJECT_SYMBOL_COUNT);
+  const types = word(program, layout.SECTION_TYPE);
+  const sizes = word(program, layout.SECTION_SIZE);
+  const infos = word(program, layout.SECTION_INFO);
+  const offsets = word(program, layout.SECTION_OFFSET);
+  const lives = word(program, layout.SECTION_LIVE);
+  const flags = word(program, layout.SYMBOL_FLAGS);
   const end = first + sectionCount;
   for (let s = first + 1; s < end; s++) {
     if (getU32(types, s) != elf.SHT_GROUP) continue;
@@ -199,10 +173,10 @@ function mergeVisibility(visibilities: usize, id: u32, symbol: usize): void {
  * lazy symbol `lazy + i`. The index was checked; the caller has made room for the names and for as many wanted symbols.
  */
 export function offerLazy(program: usize, name: usize, end: usize, count: u32, lazy: u32): void {
-  const names = word(program, SYMBOL_NAMES);
-  const kinds = word(program, SYMBOL_KIND);
-  const bindings = word(program, SYMBOL_BINDING);
-  const extras = word(program, SYMBOL_EXTRA);
+  const names = word(program, layout.SYMBOL_NAMES);
+  const kinds = word(program, layout.SYMBOL_KIND);
+  const bindings = word(program, layout.SYMBOL_BINDING);
+  const extras = word(program, layout.SYMBOL_EXTRA);
   for (let i: u32 = 0; i < count; i++) {
     const id = internName(names, name, end);
     while (load<u8>(name) != 0) name++;
@@ -218,11 +192,11 @@ export function offerLazy(program: usize, name: usize, end: usize, count: u32, l
 
 /** Offers one lazy symbol, for archives without an index. */
 export function offerSymbol(program: usize, id: u32, lazy: u32): void {
-  const kinds = word(program, SYMBOL_KIND);
+  const kinds = word(program, layout.SYMBOL_KIND);
   const kind = <u32>getU8(kinds, id);
   if (kind != elf.KIND_NONE && kind != elf.KIND_UNDEFINED) return;
-  const wanted = kind == elf.KIND_UNDEFINED && <u32>getU8(word(program, SYMBOL_BINDING), id) != elf.STB_WEAK;
+  const wanted = kind == elf.KIND_UNDEFINED && <u32>getU8(word(program, layout.SYMBOL_BINDING), id) != elf.STB_WEAK;
   setU8(kinds, id, elf.KIND_LAZY);
-  setU32(word(program, SYMBOL_EXTRA), id, lazy);
+  setU32(word(program, layout.SYMBOL_EXTRA), id, lazy);
   if (wanted) want(program, id);
 }

@@ -3,7 +3,7 @@
  * `at`, of which the rest stays; and ULEB128 numbers.
  * Source: RISC-V unprivileged ISA, "Immediate Encoding Variants"; the C extension's formats; the psABI for widths.
  */
-import { APPLY_ULEB_LONG, APPLY_ULEB_PAST, APPLY_ULEB_SHORT } from '../layout';
+import * as layout from '../layout';
 import { because } from './riscv64-reasons';
 
 /** Bytes that a type's field takes; beyond the table 4. */
@@ -69,9 +69,9 @@ export function setBase(at: usize, register: i32): void {
 /** Rewrites a ULEB128, before `end`, keeping its length; returns 0 or what is wrong, and then leaves it as it is. */
 export function setUleb128(place: usize, end: usize, value: i64): u32 {
   let last = place;
-  while ((load<u8>(last) & 0x80) != 0) if (++last >= end) return APPLY_ULEB_PAST;
+  while ((load<u8>(last) & 0x80) != 0) if (++last >= end) return layout.APPLY_ULEB_PAST;
   const bits = <i64>(last + 1 - place) * 7;
-  if (value >> min(bits, 63) != 0) return because(APPLY_ULEB_SHORT, value);
+  if (value >> min(bits, 63) != 0) return because(layout.APPLY_ULEB_SHORT, value);
   let rest = value;
   for (let at = place; at < last; at++) {
     store<u8>(at, <u8>(rest & 0x7f) | 0x80);
@@ -86,7 +86,7 @@ export function subtractUleb128(place: usize, end: usize, subtracted: i64): u32 
   let value: i64 = 0;
   for (let at = place; ; at++) {
     const shift = <i64>(at - place) * 7;
-    if (at >= end || shift > 49) return APPLY_ULEB_LONG;
+    if (at >= end || shift > 49) return layout.APPLY_ULEB_LONG;
     const byte = <i64>load<u8>(at);
     value |= (byte & 0x7f) << shift;
     if ((byte & 0x80) == 0) break;

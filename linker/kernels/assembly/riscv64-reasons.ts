@@ -1,7 +1,7 @@
 /**
  * Why a RISC-V relocation was not applied: notes it where arch/riscv64.ts reads it (APPLY_... in layout.ts).
  */
-import { APPLY_ODD, APPLY_OVERFLOW, RESULT } from '../layout';
+import * as layout from '../layout';
 import { setF64, setWord } from './words';
 
 let program: usize = 0;
@@ -13,7 +13,7 @@ export function reportTo(block: usize): void {
 
 /** Notes the relocation that the reason is about. */
 export function about(r: u32): void {
-  setWord(program, RESULT + 1, r);
+  setWord(program, layout.RESULT + 1, r);
 }
 
 /** Stops at relocation `r` for a reason that is its own. */
@@ -24,20 +24,20 @@ export function stopped(r: u32, why: u32): u32 {
 
 /** Stops at relocation `r`; which one it is about has been noted. */
 export function stoppedAt(r: u32, why: u32): u32 {
-  setWord(program, RESULT, why);
+  setWord(program, layout.RESULT, why);
   return r;
 }
 
 /** Notes a number that the reason is about. */
 export function because(why: u32, value: i64): u32 {
-  setF64(program + (RESULT + 2) * 4, 0, <f64>value);
+  setF64(program + (layout.RESULT + 2) * 4, 0, <f64>value);
   return why;
 }
 
 export function overflow(value: i64, low: i64, high: i64): u32 {
-  setF64(program + (RESULT + 4) * 4, 0, <f64>low);
-  setF64(program + (RESULT + 6) * 4, 0, <f64>high);
-  return because(APPLY_OVERFLOW, value);
+  setF64(program + (layout.RESULT + 4) * 4, 0, <f64>low);
+  setF64(program + (layout.RESULT + 6) * 4, 0, <f64>high);
+  return because(layout.APPLY_OVERFLOW, value);
 }
 
 /** 0 when a signed field of so many bits can hold `value`, else the reason. */
@@ -48,5 +48,5 @@ export function checkBits(value: i64, bits: u32): u32 {
 
 /** The same for the distance of a jump. */
 export function checkJump(distance: i64, bits: u32): u32 {
-  return (distance & 1) != 0 ? because(APPLY_ODD, distance) : checkBits(distance, bits);
+  return (distance & 1) != 0 ? because(layout.APPLY_ODD, distance) : checkBits(distance, bits);
 }

@@ -5,36 +5,7 @@
  * Debug information consists of differences of labels, ADD and SUB pairs by the million: these come first and inline.
  * Sources: RISC-V ELF psABI 1.0, chapter 8 "Relocations"; RISC-V unprivileged ISA for the encodings.
  */
-import {
-  APPLY_DEAD,
-  APPLY_LABEL,
-  APPLY_NEEDS_CONSTANTS,
-  APPLY_NEEDS_SLOT,
-  APPLY_NO_HIGH,
-  APPLY_OUTSIDE,
-  APPLY_PIECE,
-  APPLY_SYMBOL,
-  APPLY_UNKNOWN,
-  OBJECT_EXTENDED,
-  OBJECT_FIRST_SECTION,
-  OBJECT_SYMBOL_COUNT,
-  OBJECT_SYMTAB,
-  RELAX_PLACES,
-  RELAX_TYPES,
-  RELAXATION,
-  RISCV,
-  RISCV_GLOBAL_POINTER,
-  RISCV_PIE,
-  RISCV_TLS_START,
-  SECTION_ADDRESS,
-  SECTION_EDIT,
-  SECTION_FLAGS,
-  SECTION_OBJECT,
-  SECTION_RELOC_COUNT,
-  SECTION_RELOCS,
-  SECTION_ROLE,
-  SECTION_SIZE,
-} from '../layout';
+import * as layout from '../layout';
 import * as R from '../riscv64-numbers';
 import { localSection, objectRow, pieceAddress } from './addresses';
 import * as elf from './elf';
@@ -109,39 +80,42 @@ export function applyRiscv64(
 ): u32 {
   program = inProgram;
   reportTo(program);
-  const constants = word(program, RISCV);
-  if (constants == 0) return stopped(from, APPLY_NEEDS_CONSTANTS);
-  pie = word(constants, RISCV_PIE) != 0;
-  tlsStart = <i64>load<f64>(constants + RISCV_TLS_START * 4);
-  globalPointer = <i64>load<f64>(constants + RISCV_GLOBAL_POINTER * 4);
+  const constants = word(program, layout.RISCV);
+  if (constants == 0) return stopped(from, layout.APPLY_NEEDS_CONSTANTS);
+  pie = word(constants, layout.RISCV_PIE) != 0;
+  tlsStart = <i64>load<f64>(constants + layout.RISCV_TLS_START * 4);
+  globalPointer = <i64>load<f64>(constants + layout.RISCV_GLOBAL_POINTER * 4);
   section = s;
-  relocs = getU32(word(program, SECTION_RELOCS), s);
-  count = getU32(word(program, SECTION_RELOC_COUNT), s);
-  address = <i64>getF64(word(program, SECTION_ADDRESS), s);
-  const size = <u64>getF64(word(program, SECTION_SIZE), s);
+  relocs = getU32(word(program, layout.SECTION_RELOCS), s);
+  count = getU32(word(program, layout.SECTION_RELOC_COUNT), s);
+  address = <i64>getF64(word(program, layout.SECTION_ADDRESS), s);
+  const size = <u64>getF64(word(program, layout.SECTION_SIZE), s);
   out = to;
   end = to + <usize>size;
   places = newPlaces;
   let types: usize = 0;
-  if (getU32(word(program, SECTION_EDIT), s) != 0 && <u32>getU8(word(program, SECTION_ROLE), s) == elf.ROLE_REGULAR) {
-    const relaxation = word(program, RELAXATION);
-    places = word(relaxation, RELAX_PLACES);
-    types = word(relaxation, RELAX_TYPES);
+  if (
+    getU32(word(program, layout.SECTION_EDIT), s) != 0 &&
+    <u32>getU8(word(program, layout.SECTION_ROLE), s) == elf.ROLE_REGULAR
+  ) {
+    const relaxation = word(program, layout.RELAXATION);
+    places = word(relaxation, layout.RELAX_PLACES);
+    types = word(relaxation, layout.RELAX_TYPES);
   }
   addresses = symbolAddresses;
   special = symbolSpecial;
-  const object = objectRow(program, getU32(word(program, SECTION_OBJECT), s));
-  symtab = word(object, OBJECT_SYMTAB);
-  symbolCount = <u32>word(object, OBJECT_SYMBOL_COUNT);
-  firstSection = <u32>word(object, OBJECT_FIRST_SECTION);
-  extended = word(object, OBJECT_EXTENDED);
+  const object = objectRow(program, getU32(word(program, layout.SECTION_OBJECT), s));
+  symtab = word(object, layout.OBJECT_SYMTAB);
+  symbolCount = <u32>word(object, layout.OBJECT_SYMBOL_COUNT);
+  firstSection = <u32>word(object, layout.OBJECT_FIRST_SECTION);
+  extended = word(object, layout.OBJECT_EXTENDED);
   slot = firstSlot;
   lastLabel = -1;
   return applyFrom(from, size, types);
 }
 
 function applyFrom(from: u32, size: u64, types: usize): u32 {
-  const alloc = (getU32(word(program, SECTION_FLAGS), section) & elf.SHF_ALLOC) != 0;
+  const alloc = (getU32(word(program, layout.SECTION_FLAGS), section) & elf.SHF_ALLOC) != 0;
   for (let r = from; r < count; r++) {
     const at = relocs + r * elf.RELA_SIZE;
     let type = load<u32>(at + 8);
@@ -151,23 +125,24 @@ function applyFrom(from: u32, size: u64, types: usize): u32 {
       if (<i32>offset < 0) continue;
       if (types != 0) type = getU8(types, r);
     }
-    if (type > 255 || <u64>offset + widthOf(type) > size || load<u32>(at + 4) != 0) return stopped(r, APPLY_OUTSIDE);
+    if (type > 255 || <u64>offset + widthOf(type) > size || load<u32>(at + 4) != 0)
+      return stopped(r, layout.APPLY_OUTSIDE);
     const sym = load<u32>(at + 12);
-    if (sym >= symbolCount && sym != 0) return stopped(r, APPLY_SYMBOL);
+    if (sym >= symbolCount && sym != 0) return stopped(r, layout.APPLY_SYMBOL);
     const flags = <u32>getU8(special, sym);
     const addend = load<i64>(at + 16);
     const place = out + offset;
     let target = <i64>getF64(addresses, sym) + addend;
     if ((flags & (elf.SPECIAL_DEAD | elf.SPECIAL_MERGE | elf.SPECIAL_EDITED)) != 0) {
       if ((flags & elf.SPECIAL_DEAD) != 0) {
-        if (alloc && type != R.NONE && type != R.RELAX) return stopped(r, APPLY_DEAD);
+        if (alloc && type != R.NONE && type != R.RELAX) return stopped(r, layout.APPLY_DEAD);
         // Debug information about code that is gone; differences of two dropped labels stay what they are.
         if (type == R.R64) store<u64>(place, 0);
         else if (type == R.R32) store<u32>(place, 0);
         continue;
       }
       const piece = pieceOf(sym, addend);
-      if (Number.isNaN(piece)) return stopped(r, APPLY_PIECE);
+      if (Number.isNaN(piece)) return stopped(r, layout.APPLY_PIECE);
       target = <i64>piece;
     }
     switch (type) {
@@ -230,7 +205,7 @@ function applyFrom(from: u32, size: u64, types: usize): u32 {
 
 /** Whether findHigh has noted which relocation the reason is about: a low half may stop for its high half. */
 function isAboutHigh(why: u32): bool {
-  return why == APPLY_NEEDS_SLOT || why == APPLY_SYMBOL || why == APPLY_PIECE;
+  return why == layout.APPLY_NEEDS_SLOT || why == layout.APPLY_SYMBOL || why == layout.APPLY_PIECE;
 }
 
 /** Address of a symbol and addend of which the addend decides which piece is meant; NaN when it is outside. */
@@ -348,7 +323,7 @@ function applyThreadOffset(type: u32, place: usize, offset: i64): u32 {
     case R.TP_LO12_S:
       return applyBased(place, offset, TP, type == R.TP_LO12_I);
     default:
-      return APPLY_UNKNOWN;
+      return layout.APPLY_UNKNOWN;
   }
 }
 
@@ -387,13 +362,13 @@ function findHigh(r: u32, offset: u32): u32 {
   const addend = load<i64>(at + 16);
   isAbsolute = false;
   about(r);
-  if (sym >= symbolCount && sym != 0) return APPLY_SYMBOL;
+  if (sym >= symbolCount && sym != 0) return layout.APPLY_SYMBOL;
   if (load<u32>(at + 8) != R.PCREL_HI20) return slotDistance(r, addend, offset);
   const flags = <u32>getU8(special, sym);
   let target = <i64>getF64(addresses, sym) + addend;
   if ((flags & (elf.SPECIAL_MERGE | elf.SPECIAL_EDITED)) != 0) {
     const piece = pieceOf(sym, addend);
-    if (Number.isNaN(piece)) return APPLY_PIECE;
+    if (Number.isNaN(piece)) return layout.APPLY_PIECE;
     target = <i64>piece;
   }
   high = target - address - <i64>(<i32>offset);
@@ -409,7 +384,7 @@ function findHigh(r: u32, offset: u32): u32 {
 /** Finds the distance to the slot that relocation `r` asks for. */
 function slotDistance(r: u32, addend: i64, offset: u32): u32 {
   about(r);
-  if (Number.isNaN(slot)) return APPLY_NEEDS_SLOT;
+  if (Number.isNaN(slot)) return layout.APPLY_NEEDS_SLOT;
   high = <i64>slot + addend - address - <i64>(<i32>offset);
   return 0;
 }
@@ -432,10 +407,10 @@ function isHigh(type: u32): bool {
 
 /** Finds the value of a PCREL_LO12's high half, by the label that its symbol is. */
 function findPair(sym: u32): u32 {
-  if (sym >= symbolCount) return APPLY_LABEL;
+  if (sym >= symbolCount) return layout.APPLY_LABEL;
   const symbol = symtab + sym * elf.SYM_SIZE;
   const index = <u32>load<u16>(symbol + 6);
-  if (index < elf.SHN_LORESERVE && firstSection + index != section) return APPLY_LABEL;
+  if (index < elf.SHN_LORESERVE && firstSection + index != section) return layout.APPLY_LABEL;
   const label = load<u32>(symbol + 8);
   // Nearly always it is the one before.
   if (<i64>label == lastLabel) {
@@ -449,5 +424,5 @@ function findPair(sym: u32): u32 {
     if (load<u32>(at) != label) break;
     if (isHigh(load<u32>(at + 8))) return findHigh(i, places != 0 ? getU32(places, i) : label);
   }
-  return because(APPLY_NO_HIGH, label);
+  return because(layout.APPLY_NO_HIGH, label);
 }

@@ -2,25 +2,7 @@
  * The scan of all relocations before layout, as far as they need nothing: branches, distances, plain addresses, and
  * loads from the GOT that will be rewritten. Stops at each relocation that scan.ts has to look at.
  */
-import {
-  GLOBAL_REFS,
-  OBJECT_FIRST_GLOBAL,
-  OBJECT_FIRST_GLOBAL_REF,
-  OBJECT_HAS_LOCAL_IFUNC,
-  OBJECT_SYMBOL_COUNT,
-  SECTION_FLAGS,
-  SECTION_INPUT_SIZE,
-  SECTION_LIVE,
-  SECTION_OBJECT,
-  SECTION_OFFSET,
-  SECTION_RELOC_COUNT,
-  SECTION_RELOCS,
-  SECTION_ROLE,
-  SYMBOL_BINDING,
-  SYMBOL_FLAGS,
-  SYMBOL_KIND,
-  SYMBOL_TYPE,
-} from '../layout';
+import * as layout from '../layout';
 import { objectRow } from './addresses';
 import * as elf from './elf';
 import { getF64, getU8, getU32, word } from './words';
@@ -28,10 +10,10 @@ import { rewritesGot, rewritesGotTp } from './x86-64';
 
 /** The first live, loaded section with relocations in [from, count), or `count`. */
 export function nextScanned(program: usize, from: u32, count: u32): u32 {
-  const lives = word(program, SECTION_LIVE);
-  const relocCounts = word(program, SECTION_RELOC_COUNT);
-  const roles = word(program, SECTION_ROLE);
-  const flags = word(program, SECTION_FLAGS);
+  const lives = word(program, layout.SECTION_LIVE);
+  const relocCounts = word(program, layout.SECTION_RELOC_COUNT);
+  const roles = word(program, layout.SECTION_ROLE);
+  const flags = word(program, layout.SECTION_FLAGS);
   for (let s = from; s < count; s++) {
     if (getU32(relocCounts, s) == 0 || getU8(lives, s) != elf.LIVE_LIVE) continue;
     if (getU8(roles, s) == elf.ROLE_IGNORED || (getU32(flags, s) & elf.SHF_ALLOC) == 0) continue;
@@ -45,19 +27,19 @@ export function nextScanned(program: usize, from: u32, count: u32): u32 {
  * when there is none. `needs`: u8 by relocation type (Need). `rewrites`: 1 when instructions may be rewritten (x86-64).
  */
 export function scanSection(program: usize, s: u32, from: u32, needs: usize, pie: u32, rewrites: u32): u32 {
-  const row = objectRow(program, getU32(word(program, SECTION_OBJECT), s));
-  const symbolCount = <u32>word(row, OBJECT_SYMBOL_COUNT);
-  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
-  const localIfunc = word(row, OBJECT_HAS_LOCAL_IFUNC) != 0;
-  const refs = word(program, GLOBAL_REFS) + ((<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF))) << 2);
-  const kinds = word(program, SYMBOL_KIND);
-  const types = word(program, SYMBOL_TYPE);
-  const bindings = word(program, SYMBOL_BINDING);
-  const flags = word(program, SYMBOL_FLAGS);
-  const relocs = getU32(word(program, SECTION_RELOCS), s);
-  const count = getU32(word(program, SECTION_RELOC_COUNT), s);
-  const start: usize = getU32(word(program, SECTION_OFFSET), s);
-  const size = <u32>getF64(word(program, SECTION_INPUT_SIZE), s);
+  const row = objectRow(program, getU32(word(program, layout.SECTION_OBJECT), s));
+  const symbolCount = <u32>word(row, layout.OBJECT_SYMBOL_COUNT);
+  const firstGlobal = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
+  const localIfunc = word(row, layout.OBJECT_HAS_LOCAL_IFUNC) != 0;
+  const refs = word(program, layout.GLOBAL_REFS) + ((<usize>(<u32>word(row, layout.OBJECT_FIRST_GLOBAL_REF))) << 2);
+  const kinds = word(program, layout.SYMBOL_KIND);
+  const types = word(program, layout.SYMBOL_TYPE);
+  const bindings = word(program, layout.SYMBOL_BINDING);
+  const flags = word(program, layout.SYMBOL_FLAGS);
+  const relocs = getU32(word(program, layout.SECTION_RELOCS), s);
+  const count = getU32(word(program, layout.SECTION_RELOC_COUNT), s);
+  const start: usize = getU32(word(program, layout.SECTION_OFFSET), s);
+  const size = <u32>getF64(word(program, layout.SECTION_INPUT_SIZE), s);
   for (let r = from; r < count; r++) {
     const at = relocs + r * elf.RELA_SIZE;
     const type = load<u32>(at + 8);

@@ -1,43 +1,7 @@
 /**
  * The output's symbol table: locals object by object, then globals, and their names.
  */
-import {
-  GLOBAL_REFS,
-  NAMES_COUNT,
-  NAMES_LENGTH,
-  NAMES_OFFSET,
-  OBJECT_EXTENDED,
-  OBJECT_FIRST_GLOBAL,
-  OBJECT_FIRST_GLOBAL_REF,
-  OBJECT_FIRST_SECTION,
-  OBJECT_STRTAB,
-  OBJECT_STRTAB_END,
-  OBJECT_SYMBOL_COUNT,
-  OBJECT_SYMTAB,
-  SECTION_EDIT,
-  SECTION_LIVE,
-  SECTION_OUTPUT,
-  SECTION_ROLE,
-  SYMBOL_BINDING,
-  SYMBOL_FLAGS,
-  SYMBOL_KIND,
-  SYMBOL_NAMES,
-  SYMBOL_SECTION,
-  SYMBOL_SIZE,
-  SYMBOL_TYPE,
-  SYMBOL_VALUE,
-  SYMBOL_VISIBILITY,
-  TABLE_COUNT,
-  TABLE_DROP_TEMPORARY,
-  TABLE_GLOBAL_ADDRESS,
-  TABLE_GNU,
-  TABLE_HEADER_INDEX,
-  TABLE_HOMES,
-  TABLE_NAMES,
-  TABLE_NAMES_LIMIT,
-  TABLE_NAMES_SIZE,
-  TABLE_SYMBOLS,
-} from '../layout';
+import * as layout from '../layout';
 import { objectRow } from './addresses';
 import { sectionOffsetAddress } from './edits';
 import * as elf from './elf';
@@ -46,12 +10,12 @@ import { getF64, getU8, getU32, setU32, setWord, word } from './words';
 /** Appends a name of `length` bytes; returns its offset, or -1 when there is no room. */
 function addName(table: usize, start: usize, length: u32): i32 {
   if (length == 0) return 0;
-  const names = word(table, TABLE_NAMES);
-  const at = <u32>word(table, TABLE_NAMES_SIZE);
-  if (<u64>at + length + 1 > <u64>word(table, TABLE_NAMES_LIMIT)) return -1;
+  const names = word(table, layout.TABLE_NAMES);
+  const at = <u32>word(table, layout.TABLE_NAMES_SIZE);
+  if (<u64>at + length + 1 > <u64>word(table, layout.TABLE_NAMES_LIMIT)) return -1;
   memory.copy(names + at, start, length);
   store<u8>(names + at + length, 0);
-  setWord(table, TABLE_NAMES_SIZE, at + length + 1);
+  setWord(table, layout.TABLE_NAMES_SIZE, at + length + 1);
   return at;
 }
 
@@ -63,30 +27,30 @@ function nameLength(start: usize, limit: usize): u32 {
 }
 
 function addSymbol(table: usize, name: u32, info: u32, other: u32, section: u32, value: f64, size: f64): u32 {
-  const count = <u32>word(table, TABLE_COUNT);
-  const at = word(table, TABLE_SYMBOLS) + count * elf.SYM_SIZE;
-  if ((info & 15) == elf.STT_GNU_IFUNC || info >> 4 == elf.STB_GNU_UNIQUE) setWord(table, TABLE_GNU, 1);
+  const count = <u32>word(table, layout.TABLE_COUNT);
+  const at = word(table, layout.TABLE_SYMBOLS) + count * elf.SYM_SIZE;
+  if ((info & 15) == elf.STT_GNU_IFUNC || info >> 4 == elf.STB_GNU_UNIQUE) setWord(table, layout.TABLE_GNU, 1);
   store<u32>(at, name);
   store<u8>(at + 4, <u8>info);
   store<u8>(at + 5, <u8>other);
   store<u16>(at + 6, <u16>section);
   store<i64>(at + 8, <i64>value);
   store<u64>(at + 16, <u64>size);
-  setWord(table, TABLE_COUNT, count + 1);
+  setWord(table, layout.TABLE_COUNT, count + 1);
   return count;
 }
 
 /** st_size after relaxation removed bytes from the symbol's code. */
 function sizeAfter(program: usize, section: u32, value: f64, size: f64): f64 {
-  if (size == 0 || getU32(word(program, SECTION_EDIT), section) == 0) return size;
-  if (<u32>getU8(word(program, SECTION_ROLE), section) != elf.ROLE_REGULAR) return size;
+  if (size == 0 || getU32(word(program, layout.SECTION_EDIT), section) == 0) return size;
+  if (<u32>getU8(word(program, layout.SECTION_ROLE), section) != elf.ROLE_REGULAR) return size;
   return sectionOffsetAddress(program, section, value + size) - sectionOffsetAddress(program, section, value);
 }
 
 /** Section header index that holds input section `s`; 0 when it is not in the output. */
 function headerIndex(program: usize, table: usize, s: u32): u32 {
-  const output = getU32(word(program, SECTION_OUTPUT), s);
-  return <i32>output < 0 ? 0 : getU32(word(table, TABLE_HEADER_INDEX), output);
+  const output = getU32(word(program, layout.SECTION_OUTPUT), s);
+  return <i32>output < 0 ? 0 : getU32(word(table, layout.TABLE_HEADER_INDEX), output);
 }
 
 /**
@@ -95,15 +59,15 @@ function headerIndex(program: usize, table: usize, s: u32): u32 {
  */
 export function addLocals(program: usize, table: usize, object: u32, tlsStart: f64, indices: usize): u32 {
   const row = objectRow(program, object);
-  const symtab = word(row, OBJECT_SYMTAB);
-  const count = <u32>word(row, OBJECT_FIRST_GLOBAL);
-  const firstSection = <u32>word(row, OBJECT_FIRST_SECTION);
-  const extended = word(row, OBJECT_EXTENDED);
-  const strtab = word(row, OBJECT_STRTAB);
-  const strtabEnd = word(row, OBJECT_STRTAB_END);
-  const lives = word(program, SECTION_LIVE);
-  const roles = word(program, SECTION_ROLE);
-  const dropTemporary = word(table, TABLE_DROP_TEMPORARY) != 0;
+  const symtab = word(row, layout.OBJECT_SYMTAB);
+  const count = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
+  const firstSection = <u32>word(row, layout.OBJECT_FIRST_SECTION);
+  const extended = word(row, layout.OBJECT_EXTENDED);
+  const strtab = word(row, layout.OBJECT_STRTAB);
+  const strtabEnd = word(row, layout.OBJECT_STRTAB_END);
+  const lives = word(program, layout.SECTION_LIVE);
+  const roles = word(program, layout.SECTION_ROLE);
+  const dropTemporary = word(table, layout.TABLE_DROP_TEMPORARY) != 0;
   let file: usize = 0;
   for (let i: u32 = 1; i < count; i++) {
     const at = symtab + i * elf.SYM_SIZE;
@@ -154,21 +118,21 @@ export function addLocals(program: usize, table: usize, object: u32, tlsStart: f
  * goes (u32 by symbol), or 0. Returns 0 when there is no room for the names.
  */
 export function addGlobals(program: usize, table: usize, hidden: u32, tlsStart: f64, indices: usize): u32 {
-  const names = word(program, SYMBOL_NAMES);
-  const count = <u32>word(names, NAMES_COUNT);
-  const nameStarts = word(names, NAMES_OFFSET);
-  const nameLengths = word(names, NAMES_LENGTH);
-  const kinds = word(program, SYMBOL_KIND);
-  const bindings = word(program, SYMBOL_BINDING);
-  const types = word(program, SYMBOL_TYPE);
-  const visibilities = word(program, SYMBOL_VISIBILITY);
-  const flags = word(program, SYMBOL_FLAGS);
-  const sections = word(program, SYMBOL_SECTION);
-  const values = word(program, SYMBOL_VALUE);
-  const sizes = word(program, SYMBOL_SIZE);
-  const lives = word(program, SECTION_LIVE);
-  const addresses = word(table, TABLE_GLOBAL_ADDRESS);
-  const homes = word(table, TABLE_HOMES);
+  const names = word(program, layout.SYMBOL_NAMES);
+  const count = <u32>word(names, layout.NAMES_COUNT);
+  const nameStarts = word(names, layout.NAMES_OFFSET);
+  const nameLengths = word(names, layout.NAMES_LENGTH);
+  const kinds = word(program, layout.SYMBOL_KIND);
+  const bindings = word(program, layout.SYMBOL_BINDING);
+  const types = word(program, layout.SYMBOL_TYPE);
+  const visibilities = word(program, layout.SYMBOL_VISIBILITY);
+  const flags = word(program, layout.SYMBOL_FLAGS);
+  const sections = word(program, layout.SYMBOL_SECTION);
+  const values = word(program, layout.SYMBOL_VALUE);
+  const sizes = word(program, layout.SYMBOL_SIZE);
+  const lives = word(program, layout.SECTION_LIVE);
+  const addresses = word(table, layout.TABLE_GLOBAL_ADDRESS);
+  const homes = word(table, layout.TABLE_HOMES);
   for (let id: u32 = 0; id < count; id++) {
     const kind = <u32>getU8(kinds, id);
     if (kind == elf.KIND_NONE) continue;
@@ -208,9 +172,9 @@ export function addGlobals(program: usize, table: usize, hidden: u32, tlsStart: 
 /** Copies the indices of globals (u32 by symbol) to those of an object's symbols. */
 export function indexGlobals(program: usize, object: u32, globals: usize, indices: usize): void {
   const row = objectRow(program, object);
-  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
-  const count = <u32>word(row, OBJECT_SYMBOL_COUNT);
-  const refs = word(program, GLOBAL_REFS) + ((<usize>(<u32>word(row, OBJECT_FIRST_GLOBAL_REF))) << 2);
+  const firstGlobal = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
+  const count = <u32>word(row, layout.OBJECT_SYMBOL_COUNT);
+  const refs = word(program, layout.GLOBAL_REFS) + ((<usize>(<u32>word(row, layout.OBJECT_FIRST_GLOBAL_REF))) << 2);
   for (let i = firstGlobal; i < count; i++) {
     const out = getU32(globals, getU32(refs, i - firstGlobal));
     if (out != 0) setU32(indices, i, out);

@@ -3,26 +3,7 @@
  * computations; slots that are known, and thread-locals of initial-exec and local-exec code. The rest, and whatever
  * does not fit, is left to arch/x86-64.ts, which also says what is wrong. Sources: x86-64 psABI 1.0, sections 4.4 and 4.4.2.
  */
-import {
-  GLOBAL_REFS,
-  GOT_SLOTS,
-  OBJECT_EXTENDED,
-  OBJECT_FIRST_GLOBAL,
-  OBJECT_FIRST_GLOBAL_REF,
-  OBJECT_FIRST_SECTION,
-  OBJECT_SYMBOL_COUNT,
-  OBJECT_SYMTAB,
-  SECTION_ADDRESS,
-  SECTION_FLAGS,
-  SECTION_RELOC_COUNT,
-  SECTION_RELOCS,
-  SECTION_SIZE,
-  WRITE_ADDRESS,
-  WRITE_GOT,
-  WRITE_RELAX,
-  WRITE_SPECIAL,
-  WRITE_THREAD_POINTER,
-} from '../layout';
+import * as layout from '../layout';
 import { localSection, pieceAddress } from './addresses';
 import * as elf from './elf';
 import { getF64, getU8, getU32, word } from './words';
@@ -60,10 +41,10 @@ export function rewritesGotTp(at: usize, offset: u32, size: u32): bool {
 
 /** Slot in the GOT of a global symbol of an object, -1 when it has none (or is no global). */
 function slotOf(program: usize, row: usize, sym: u32): i32 {
-  const firstGlobal = <u32>word(row, OBJECT_FIRST_GLOBAL);
+  const firstGlobal = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
   if (sym < firstGlobal) return -1;
-  const ref = <u32>word(row, OBJECT_FIRST_GLOBAL_REF) + sym - firstGlobal;
-  return <i32>getU32(word(program, GOT_SLOTS), getU32(word(program, GLOBAL_REFS), ref)) - 1;
+  const ref = <u32>word(row, layout.OBJECT_FIRST_GLOBAL_REF) + sym - firstGlobal;
+  return <i32>getU32(word(program, layout.GOT_SLOTS), getU32(word(program, layout.GLOBAL_REFS), ref)) - 1;
 }
 
 /** Whether a value fits a signed field of 32 bits. */
@@ -85,15 +66,15 @@ export function applyX8664(
   out: usize,
   places: usize,
 ): u32 {
-  const relocs = <usize>getU32(word(program, SECTION_RELOCS), s);
-  const count = getU32(word(program, SECTION_RELOC_COUNT), s);
-  const size = <u32>getF64(word(program, SECTION_SIZE), s);
-  const address = getF64(word(program, SECTION_ADDRESS), s);
-  const alloc = (getU32(word(program, SECTION_FLAGS), s) & elf.SHF_ALLOC) != 0;
-  const addresses = word(block, WRITE_ADDRESS);
-  const special = word(block, WRITE_SPECIAL);
-  const relax = word(block, WRITE_RELAX) != 0;
-  const symbolCount = <u32>word(row, OBJECT_SYMBOL_COUNT);
+  const relocs = <usize>getU32(word(program, layout.SECTION_RELOCS), s);
+  const count = getU32(word(program, layout.SECTION_RELOC_COUNT), s);
+  const size = <u32>getF64(word(program, layout.SECTION_SIZE), s);
+  const address = getF64(word(program, layout.SECTION_ADDRESS), s);
+  const alloc = (getU32(word(program, layout.SECTION_FLAGS), s) & elf.SHF_ALLOC) != 0;
+  const addresses = word(block, layout.WRITE_ADDRESS);
+  const special = word(block, layout.WRITE_SPECIAL);
+  const relax = word(block, layout.WRITE_RELAX) != 0;
+  const symbolCount = <u32>word(row, layout.OBJECT_SYMBOL_COUNT);
   for (let r = from; r < count; r++) {
     const at = relocs + r * elf.RELA_SIZE;
     const type = load<u32>(at + 8);
@@ -109,8 +90,13 @@ export function applyX8664(
     const addend = load<i64>(at + 16);
     let target = getF64(addresses, sym) + <f64>addend;
     if ((flags & (elf.SPECIAL_MERGE | elf.SPECIAL_EDITED)) != 0) {
-      const symbol = word(row, OBJECT_SYMTAB) + sym * elf.SYM_SIZE;
-      const section = localSection(symbol, sym, <u32>word(row, OBJECT_FIRST_SECTION), word(row, OBJECT_EXTENDED));
+      const symbol = word(row, layout.OBJECT_SYMTAB) + sym * elf.SYM_SIZE;
+      const section = localSection(
+        symbol,
+        sym,
+        <u32>word(row, layout.OBJECT_FIRST_SECTION),
+        word(row, layout.OBJECT_EXTENDED),
+      );
       if (section < 0) return r;
       target = pieceAddress(program, symbol, section, addend);
       if (Number.isNaN(target)) return r;
@@ -153,7 +139,7 @@ export function applyX8664(
         }
         const slot = slotOf(program, row, sym);
         if (slot < 0) return r;
-        const value = getF64(block, WRITE_GOT) + <f64>slot * 8 + <f64>addend - (address + <f64>offset);
+        const value = getF64(block, layout.WRITE_GOT) + <f64>slot * 8 + <f64>addend - (address + <f64>offset);
         if (!fits32(value)) return r;
         store<i32>(place, <i32>value);
         break;
@@ -161,13 +147,13 @@ export function applyX8664(
       case R_GOTTPOFF: {
         if (flags != 0 || !rewritesGotTp(place, offset, size)) return r;
         // The constant counts from the thread pointer, not from the end of the instruction.
-        const value = target + 4 - getF64(block, WRITE_THREAD_POINTER);
+        const value = target + 4 - getF64(block, layout.WRITE_THREAD_POINTER);
         if (!fits32(value)) return r;
         rewriteInitialExec(place, <i32>value);
         break;
       }
       case R_TPOFF32: {
-        const value = target - getF64(block, WRITE_THREAD_POINTER);
+        const value = target - getF64(block, layout.WRITE_THREAD_POINTER);
         if (flags != 0 || !fits32(value)) return r;
         store<i32>(place, <i32>value);
         break;
