@@ -78,11 +78,23 @@ export function reserveNames(table: NameTable, extra: number): void {
   if (needed > nameCapacity(table)) growNames(table, needed);
 }
 
-/** The id of the NUL-terminated name at address `start`, interned when new; -1 when no NUL lies before `limit`. */
+/**
+ * The id of the NUL-terminated name at address `start`, interned when new; -1 when no NUL lies before `limit`, or when
+ * too many names collide (see `noNameText`).
+ */
 export function internName(table: NameTable, start: number, limit: number): number {
   reserveNames(table, 1);
   return table.arena.kernels.internName(table.block, start, limit);
 }
+
+/** Why the name at address `start` cannot be interned. */
+export function noNameText(table: NameTable, start: number, limit: number): string {
+  const { bytes } = table.arena;
+  const end = start < limit ? bytes.indexOf(0, start) : -1;
+  return end < 0 || end >= limit ? 'its name is not terminated' : COLLIDES;
+}
+
+export const COLLIDES = 'its name is one of a thousand made to collide in the table of names';
 
 /** Puts text (UTF-8) into the arena. */
 function placeText(arena: Arena, text: string): { at: number; length: number } {
@@ -96,7 +108,8 @@ function placeText(arena: Arena, text: string): { at: number; length: number } {
 export function internText(table: NameTable, text: string): number {
   reserveNames(table, 1);
   const { at, length } = placeText(table.arena, text);
-  return table.arena.kernels.internSpan(table.block, at, length);
+  const id = table.arena.kernels.internSpan(table.block, at, length);
+  return id < 0 ? fail('limit', `${printable(text, 60)}: ${COLLIDES}`) : id;
 }
 
 /** The id of a name given as text, or -1 when no input mentions it. */

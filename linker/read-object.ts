@@ -11,7 +11,7 @@ import { inflateSync } from '../base/node.ts';
 import { adopt } from './arena.ts';
 import * as elf from './elf.ts';
 import * as layout from './kernels/layout.ts';
-import { nameShown, reserveNames, textAt } from './names.ts';
+import { COLLIDES, nameShown, noNameText, reserveNames, textAt } from './names.ts';
 import {
   fitNameClasses,
   fitSymbols,
@@ -265,9 +265,9 @@ function badName(program: Program, name: string, i: number): never {
   const { arena, words } = program;
   const strtab = words[layout.READ_STRTAB]!;
   const at = strtab + arena.view.getUint32(words[layout.READ_SYMTAB]! + i * elf.SYM_SIZE, true);
-  const isEmpty = at < words[layout.READ_STRTAB_END]! && arena.bytes[at] === 0;
-  const what = isEmpty ? ' is global but has no name' : ': its name does not end within the string table';
-  return fail('malformed-elf', `${name}: symbol ${i}${what}`);
+  const end = words[layout.READ_STRTAB_END]!;
+  if (at < end && arena.bytes[at] === 0) fail('malformed-elf', `${name}: symbol ${i} is global but has no name`);
+  return fail('malformed-elf', `${name}: symbol ${i}: ${noNameText(program.symbols.names, at, end)}`);
 }
 
 /** Says what is wrong with section `i`. */
@@ -299,7 +299,10 @@ function badSection(program: Program, name: string, i: number, header: Header, s
   if (length > MAX_SECTION) fail('limit', `${shown}: size ${length} is more than any address space here holds`);
   if (align > MAX_ALIGN) fail('limit', `${shown}: alignment ${align} is more than the supported ${MAX_ALIGN}`);
   if ((align & (align - 1)) !== 0) fail('malformed-elf', `${shown}: alignment ${align} is not a power of two`);
-  return fail('malformed-elf', `${shown}: ${length} bytes at ${offset} go past the end of the object (${size} bytes)`);
+  if (offset + length > size && type !== elf.SHT_NOBITS) {
+    fail('malformed-elf', `${shown}: ${length} bytes at ${offset} go past the end of the object (${size} bytes)`);
+  }
+  return fail('limit', `${shown}: ${COLLIDES}`);
 }
 
 /** Replaces a compressed section by its contents. */

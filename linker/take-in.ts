@@ -8,7 +8,7 @@ import { type Arena, adopt, u8, u32 } from './arena.ts';
 import * as elf from './elf.ts';
 import * as layout from './kernels/layout.ts';
 import { mergeGlobals } from './merge-globals.ts';
-import { internName, nameText, reserveNames } from './names.ts';
+import { COLLIDES, internName, nameText, noNameText, reserveNames } from './names.ts';
 import { createProgram, fitSymbols, type InputObject, Live, objectAt, SymbolFlag } from './program.ts';
 import { type Archive, memberAt, memberName, readArchive, readArchiveIndex } from './read-archive.ts';
 import { machineOf, makeRoom, readObject, SymbolPlace, symbolSection } from './read-object.ts';
@@ -39,7 +39,8 @@ export function addArchive(resolver: Resolver, file: InputFile): void {
   fitSymbols(program);
   reserveWanted(resolver, count);
   const first = offerRange(resolver, number, index.members);
-  arena.kernels.offerLazy(program.block, index.names, index.end, count, first);
+  const offered = arena.kernels.offerLazy(program.block, index.names, index.end, count, first);
+  if (offered < count) fail('limit', `${shown}: entry ${offered} of its index: ${COLLIDES}`);
 }
 
 /** The archive's block for kernels. */
@@ -86,7 +87,10 @@ function indexByScanning(resolver: Resolver, index: number): void {
       if (symbolSection(object, i) === SymbolPlace.Undefined) continue;
       const at = object.strtab + object.view.getUint32(object.symtab + i * elf.SYM_SIZE, true);
       const id = internName(program.symbols.names, at, object.strtabEnd);
-      if (id < 0) fail('malformed-elf', `${object.name}: symbol ${i}: name is not terminated`);
+      if (id < 0) {
+        const why = noNameText(program.symbols.names, at, object.strtabEnd);
+        fail('malformed-elf', `${object.name}: symbol ${i}: ${why}`);
+      }
       fitSymbols(program);
       reserveWanted(resolver, 1);
       arena.kernels.offerSymbol(program.block, id, offerRange(resolver, index, u32(arena, 1).fill(m)));
@@ -202,7 +206,10 @@ function groupSignature(resolver: Resolver, object: InputObject, symbol: number)
   const name = object.strtab + object.view.getUint32(at, true);
   // Kernels take addresses modulo 2^32.
   const id = name < object.strtabEnd ? internName(names, name, object.strtabEnd) : -1;
-  if (id < 0) fail('malformed-elf', `${object.name}: signature symbol ${symbol}: its name is not terminated`);
+  if (id < 0) {
+    const why = noNameText(names, name, object.strtabEnd);
+    fail('malformed-elf', `${object.name}: signature symbol ${symbol}: ${why}`);
+  }
   fitSymbols(program);
   return id;
 }

@@ -73,7 +73,7 @@ export interface Kernels {
   readonly mergeGlobals: (program: number, object: number, from: number) => number;
   /** 0: nothing was done, a group needs a closer look. */
   readonly dropDuplicateGroups: (program: number, object: number) => number;
-  readonly offerLazy: (program: number, name: number, end: number, count: number, lazy: number) => void;
+  readonly offerLazy: (program: number, name: number, end: number, count: number, lazy: number) => number;
   readonly offerSymbol: (program: number, id: number, lazy: number) => void;
 
   // scan.ts

@@ -7,6 +7,12 @@
 export const LOW: u64 = 0x0101010101010101;
 export const HIGH: u64 = 0x8080808080808080;
 export const SEED: u64 = 0x243f6a8885a308d3;
+/**
+ * Most slots of a hash table that are looked at for one entry. Half-empty tables never come near; whoever has made
+ * thousands of entries collide would else have us compare each with all others.
+ */
+export const MOST_STEPS: u32 = 1024;
+
 const FACTOR: u64 = 0x9e3779b97f4a7c15;
 
 export function mix(hash: u64, bytes: u64): u64 {

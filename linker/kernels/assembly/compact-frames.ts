@@ -4,7 +4,7 @@
  */
 import * as layout from '../layout';
 import { objectRow } from './addresses';
-import { equal, hashSpan, mix } from './bytes';
+import { equal, hashSpan, MOST_STEPS, mix } from './bytes';
 import * as elf from './elf';
 import { getU8, getU32, setF64, setU32, setWord, word } from './words';
 
@@ -123,12 +123,15 @@ function keepCie(program: usize, kept: usize, s: u32, i: u32): u32 {
   const hashes = word(kept, KEPT_HASH);
   const hash = hashCie(program, s, i);
   let slot = hash & mask;
+  let step: u32 = 0;
   for (let k = getU32(slots, slot); k != 0; k = getU32(slots, slot)) {
     const known = k - 1;
     if (getU32(hashes, known) == hash && isSameCie(program, s, i, getU32(sections, known), getU32(records, known))) {
       return known;
     }
     slot = (slot + 1) & mask;
+    // Of thousands that were made to collide each is kept for itself.
+    if (++step == MOST_STEPS) return NONE;
   }
   const count = <u32>word(kept, KEPT_COUNT);
   setU32(sections, count, s);

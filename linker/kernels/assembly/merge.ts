@@ -4,7 +4,7 @@
  * hashing it and looking it up happen in one pass, eight bytes at a time.
  */
 import * as layout from '../layout';
-import { copyShort, equal, HIGH, hashSpan, LOW, lowBytes, mix, SEED, zeroBytes } from './bytes';
+import { copyShort, equal, HIGH, hashSpan, LOW, lowBytes, MOST_STEPS, mix, SEED, zeroBytes } from './bytes';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU32, setWord, word } from './words';
 
@@ -249,13 +249,16 @@ export function mergePieces(
       let entry = hash & mask;
       let slot = load<u64>(slotAt(slots, entry));
       // What is stored ends where it does: a string in its only NUL, a constant after entsize bytes.
-      while (slot != 0) {
-        if (<u32>slot == hash && equal(data + <usize>(slot >> 32) - 1, at, length)) break;
+      let step: u32 = 0;
+      let found: bool = false;
+      for (; slot != 0 && step < MOST_STEPS; step++) {
+        found = <u32>slot == hash && equal(data + <usize>(slot >> 32) - 1, at, length);
+        if (found) break;
         entry = (entry + 1) & mask;
         slot = load<u64>(slotAt(slots, entry));
       }
       let place = <u32>(slot >> 32) - 1;
-      if (slot == 0) {
+      if (!found) {
         const to = (stored + align - 1) & ~(align - 1);
         if (to + length + 8 > room) {
           full = true;
@@ -264,11 +267,14 @@ export function mergePieces(
         copyShort(data + <usize>to, at, length);
         stored = to + length;
         place = <u32>to;
-        setU32(hashes, distinct, hash);
-        setU32(places, distinct, place);
-        distinct++;
-        store<u64>(slotAt(slots, entry), slotOf(hash, place));
-        if (distinct > mask >> 1) mask = growSlots(slots, mask, hashes, places, distinct);
+        // Of pieces that were made to collide, some are stored more than once.
+        if (slot == 0) {
+          setU32(hashes, distinct, hash);
+          setU32(places, distinct, place);
+          distinct++;
+          store<u64>(slotAt(slots, entry), slotOf(hash, place));
+          if (distinct > mask >> 1) mask = growSlots(slots, mask, hashes, places, distinct);
+        }
       }
       setU32(starts, n, <u32>(at - start));
       setU32(outputs, n, place);

@@ -3,10 +3,10 @@
  * appearance. Names stay where they lie in the input files. Eight bytes are hashed and compared at a time.
  */
 import * as layout from '../layout';
-import { equal, HIGH, hashSpan, LOW, lowBytes, mix, SEED } from './bytes';
+import { equal, HIGH, hashSpan, LOW, lowBytes, MOST_STEPS, mix, SEED } from './bytes';
 import { getU32, setU32, setWord, word } from './words';
 
-/** The slot that holds the name, or the free one where it would go. */
+/** The slot that holds the name, or the free one where it would go; 0 when too many names collide. */
 function slotOf(names: usize, start: usize, length: u32, hash: u32): usize {
   const slots = word(names, layout.NAMES_SLOTS);
   const mask = <u32>word(names, layout.NAMES_MASK);
@@ -14,7 +14,7 @@ function slotOf(names: usize, start: usize, length: u32, hash: u32): usize {
   const lengths = word(names, layout.NAMES_LENGTH);
   const offsets = word(names, layout.NAMES_OFFSET);
   let at = hash & mask;
-  while (true) {
+  for (let step: u32 = 0; step < MOST_STEPS; step++) {
     const slot = slots + ((<usize>at) << 2);
     const id = load<i32>(slot);
     if (id < 0) return slot;
@@ -23,10 +23,13 @@ function slotOf(names: usize, start: usize, length: u32, hash: u32): usize {
     }
     at = (at + 1) & mask;
   }
+  return 0;
 }
 
+/** -1 when too many names collide. */
 function intern(names: usize, start: usize, length: u32, hash: u32): i32 {
   const slot = slotOf(names, start, length, hash);
+  if (slot == 0) return -1;
   const known = load<i32>(slot);
   if (known >= 0) return known;
   const id = <u32>word(names, layout.NAMES_COUNT);
@@ -63,7 +66,8 @@ export function internSpan(names: usize, start: usize, length: u32): i32 {
 }
 
 export function findSpan(names: usize, start: usize, length: u32): i32 {
-  return load<i32>(slotOf(names, start, length, hashSpan(start, length)));
+  const slot = slotOf(names, start, length, hashSpan(start, length));
+  return slot == 0 ? -1 : load<i32>(slot);
 }
 
 export function rehash(names: usize): void {

@@ -19,12 +19,13 @@ export function collectNotes(program: usize, from: u32, count: u32, name: u32, c
     if (getU32(types, s) != elf.SHT_NOTE || getU32(names, s) != name) continue;
     if (getU8(lives, s) != elf.LIVE_LIVE || getU8(roles, s) != elf.ROLE_REGULAR) continue;
     if (<u32>word(contents, layout.NAMES_COUNT) >= (<u32>word(contents, layout.NAMES_MASK) + 1) >> 1) return s;
-    internSpan(
+    const id = internSpan(
       contents,
       getU32(word(program, layout.SECTION_OFFSET), s),
       <u32>getF64(word(program, layout.SECTION_INPUT_SIZE), s),
     );
-    setU8(objects, getU32(word(program, layout.SECTION_OBJECT), s), 1);
+    // One of thousands that collide counts as none: it claims nothing.
+    if (id >= 0) setU8(objects, getU32(word(program, layout.SECTION_OBJECT), s), 1);
     setU8(lives, s, elf.LIVE_DEAD);
   }
   return count;

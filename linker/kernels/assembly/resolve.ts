@@ -171,14 +171,16 @@ function mergeVisibility(visibilities: usize, id: u32, symbol: usize): void {
 /**
  * Offers the symbols of an archive's index: `count` names from `name` on (they end before `end`), the i-th of which is
  * lazy symbol `lazy + i`. The index was checked; the caller has made room for the names and for as many wanted symbols.
+ * Returns `count`, or the entry whose name collides with too many others.
  */
-export function offerLazy(program: usize, name: usize, end: usize, count: u32, lazy: u32): void {
+export function offerLazy(program: usize, name: usize, end: usize, count: u32, lazy: u32): u32 {
   const names = word(program, layout.SYMBOL_NAMES);
   const kinds = word(program, layout.SYMBOL_KIND);
   const bindings = word(program, layout.SYMBOL_BINDING);
   const extras = word(program, layout.SYMBOL_EXTRA);
   for (let i: u32 = 0; i < count; i++) {
     const id = internName(names, name, end);
+    if (id < 0) return i;
     while (load<u8>(name) != 0) name++;
     name++;
     const kind = <u32>getU8(kinds, id);
@@ -188,6 +190,7 @@ export function offerLazy(program: usize, name: usize, end: usize, count: u32, l
     setU32(extras, id, lazy + i);
     if (wanted) want(program, id);
   }
+  return count;
 }
 
 /** Offers one lazy symbol, for archives without an index. */

@@ -4,6 +4,7 @@
  */
 import { cases as archives } from './archives.ts';
 import type { HostileCase } from './case.ts';
+import { cases as collisions } from './collisions.ts';
 import { cases as contents } from './contents.ts';
 import { cases as headers } from './headers.ts';
 import { cases as riscv } from './riscv.ts';
@@ -15,6 +16,7 @@ export const hostileCases: readonly HostileCase[] = [
   ...headers,
   ...tables,
   ...contents,
+  ...collisions,
   ...riscv,
   ...archives,
   ...scripts,
