@@ -3,6 +3,7 @@
  */
 import * as layout from '../layout';
 import { objectRow } from './addresses';
+import { copyShort, HIGH, LOW } from './bytes';
 import { sectionOffsetAddress } from './edits';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setU32, setWord, word } from './words';
@@ -13,8 +14,8 @@ function addName(table: usize, start: usize, length: u32): i32 {
   const names = word(table, layout.TABLE_NAMES);
   const at = <u32>word(table, layout.TABLE_NAMES_SIZE);
   if (<u64>at + length + 1 > <u64>word(table, layout.TABLE_NAMES_LIMIT)) return -1;
-  memory.copy(names + at, start, length);
-  store<u8>(names + at + length, 0);
+  // The NUL is there: all that was not written is zero.
+  copyShort(names + at, start, length);
   setWord(table, layout.TABLE_NAMES_SIZE, at + length + 1);
   return at;
 }
@@ -22,8 +23,14 @@ function addName(table: usize, start: usize, length: u32): i32 {
 /** Length of the NUL-terminated name at `start`, cut at `limit`. */
 function nameLength(start: usize, limit: usize): u32 {
   let end = start;
-  while (end < limit && load<u8>(end) != 0) end++;
-  return <u32>(end - start);
+  for (; end < limit; end += 8) {
+    const bytes = load<u64>(end);
+    const zeros = (bytes - LOW) & ~bytes & HIGH;
+    if (zeros == 0) continue;
+    end += <usize>(ctz(zeros) >> 3);
+    break;
+  }
+  return <u32>(min(end, limit) - start);
 }
 
 function addSymbol(table: usize, name: u32, info: u32, other: u32, section: u32, value: f64, size: f64): u32 {
