@@ -6,20 +6,13 @@
  */
 import { fail, hex } from '../base/errors.ts';
 import * as elf from './elf.ts';
-import * as layout from './kernels/layout.ts';
 import { nameShown } from './names.ts';
-import { type InputObject, Live, objectAt, type Program, placeText, SymbolFlag, SymbolKind } from './program.ts';
+import { type InputObject, Live, objectAt, type Program, placeText, SymbolKind } from './program.ts';
 import { SymbolPlace, symbolSection } from './read-object.ts';
 import { type Resolver, reserveWanted } from './resolver.ts';
 
 /** Most duplicate symbols that one message lists. */
 const MAX_SHOWN = 20;
-
-/** The more constraining of two visibilities (gABI: internal, hidden, protected, default). */
-function mergedVisibility(a: number, b: number): number {
-  if (a === elf.STV_DEFAULT) return b;
-  return b === elf.STV_DEFAULT ? a : Math.min(a, b);
-}
 
 /** Merges an object's globals from `from` on: the usual ones in the kernel, the others one by one. */
 export function mergeGlobals(resolver: Resolver, object: InputObject, from: number): void {
@@ -35,45 +28,22 @@ export function mergeGlobals(resolver: Resolver, object: InputObject, from: numb
 
 function mergeGlobal(resolver: Resolver, object: InputObject, i: number): void {
   const { program } = resolver;
-  const t = program.symbols;
+  const { block } = program;
+  const { kernels } = program.arena;
   const ref = object.firstGlobalRef + i - object.firstGlobal;
   const at = object.symtab + i * elf.SYM_SIZE;
   const info = object.view.getUint8(at + 4);
-  const visibility = object.view.getUint8(at + 5) & 3;
   let place = symbolSection(object, i);
   if (place >= 0 && program.sections.live[place] !== Live.Live) place = SymbolPlace.Undefined;
   let id = program.globalRefs[ref]!;
   if (place === SymbolPlace.Undefined) {
     id = resolver.renames.get(id) ?? id;
     program.globalRefs[ref] = id;
-    t.visibility[id] = mergedVisibility(t.visibility[id]!, visibility);
-    addReference(resolver, id, info >> 4, info & 15, object);
+    kernels.addReference(block, id, object.index, at);
     return;
   }
-  t.visibility[id] = mergedVisibility(t.visibility[id]!, visibility);
+  kernels.mergeVisibility(block, id, at);
   addDefinition(resolver, id, object, at, info, place);
-}
-
-function addReference(resolver: Resolver, id: number, binding: number, type: number, object: InputObject): void {
-  const t = resolver.program.symbols;
-  const weak = binding === elf.STB_WEAK;
-  t.flags[id]! |= weak ? SymbolFlag.Referenced : SymbolFlag.Referenced | SymbolFlag.StrongReference;
-  switch (t.kind[id]) {
-    case SymbolKind.None:
-      t.kind[id] = SymbolKind.Undefined;
-      t.binding[id] = binding;
-      t.type[id] = type;
-      t.object[id] = object.index;
-      break;
-    case SymbolKind.Undefined:
-      if (t.object[id]! < 0) t.object[id] = object.index;
-      if (!weak) t.binding[id] = elf.STB_GLOBAL;
-      break;
-    case SymbolKind.Lazy:
-      if (!weak) resolver.wanted[resolver.program.words[layout.WANTED_COUNT]++] = id;
-      else if ((t.flags[id]! & SymbolFlag.StrongReference) === 0) t.binding[id] = elf.STB_WEAK;
-      break;
-  }
 }
 
 function addDefinition(

@@ -97,7 +97,7 @@ export function noNameText(table: NameTable, start: number, limit: number): stri
 export const COLLIDES = 'its name is one of a thousand made to collide in the table of names';
 
 /** Puts text (UTF-8) into the arena. */
-function placeText(arena: Arena, text: string): { at: number; length: number } {
+function putText(arena: Arena, text: string): { at: number; length: number } {
   const bytes = Buffer.from(text, 'utf8');
   const at = allocate(arena, bytes.length, 1);
   arena.bytes.set(bytes, at);
@@ -107,7 +107,7 @@ function placeText(arena: Arena, text: string): { at: number; length: number } {
 /** The id of a name given as text (UTF-8), interned when new. */
 export function internText(table: NameTable, text: string): number {
   reserveNames(table, 1);
-  const { at, length } = placeText(table.arena, text);
+  const { at, length } = putText(table.arena, text);
   const id = table.arena.kernels.internSpan(table.block, at, length);
   return id < 0 ? fail('limit', `${printable(text, 60)}: ${COLLIDES}`) : id;
 }
@@ -116,7 +116,7 @@ export function internText(table: NameTable, text: string): number {
 export function findText(table: NameTable, text: string): number {
   const { arena } = table;
   const { used } = arena;
-  const { at, length } = placeText(arena, text);
+  const { at, length } = putText(arena, text);
   const id = arena.kernels.findSpan(table.block, at, length);
   // Only looked at: the room is free again, and as it was found.
   arena.bytes.fill(0, at, at + length);

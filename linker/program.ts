@@ -144,7 +144,7 @@ export interface SymbolTable {
   size: Float64Array;
   /** Defining object; for an undefined symbol the first that refers to it; -1 none. */
   object: Int32Array;
-  /** Lazy: index into Program.lazyMembers. Linker: output section it belongs to, -1 absolute. */
+  /** Lazy: its number among all that archives offer (Resolver.ranges). Linker: output section it belongs to, -1 absolute. */
   extra: Int32Array;
 }
 

@@ -131,11 +131,6 @@ function inflateSection(program: Program, bytes: Uint8Array, where: string): { d
   return { data, align: Math.min(Math.max(1, elf.readUnsigned64(view, 16)), MAX_ALIGN) };
 }
 
-export interface ReadOptions {
-  /** Leave .debug_* out from the start. */
-  readonly stripDebug: boolean;
-}
-
 /** Makes the tables long enough for the object that the kernel could not finish. */
 export function makeRoom(program: Program): void {
   const { words } = program;
@@ -156,19 +151,12 @@ export function makeRoom(program: Program): void {
  * resolved (see resolve.ts). It is member `member` of source `source`. Errors: 'malformed-elf', 'unsupported-input',
  * 'limit'.
  */
-export function readObject(
-  program: Program,
-  start: number,
-  end: number,
-  source: number,
-  member: number,
-  options: ReadOptions,
-): InputObject {
+export function readObject(program: Program, start: number, end: number, source: number, member: number): InputObject {
   const { words, block } = program;
   const { kernels } = program.arena;
   const nameOf = () => program.sources[source]!(member);
   reserveObjects(program);
-  readTables(program, start, end, nameOf, options);
+  readTables(program, start, end, nameOf);
   makeRoom(program);
   const status = kernels.internGlobals(block, words[layout.GLOBAL_REF_COUNT]!);
   if (status !== layout.READ_DONE) badName(program, nameOf(), words[layout.READ_INDEX]!);
@@ -178,28 +166,12 @@ export function readObject(
 }
 
 /** Has the kernel read the object's tables: makes room, inflates, and says what is wrong. */
-function readTables(
-  program: Program,
-  start: number,
-  end: number,
-  nameOf: () => string,
-  { stripDebug }: ReadOptions,
-): void {
+function readTables(program: Program, start: number, end: number, nameOf: () => string): void {
   const { arena, block, words, sections } = program;
   const first = sections.count;
   let resume = 0;
   for (;;) {
-    const status = arena.kernels.readObject(
-      block,
-      start,
-      end,
-      words[layout.OBJECT_COUNT]!,
-      first,
-      words[layout.MACHINE]!,
-      program.noName,
-      stripDebug ? 1 : 0,
-      resume,
-    );
+    const status = arena.kernels.readObject(block, start, end, resume);
     const count = words[layout.READ_SECTION_COUNT]!;
     if (status === layout.READ_DONE) return;
     if (status === layout.READ_NEEDS_ROOM) {

@@ -54,7 +54,7 @@ function noMachineText(files: readonly InputFile[]): string {
   return `${printable(first.name)}: neither it nor another input is an x86-64 or riscv64 ELF object`;
 }
 
-/** Reads and resolves all inputs. Undefined symbols are left as such: see undefined.ts. */
+/** Reads and resolves all inputs. Undefined symbols are left as such: scan.ts reports those that are used. */
 export function resolveInputs(request: LinkRequest): Program {
   const arena = request.arena ?? createArena();
   const program = createProgram(

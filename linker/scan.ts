@@ -23,6 +23,7 @@ import {
 } from './program.ts';
 import { objectSymbolName, SymbolPlace, symbolSection } from './read-object.ts';
 import type { LinkOptions } from './request.ts';
+import { findSymbol, isDefined } from './resolve.ts';
 
 /** Places that need a RELATIVE relocation: sections and input offsets, in section order. */
 export interface RelativePlaces {
@@ -163,7 +164,7 @@ function scanRelocation(scan: Scan, section: number, r: number, object: InputObj
     case Need.Address:
       if (pie && !undefinedWeak && !absolute) {
         const offset = elf.readUnsigned64(view, at);
-        if (offset + 8 > size) badOffset(scan, section, at, type, offset);
+        if (offset + 8 > size) badOffset(scan, section, type, offset);
         if ((t.flags[section]! & elf.SHF_WRITE) === 0 && !isEh) textRelocation(scan, section, at, type, object);
         addRelative(scan.relative, section, offset, made ? key : -1);
       }
@@ -225,7 +226,7 @@ function badSymbol(scan: Scan, section: number, at: number, type: number, sym: n
   );
 }
 
-function badOffset(scan: Scan, section: number, _at: number, type: number, offset: number): never {
+function badOffset(scan: Scan, section: number, type: number, offset: number): never {
   return fail(
     'relocation',
     `${placeText(scan.program, section, offset)}: relocation ${relocationName(scan.architecture, type)} lies outside ` +
@@ -262,7 +263,7 @@ function noteUndefined(scan: Scan, id: number, section: number, at: number, obje
 function reportUndefined(scan: Scan): void {
   const { undefinedUses, options, program } = scan;
   const names = program.symbols.names;
-  const required = options.requiredSymbols.filter((name) => !isNamedDefined(program, name));
+  const required = options.requiredSymbols.filter((name) => !isDefined(program, findSymbol(program, name)));
   const lines = [...undefinedUses].map(([id, uses]) => {
     const shown = uses.slice(0, MAX_REFERRERS).join(', ');
     const more = uses.length > MAX_REFERRERS ? ', ...' : '';
@@ -283,12 +284,4 @@ function reportUndefined(scan: Scan): void {
     'undefined-symbol',
     `${noun}: ${list}${rest}; add the object or library that defines ${lines.length === 1 ? 'it' : 'them'}`,
   );
-}
-
-function isNamedDefined(program: Program, name: string): boolean {
-  const { symbols } = program;
-  for (let id = 0; id < nameCount(symbols.names); id++) {
-    if (symbols.kind[id]! >= SymbolKind.Defined && nameShown(symbols.names, id) === name) return true;
-  }
-  return false;
 }

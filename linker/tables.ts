@@ -11,10 +11,10 @@ import type { Architecture } from './arch/architecture.ts';
 import { Special } from './arch/architecture.ts';
 import * as elf from './elf.ts';
 import { type GotTables, objectOfKey } from './got.ts';
-import { findText } from './names.ts';
 import { Live, objectAt, type Program, placeText, Role, SymbolKind } from './program.ts';
 import { SymbolPlace, symbolSection } from './read-object.ts';
 import type { LinkOptions } from './request.ts';
+import { findSymbol, isDefined } from './resolve.ts';
 import type { RelativePlaces, ScanResult } from './scan.ts';
 import { hasNoBits } from './segments.ts';
 import { type GlobalAddresses, sectionOffsetAddress } from './symbol-addresses.ts';
@@ -39,11 +39,6 @@ export interface TableSections {
 const RO = elf.SHF_ALLOC;
 const RW = elf.SHF_ALLOC | elf.SHF_WRITE;
 
-function isReferenced(program: Program, name: string): boolean {
-  const id = findText(program.symbols.names, name);
-  return id >= 0 && program.symbols.kind[id]! >= SymbolKind.Defined;
-}
-
 /** Adds the tables that this program needs. */
 export function addTables(
   program: Program,
@@ -54,7 +49,8 @@ export function addTables(
   const none = -1;
   const bits = elf.SHT_PROGBITS;
   const { got } = scan;
-  const needsGot = got.slots > architecture.gotHeaderSlots || isReferenced(program, '_GLOBAL_OFFSET_TABLE_');
+  const needsGot =
+    got.slots > architecture.gotHeaderSlots || isDefined(program, findSymbol(program, '_GLOBAL_OFFSET_TABLE_'));
   const count = got.iplt.size;
   const make = (name: string, type: number, flags: number, align: number, size: number, entsize = 0) =>
     addSynthetic(program, { name, type, flags, align, size, entsize });
@@ -335,8 +331,8 @@ function writeDynamic(context: WriteContext, tables: TableSections, scan: ScanRe
     ['.init', elf.DT_INIT],
     ['.fini', elf.DT_FINI],
   ] as const) {
-    const id = findText(state.program.symbols.names, name.replace('.', '_'));
-    if (id >= 0 && state.program.symbols.kind[id]! >= SymbolKind.Defined) entry(tag, context.globals.address[id]!);
+    const id = findSymbol(state.program, name.replace('.', '_'));
+    if (isDefined(state.program, id)) entry(tag, context.globals.address[id]!);
   }
   for (const [name, start, size] of [
     ['.preinit_array', elf.DT_PREINIT_ARRAY, elf.DT_PREINIT_ARRAYSZ],

@@ -82,7 +82,7 @@ function indexByScanning(resolver: Resolver, index: number): void {
   for (let m = 0; m < archive.count; m++) {
     const { start, end } = placeMember(resolver, index, m);
     if (machineOf(arena.bytes.subarray(start, end), 0) !== program.machine) continue;
-    const object = readObject(scratch, start, end, 0, m, { stripDebug: true });
+    const object = readObject(scratch, start, end, 0, m);
     for (let i = object.firstGlobal; i < object.symbolCount; i++) {
       if (symbolSection(object, i) === SymbolPlace.Undefined) continue;
       const at = object.strtab + object.view.getUint32(object.symtab + i * elf.SYM_SIZE, true);
@@ -187,8 +187,8 @@ function placeMember(resolver: Resolver, index: number, m: number): { start: num
 
 /** Takes an object in, step by step. */
 function takeObject(resolver: Resolver, start: number, end: number, source: number, member: number): void {
-  const { program, options } = resolver;
-  const object = readObject(program, start, end, source, member, { stripDebug: options.strip !== 'none' });
+  const { program } = resolver;
+  const object = readObject(program, start, end, source, member);
   dropGroups(resolver, object);
   dropDuplicateLinkOnce(resolver, object);
   mergeGlobals(resolver, object, object.firstGlobal);

@@ -11,10 +11,10 @@ import { type GotTables, localKey } from './got.ts';
 import type { OutputSection } from './image.ts';
 import * as layout from './kernels/layout.ts';
 import { mergedOffset, mergeLeader, mergeSize } from './merge.ts';
-import { findText } from './names.ts';
-import { type InputObject, Live, objectAt, objectCount, placeText, Role, SymbolKind } from './program.ts';
+import { type InputObject, Live, objectAt, objectCount, placeText, Role } from './program.ts';
 import { symbolSection } from './read-object.ts';
 import type { Relaxation } from './relax.ts';
+import { findSymbol, isDefined } from './resolve.ts';
 import { hasNoBits } from './segments.ts';
 import {
   createSymbolAddresses,
@@ -146,8 +146,8 @@ function createJob(context: WriteContext): RelocationJob {
     gotSlot: (job, sym) => slotAddress(context, job, sym, context.got.address),
     gotTpSlot: (job, sym) => slotAddress(context, job, sym, context.got.threadOffset),
     tlsGdSlot: (job, sym) => slotAddress(context, job, sym, context.got.tlsPair),
-    pieceAddress: (job, sym, addend) => pieceAddress(context, job, sym, addend),
-    symbolSize: (job, sym) => symbolSize(context, job, sym),
+    pieceAddress,
+    symbolSize,
   };
   return {
     program: state.program,
@@ -185,8 +185,8 @@ export function tlsBlock(state: AddressState): { start: number; size: number; al
 
 /** Value of `__global_pointer$`, or 0 when the program has none. */
 function globalPointer(state: AddressState): number {
-  const id = findText(state.program.symbols.names, '__global_pointer$');
-  return id >= 0 && state.program.symbols.kind[id]! >= SymbolKind.Defined ? state.program.symbols.value[id]! : 0;
+  const id = findSymbol(state.program, '__global_pointer$');
+  return isDefined(state.program, id) ? state.program.symbols.value[id]! : 0;
 }
 
 function objectOf(job: RelocationJob): InputObject {
@@ -211,7 +211,7 @@ function slotAddress(context: WriteContext, job: RelocationJob, sym: number, map
 }
 
 /** Address of (symbol + addend) in a section whose pieces moved. Hot for debug information, which names strings so. */
-function pieceAddress(_context: WriteContext, job: RelocationJob, sym: number, addend: number): number {
+function pieceAddress(job: RelocationJob, sym: number, addend: number): number {
   const { program, section } = job;
   const object = objectAt(program, program.sections.object[section]!);
   const at = object.symtab + sym * elf.SYM_SIZE;
@@ -227,7 +227,7 @@ function pieceAddress(_context: WriteContext, job: RelocationJob, sym: number, a
   return address[mergeLeader(program, s)]! + merged;
 }
 
-function symbolSize(_context: WriteContext, job: RelocationJob, sym: number): number {
+function symbolSize(job: RelocationJob, sym: number): number {
   const object = objectOf(job);
   if (sym >= object.firstGlobal) {
     return job.program.symbols.size[job.program.globalRefs[object.firstGlobalRef + sym - object.firstGlobal]!]!;

@@ -33,17 +33,7 @@ export interface Kernels {
 
   // read.ts
   /** Returns one of READ_... */
-  readonly readObject: (
-    program: number,
-    start: number,
-    end: number,
-    object: number,
-    first: number,
-    machine: number,
-    noName: number,
-    stripDebug: number,
-    resume: number,
-  ) => number;
+  readonly readObject: (program: number, start: number, end: number, resume: number) => number;
   readonly internGlobals: (program: number, refs: number) => number;
   readonly findSection: (program: number, from: number, to: number, type: number) => number;
 
@@ -71,6 +61,8 @@ export interface Kernels {
 
   // resolve.ts
   readonly mergeGlobals: (program: number, object: number, from: number) => number;
+  readonly addReference: (program: number, id: number, object: number, symbol: number) => void;
+  readonly mergeVisibility: (program: number, id: number, symbol: number) => void;
   /** 0: nothing was done, a group needs a closer look. */
   readonly dropDuplicateGroups: (program: number, object: number) => number;
   readonly offerLazy: (program: number, name: number, end: number, count: number, lazy: number) => number;

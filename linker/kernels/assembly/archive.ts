@@ -2,6 +2,7 @@
  * Archive directories: the list of members, and the index that says which of them defines a symbol.
  */
 import * as layout from '../layout';
+import { nulAfter } from './bytes';
 import { getU32, setU32, setWord, word } from './words';
 
 const HEADER: u32 = 60;
@@ -69,8 +70,8 @@ export function readMembers(block: usize, base: usize, size: u32, thin: u32): u3
 /**
  * Looks up every entry of an index: `count` big-endian header offsets of `width` bytes at `entries`, then as many names
  * before `end`. `rows` are those of the members, headers ascending; the member of entry i goes to `members`.
- * Returns `count`, or the entry that is wrong. `result` (an address)
- * then gets 1 when its offset is no member's, 0 when its name does not end.
+ * Returns `count`, or the entry that is wrong. `result` (an address) then gets 1 when its offset is no member's, 0 when
+ * its name does not end.
  */
 export function readArchiveIndex(
   result: usize,
@@ -96,7 +97,7 @@ export function readArchiveIndex(
       }
     }
     store<u32>(members + ((<usize>i) << 2), member);
-    while (name < end && load<u8>(name) != 0) name++;
+    name = nulAfter(name, end);
     if (name >= end) {
       store<u32>(result, 0);
       return i;

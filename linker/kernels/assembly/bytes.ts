@@ -3,9 +3,8 @@
  * given, for which the arena has room (READ_AHEAD).
  */
 
-/** For finding a zero byte in a word: the lowest bit set in `(w - LOW) & ~w & HIGH` marks the first one. */
-export const LOW: u64 = 0x0101010101010101;
-export const HIGH: u64 = 0x8080808080808080;
+const LOW: u64 = 0x0101010101010101;
+const HIGH: u64 = 0x8080808080808080;
 export const SEED: u64 = 0x243f6a8885a308d3;
 /**
  * Most slots of a hash table that are looked at for one entry. Half-empty tables never come near; whoever has made
@@ -23,6 +22,20 @@ export function mix(hash: u64, bytes: u64): u64 {
 /** The low `count` (under 8) bytes of a word. */
 export function lowBytes(bytes: u64, count: u32): u64 {
   return bytes & (((<u64>1) << ((<u64>count) << 3)) - 1);
+}
+
+/** Bits that mark zero bytes of a word, 0 when there is none: the lowest that is set marks the first; higher ones may lie. */
+export function zeroMarks(bytes: u64): u64 {
+  return (bytes - LOW) & ~bytes & HIGH;
+}
+
+/** Address of the first NUL in [start, limit), or `limit`. */
+export function nulAfter(start: usize, limit: usize): usize {
+  for (let at = start; at < limit; at += 8) {
+    const marks = zeroMarks(load<u64>(at));
+    if (marks != 0) return min(at + <usize>(ctz(marks) >> 3), limit);
+  }
+  return limit;
 }
 
 /** Number of zero bytes in a word. */

@@ -3,7 +3,7 @@
  * that one of them needs.
  */
 import * as layout from '../layout';
-import { objectRow } from './addresses';
+import { localSection, objectRow } from './addresses';
 import { equal, hashSpan, MOST_STEPS, mix } from './bytes';
 import * as elf from './elf';
 import { getU8, getU32, setF64, setU32, setWord, word } from './words';
@@ -17,10 +17,10 @@ function describedSection(program: usize, s: u32, row: usize, i: u32): u32 {
   const first = word(row, layout.FRAME_FIRST_RELOC);
   const r = getU32(first, i);
   if (r >= getU32(first, i + 1)) return NONE;
-  const at = <usize>getU32(word(program, layout.SECTION_RELOCS), s) + r * elf.RELA_SIZE;
+  const reloc = <usize>getU32(word(program, layout.SECTION_RELOCS), s) + r * elf.RELA_SIZE;
   // pc_begin is the field at offset 8 of an FDE.
-  if (load<u32>(at) != getU32(word(row, layout.FRAME_INPUT_OFFSET), i) + 8) return NONE;
-  const symbol = load<u32>(at + 12);
+  if (load<u32>(reloc) != getU32(word(row, layout.FRAME_INPUT_OFFSET), i) + 8) return NONE;
+  const symbol = load<u32>(reloc + 12);
   const object = objectRow(program, getU32(word(program, layout.SECTION_OBJECT), s));
   if (symbol >= <u32>word(object, layout.OBJECT_SYMBOL_COUNT)) return NONE - 1;
   const firstGlobal = <u32>word(object, layout.OBJECT_FIRST_GLOBAL);
@@ -28,11 +28,9 @@ function describedSection(program: usize, s: u32, row: usize, i: u32): u32 {
     const ref = <u32>word(object, layout.OBJECT_FIRST_GLOBAL_REF) + symbol - firstGlobal;
     return getU32(word(program, layout.SYMBOL_SECTION), getU32(word(program, layout.GLOBAL_REFS), ref));
   }
-  let index = <u32>load<u16>(word(object, layout.OBJECT_SYMTAB) + symbol * elf.SYM_SIZE + 6);
-  const extended = word(object, layout.OBJECT_EXTENDED);
-  if (index == elf.SHN_XINDEX && extended != 0) index = getU32(extended, symbol);
-  else if (index == 0 || index >= elf.SHN_LORESERVE) return NONE;
-  return <u32>word(object, layout.OBJECT_FIRST_SECTION) + index;
+  const at = word(object, layout.OBJECT_SYMTAB) + symbol * elf.SYM_SIZE;
+  const firstSection = <u32>word(object, layout.OBJECT_FIRST_SECTION);
+  return localSection(at, symbol, firstSection, word(object, layout.OBJECT_EXTENDED));
 }
 
 /** What relocation `at` of section `s` refers to: a global symbol, or a local one of the section's object. */

@@ -3,7 +3,7 @@
  * all that are wanted and those that they want in turn.
  *
  * The kernel stops where tables must grow, for objects that need a closer look (compressed sections, unusual groups,
- * whatever is wrong), and for symbols that need a decision; resolve.ts does these and calls again.
+ * whatever is wrong), and for symbols that need a decision; take-in.ts does these and calls again.
  */
 import * as layout from '../layout';
 import { objectRow } from './addresses';
@@ -63,24 +63,11 @@ export function commitObject(program: usize): void {
  */
 export function loadObject(program: usize, start: usize, end: usize, source: u32, member: u32): u32 {
   const object = <u32>word(program, layout.OBJECT_COUNT);
-  const first = <u32>word(program, layout.SECTION_COUNT);
   setWord(program, layout.READ_SECTION_COUNT, 0);
   setWord(program, layout.READ_GLOBAL_COUNT, 0);
   setWord(program, layout.READ_HAS_GROUPS, 0);
   if (object >= <u32>word(program, layout.OBJECT_CAPACITY)) return layout.LOAD_NEEDS_ROOM;
-  const machine = <u32>word(program, layout.MACHINE);
-  const noName = <u32>word(program, layout.NO_NAME);
-  const status = readObject(
-    program,
-    start,
-    end,
-    object,
-    first,
-    machine,
-    noName,
-    <u32>word(program, layout.STRIP_DEBUG),
-    0,
-  );
+  const status = readObject(program, start, end, 0);
   if (status == layout.READ_NEEDS_ROOM) return layout.LOAD_NEEDS_ROOM;
   if (status != layout.READ_DONE || word(program, layout.READ_HAS_LINK_ONCE) != 0) return layout.LOAD_LEFT;
   const globals = <u32>word(program, layout.READ_GLOBAL_COUNT);

@@ -4,7 +4,7 @@
  * hashing it and looking it up happen in one pass, eight bytes at a time.
  */
 import * as layout from '../layout';
-import { copyShort, equal, HIGH, hashSpan, LOW, lowBytes, MOST_STEPS, mix, SEED, zeroBytes } from './bytes';
+import { copyShort, equal, hashSpan, lowBytes, MOST_STEPS, mix, SEED, zeroBytes, zeroMarks } from './bytes';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU32, setWord, word } from './words';
 
@@ -232,12 +232,12 @@ export function mergePieces(
         let mixed = SEED;
         let to = at;
         let bytes = load<u64>(to);
-        let zeros = (bytes - LOW) & ~bytes & HIGH;
+        let zeros = zeroMarks(bytes);
         while (zeros == 0) {
           mixed = mix(mixed, bytes);
           to += 8;
           bytes = load<u64>(to);
-          zeros = (bytes - LOW) & ~bytes & HIGH;
+          zeros = zeroMarks(bytes);
         }
         const rest = <u32>(ctz(zeros) >> 3);
         hash = <u32>mix(mixed, lowBytes(bytes, rest));

@@ -3,7 +3,7 @@
  * appearance. Names stay where they lie in the input files. Eight bytes are hashed and compared at a time.
  */
 import * as layout from '../layout';
-import { equal, HIGH, hashSpan, LOW, lowBytes, MOST_STEPS, mix, SEED } from './bytes';
+import { equal, hashSpan, lowBytes, MOST_STEPS, mix, SEED, zeroMarks } from './bytes';
 import { getU32, setU32, setWord, word } from './words';
 
 /** The slot that holds the name, or the free one where it would go; 0 when too many names collide. */
@@ -41,14 +41,19 @@ function intern(names: usize, start: usize, length: u32, hash: u32): i32 {
   return id;
 }
 
+/** Whether the table has room for `extra` more names. */
+export function hasRoom(names: usize, extra: u32): bool {
+  const capacity = (<u32>word(names, layout.NAMES_MASK) + 1) >> 1;
+  return extra <= capacity - <u32>word(names, layout.NAMES_COUNT);
+}
+
 /** The caller has made room for one more name. */
 export function internName(names: usize, start: usize, limit: usize): i32 {
   let hash = SEED;
   let at = start;
   for (; at < limit; at += 8) {
     const bytes = load<u64>(at);
-    // The lowest bit that is set marks the first zero byte; higher ones may be wrong.
-    const zeros = (bytes - LOW) & ~bytes & HIGH;
+    const zeros = zeroMarks(bytes);
     if (zeros == 0) {
       hash = mix(hash, bytes);
       continue;

@@ -3,7 +3,7 @@
  */
 import * as layout from '../layout';
 import * as elf from './elf';
-import { internSpan } from './names';
+import { hasRoom, internSpan } from './names';
 import { getF64, getU8, getU32, setU8, word } from './words';
 
 /**
@@ -18,7 +18,7 @@ export function collectNotes(program: usize, from: u32, count: u32, name: u32, c
   for (let s = from; s < count; s++) {
     if (getU32(types, s) != elf.SHT_NOTE || getU32(names, s) != name) continue;
     if (getU8(lives, s) != elf.LIVE_LIVE || getU8(roles, s) != elf.ROLE_REGULAR) continue;
-    if (<u32>word(contents, layout.NAMES_COUNT) >= (<u32>word(contents, layout.NAMES_MASK) + 1) >> 1) return s;
+    if (!hasRoom(contents, 1)) return s;
     const id = internSpan(
       contents,
       getU32(word(program, layout.SECTION_OFFSET), s),

@@ -3,6 +3,7 @@
  * where each input lies in it.
  */
 import * as layout from '../layout';
+import { equal } from './bytes';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setF64, setU32, word } from './words';
 
@@ -13,20 +14,15 @@ function isPlaced(program: usize, s: u32): bool {
   );
 }
 
-function sameBytes(a: usize, b: usize, length: u32): bool {
-  for (let i: u32 = 0; i < length; i++) if (load<u8>(a + i) != load<u8>(b + i)) return false;
-  return true;
-}
-
 /** Whether a pattern may match the name of `length` bytes at `at`; for all kinds but PATTERN_GENERAL it then does. */
 function mayMatch(row: usize, at: usize, length: u32): bool {
   const start = <u32>word(row, layout.PATTERN_START_LENGTH);
   const kind = <u32>word(row, layout.PATTERN_KIND);
   if (length < start || (kind == layout.PATTERN_NAME && length != start)) return false;
-  if (!sameBytes(at, word(row, layout.PATTERN_START), start)) return false;
+  if (!equal(at, word(row, layout.PATTERN_START), start)) return false;
   if (kind != layout.PATTERN_STAR) return true;
   const end = <u32>word(row, layout.PATTERN_END_LENGTH);
-  return length >= start + end && sameBytes(at + length - end, word(row, layout.PATTERN_END), end);
+  return length >= start + end && equal(at + length - end, word(row, layout.PATTERN_END), end);
 }
 
 /** Row of the first of `count` patterns at `rows` that may match a name, or 0. */

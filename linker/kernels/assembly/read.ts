@@ -9,42 +9,27 @@
  */
 import * as layout from '../layout';
 import * as elf from './elf';
-import { internName } from './names';
+import { hasRoom, internName } from './names';
 import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
 
 const MAX_ALIGN: u64 = 1 << 26;
 const MAX_SECTION: u64 = 1 << 46;
 
-/** Whether the name table has room for `extra` more. */
-function hasRoom(names: usize, extra: u32): bool {
-  const capacity = (<u32>word(names, layout.NAMES_MASK) + 1) >> 1;
-  return extra <= capacity - <u32>word(names, layout.NAMES_COUNT);
-}
-
 /**
- * Reads the object at [start, end) as number `object`, whose sections are rows from `first` on. `resume`: its sections
- * were read before, and compressed ones inflated. Returns READ_..., with more in the words from READ_INDEX on.
+ * Reads the object at [start, end) as the program's next. `resume`: its sections were read before, and compressed ones
+ * inflated. Returns READ_..., with more in the words from READ_INDEX on.
  */
-export function readObject(
-  program: usize,
-  start: usize,
-  end: usize,
-  object: u32,
-  first: u32,
-  machine: u32,
-  noName: u32,
-  stripDebug: u32,
-  resume: u32,
-): u32 {
+export function readObject(program: usize, start: usize, end: usize, resume: u32): u32 {
   const size = <u32>(end - start);
-  const headers = sectionHeaders(program, start, size, machine);
+  const first = <u32>word(program, layout.SECTION_COUNT);
+  const headers = sectionHeaders(program, start, size);
   if (headers == 0) return layout.READ_BAD_HEADER;
   const count = <u32>word(program, layout.READ_SECTION_COUNT);
   if (resume == 0) {
     setWord(program, layout.READ_GLOBAL_COUNT, 0);
     if (<u64>first + count > <u64>word(program, layout.SECTION_CAPACITY)) return layout.READ_NEEDS_ROOM;
     if (!hasRoom(word(program, layout.SECTION_NAMES), count)) return layout.READ_NEEDS_ROOM;
-    const status = readSections(program, headers, count, start, size, object, first, noName);
+    const status = readSections(program, headers, count, start, size, first);
     if (status != layout.READ_DONE) return status;
   }
   const last = first + count;
@@ -59,7 +44,7 @@ export function readObject(
   // A group's signature may be a name of its own.
   if (!hasRoom(word(program, layout.SYMBOL_NAMES), globals + <u32>word(program, layout.READ_HAS_GROUPS)))
     return layout.READ_NEEDS_ROOM;
-  assignRoles(program, first + 1, last, stripDebug);
+  assignRoles(program, first + 1, last);
   return layout.READ_DONE;
 }
 
@@ -69,7 +54,8 @@ function wrong(program: usize, status: u32, index: u32): u32 {
 }
 
 /** Address of the section headers, 0 when the ELF header is wrong. Results: where they are and how many. */
-function sectionHeaders(program: usize, start: usize, size: u32, machine: u32): usize {
+function sectionHeaders(program: usize, start: usize, size: u32): usize {
+  const machine = <u32>word(program, layout.MACHINE);
   if (size < 64 || load<u32>(start) != 0x464c457f || load<u16>(start + 4) != 0x0102) return 0;
   if (load<u16>(start + 16) != elf.ET_REL || load<u16>(start + 18) != machine) return 0;
   if (load<u16>(start + 58) != elf.SHDR_SIZE) return 0;
@@ -106,16 +92,9 @@ function isLinkerTable(type: u32): bool {
 }
 
 /** Reads the section headers; row `first` is the object's null section. */
-function readSections(
-  program: usize,
-  headers: usize,
-  count: u32,
-  start: usize,
-  size: u32,
-  object: u32,
-  first: u32,
-  noName: u32,
-): u32 {
+function readSections(program: usize, headers: usize, count: u32, start: usize, size: u32, first: u32): u32 {
+  const object = <u32>word(program, layout.OBJECT_COUNT);
+  const noName = <u32>word(program, layout.NO_NAME);
   const objects = word(program, layout.SECTION_OBJECT);
   const names = word(program, layout.SECTION_NAME);
   const types = word(program, layout.SECTION_TYPE);
@@ -319,7 +298,8 @@ function classify(names: usize, id: u32): u32 {
 }
 
 /** Gives sections in rows [from, to) their role and life. */
-function assignRoles(program: usize, from: u32, to: u32, stripDebug: u32): void {
+function assignRoles(program: usize, from: u32, to: u32): void {
+  const stripDebug = word(program, layout.STRIP_DEBUG) != 0;
   const types = word(program, layout.SECTION_TYPE);
   const flags = word(program, layout.SECTION_FLAGS);
   const names = word(program, layout.SECTION_NAME);
@@ -345,7 +325,7 @@ function assignRoles(program: usize, from: u32, to: u32, stripDebug: u32): void 
         kind = classify(sectionNames, name);
         setU8(classes, name, kind);
       }
-      if (kind == elf.NAME_IGNORED || (kind == elf.NAME_DEBUG && stripDebug != 0 && !alloc)) {
+      if (kind == elf.NAME_IGNORED || (kind == elf.NAME_DEBUG && stripDebug && !alloc)) {
         role = elf.ROLE_IGNORED;
       } else if (kind == elf.NAME_EH_FRAME && alloc) {
         role = elf.ROLE_EH_FRAME;

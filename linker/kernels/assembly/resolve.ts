@@ -1,6 +1,6 @@
 /**
  * Symbol resolution where nothing is unusual: references, first definitions, weak ones that give way. Whatever may end
- * in a message or needs a decision (duplicates, commons, renamed references) is left to resolve.ts, symbol by symbol.
+ * in a message or needs a decision (duplicates, commons, renamed references) is left to merge-globals.ts, symbol by symbol.
  */
 import * as layout from '../layout';
 import { objectRow } from './addresses';
@@ -12,6 +12,32 @@ function want(program: usize, id: u32): void {
   const count = <u32>word(program, layout.WANTED_COUNT);
   setU32(word(program, layout.WANTED), count, id);
   setWord(program, layout.WANTED_COUNT, count + 1);
+}
+
+/** Notes that symbol table entry `symbol` of an object refers to global symbol `id`. There is room for a wanted one. */
+export function addReference(program: usize, id: u32, object: u32, symbol: usize): void {
+  const kinds = word(program, layout.SYMBOL_KIND);
+  const bindings = word(program, layout.SYMBOL_BINDING);
+  const flags = word(program, layout.SYMBOL_FLAGS);
+  const objects = word(program, layout.SYMBOL_OBJECT);
+  const info = <u32>load<u8>(symbol + 4);
+  const weak = info >> 4 == elf.STB_WEAK;
+  const bits = getU32(flags, id);
+  const kind = <u32>getU8(kinds, id);
+  mergeVisibility(program, id, symbol);
+  setU32(flags, id, bits | (weak ? elf.FLAG_REFERENCED : elf.FLAG_REFERENCED | elf.FLAG_STRONG_REFERENCE));
+  if (kind == elf.KIND_NONE) {
+    setU8(kinds, id, elf.KIND_UNDEFINED);
+    setU8(bindings, id, info >> 4);
+    setU8(word(program, layout.SYMBOL_TYPE), id, info & 15);
+    setU32(objects, id, object);
+  } else if (kind == elf.KIND_UNDEFINED) {
+    if (<i32>getU32(objects, id) < 0) setU32(objects, id, object);
+    if (!weak) setU8(bindings, id, elf.STB_GLOBAL);
+  } else if (kind == elf.KIND_LAZY) {
+    if (!weak) want(program, id);
+    else if ((bits & elf.FLAG_STRONG_REFERENCE) == 0) setU8(bindings, id, elf.STB_WEAK);
+  }
 }
 
 /**
@@ -28,7 +54,6 @@ export function mergeGlobals(program: usize, object: u32, from: u32): u32 {
   const kinds = word(program, layout.SYMBOL_KIND);
   const bindings = word(program, layout.SYMBOL_BINDING);
   const types = word(program, layout.SYMBOL_TYPE);
-  const visibilities = word(program, layout.SYMBOL_VISIBILITY);
   const flags = word(program, layout.SYMBOL_FLAGS);
   const sections = word(program, layout.SYMBOL_SECTION);
   const values = word(program, layout.SYMBOL_VALUE);
@@ -53,41 +78,26 @@ export function mergeGlobals(program: usize, object: u32, from: u32): u32 {
       if (index != 0 && getU8(lives, section) != elf.LIVE_LIVE) index = 0;
     }
     if (index == 0) {
-      const bits = getU32(flags, id);
-      if ((bits & elf.FLAG_RENAMED) != 0) return i;
-      mergeVisibility(visibilities, id, at);
-      const weak = binding == elf.STB_WEAK;
-      setU32(flags, id, bits | (weak ? elf.FLAG_REFERENCED : elf.FLAG_REFERENCED | elf.FLAG_STRONG_REFERENCE));
-      if (kind == elf.KIND_NONE) {
-        setU8(kinds, id, elf.KIND_UNDEFINED);
-        setU8(bindings, id, binding);
-        setU8(types, id, type);
-        setU32(objects, id, object);
-      } else if (kind == elf.KIND_UNDEFINED) {
-        if (<i32>getU32(objects, id) < 0) setU32(objects, id, object);
-        if (!weak) setU8(bindings, id, elf.STB_GLOBAL);
-      } else if (kind == elf.KIND_LAZY) {
-        if (!weak) want(program, id);
-        else if ((bits & elf.FLAG_STRONG_REFERENCE) == 0) setU8(bindings, id, elf.STB_WEAK);
-      }
+      if ((getU32(flags, id) & elf.FLAG_RENAMED) != 0) return i;
+      addReference(program, id, object, at);
       continue;
     }
     // What the script assigns stays as it is.
     if (kind == elf.KIND_LINKER) {
-      mergeVisibility(visibilities, id, at);
+      mergeVisibility(program, id, at);
       continue;
     }
     if (type == elf.STT_COMMON || kind == elf.KIND_COMMON) return i;
     if (kind == elf.KIND_DEFINED || kind == elf.KIND_ABSOLUTE) {
       if (binding == elf.STB_WEAK) {
-        mergeVisibility(visibilities, id, at);
+        mergeVisibility(program, id, at);
         continue;
       }
       if (<u32>getU8(bindings, id) != elf.STB_WEAK) return i;
     }
     const value = load<i64>(at + 8);
     if (value < 0 && !absolute) return i;
-    mergeVisibility(visibilities, id, at);
+    mergeVisibility(program, id, at);
     setU8(kinds, id, absolute ? elf.KIND_ABSOLUTE : elf.KIND_DEFINED);
     setU8(bindings, id, binding);
     setU8(types, id, type);
@@ -161,9 +171,10 @@ export function dropDuplicateGroups(program: usize, object: u32): bool {
 }
 
 /** The more constraining of two visibilities (gABI: internal, hidden, protected, default). */
-function mergeVisibility(visibilities: usize, id: u32, symbol: usize): void {
+export function mergeVisibility(program: usize, id: u32, symbol: usize): void {
   const added = <u32>load<u8>(symbol + 5) & 3;
   if (added == 0) return;
+  const visibilities = word(program, layout.SYMBOL_VISIBILITY);
   const known = <u32>getU8(visibilities, id);
   setU8(visibilities, id, known == 0 ? added : min(known, added));
 }
@@ -175,25 +186,17 @@ function mergeVisibility(visibilities: usize, id: u32, symbol: usize): void {
  */
 export function offerLazy(program: usize, name: usize, end: usize, count: u32, lazy: u32): u32 {
   const names = word(program, layout.SYMBOL_NAMES);
-  const kinds = word(program, layout.SYMBOL_KIND);
-  const bindings = word(program, layout.SYMBOL_BINDING);
-  const extras = word(program, layout.SYMBOL_EXTRA);
+  const lengths = word(names, layout.NAMES_LENGTH);
   for (let i: u32 = 0; i < count; i++) {
     const id = internName(names, name, end);
     if (id < 0) return i;
-    while (load<u8>(name) != 0) name++;
-    name++;
-    const kind = <u32>getU8(kinds, id);
-    if (kind != elf.KIND_NONE && kind != elf.KIND_UNDEFINED) continue;
-    const wanted = kind == elf.KIND_UNDEFINED && <u32>getU8(bindings, id) != elf.STB_WEAK;
-    setU8(kinds, id, elf.KIND_LAZY);
-    setU32(extras, id, lazy + i);
-    if (wanted) want(program, id);
+    name += getU32(lengths, id) + 1;
+    offerSymbol(program, id, lazy + i);
   }
   return count;
 }
 
-/** Offers one lazy symbol, for archives without an index. */
+/** Offers lazy symbol `lazy`, of that name. */
 export function offerSymbol(program: usize, id: u32, lazy: u32): void {
   const kinds = word(program, layout.SYMBOL_KIND);
   const kind = <u32>getU8(kinds, id);

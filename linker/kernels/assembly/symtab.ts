@@ -3,7 +3,7 @@
  */
 import * as layout from '../layout';
 import { objectRow } from './addresses';
-import { copyShort, HIGH, LOW } from './bytes';
+import { copyShort, nulAfter } from './bytes';
 import { sectionOffsetAddress } from './edits';
 import * as elf from './elf';
 import { getF64, getU8, getU32, setU32, setWord, word } from './words';
@@ -18,19 +18,6 @@ function addName(table: usize, start: usize, length: u32): i32 {
   copyShort(names + at, start, length);
   setWord(table, layout.TABLE_NAMES_SIZE, at + length + 1);
   return at;
-}
-
-/** Length of the NUL-terminated name at `start`, cut at `limit`. */
-function nameLength(start: usize, limit: usize): u32 {
-  let end = start;
-  for (; end < limit; end += 8) {
-    const bytes = load<u64>(end);
-    const zeros = (bytes - LOW) & ~bytes & HIGH;
-    if (zeros == 0) continue;
-    end += <usize>(ctz(zeros) >> 3);
-    break;
-  }
-  return <u32>(min(end, limit) - start);
 }
 
 function addSymbol(table: usize, name: u32, info: u32, other: u32, section: u32, value: f64, size: f64): u32 {
@@ -106,13 +93,13 @@ export function addLocals(program: usize, table: usize, object: u32, tlsStart: f
       size = sizeAfter(program, s, value, size);
     }
     if (file != 0) {
-      const fileName = addName(table, file, nameLength(file, strtabEnd));
+      const fileName = addName(table, file, <u32>(nulAfter(file, strtabEnd) - file));
       if (fileName < 0) return 0;
       addSymbol(table, fileName, elf.STT_FILE, 0, elf.SHN_ABS, 0, 0);
       file = 0;
     }
     if (type == elf.STT_TLS) address -= tlsStart;
-    const offset = addName(table, name, nameLength(name, strtabEnd));
+    const offset = addName(table, name, <u32>(nulAfter(name, strtabEnd) - name));
     if (offset < 0) return 0;
     const out = addSymbol(table, offset, info, load<u8>(at + 5), index, address, size);
     if (indices != 0) setU32(indices, i, out);

@@ -1,8 +1,8 @@
 /**
  * Fills the output: copies input sections to their place and applies their relocations, object by object.
  *
- * The kernel stops where it needs the caller: for a section that is not a plain copy (exception records, relaxed code)
- * and for relocations that are not everyday ones. Where it stands is kept in the writing phase's block, so that the
+ * The kernel stops where it needs the caller: for the addresses of an object with ifuncs of its own, and for relocations
+ * that are not everyday ones. Where it stands is kept in the writing phase's block, so that the
  * caller does its part and calls again.
  */
 import * as layout from '../layout';
