@@ -117,9 +117,6 @@ function threadOffset(tables: AddressTables, address: number): number {
   return address - tables.tlsStart;
 }
 
-/** glibc and musl: dtv entries point 0x800 into the block. */
-const DTP_BIAS = 0x800;
-
 function writeIplt(out: DataView, offset: number, address: number, slotAddress: number): void {
   // auipc t3, %pcrel_hi(slot); ld t3, %pcrel_lo(t3); jr t3; nop
   const distance = slotAddress - address;
@@ -182,6 +179,6 @@ export const riscv64: Architecture = {
   consumesCall: false,
   applyRelocation,
   threadOffset,
-  dtpBias: DTP_BIAS,
+  dtpBias: R.DTP_BIAS,
   mergeFlags,
 };

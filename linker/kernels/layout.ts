@@ -26,64 +26,64 @@ export const SECTION_OUTPUT = 15;
 export const SECTION_OUTPUT_OFFSET = 16;
 export const SECTION_ADDRESS = 17;
 /** Address of what says where the section's bytes went, 0 when they stay as they were (see below). */
-export const SECTION_EDIT = 48;
+export const SECTION_EDIT = 18;
 
 // Columns of the symbol table.
-export const SYMBOL_KIND = 18;
-export const SYMBOL_BINDING = 19;
-export const SYMBOL_TYPE = 20;
-export const SYMBOL_VISIBILITY = 21;
-export const SYMBOL_FLAGS = 22;
-export const SYMBOL_SECTION = 23;
-export const SYMBOL_VALUE = 24;
-export const SYMBOL_SIZE = 25;
-export const SYMBOL_OBJECT = 26;
-export const SYMBOL_EXTRA = 27;
+export const SYMBOL_KIND = 19;
+export const SYMBOL_BINDING = 20;
+export const SYMBOL_TYPE = 21;
+export const SYMBOL_VISIBILITY = 22;
+export const SYMBOL_FLAGS = 23;
+export const SYMBOL_SECTION = 24;
+export const SYMBOL_VALUE = 25;
+export const SYMBOL_SIZE = 26;
+export const SYMBOL_OBJECT = 27;
+export const SYMBOL_EXTRA = 28;
 
 /** Blocks of the two name tables (see NAMES_...). */
-export const SYMBOL_NAMES = 28;
-export const SECTION_NAMES = 29;
+export const SYMBOL_NAMES = 29;
+export const SECTION_NAMES = 30;
 /** u8 by section name: what the name says of a section's role. */
-export const NAME_CLASSES = 30;
-export const GLOBAL_REFS = 31;
+export const NAME_CLASSES = 31;
+export const GLOBAL_REFS = 32;
 /** Symbols whose archive members are wanted: a list, and how many are in it. */
-export const WANTED = 32;
-export const WANTED_COUNT = 33;
+export const WANTED = 33;
+export const WANTED_COUNT = 34;
 /** Rows of OBJECT_WORDS words, one for each object. */
-export const OBJECTS = 49;
+export const OBJECTS = 35;
 /** By output section: where it starts in the file; 0xffffffff: it has no bytes there. */
-export const OUTPUT_OFFSETS = 50;
+export const OUTPUT_OFFSETS = 36;
 /** Blocks of relaxation, 0 when nothing can be relaxed, and of RISC-V's relocations. */
-export const RELAXATION = 52;
-export const RISCV = 53;
+export const RELAXATION = 37;
+export const RISCV = 38;
 /** How many sections there are and there is room for; the same of objects, references and wanted symbols. */
-export const SECTION_COUNT = 54;
-export const SECTION_CAPACITY = 51;
-export const OBJECT_COUNT = 55;
-export const OBJECT_CAPACITY = 56;
-export const GLOBAL_REF_COUNT = 57;
-export const GLOBAL_REFS_CAPACITY = 58;
-export const WANTED_CAPACITY = 59;
+export const SECTION_COUNT = 39;
+export const SECTION_CAPACITY = 40;
+export const OBJECT_COUNT = 41;
+export const OBJECT_CAPACITY = 42;
+export const GLOBAL_REF_COUNT = 43;
+export const GLOBAL_REFS_CAPACITY = 44;
+export const WANTED_CAPACITY = 45;
 /** The wanted symbol to look at next. */
-export const WANTED_NEXT = 60;
+export const WANTED_NEXT = 46;
 /** Rows of RANGE_WORDS words that say what lazy symbols mean, ascending. */
-export const LAZY_RANGES = 61;
-export const LAZY_RANGE_COUNT = 62;
+export const LAZY_RANGES = 47;
+export const LAZY_RANGE_COUNT = 48;
 /** e_machine, the id of the empty section name, 1 to leave .debug_* out, 1 when somebody asks for groups later. */
-export const MACHINE = 63;
-export const NO_NAME = 64;
-export const STRIP_DEBUG = 65;
-export const KEEP_GROUPS = 66;
+export const MACHINE = 49;
+export const NO_NAME = 50;
+export const STRIP_DEBUG = 51;
+export const KEEP_GROUPS = 52;
 /** Local symbols of all objects together, and symbols of the object that has most. */
-export const LOCALS_TOTAL = 69;
-export const MOST_SYMBOLS = 70;
+export const LOCALS_TOTAL = 53;
+export const MOST_SYMBOLS = 54;
 /** u32 by global symbol: its slot in the GOT and 1, 0 when it has none. */
-export const GOT_SLOTS = 71;
+export const GOT_SLOTS = 55;
 /** The member that the caller has to take. */
-export const LEFT_SOURCE = 67;
-export const LEFT_MEMBER = 68;
+export const LEFT_SOURCE = 56;
+export const LEFT_MEMBER = 57;
 /** First of the words in which a kernel leaves what its return value cannot say. */
-export const RESULT = 34;
+export const RESULT = 58;
 export const PROGRAM_WORDS = 80;
 
 // Block of a name table: how many names, columns by name, and the hash table with its mask.
@@ -170,20 +170,20 @@ export const READ_BAD_SYMBOL = 6;
 export const READ_BAD_RELOCATIONS = 7;
 export const READ_BAD_NAME = 8;
 
-export const READ_INDEX = 34;
-export const READ_SECTION_COUNT = 35;
-export const READ_SECTION_HEADERS = 36;
-export const READ_SYMTAB_SECTION = 37;
-export const READ_SYMTAB = 38;
-export const READ_SYMBOL_COUNT = 39;
-export const READ_FIRST_GLOBAL = 40;
-export const READ_STRTAB = 41;
-export const READ_STRTAB_END = 42;
-export const READ_EXTENDED = 43;
-export const READ_HAS_LOCAL_IFUNC = 44;
-export const READ_HAS_GROUPS = 45;
-export const READ_HAS_LINK_ONCE = 46;
-export const READ_GLOBAL_COUNT = 47;
+export const READ_INDEX = 58;
+export const READ_SECTION_COUNT = 59;
+export const READ_SECTION_HEADERS = 60;
+export const READ_SYMTAB_SECTION = 61;
+export const READ_SYMTAB = 62;
+export const READ_SYMBOL_COUNT = 63;
+export const READ_FIRST_GLOBAL = 64;
+export const READ_STRTAB = 65;
+export const READ_STRTAB_END = 66;
+export const READ_EXTENDED = 67;
+export const READ_HAS_LOCAL_IFUNC = 68;
+export const READ_HAS_GROUPS = 69;
+export const READ_HAS_LINK_ONCE = 70;
+export const READ_GLOBAL_COUNT = 71;
 
 // Block of the writing phase: what it works with, and where it stands when it asks the caller for help.
 /** Address of the output file. */

@@ -1,5 +1,5 @@
 /**
- * RISC-V's relocation types by name. Compiled twice, like layout.ts: arch/riscv64-types.ts and the kernels share it.
+ * RISC-V's relocation types by name, and what their values count from. Compiled twice, like layout.ts: arch/riscv64-types.ts and the kernels share it.
  * Source: RISC-V ELF psABI 1.0, table "Relocation types".
  */
 export const NONE = 0;
@@ -53,3 +53,6 @@ export const TP_LO12_I = 194;
 export const TP_LO12_S = 195;
 /** Ours: the record stays of its own type. */
 export const KEEP = 255;
+
+/** No type: glibc's and musl's dtv entries point so far into the block. */
+export const DTP_BIAS = 0x800;

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { Need, Special } from '../../linker/arch/architecture.ts';
 import { adopt, allocate, createArena } from '../../linker/arena.ts';
 import * as elf from '../../linker/elf.ts';
-import { READ_AHEAD } from '../../linker/kernels/layout.ts';
+import { PROGRAM_WORDS, READ_AHEAD, RESULT } from '../../linker/kernels/layout.ts';
 import { createNameTable, findText, internName, internText, nameCount, nameText } from '../../linker/names.ts';
 import { Live, Role, SymbolFlag, SymbolKind } from '../../linker/program.ts';
 import { projectRoot } from '../support/paths.ts';
@@ -43,6 +43,22 @@ describe('the numbers of the kernels', () => {
     const shared = [...numbers].filter(([name]) => !ofNames.includes(name));
     expect(shared.length).toBeGreaterThan(50);
     for (const [name, value] of shared) expect([name, value]).toEqual([name, known.get(name)]);
+  });
+});
+
+describe("the words of the program's block", () => {
+  it('mean one thing each', () => {
+    const text = readFileSync(join(projectRoot, 'linker/kernels/layout.ts'), 'utf8');
+    const numbers = [...text.matchAll(/^export const (\w+) = (\d+);$/gm)].map((m) => [m[1]!, Number(m[2])] as const);
+    const size = numbers.findIndex(([name]) => name === 'PROGRAM_WORDS');
+    const words = numbers.slice(0, size).map(([, word]) => word);
+    expect(new Set(words).size).toBe(words.length);
+    expect(words.length).toBeGreaterThan(50);
+    // What a kernel leaves there may take all of the rest.
+    expect(Math.max(...words)).toBe(RESULT);
+    const results = numbers.filter(([name, word]) => /^READ_[A-Z_]+$/.test(name) && word >= RESULT);
+    expect(results.length).toBeGreaterThan(10);
+    for (const [name, word] of results) expect([name, word < PROGRAM_WORDS]).toEqual([name, true]);
   });
 });
 

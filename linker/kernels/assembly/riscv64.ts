@@ -26,9 +26,6 @@ import {
 import { about, because, checkBits, checkJump, overflow, reportTo, stopped, stoppedAt } from './riscv64-reasons';
 import { getF64, getU8, getU32, word } from './words';
 
-/** glibc and musl: dtv entries point 0x800 into the block. */
-const DTP_BIAS: i64 = 0x800;
-
 /** Relocations at a label among which its high half is looked for: it has a RELAX beside it, no more. */
 const MOST_AT_LABEL: u32 = 64;
 
@@ -298,7 +295,7 @@ function applyField(r: u32, type: u32, sym: u32, flags: u32, offset: u32, target
     case R.SUB_ULEB128:
       return subtractUleb128(place, end, target);
     case R.TLS_DTPREL64:
-      store<i64>(place, target - tlsStart - DTP_BIAS);
+      store<i64>(place, target - tlsStart - R.DTP_BIAS);
       return 0;
     default:
       return applyThreadOffset(type, place, isUndefined ? addend : target - tlsStart);
