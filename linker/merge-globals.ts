@@ -6,6 +6,7 @@
  */
 import { fail, hex } from '../base/errors.ts';
 import * as elf from './elf.ts';
+import * as layout from './kernels/layout.ts';
 import { nameShown } from './names.ts';
 import { type InputObject, Live, objectAt, type Program, placeText, SymbolKind } from './program.ts';
 import { SymbolPlace, symbolSection } from './read-object.ts';
@@ -111,8 +112,8 @@ function addDefinition(
 
 /** A common symbol's value is its alignment. It is checked here, where its object is known. */
 function checkCommon(program: Program, id: number, object: InputObject, alignment: number, size: number): void {
-  const aligned = alignment >= 1 && alignment <= 1 << 26 && (alignment & (alignment - 1)) === 0;
-  if (aligned && size <= 2 ** 46) return;
+  const aligned = alignment >= 1 && alignment <= layout.MAX_ALIGN && (alignment & (alignment - 1)) === 0;
+  if (aligned && size <= layout.MAX_SECTION) return;
   const what = aligned ? `size ${hex(size)}, above 2^46` : `alignment ${hex(alignment)}, no power of two up to 2^26`;
   fail('malformed-elf', `${object.name}: common symbol ${nameShown(program.symbols.names, id)} has ${what}`);
 }

@@ -13,12 +13,12 @@
 import { fail, printable } from '../base/errors.ts';
 import { type Arena, adopt, createArena, u32 } from './arena.ts';
 import * as elf from './elf.ts';
+import { isBitcode, machineOf } from './identify.ts';
 import * as layout from './kernels/layout.ts';
 import { reportDuplicates } from './merge-globals.ts';
 import { findText } from './names.ts';
 import { createProgram, type Program, SymbolFlag, SymbolKind } from './program.ts';
 import { isArchive, memberAt, readArchive } from './read-archive.ts';
-import { isBitcode, machineOf } from './read-object.ts';
 import type { InputFile, LinkOptions, LinkRequest } from './request.ts';
 import { type Resolver, symbolNamed } from './resolver.ts';
 import { declareAssigned } from './script-symbols.ts';

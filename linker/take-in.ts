@@ -6,12 +6,13 @@
 import { CasemateError, fail, printable } from '../base/errors.ts';
 import { type Arena, adopt, u8, u32 } from './arena.ts';
 import * as elf from './elf.ts';
+import { machineOf } from './identify.ts';
 import * as layout from './kernels/layout.ts';
 import { mergeGlobals } from './merge-globals.ts';
 import { COLLIDES, internName, nameText, noNameText, reserveNames } from './names.ts';
 import { createProgram, fitSymbols, type InputObject, Live, objectAt, SymbolFlag } from './program.ts';
 import { type Archive, memberAt, memberName, readArchive, readArchiveIndex } from './read-archive.ts';
-import { machineOf, makeRoom, readObject, SymbolPlace, symbolSection } from './read-object.ts';
+import { makeRoom, readObject, SymbolPlace, symbolSection } from './read-object.ts';
 import type { InputFile } from './request.ts';
 import { type Resolver, reserveWanted, symbolNamed } from './resolver.ts';
 

@@ -8,8 +8,8 @@
 import { posix } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
 import { readFile } from '../base/files.ts';
+import { isBitcode, isElf } from '../linker/identify.ts';
 import { isArchive } from '../linker/read-archive.ts';
-import { isBitcode, isElf } from '../linker/read-object.ts';
 import type { InputFile, LinkRequest } from '../linker/request.ts';
 import type { LinkerScript, ScriptInput } from '../linker/script/ast.ts';
 import { parseScript } from '../linker/script/parse.ts';

@@ -7,8 +7,8 @@
  */
 import { dirname, isAbsolute, join } from 'node:path';
 import { fail, printable } from '../../base/errors.ts';
+import { isBitcode, isElf } from '../../linker/identify.ts';
 import { isArchive } from '../../linker/read-archive.ts';
-import { isBitcode, isElf } from '../../linker/read-object.ts';
 import type { InputFile } from '../../linker/request.ts';
 import type { LinkerScript, ScriptInput } from '../../linker/script/ast.ts';
 import { maxScriptLength } from '../../linker/script/lex.ts';

@@ -8,8 +8,8 @@
 import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
 import { CasemateError, fail, printable } from '../../base/errors.ts';
 import { readFileIfPresent, reasonOf } from '../../base/files.ts';
+import { isElf } from '../../linker/identify.ts';
 import { isArchive } from '../../linker/read-archive.ts';
-import { isElf } from '../../linker/read-object.ts';
 
 /** Files below this size are read at once, in full. */
 const LARGE = 1 << 18;

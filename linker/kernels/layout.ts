@@ -400,6 +400,11 @@ export const APPLY_UNKNOWN = 13;
 /** The block of RISCV_... is still to be made. */
 export const APPLY_NEEDS_CONSTANTS = 14;
 
+/** Largest alignment taken from an input (2^26): beyond it the padding alone could fill a disk. */
+export const MAX_ALIGN = 67108864;
+/** Largest section (2^46): more than any address space here holds. */
+export const MAX_SECTION = 70368744177664;
+
 /** Below this address are the kernels' own constants; the arena starts here. */
 export const ARENA_START = 65536;
 /** Kernels read whole words, so they may look this many bytes past what they were given. */

@@ -12,9 +12,6 @@ import * as elf from './elf';
 import { hasRoom, internName } from './names';
 import { getF64, getU8, getU32, setF64, setU8, setU32, setWord, word } from './words';
 
-const MAX_ALIGN: u64 = 1 << 26;
-const MAX_SECTION: u64 = 1 << 46;
-
 /**
  * Reads the object at [start, end) as the program's next. `resume`: its sections were read before, and compressed ones
  * inflated. Returns READ_..., with more in the words from READ_INDEX on.
@@ -142,9 +139,9 @@ function readSections(program: usize, headers: usize, count: u32, start: usize, 
     const from = load<u64>(h + 24);
     const length = load<u64>(h + 32);
     const align = load<u64>(h + 48);
-    if (load<u32>(h + 12) != 0 || type == elf.SHT_REL || length > MAX_SECTION)
+    if (load<u32>(h + 12) != 0 || type == elf.SHT_REL || length > <u64>layout.MAX_SECTION)
       return wrong(program, layout.READ_BAD_SECTION, i);
-    if (align > MAX_ALIGN || (align & (align - 1)) != 0) return wrong(program, layout.READ_BAD_SECTION, i);
+    if (align > <u64>layout.MAX_ALIGN || (align & (align - 1)) != 0) return wrong(program, layout.READ_BAD_SECTION, i);
     const stored = type != elf.SHT_NOBITS && type != elf.SHT_NULL;
     if (stored && (from > <u64>size || length > <u64>size - from)) return wrong(program, layout.READ_BAD_SECTION, i);
     setU32(objects, s, object);
