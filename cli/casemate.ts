@@ -4,6 +4,7 @@ import { version } from '../package.json';
 import { bootCommand } from './boot.ts';
 import { buildCommand } from './build.ts';
 import { failureStatus, failureText } from './failure.ts';
+import { hardenCommand } from './harden.ts';
 
 const help = `
 Exit status: 0 passed; 1 a check failed; 2 wrong usage, manifest or input; 3 could not decide.
@@ -30,6 +31,7 @@ function program(): Command {
     .configureOutput({ outputError: (text, write) => write(`casemate: ${text}`) });
   adopt(casemate, buildCommand());
   adopt(casemate, bootCommand());
+  adopt(casemate, hardenCommand());
   return casemate;
 }
 

@@ -6,11 +6,15 @@
  *   stack      the highest STACK_RESERVE bytes (a quarter of what is free, when that is less)
  *
  * There is no guard page between heap and stack on stock hvt: every address is writable. The reserve is a margin.
+ *
+ * In a hardened image the start-up stub (targets/hvt/stage0) has placed the stack: it lies above the memory that
+ * boot_info tells of, with absent pages between. All of that memory is the heap's.
  */
 #include "platform.h"
 
 #define STACK_RESERVE (1024u * 1024u)
 #define SMALLEST_FREE (256u * 1024u)
+#define SMALLEST_HEAP (64u * 1024u)
 
 /* End of the image's last section, from the linker. */
 extern char _end[];
@@ -20,10 +24,11 @@ void hvt_memory_layout(const struct hvt_boot_info *boot, uintptr_t *heap_start, 
     uintptr_t end = (uintptr_t)_end;
     if (boot->kernel_end > end && boot->kernel_end < boot->mem_size) end = boot->kernel_end;
     uintptr_t start = align_up(end, PAGE_SIZE);
-    uintptr_t top = hvt_state.stack_top;
-    if (start > boot->mem_size || top > boot->mem_size || top < start || top - start < SMALLEST_FREE)
+    bool apart = hvt_state.stack_top > boot->mem_size;
+    uintptr_t top = apart ? boot->mem_size : hvt_state.stack_top;
+    if (start > boot->mem_size || top < start || top - start < (apart ? SMALLEST_HEAP : SMALLEST_FREE))
         hvt_abort("not enough memory: give the guest more (tender option --mem)");
-    uintptr_t reserve = (top - start) / 4;
+    uintptr_t reserve = apart ? 0 : (top - start) / 4;
     if (reserve > STACK_RESERVE) reserve = STACK_RESERVE;
     *heap_start = start;
     *heap_end = (top - reserve) & ~(uintptr_t)(PAGE_SIZE - 1);

@@ -74,8 +74,9 @@ static __attribute__((noinline)) _Noreturn void run(const struct hvt_boot_info *
 
 __attribute__((no_stack_protector)) _Noreturn void hvt_start(const struct hvt_boot_info *boot,
                                                                    uintptr_t stack_pointer) {
-    hvt_state.memory_size = boot->mem_size;
     hvt_state.stack_top = align_up(stack_pointer, PAGE_SIZE);
+    /* A stack above the memory we are told of (memory.c) is memory too, and the host may be given what is on it. */
+    hvt_state.memory_size = boot->mem_size > hvt_state.stack_top ? boot->mem_size : hvt_state.stack_top;
     hvt_canary_init();
     run(boot);
 }

@@ -1,0 +1,112 @@
+/**
+ * Adding to a finished ELF file without moving what it holds.
+ *
+ * What is added goes to the end of the file. Header tables that grow move there too, and where they were stay zero
+ * bytes, so no offset that anything else relies on changes. A file without section headers stays without.
+ * Source: gABI chapter 4 "ELF Header", "Sections", chapter 5 "Program Header".
+ */
+import * as elf from './elf.ts';
+import type { ElfFile, ElfRest, ElfSection, ElfSegment } from './elf-file.ts';
+
+/** A section to add; its contents are placed by whoever adds it. */
+export interface NewSection {
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  /** 0n for what is never loaded. */
+  readonly address: bigint;
+  readonly align: number;
+  readonly data: Uint8Array;
+}
+
+function alignUp(value: number, align: number): number {
+  return Math.ceil(value / align) * align;
+}
+
+/** Zero bytes in place of `size` bytes at `offset` that nothing claims any more. */
+function freed(offset: number, size: number): ElfRest[] {
+  return size === 0 ? [] : [{ offset, data: new Uint8Array(size) }];
+}
+
+/** Room at the end of the file, after zero bytes up to the alignment. */
+function extend(file: ElfFile, size: number, align: number): { file: ElfFile; offset: number } {
+  const offset = alignUp(file.size, align);
+  return {
+    file: { ...file, size: offset + size, rest: [...file.rest, ...freed(file.size, offset - file.size)] },
+    offset,
+  };
+}
+
+/** Appends bytes that no section describes; says where they are. */
+export function appendBytes(file: ElfFile, data: Uint8Array, align: number): { file: ElfFile; offset: number } {
+  const { file: longer, offset } = extend(file, data.length, align);
+  return { file: { ...longer, rest: [...longer.rest, { offset, data }] }, offset };
+}
+
+function withSectionHeadersAtEnd(file: ElfFile, sections: readonly ElfSection[]): ElfFile {
+  const { header } = file;
+  const before = freed(header.sectionHeadersOffset, file.sections.length * elf.SHDR_SIZE);
+  const { file: longer, offset } = extend(file, sections.length * elf.SHDR_SIZE, 8);
+  const rest = [...longer.rest, ...before];
+  return { ...longer, sections, rest, header: { ...header, sectionHeadersOffset: offset } };
+}
+
+/** Appends names to the table of section names: it moves to the end of the file. */
+function withNames(file: ElfFile, names: readonly string[]): { file: ElfFile; offsets: number[] } {
+  const index = file.header.nameTable;
+  const table = file.sections[index]!;
+  const added = Buffer.from(`${names.join('\0')}\0`);
+  const data = new Uint8Array(table.data.length + added.length);
+  data.set(table.data);
+  data.set(added, table.data.length);
+  const { file: longer, offset } = extend(file, data.length, 1);
+  const sections = longer.sections.map((s, i) => (i === index ? { ...s, offset, size: data.length, data } : s));
+  const rest = [...longer.rest, ...freed(table.offset, table.data.length)];
+  let at = table.data.length;
+  const offsets = names.map((name) => {
+    const start = at;
+    at += Buffer.byteLength(name) + 1;
+    return start;
+  });
+  return { file: { ...longer, sections, rest }, offsets };
+}
+
+/**
+ * Adds sections with their contents at the end of the file, in order; says where each lies. In a file without section
+ * headers, or without names for them, the contents are added and nothing describes them.
+ */
+export function addSections(file: ElfFile, added: readonly NewSection[]): { file: ElfFile; offsets: number[] } {
+  const described = file.header.nameTable !== 0;
+  const named = described
+    ? withNames(
+        file,
+        added.map(({ name }) => name),
+      )
+    : { file, offsets: [] };
+  let result = named.file;
+  const sections = [...result.sections];
+  const offsets = added.map((section, i) => {
+    if (!described) {
+      const appended = appendBytes(result, section.data, section.align);
+      result = appended.file;
+      return appended.offset;
+    }
+    const { file: longer, offset } = extend(result, section.data.length, section.align);
+    result = longer;
+    const { name, type, flags, address, align, data } = section;
+    const place = { name, nameOffset: named.offsets[i]!, offset, size: data.length };
+    sections.push({ ...place, type, flags, address, align, data, link: 0, info: 0, entsize: 0 });
+    return offset;
+  });
+  return { file: described ? withSectionHeadersAtEnd(result, sections) : result, offsets };
+}
+
+/** Inserts a program header before index `at`; the table moves to the end of the file. */
+export function addSegment(file: ElfFile, segment: ElfSegment, at: number): ElfFile {
+  const { header } = file;
+  const segments = [...file.segments.slice(0, at), segment, ...file.segments.slice(at)];
+  const before = freed(header.programHeadersOffset, file.segments.length * elf.PHDR_SIZE);
+  const { file: longer, offset } = extend(file, segments.length * elf.PHDR_SIZE, 8);
+  const moved = { ...header, programHeadersOffset: offset, programHeaderSize: elf.PHDR_SIZE };
+  return { ...longer, segments, rest: [...longer.rest, ...before], header: moved };
+}

@@ -1,0 +1,125 @@
+/**
+ * From an image's segments to regions: which pages may do what once the stub has run.
+ *
+ * A page has one permission, so segments that share a page must agree, and a RELRO range counts only by its whole
+ * pages. Text becomes execute-only unless its segment also holds data, as older linkers' layouts do: reading that data
+ * must go on working, so such text can be read, and the report says so.
+ * Sources: gABI chapter 5 "Program Header"; PT_GNU_RELRO as ld and lld write it.
+ */
+import { fail, hex, printable } from '../../../base/errors.ts';
+import * as elf from '../../../linker/elf.ts';
+import type { ElfFile, ElfSegment } from '../../../linker/elf-file.ts';
+import { type Kind, PAGE, type Region } from './config.ts';
+
+/** The tender's page with boot_info, manifest and command line, as far as it maps it for them. */
+export const BOOT_INFO: Region = { start: 0x10000, end: 0x14000, kind: 'read' };
+
+function pageDown(value: number): number {
+  return value - (value % PAGE);
+}
+
+function pageUp(value: number): number {
+  return pageDown(value + PAGE - 1);
+}
+
+/** Names of the sections in an executable segment that hold data; .interp is for the host alone. */
+export function dataSectionsIn(file: ElfFile, segment: ElfSegment): string[] {
+  const start = segment.address;
+  const end = start + BigInt(segment.memorySize);
+  return file.sections
+    .filter((section) => {
+      const loaded = (section.flags & elf.SHF_ALLOC) !== 0 && (section.flags & elf.SHF_TLS) === 0 && section.size > 0;
+      const inside = section.address >= start && section.address < end;
+      return loaded && inside && (section.flags & elf.SHF_EXECINSTR) === 0 && section.name !== '.interp';
+    })
+    .map(({ name }) => name);
+}
+
+function kindOf(file: ElfFile, segment: ElfSegment): Kind | undefined {
+  if ((segment.flags & elf.PF_X) !== 0) {
+    const readable = (segment.flags & elf.PF_R) !== 0 && dataSectionsIn(file, segment).length > 0;
+    return readable ? 'read-execute' : 'execute';
+  }
+  if ((segment.flags & elf.PF_W) !== 0) return 'write';
+  return (segment.flags & elf.PF_R) !== 0 ? 'read' : undefined;
+}
+
+/** Whole pages of the RELRO ranges inside [start, end). */
+function relroIn(file: ElfFile, start: number, end: number): Region[] {
+  return file.segments
+    .filter(({ type }) => type === elf.PT_GNU_RELRO)
+    .map(({ address, memorySize }) => {
+      const from = Math.max(start, pageUp(Number(address)));
+      const to = Math.min(end, pageDown(Number(address) + memorySize));
+      return { start: from, end: to, kind: 'read' as const };
+    })
+    .filter((range) => range.start < range.end)
+    .sort((a, b) => a.start - b.start);
+}
+
+/** A writable range with its RELRO parts cut out. */
+function splitRelro(file: ElfFile, region: Region): Region[] {
+  const parts: Region[] = [];
+  let at = region.start;
+  for (const relro of relroIn(file, region.start, region.end)) {
+    if (relro.start < at) continue;
+    if (relro.start > at) parts.push({ ...region, start: at, end: relro.start });
+    parts.push(relro);
+    at = relro.end;
+  }
+  if (at < region.end) parts.push({ ...region, start: at });
+  return parts;
+}
+
+/** Joins neighbours of the same kind. */
+function joined(regions: readonly Region[]): Region[] {
+  const result: Region[] = [];
+  for (const region of regions) {
+    const last = result.at(-1);
+    if (last && last.end === region.start && last.kind === region.kind) {
+      result[result.length - 1] = { ...last, end: region.end };
+    } else result.push(region);
+  }
+  return result;
+}
+
+/**
+ * Regions of an image's segments, ascending, and boot_info's before them. A segment without permissions has none.
+ * Fails with 'image' when one page would need two permissions.
+ */
+export function imageRegions(file: ElfFile, name: string): Region[] {
+  const loads = file.segments
+    .map((segment, index) => ({ segment, index }))
+    .filter(({ segment }) => segment.type === elf.PT_LOAD && segment.memorySize > 0)
+    .sort((a, b) => Number(a.segment.address - b.segment.address));
+  const regions: (Region & { index: number })[] = [];
+  for (const { segment, index } of loads) {
+    const kind = kindOf(file, segment);
+    const start = pageDown(Number(segment.address));
+    const end = pageUp(Number(segment.address) + segment.memorySize);
+    const last = regions.at(-1);
+    if (last && start < last.end) {
+      if (kind !== last.kind || Number(segment.address) < last.start) {
+        fail(
+          'image',
+          `${printable(name)}: program headers ${last.index} (${last.kind}) and ${index} (${kind ?? 'no access'}) share the page at ${hex(start)}; link with a page of its own for each (-z separate-code, max-page-size 4096)`,
+        );
+      }
+      if (end > last.end) regions[regions.length - 1] = { ...last, end };
+      continue;
+    }
+    if (kind !== undefined) regions.push({ start, end, kind, index });
+  }
+  const split = regions.flatMap(({ start, end, kind }) =>
+    kind === 'write' ? splitRelro(file, { start, end, kind }) : [{ start, end, kind }],
+  );
+  return [BOOT_INFO, ...joined(split)];
+}
+
+/** The first page after every segment. */
+export function imageTop(file: ElfFile): number {
+  const ends = file.segments
+    .filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0)
+    .map(({ address, memorySize }) => Number(address) + memorySize);
+  return pageUp(Math.max(0, ...ends));
+}

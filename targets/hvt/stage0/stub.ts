@@ -1,0 +1,66 @@
+/**
+ * The stub as it lies in an image: a page of code and its configuration page, put there and found again.
+ *
+ * Where relocations let the image move up, the stub takes the lowest pages that the tender allows, in a segment of its
+ * own that is neither writable nor there once the program runs. Otherwise it lies after the image, where the program's
+ * heap will be, and is cleared before the program starts.
+ */
+import { fail, hex } from '../../../base/errors.ts';
+import * as elf from '../../../linker/elf.ts';
+import type { ElfFile, ElfSegment } from '../../../linker/elf-file.ts';
+import { assemble } from '../../../machine/assemble/listing.ts';
+import { bytesAt } from './canary.ts';
+import { stage0Listing } from './code.ts';
+import { decodeConfig, encodeConfig, PAGE, type Stage0Config } from './config.ts';
+
+/** Bytes of the stub in memory: code, then configuration. */
+export const STUB_SIZE = 2 * PAGE;
+
+/** Sections that describe it. */
+export const CODE_SECTION = '.casemate.stage0';
+export const CONFIG_SECTION = '.casemate.stage0.config';
+
+/** The stub's code for the address `base`: at most a page. */
+export function stubCode(base: number): Uint8Array {
+  const { bytes } = assemble(stage0Listing(base + PAGE), base);
+  if (bytes.length > PAGE) throw new Error(`the stub has ${bytes.length} bytes; a page has ${PAGE}`);
+  return bytes;
+}
+
+/** Both pages. */
+export function stubPages(base: number, config: Stage0Config): Uint8Array {
+  const pages = new Uint8Array(STUB_SIZE).fill(0xcc, 0, PAGE);
+  pages.set(stubCode(base));
+  pages.set(encodeConfig(config), PAGE);
+  return pages;
+}
+
+export interface FoundStub {
+  readonly base: number;
+  readonly config: Stage0Config;
+  readonly segment: ElfSegment;
+}
+
+/**
+ * The stub that an image begins with; undefined for an image that has none. Fails with 'image' for one whose code is
+ * not ours or whose configuration is damaged: `file` names it.
+ */
+export function findStub(image: ElfFile, bytes: Uint8Array, file: string): FoundStub | undefined {
+  const base = Number(image.header.entry);
+  const pages = bytesAt(image, bytes, base, STUB_SIZE);
+  const magic = Buffer.from(pages.subarray(PAGE, PAGE + 8)).toString('latin1');
+  if (pages.length !== STUB_SIZE || base % PAGE !== 0 || magic !== 'casemate') return undefined;
+  const config = decodeConfig(pages.subarray(PAGE), file);
+  const code = stubCode(base);
+  const differs = code.findIndex((byte, i) => byte !== pages[i]);
+  if (differs >= 0)
+    fail(
+      'image',
+      `${file}: the stub's code at ${hex(base + differs)} is not this casemate's; harden the original again`,
+    );
+  const segment = image.segments.find(
+    ({ type, address, memorySize }) =>
+      type === elf.PT_LOAD && Number(address) <= base && base < Number(address) + memorySize,
+  );
+  return segment === undefined ? undefined : { base, config, segment };
+}
