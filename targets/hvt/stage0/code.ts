@@ -29,16 +29,9 @@
 import { type Item, label } from '../../../machine/assemble/listing.ts';
 import * as x86 from '../../../machine/assemble/x86-64.ts';
 import { FIELD, type Message, messageOffset, PAGE, REQUIREMENTS, type Requirement } from './config.ts';
-import { BLOCK, randomBlock, SCRATCH } from './entropy.ts';
-import { mapFunction, startTables, UPPER_TABLES } from './page-tables.ts';
-
-/** Pages kept absent below the stack: more than any frame of code without stack probes is likely to jump over. */
-export const GUARD_PAGES = 16;
-/** Least memory, bytes, above the image; and least heap. */
-export const LEAST_FREE = 0x40000;
-export const LEAST_HEAP = 0x10000;
-/** Each of the two random gaps has fewer pages than memory has MiB. */
-export const GAP_SHIFT = 20;
+import { randomBlock, SCRATCH } from './entropy.ts';
+import { mapFunction, startTables } from './page-tables.ts';
+import { LEAST_FREE, place, words } from './placement.ts';
 
 const smapBit = 1 << 20; // CPUID.7:EBX
 const pkuBit = 1 << 3; // CPUID.7:ECX
@@ -50,9 +43,6 @@ const pkeControl = 1 << 22;
 const pkru = 0xc;
 const efer = 0xc0000080;
 const nxe = 0x800;
-
-/** The words of the random block, by consumer: offsets in the scratch space. */
-const words = { canary: BLOCK, tables: BLOCK + 8, stack: BLOCK + 12, stackPointer: BLOCK + 16 };
 
 /** boot_info: targets/hvt/platform/hvt.h. */
 const bootInfo = { memory: 0, kernelEnd: 8, hostFeatures: 40, netRing: 48, size: 56 };
@@ -172,63 +162,6 @@ function setCanary(): Item[] {
     x86.jcc('e', 'no canary'),
     x86.store(x86.memory('rdx'), 'rax'),
     label('no canary'),
-  ];
-}
-
-/** rcx = a random number of bytes, whole pages, from the 32-bit word at `offset`; rdx = the number of choices. */
-function randomGap(offset: number): Item[] {
-  return [
-    x86.load('rcx', x86.memory('rsp', offset), 32),
-    x86.imul('rcx', 'rdx'),
-    x86.shift('shr', 'rcx', 32),
-    x86.shift('shl', 'rcx', 12),
-  ];
-}
-
-/**
- * r12 = the tables, r8 = the stack's end, rbp = its start, rbx = the heap's end; the tables are cleared. The same
- * arithmetic on symbols: layout.ts.
- */
-function place(): Item[] {
-  return [
-    // rsi = bytes of tables: never more than memory has places for.
-    x86.mov('rsi', 'r13'),
-    x86.shift('shr', 'rsi', 21),
-    x86.aluImmediate('add', 'rsi', 2),
-    x86.load('rax', config(FIELD.tables), 32),
-    x86.alu('cmp', 'rsi', 'rax'),
-    x86.cmovcc('a', 'rsi', 'rax'),
-    x86.aluImmediate('add', 'rsi', UPPER_TABLES),
-    x86.shift('shl', 'rsi', 12),
-    x86.mov('rdx', 'r13'),
-    x86.shift('shr', 'rdx', GAP_SHIFT),
-    ...randomGap(words.tables),
-    x86.lea('r12', x86.memory('r13', -PAGE)),
-    x86.alu('sub', 'r12', 'rcx'),
-    x86.alu('sub', 'r12', 'rsi'),
-    ...randomGap(words.stack),
-    x86.lea('r8', x86.memory('r12', -3 * PAGE)),
-    x86.alu('sub', 'r8', 'rcx'),
-    // The stack: a quarter of what is free, at most what is asked.
-    x86.mov('rax', 'r13'),
-    x86.aluLoad('sub', 'rax', config(FIELD.top)),
-    x86.shift('shr', 'rax', 2),
-    x86.aluImmediate('and', 'rax', -PAGE),
-    x86.load('rdx', config(FIELD.stack)),
-    x86.alu('cmp', 'rax', 'rdx'),
-    x86.cmovcc('a', 'rax', 'rdx'),
-    x86.mov('rbp', 'r8'),
-    x86.alu('sub', 'rbp', 'rax'),
-    x86.lea('rbx', x86.memory('rbp', -GUARD_PAGES * PAGE)),
-    x86.load('rax', config(FIELD.top)),
-    x86.aluImmediate('add', 'rax', LEAST_HEAP),
-    x86.alu('cmp', 'rbx', 'rax'),
-    x86.jcc('l', 'refuse memory'),
-    x86.mov('rdi', 'r12'),
-    x86.mov('rcx', 'rsi'),
-    x86.shift('shr', 'rcx', 3),
-    x86.movImmediate('rax', 0),
-    x86.plain('rep stosq'),
   ];
 }
 
