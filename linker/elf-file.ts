@@ -257,7 +257,7 @@ function readSections(bytes: Uint8Array, view: DataView, file: string, header: E
   });
 }
 
-interface Claim {
+export interface Claim {
   readonly offset: number;
   readonly end: number;
   readonly what: Where;
@@ -292,7 +292,8 @@ export function claimsOf(
   return claims;
 }
 
-function unclaimed(bytes: Uint8Array, claims: readonly Claim[]): ElfRest[] {
+/** The parts of a file that no claim of `claims` (in order) covers. */
+export function unclaimed(bytes: Uint8Array, claims: readonly Claim[]): ElfRest[] {
   const rest: ElfRest[] = [];
   let at = 0;
   const keep = (end: number): void => {

@@ -7,6 +7,7 @@
  */
 import type { Program } from './program.ts';
 import type { Assertion, Assignment, DataStatement, FillPattern, FillStatement } from './script/ast.ts';
+import type { TableSections } from './tables.ts';
 import type { WriteContext } from './write-sections.ts';
 
 /** What an output section is filled with, in order. */
@@ -81,4 +82,6 @@ export interface LinkedImage {
   readonly program: Program;
   /** Where everything went: what provenance.ts answers from. */
   readonly context: WriteContext;
+  /** The linker's own sections. */
+  readonly tables: TableSections;
 }

@@ -100,6 +100,7 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
     bytes,
     program: state.program,
     context,
+    tables: laidOut.tables,
   };
   writeHeaders(
     bytes,
