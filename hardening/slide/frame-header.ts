@@ -1,0 +1,64 @@
+/**
+ * .eh_frame_hdr after a move: its table of (function, exception record) is sorted by function, so new addresses are a
+ * new order. Each function's address is taken from its record, whose field was moved like any other.
+ * Source: Linux Standard Base 5.0, "The .eh_frame_hdr section".
+ */
+import { fail, hex, printable } from '../../base/errors.ts';
+import type { ElfFile } from '../../linker/elf-file.ts';
+import { fileBytes } from './file-bytes.ts';
+import type { Growth } from './grown-file.ts';
+import type { Moves } from './moves.ts';
+
+const HEADER = 12;
+const ENTRY = 8;
+/** version 1; pointer to .eh_frame: relative, signed 4 bytes; count: 4 bytes; table: relative to the header, signed 4 bytes. */
+export const FRAME_HEADER_START = 0x3b031b01;
+
+/** Makes the table in `bytes`, the new file whose fields are moved. Errors: 'unsupported-input' for another form. */
+export function moveFrameHeader(bytes: Uint8Array, file: ElfFile, moves: Moves, growth: Growth, name: string): void {
+  const { info, segment } = moves;
+  const header = info.frameHeader;
+  if (!header || header.entries === 0) return;
+  const own = info.segments[header.segment]!;
+  const { offset } = file.segments[own.index]!;
+  const before = offset + header.offset;
+  const after = before + (offset >= growth.oldEnd ? growth.shift : 0);
+  const old = viewOf(fileBytes(file));
+  const view = viewOf(bytes);
+  const wrong = (why: string): never => fail('unsupported-input', `${printable(name)}: .eh_frame_hdr ${why}`);
+  if (old.getUint32(before, true) !== FRAME_HEADER_START || old.getUint32(before + 8, true) !== header.entries) {
+    wrong(`begins with ${hex(old.getUint32(before, true))} and ${old.getUint32(before + 8, true)} entries`);
+  }
+  const limit = own.fileSize - header.offset - 12;
+  const { entries } = header;
+  // Functions by address: 21 bits of index are exact below 32 of distance.
+  if (entries > 0x1fffff) wrong(`has ${entries} entries`);
+  const keys = new Float64Array(entries);
+  const records = new Int32Array(entries);
+  for (let i = 0; i < entries; i++) {
+    const at = before + HEADER + i * ENTRY;
+    const record = old.getInt32(at + 4, true);
+    if (record < -header.offset || record > limit)
+      wrong(`names a record at ${hex(record)} from it, outside its segment`);
+    // The record's own field, 8 bytes into it, is a signed distance.
+    if (record + 8 + old.getInt32(before + record + 8, true) !== old.getInt32(at, true)) {
+      wrong(`and the record at ${hex(own.address + header.offset + record)} give different addresses for a function`);
+    }
+    const start = record + 8 + view.getInt32(after + record + 8, true);
+    if (start < -0x80000000 || start > 0x7fffffff) wrong('is too far from a function');
+    records[i] = record;
+    keys[i] = (start + 0x80000000) * 0x200000 + i;
+  }
+  if (segment.length === 0) return;
+  keys.sort();
+  for (let n = 0; n < entries; n++) {
+    const key = keys[n]!;
+    const at = after + HEADER + n * ENTRY;
+    view.setInt32(at, Math.floor(key / 0x200000) - 0x80000000, true);
+    view.setInt32(at + 4, records[key % 0x200000]!, true);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
