@@ -13,3 +13,7 @@ export const createHash: typeof import('node:crypto').createHash = (...args) =>
 /** See node:zlib. */
 export const inflateSync: typeof import('node:zlib').inflateSync = (...args) =>
   (load('node:zlib') as typeof import('node:zlib')).inflateSync(...args);
+
+/** See node:crypto. */
+export const createPrivateKey: typeof import('node:crypto').createPrivateKey = (key) =>
+  (load('node:crypto') as typeof import('node:crypto')).createPrivateKey(key);

@@ -1,0 +1,125 @@
+/**
+ * Execute-only safety: nothing reads the bytes of text, so that text can be mapped without read permission.
+ *
+ * Text that cannot be read cannot be searched for gadgets by an attacker who found a read primitive; but a program that
+ * keeps constants or jump tables in its text faults on the first of them. Compilers put such data into .rodata, and
+ * hand-written assembly often does not (OpenSSL). Three things give it away: data symbols and data sections in
+ * executable segments; instructions whose operand names an address in text (relative to RIP, or an absolute 32-bit
+ * address in images linked at a fixed one); and addresses of text constants that are read through within a few
+ * instructions. What is computed at run time cannot be seen here: a probe run of the program says the rest.
+ */
+
+import { printable } from '../../base/errors.ts';
+import * as elf from '../../linker/elf.ts';
+import type { TextLoad } from '../code-facts.ts';
+import { count, type Finding, MOST_DETAILS } from '../finding.ts';
+import { type Report, type Rule, reporter } from '../rule.ts';
+import { place, type Subject, sectionName } from '../subject.ts';
+
+const identity = { id: 'execute-only', version: 1, title: 'nothing reads text' };
+
+/** OCaml marks where a unit's code begins and ends with symbols that are no data, on some machines typed as objects. */
+const marker = /__?code_(begin|end)$|^(_stext|_etext|etext|__executable_start)$/;
+
+function isText(subject: Subject, address: bigint): boolean {
+  return subject.code.some((range) => range.address <= address && address < range.address + BigInt(range.bytes.length));
+}
+
+function dataSymbols(subject: Subject): string[] {
+  return subject.symbols
+    .filter(
+      (symbol) =>
+        symbol.type === elf.STT_OBJECT &&
+        symbol.size > 0n &&
+        symbol.section > 0 &&
+        !marker.test(symbol.name) &&
+        isText(subject, symbol.value) &&
+        // A data section inside an executable segment is reported once, as a section.
+        ((subject.file.sections[symbol.section]?.flags ?? 0) & elf.SHF_EXECINSTR) !== 0,
+    )
+    .map(({ name, value, size }) => `data symbol ${printable(name, 60)}: ${size} bytes at 0x${value.toString(16)}`);
+}
+
+/** Sections of data that a loader maps executable. Notes and the interpreter's name are for loaders, not for code. */
+function dataSections(subject: Subject): string[] {
+  return subject.file.sections
+    .filter(
+      ({ flags, type, size, address, name }) =>
+        (flags & elf.SHF_ALLOC) !== 0 &&
+        (flags & elf.SHF_EXECINSTR) === 0 &&
+        type !== elf.SHT_NOTE &&
+        type !== elf.SHT_NOBITS &&
+        size > 0 &&
+        name !== '.interp' &&
+        isText(subject, address),
+    )
+    .map((section) => `section ${sectionName(section)}: ${section.size} bytes of data in an executable segment`);
+}
+
+function lineOf(subject: Subject, { at, target, how }: TextLoad): string {
+  return `${place(subject, at)} reads ${place(subject, target)}${how === 'loaded' ? ', whose address it was given' : ''}`;
+}
+
+/** The lines of the first few, and how many there are in all. */
+function linesOf(subject: Subject, loads: readonly TextLoad[]): [lines: string[], total: number] {
+  return [loads.slice(0, MOST_DETAILS).map((load) => lineOf(subject, load)), loads.length];
+}
+
+function loads(subject: Subject, report: Report): Finding {
+  const facts = subject.facts();
+  if (!facts.decoded) {
+    const machine = subject.file.header.machine;
+    const why =
+      subject.file.header.type === elf.ET_REL
+        ? 'operands of a relocatable file have no addresses yet; check what is linked'
+        : machine === elf.EM_RISCV
+          ? 'pairs of auipc and load are not followed on RISC-V yet'
+          : `code of machine ${machine} is not decoded`;
+    return report('unknown', 'declared', `loads from text: ${why}`);
+  }
+  const how =
+    subject.functions.length > 0
+      ? `in step with ${count(subject.functions.length, 'function symbol')}`
+      : 'linearly, without symbols';
+  const swept = `${count(facts.instructions, 'instruction')} decoded ${how}`;
+  if (facts.textLoads.length > 0) {
+    return report(
+      'fail',
+      'declared',
+      `${count(facts.textLoads.length, 'instruction')} ${facts.textLoads.length === 1 ? 'reads' : 'read'} text; ${swept}`,
+      ...linesOf(subject, facts.textLoads),
+    );
+  }
+  if (facts.possibleTextLoads.length > 0) {
+    return report(
+      'unknown',
+      'declared',
+      `${count(facts.possibleTextLoads.length, 'operand')} with a register may lie in text; ${swept}`,
+      ...linesOf(subject, facts.possibleTextLoads),
+    );
+  }
+  if (facts.invalid.count > 0) {
+    return report(
+      'unknown',
+      'declared',
+      `${count(facts.invalid.count, 'byte')} of text that no instruction begins with: data, or the sweep out of step; ${swept}`,
+      facts.invalid.first.map((at) => place(subject, at)),
+    );
+  }
+  return report('pass', 'declared', `no instruction's operand lies in text; ${swept}`);
+}
+
+function run(subject: Subject): readonly Finding[] {
+  const report = reporter(identity, subject);
+  if (subject.code.length === 0) return [report('unknown', 'declared', 'the file has no executable bytes')];
+  const data = [...dataSections(subject), ...dataSymbols(subject)];
+  const found =
+    data.length > 0
+      ? report('fail', 'declared', `${count(data.length, 'piece')} of data in executable memory`, data)
+      : subject.stripped && subject.file.sections.length === 0
+        ? report('unknown', 'declared', 'data in text: no sections and no symbols to tell it by')
+        : report('pass', 'declared', 'no section or symbol of data in executable memory');
+  return [found, loads(subject, report)];
+}
+
+export const executeOnly: Rule = { ...identity, run };
