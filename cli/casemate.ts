@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../package.json';
 import { bootCommand } from './boot.ts';
 import { buildCommand } from './build.ts';
+import { checkCommand } from './check.ts';
 import { failureStatus, failureText } from './failure.ts';
 import { hardenCommand } from './harden.ts';
 
@@ -12,6 +13,7 @@ Exit status: 0 passed; 1 a check failed; 2 wrong usage, manifest or input; 3 cou
 Examples:
   casemate build examples/hello
   casemate boot examples/hello/build/hello.hvt
+  casemate check examples/hello/build/hello.hvt
   casemate help build`;
 
 /** Commands made in their own files take over what the program sets up for all. */
@@ -32,6 +34,7 @@ function program(): Command {
   adopt(casemate, buildCommand());
   adopt(casemate, bootCommand());
   adopt(casemate, hardenCommand());
+  adopt(casemate, checkCommand());
   return casemate;
 }
 
