@@ -37,7 +37,7 @@ export interface TargetPlan {
 }
 
 /** casemate's own folder: this file lies one below it, both as source and bundled in dist/. */
-const home = realpathSync.native(fileURLToPath(new URL('..', import.meta.url)));
+export const casemateHome = realpathSync.native(fileURLToPath(new URL('..', import.meta.url)));
 
 const triples = { 'x86-64': 'x86_64-linux-gnu', riscv64: 'riscv64-linux-gnu' } as const;
 
@@ -61,11 +61,15 @@ function elfPlan(manifest: Manifest): TargetPlan {
 function hvtPlan(manifest: Manifest): TargetPlan {
   const layer = manifest.platform !== 'none';
   const folders = [
-    join(home, hvtPlatform.include),
-    ...new Set(hvtPlatform.sources.map((path) => dirname(join(home, path)))),
+    join(casemateHome, hvtPlatform.include),
+    ...new Set(hvtPlatform.sources.map((path) => dirname(join(casemateHome, path)))),
   ];
   const flags = [...hvtPlatform.cflags, ...hvtPlatform.platformCflags, `-I${folders[0]}`];
-  const platform = hvtPlatform.sources.map((path) => ({ name: `casemate/${path}`, path: join(home, path), flags }));
+  const platform = hvtPlatform.sources.map((path) => ({
+    name: `casemate/${path}`,
+    path: join(casemateHome, path),
+    flags,
+  }));
   const notes = { name: 'casemate/notes.o', bytes: hvtNotesObject(manifest.devices ?? []) };
   return {
     extension: '.hvt',

@@ -1,0 +1,21 @@
+/**
+ * The probes' unikernel (targets/hvt/probes.ts), built as any project is: with the user's compiler, the platform layer
+ * and our linker, in a folder of its own. Whoever wants to know what an image's protections are worth hardens this one
+ * in the same way and runs the probes.
+ */
+import { writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { readFile } from '../base/files.ts';
+import { probeHeader, probeSources } from '../targets/hvt/probes.ts';
+import { buildProject } from './build.ts';
+import type { Progress } from './progress.ts';
+import { casemateHome } from './target.ts';
+
+/** Builds the probes in `folder`, which is empty and the caller's to remove; the image's path. */
+export async function buildProbes(folder: string, progress: Progress): Promise<string> {
+  for (const path of [...probeSources, probeHeader])
+    writeFileSync(join(folder, basename(path)), readFile(join(casemateHome, path)));
+  const manifest = { name: 'probes', target: 'hvt', sources: probeSources.map((path) => basename(path)) };
+  writeFileSync(join(folder, 'casemate.json'), JSON.stringify(manifest));
+  return (await buildProject({ folder, lock: 'update', progress })).output;
+}
