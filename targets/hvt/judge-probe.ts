@@ -11,6 +11,7 @@ import type { Access, ByProcessor, Ending, Probe, TextGuard } from './probes.ts'
 /** How a boot ended. */
 export type Observed =
   | { readonly kind: 'succeeds' }
+  | { readonly kind: 'nothing' }
   | { readonly kind: 'faults'; readonly access: Access; readonly address: bigint; readonly error: number }
   | { readonly kind: 'traps'; readonly vector: number }
   | { readonly kind: 'killed'; readonly reason: string }
@@ -73,6 +74,7 @@ export function observe(name: string, result: BootResult): Observed {
     case 'halted':
       if (result.status === 0 && new RegExp(`^probe ${name} succeeded 0x[0-9a-f]+\\n$`).test(rest))
         return { kind: 'succeeds' };
+      if (result.status === 0 && rest === `probe ${name} found nothing\n`) return { kind: 'nothing' };
       if (result.status === 255) return trapOf(rest, low, high);
       return unclear(`the guest halted with status ${result.status}`);
     default:
@@ -81,11 +83,11 @@ export function observe(name: string, result: BootResult): Observed {
 }
 
 /** What the control's console says of its machine; undefined when it says nothing. */
-export function machineOf(controlConsole: string): { guard: TextGuard; lawless: bigint } | undefined {
+export function machineOf(controlConsole: string): { guard: TextGuard; text: bigint } | undefined {
   const machine = new RegExp(`^machine (smap|-) (pku|-) ${number}$`, 'm').exec(controlConsole);
   if (machine === null) return undefined;
-  const guard = machine[2] === 'pku' ? 'pku' : machine[1] === 'smap' ? 'smap' : 'none';
-  return { guard, lawless: BigInt(machine[3]) };
+  const features = [machine[2], machine[1]].filter((feature) => feature !== '-').join('+');
+  return { guard: (features === '' ? 'none' : features) as TextGuard, text: BigInt(machine[3]) };
 }
 
 /** How `probe` has to end. */
@@ -114,6 +116,8 @@ export function describeObserved(observed: Observed): string {
   switch (observed.kind) {
     case 'succeeds':
       return 'nothing stopped it';
+    case 'nothing':
+      return 'nothing is left there';
     case 'faults':
       return `page fault ${observed.access} ${hex(observed.address)}, error ${hex(observed.error)}`;
     case 'traps':
@@ -131,6 +135,8 @@ function describeExpected(expected: Ending): string {
   switch (expected.kind) {
     case 'succeeds':
       return 'nothing may stop it';
+    case 'nothing':
+      return 'nothing to be left there';
     case 'faults':
       return `a page fault ${expected.access}, error ${expected.errors.map((error) => hex(error)).join(' or ')}`;
     case 'traps':

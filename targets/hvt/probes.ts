@@ -26,17 +26,18 @@ export type Access = 'reading' | 'writing' | 'executing';
  *
  * succeeds: nothing stops it. faults: a page fault of this access, at the announced address, with one of these error
  * codes (Intel SDM volume 3, 4.7). traps: another exception. killed: the tender dies of it. aborts: the guest's own code
- * notices and ends.
+ * notices and ends. nothing: it was let in where nothing is left.
  */
 export type Ending =
   | { readonly kind: 'succeeds' }
   | { readonly kind: 'faults'; readonly access: Access; readonly errors: readonly number[] }
   | { readonly kind: 'traps'; readonly vector: number }
   | { readonly kind: 'killed' }
+  | { readonly kind: 'nothing' }
   | { readonly kind: 'aborts'; readonly message: string };
 
-/** What makes hardened text unreadable: a protection key, SMAP, or nothing that this processor has. */
-export type TextGuard = 'pku' | 'smap' | 'none';
+/** What a processor has to make hardened text unreadable: protection keys, SMAP, both, or nothing. */
+export type TextGuard = 'pku+smap' | 'pku' | 'smap' | 'none';
 
 export type ByProcessor = Readonly<Record<TextGuard, Ending>>;
 
@@ -73,6 +74,7 @@ const noExecute = faults('executing', PRESENT | FETCH);
 /** A processor may name the key or the page's own permission when both forbid a write. */
 const readOnlyText = faults('writing', PRESENT | WRITE, PRESENT | WRITE | KEY);
 const hiddenText: ByProcessor = {
+  'pku+smap': faults('reading', PRESENT | KEY),
   pku: faults('reading', PRESENT | KEY),
   smap: faults('reading', PRESENT),
   none: succeeds,
@@ -81,7 +83,7 @@ const hiddenText: ByProcessor = {
 /**
  * Every probe, the control first: it must succeed everywhere, or no other says anything.
  *
- * The stub's probes take an address on the stub's page.
+ * The stub's probes take the address that its two pages have in the image.
  */
 export const probes: readonly Probe[] = [
   { name: 'control', tries: 'reads and writes its heap, which it may', stock: succeeds, hardened: succeeds },
@@ -133,26 +135,27 @@ export const probes: readonly Probe[] = [
   { name: 'host-write-text', tries: 'lets the tender write to code', stock: killed, hardened: killed },
   { name: 'host-write-rodata', tries: 'lets the tender write to read-only data', stock: killed, hardened: killed },
 
+  // The stub clears itself, and its memory becomes heap.
   {
-    name: 'read-address',
+    name: 'read-stub',
     needs: 'stub',
-    tries: 'reads the start-up stub',
+    tries: 'looks for the start-up stub',
     stock: succeeds,
-    hardened: unmappedRead,
+    hardened: { kind: 'nothing' },
   },
   {
-    name: 'write-address',
+    name: 'execute-stub',
     needs: 'stub',
-    tries: 'writes to the start-up stub',
+    tries: 'jumps to where the start-up stub was',
     stock: succeeds,
-    hardened: unmappedWrite,
+    hardened: noExecute,
   },
+  { name: 'read-veneer', tries: "reads the stub's last instructions", stock: unmappedRead, hardened: hiddenText },
   {
-    name: 'execute-address',
-    needs: 'stub',
-    tries: 'jumps into the start-up stub',
-    stock: succeeds,
-    hardened: unmappedFetch(true),
+    name: 'write-veneer',
+    tries: "writes to the stub's last instructions",
+    stock: unmappedWrite,
+    hardened: readOnlyText,
   },
 
   // From here on, what ring 0 can take back.
@@ -165,15 +168,26 @@ export const probes: readonly Probe[] = [
   {
     name: 'undo-stac',
     tries: 'reads code after stac',
-    stock: { pku: succeeds, smap: succeeds, none: invalidOpcode },
-    hardened: { ...hiddenText, smap: succeeds, none: invalidOpcode },
+    stock: { 'pku+smap': succeeds, pku: invalidOpcode, smap: succeeds, none: invalidOpcode },
+    hardened: { ...hiddenText, pku: invalidOpcode, smap: succeeds, none: invalidOpcode },
   },
   { name: 'undo-popf', tries: 'reads code after popf', stock: succeeds, hardened: { ...hiddenText, smap: succeeds } },
   {
     name: 'undo-wrpkru',
     tries: 'reads code after wrpkru',
     stock: invalidOpcode,
-    hardened: { pku: succeeds, smap: invalidOpcode, none: invalidOpcode },
+    hardened: {
+      'pku+smap': faults('reading', PRESENT),
+      pku: succeeds,
+      smap: invalidOpcode,
+      none: invalidOpcode,
+    },
+  },
+  {
+    name: 'undo-wrpkru-stac',
+    tries: 'reads code after wrpkru and stac',
+    stock: invalidOpcode,
+    hardened: { 'pku+smap': succeeds, pku: invalidOpcode, smap: invalidOpcode, none: invalidOpcode },
   },
   { name: 'undo-cr4', tries: 'reads code after clearing bits of CR4', stock: succeeds, hardened: succeeds },
   {

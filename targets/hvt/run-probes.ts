@@ -12,7 +12,7 @@ export interface ProbeRun {
   /** The probes' unikernel, stock or hardened. */
   readonly image: string;
   readonly state: 'stock' | 'hardened';
-  /** An address on the page of a hardened image's stub; without it the probes that need one are left out. */
+  /** Where a hardened image has its stub; without it the probes that want to know are left out. */
   readonly stub?: bigint;
   /** Memory, processor model, tender and time limit, as for any boot; the limit's default is 60 s. */
   readonly boot?: Omit<Partial<BootOptions>, 'image' | 'args'>;
@@ -69,7 +69,7 @@ export async function runProbes(run: ProbeRun, host: Host): Promise<ProbeReport>
   const machine = machineOf(result.console);
   const guard = machine?.guard ?? 'none';
   // Where there is no stub, its probes must show that they work.
-  const address = run.state === 'stock' ? machine?.lawless : run.stub;
+  const address = run.state === 'stock' ? machine?.text : run.stub;
   const first = judgeProbe(control, run.state, guard, result);
   run.step?.(first);
   if (first.outcome !== 'pass') return { guard, verdicts: [first] };

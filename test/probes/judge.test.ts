@@ -123,6 +123,14 @@ describe('other ends', () => {
     expect(judge('host-write-text', late).outcome).toBe('unknown');
   });
 
+  test('finding nothing is not getting through', () => {
+    const nothing = ended(`${tries('read-stub')}probe read-stub found nothing\n`, 0);
+    expect(judge('read-stub', nothing).outcome).toBe('pass');
+    expect(judgeProbe(probe('read-stub'), 'stock', 'pku', nothing).outcome).toBe('fail');
+    const something = ended(`${tries('read-stub')}probe read-stub succeeded 0x1\n`, 0);
+    expect(judge('read-stub', something).outcome).toBe('fail');
+  });
+
   test('another exception is told apart', () => {
     const invalid = ended(tries('undo-stac') + trap('6 (invalid opcode)', '0x0'));
     expect(judge('undo-stac', invalid, 'none').outcome).toBe('pass');
@@ -134,7 +142,8 @@ describe('other ends', () => {
 });
 
 test('the control tells what the processor has, and nothing else does', () => {
-  expect(machineOf('machine smap pku 0x104000\n')).toEqual({ guard: 'pku', lawless: 0x104000n });
+  expect(machineOf('machine smap pku 0x104000\n')).toEqual({ guard: 'pku+smap', text: 0x104000n });
+  expect(machineOf('machine - pku 0x1\n')?.guard).toBe('pku');
   expect(machineOf('machine smap - 0x1\n')?.guard).toBe('smap');
   expect(machineOf('machine - - 0x1\n')?.guard).toBe('none');
   expect(machineOf('machine smap\n')).toBeUndefined();

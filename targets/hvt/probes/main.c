@@ -48,9 +48,15 @@ void succeeded(uint64_t value) {
     say("\n");
 }
 
+void nothing_found(void) {
+    say("probe ");
+    say(name);
+    say(" found nothing\n");
+}
+
 /*
- * What the CPU offers for execute-only text, so that the judge need not know processor models; and an address where a
- * stock image lets all things happen, for the probes that want an address when there is no stub to go for.
+ * What the CPU offers for execute-only text, so that the judge need not know processor models; and an address of
+ * code, for the probes that want a stub when there is none.
  */
 static void say_machine(void) {
     uint32_t eax = 0, ebx, ecx = 0, edx;
@@ -60,7 +66,7 @@ static void say_machine(void) {
     if (highest >= 7) __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
     say(ebx >> 20 & 1 ? "machine smap" : "machine -");
     say(ecx >> 3 & 1 ? " pku " : " - ");
-    say_hex((uintptr_t)code_in_data);
+    say_hex(text_address());
     say("\n");
 }
 

@@ -56,13 +56,30 @@ static void try_host_write(uintptr_t address) {
     succeeded(0);
 }
 
+/*
+ * Looks for anything that is not zero from `address` on, past what the platform layer may have put there since: the
+ * first thread's block.
+ */
+static void find_remains(uintptr_t address) {
+    uintptr_t from = (address + solo5_tls_size() + 64) & ~(uintptr_t)7;
+    uintptr_t end = address + 2 * PAGE;
+    tries(from, end - 1);
+    for (; from < end; from += 8) {
+        uint64_t word = *(volatile uint64_t *)hidden(from);
+        if (word != 0) return succeeded(word);
+    }
+    nothing_found();
+}
+
 static bool reads(const char *name, uintptr_t argument) {
     if (equal(name, "read-text")) return try_read(text_address()), true;
     if (equal(name, "read-null")) return try_read(0), true;
     if (equal(name, "read-boot-info")) return try_read(0x10000), true;
     if (equal(name, "read-low-tables")) return try_read(0x2000), true;
     if (equal(name, "read-page-tables")) return try_read(page_tables()), true;
-    if (equal(name, "read-address")) return try_read(argument), true;
+    /* Where the start-up stub puts the last instructions it runs: the second page below its tables. */
+    if (equal(name, "read-veneer")) return try_read(page_tables() - 2 * PAGE), true;
+    if (equal(name, "read-stub")) return find_remains(argument), true;
     return false;
 }
 
@@ -73,7 +90,7 @@ static bool writes(const char *name, uintptr_t argument) {
     if (equal(name, "write-null")) return try_write(0), true;
     if (equal(name, "write-boot-info")) return try_write(0x10000), true;
     if (equal(name, "write-page-tables")) return try_write(page_tables()), true;
-    if (equal(name, "write-address")) return try_write(argument), true;
+    if (equal(name, "write-veneer")) return try_write(page_tables() - 2 * PAGE), true;
     if (equal(name, "host-write-text")) return try_host_write(text_address()), true;
     /* The last entry of the root: never looked at, so the guest survives what the tender writes there. */
     if (equal(name, "host-write-page-tables")) return try_host_write(page_tables() + PAGE - 8), true;
@@ -92,6 +109,6 @@ bool probe_memory(const char *name, uintptr_t argument, const char *text) {
     if (equal(name, "execute-null")) return try_execute(0), true;
     /* The command line itself is the code; it lies in the pages of boot_info. */
     if (equal(name, "execute-boot-info")) return try_execute((uintptr_t)text), true;
-    if (equal(name, "execute-address")) return try_execute(argument), true;
+    if (equal(name, "execute-stub")) return try_execute(argument), true;
     return false;
 }

@@ -5,6 +5,7 @@
  *
  *   probe NAME tries LOW HIGH        just before; the access goes to an address from LOW to HIGH, both included
  *   probe NAME succeeded VALUE       nothing stopped it
+ *   probe NAME found nothing         nothing stopped it, and there was nothing there
  *
  * Between the two stands whatever stopped it: the platform layer's trap message, or nothing when the tender died. The
  * judge is targets/hvt/probes.ts.
@@ -27,6 +28,7 @@ void say(const char *text);
 void say_hex(uint64_t value);
 void tries(uintptr_t low, uintptr_t high);
 void succeeded(uint64_t value);
+void nothing_found(void);
 bool equal(const char *left, const char *right);
 
 /*

@@ -48,15 +48,20 @@ static void undo_popf(void) {
     READ_TEXT_AFTER(__asm__ volatile("pushfq; orq %0, (%%rsp); popfq" : : "i"(ALIGNMENT_CHECK) : "memory", "cc"));
 }
 
-/* These two are invalid opcodes on a processor without the feature. */
+/* These are invalid opcodes on a processor without the feature. */
 static void undo_stac(void) { READ_TEXT_AFTER(__asm__ volatile("stac" : : : "cc")); }
 
 static void undo_wrpkru(void) { READ_TEXT_AFTER(__asm__ volatile("wrpkru" : : "a"(0), "c"(0), "d"(0))); }
+
+static void undo_both(void) {
+    READ_TEXT_AFTER(__asm__ volatile("wrpkru; stac" : : "a"(0), "c"(0), "d"(0) : "cc"));
+}
 
 bool probe_undo(const char *name) {
     if (equal(name, "undo-stac")) return undo_stac(), true;
     if (equal(name, "undo-popf")) return undo_popf(), true;
     if (equal(name, "undo-wrpkru")) return undo_wrpkru(), true;
+    if (equal(name, "undo-wrpkru-stac")) return undo_both(), true;
     if (equal(name, "undo-cr4")) return undo_cr4(), true;
     if (equal(name, "undo-write-protect")) return undo_write_protect(), true;
     if (equal(name, "undo-tables")) return undo_tables(), true;
