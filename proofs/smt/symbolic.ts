@@ -1,0 +1,58 @@
+/**
+ * Integer arithmetic on terms: the instance with which code written over an abstract arithmetic is proved.
+ *
+ * A quotient is a fresh variable q with what defines it, k * q <= a < k * q + k. For every a there is exactly one such
+ * q, so assuming the definition excludes nothing; it is linear and both solvers decide it, where div and mod of their
+ * own make one of them give up. Every value that is computed is kept, so that a proof can also show that none is too
+ * large for the numbers that the same code runs on.
+ */
+
+import type { Term } from './terms.ts';
+import * as terms from './terms.ts';
+
+/** What one run of the code left behind, besides its result. */
+export interface Trace {
+  /** Assumptions that define the quotients. */
+  readonly definitions: Term[];
+  /** Every integer that was computed, constants aside, in order. */
+  readonly values: Term[];
+}
+
+/** Arithmetic on terms that writes to `trace`; quotients are named `owner`.1, .2, ... */
+export function symbolicArithmetic(trace: Trace, owner: string) {
+  let quotients = 0;
+  const keep = (term: Term): Term => {
+    trace.values.push(term);
+    return term;
+  };
+  /** k * q <= a < k * q + k */
+  const quotient = (a: Term, k: number): Term => {
+    if (!Number.isSafeInteger(k) || k < 1) throw new RangeError(`${k} is no divisor`);
+    quotients++;
+    const q = terms.variable(`${owner}.${quotients}`);
+    const product = terms.scale(q, k);
+    trace.definitions.push(terms.atMost(product, a), terms.less(a, terms.add(product, terms.integer(k))));
+    return q;
+  };
+  const alignDown = (a: Term, alignment: number): Term => keep(terms.scale(quotient(a, alignment), alignment));
+  return {
+    constant: (value: number) => terms.integer(value),
+    add: (a: Term, b: Term) => keep(terms.add(a, b)),
+    subtract: (a: Term, b: Term) => keep(terms.subtract(a, b)),
+    scale: (a: Term, factor: number) => keep(terms.scale(a, factor)),
+    divide: (a: Term, divisor: number) => keep(quotient(a, divisor)),
+    alignUp: (a: Term, alignment: number) => alignDown(keep(terms.add(a, terms.integer(alignment - 1))), alignment),
+    alignDown,
+    min: (a: Term, b: Term) => keep(terms.select(terms.atMost(a, b), a, b)),
+    max: (a: Term, b: Term) => keep(terms.select(terms.atMost(a, b), b, a)),
+    less: terms.less,
+    atMost: terms.atMost,
+    equal: terms.equal,
+    isAligned: (a: Term, alignment: number) => terms.equal(a, terms.scale(quotient(a, alignment), alignment)),
+    truth: terms.truth,
+    not: terms.not,
+    all: terms.all,
+    any: terms.any,
+    select: (condition: Term, whenTrue: Term, whenFalse: Term) => keep(terms.select(condition, whenTrue, whenFalse)),
+  };
+}
