@@ -9,10 +9,10 @@
  *
  * Only x86-64 is decoded; for other machines `decoded` is false and rules say unknown.
  */
-import { EM_X86_64, ET_EXEC, ET_REL, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS } from '../linker/elf.ts';
+import { EM_X86_64, ET_EXEC, ET_REL, PHDR_SIZE, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS } from '../linker/elf.ts';
 import { effectsOf, type Instruction, iced, sweep } from '../machine/decode-x86-64.ts';
 import { type AddressTracker, createAddressTracker } from './address-tracker.ts';
-import type { CodeRange, FunctionBounds, Subject } from './subject.ts';
+import { type CodeRange, type FunctionBounds, firstFunctionFrom, higher, lower, type Subject } from './subject.ts';
 
 /** A read of executable memory. */
 export interface TextLoad {
@@ -51,29 +51,47 @@ export interface CodeFacts {
   readonly lidtOperands: readonly bigint[];
 }
 
-/** Parts of code ranges to decode, in order: sections with code, and what no section claims. */
+/** Whether bytes that no section claims are padding: all zero, or all INT3. */
+function isPadding(bytes: Uint8Array): boolean {
+  const first = bytes[0];
+  return (first === 0 || first === 0xcc) && bytes.every((byte) => byte === first);
+}
+
+/**
+ * Parts of code ranges to decode, in order: each section with code, and what no section claims. A section begins with an
+ * instruction whatever the padding before it decodes to.
+ */
 export function codeParts(subject: Subject): CodeRange[] {
+  const sections = subject.file.sections
+    .filter(({ flags, type, size }) => (flags & SHF_ALLOC) !== 0 && type !== SHT_NOBITS && size > 0)
+    .map(({ flags, address, size }) => ({
+      from: address,
+      to: address + BigInt(size),
+      code: (flags & SHF_EXECINSTR) !== 0,
+    }));
   return subject.code.flatMap((range) => {
     const end = range.address + BigInt(range.bytes.length);
-    // What is no code: data sections, and the file's own headers where the range holds them.
-    const holes = subject.file.sections
-      .filter(({ flags, type }) => (flags & SHF_ALLOC) !== 0 && (flags & SHF_EXECINSTR) === 0 && type !== SHT_NOBITS)
-      .map(({ address, size }) => ({ from: address, to: address + BigInt(size) }))
-      .filter(({ from, to }) => to > range.address && from < end);
-    const fileStart = range.bytes.byteOffset - subject.bytes.byteOffset;
-    if (fileStart === 0 && subject.file.segments.length > 0) {
-      const headers = subject.file.header.programHeadersOffset + 56 * subject.file.segments.length;
-      holes.push({ from: range.address, to: range.address + BigInt(headers) });
+    const inside = sections.filter(({ from, to }) => to > range.address && from < end);
+    if (range.bytes.byteOffset === subject.bytes.byteOffset && subject.file.segments.length > 0) {
+      // The file's own headers, which the range holds.
+      const size = subject.file.header.programHeadersOffset + PHDR_SIZE * subject.file.segments.length;
+      inside.push({ from: range.address, to: range.address + BigInt(size), code: false });
     }
-    holes.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
+    inside.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
     const parts: CodeRange[] = [];
     let at = range.address;
-    for (const { from, to } of [...holes, { from: end, to: end }]) {
+    const take = (upTo: bigint, claimed: boolean): void => {
+      const bytes = range.bytes.subarray(Number(at - range.address), Number(upTo - range.address));
+      if (claimed || !isPadding(bytes)) parts.push({ address: at, bytes, what: range.what });
+    };
+    for (const { from, to, code } of [...inside, { from: end, to: end, code: false }]) {
       if (from > at) {
-        const bytes = range.bytes.subarray(Number(at - range.address), Number(from - range.address));
-        parts.push({ address: at, bytes, what: range.what });
+        take(from, false);
+        at = from;
       }
-      if (to > at) at = to;
+      const stop = lower(to, end);
+      if (code && stop > at) take(stop, true);
+      at = higher(at, stop);
     }
     return parts;
   });
@@ -171,9 +189,9 @@ function leaves(instruction: Instruction, within: FunctionBounds): boolean {
 /** Offsets in `part` at which functions begin, and the functions' indices. */
 function startsIn(subject: Subject, part: CodeRange): { offsets: number[]; first: number } {
   const end = part.address + BigInt(part.bytes.length);
-  const first = subject.functions.findIndex(({ address }) => address >= part.address);
+  const first = firstFunctionFrom(subject.functions, part.address);
   const offsets: number[] = [];
-  for (let i = first; i >= 0 && i < subject.functions.length && subject.functions[i]!.address < end; i++) {
+  for (let i = first; i < subject.functions.length && subject.functions[i]!.address < end; i++) {
     offsets.push(Number(subject.functions[i]!.address - part.address));
   }
   return { offsets, first };

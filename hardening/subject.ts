@@ -114,16 +114,21 @@ export function place(subject: Subject, address: bigint): string {
   return section === undefined ? hex : `${hex} (${sectionName(section)}+0x${(address - section.address).toString(16)})`;
 }
 
-/** The function whose extent holds `address`; binary search. */
-export function functionAt(functions: readonly FunctionBounds[], address: bigint): FunctionBounds | undefined {
+/** Index of the first function at or after `address`; binary search. */
+export function firstFunctionFrom(functions: readonly FunctionBounds[], address: bigint): number {
   let low = 0;
   let high = functions.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (functions[middle]!.address <= address) low = middle + 1;
+    if (functions[middle]!.address < address) low = middle + 1;
     else high = middle;
   }
-  const found = functions[low - 1];
+  return low;
+}
+
+/** The function whose extent holds `address`. */
+export function functionAt(functions: readonly FunctionBounds[], address: bigint): FunctionBounds | undefined {
+  const found = functions[firstFunctionFrom(functions, address + 1n) - 1];
   return found !== undefined && address < found.address + BigInt(found.size) ? found : undefined;
 }
 

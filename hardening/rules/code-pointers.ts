@@ -68,8 +68,10 @@ function descriptorTable(subject: Subject, report: Report): Finding[] {
   ];
 }
 
-/** Word-aligned addresses in writable memory and what they hold, from contents and from relative relocations. */
-function* writableWords(subject: Subject): Generator<readonly [bigint, bigint]> {
+type Word = readonly [address: bigint, value: bigint];
+
+/** Aligned words of writable memory as the file has them. */
+function* storedWords(subject: Subject): Generator<Word> {
   for (const load of subject.loads) {
     if ((load.flags & elf.PF_W) === 0) continue;
     const view = viewOf(load.data);
@@ -79,16 +81,52 @@ function* writableWords(subject: Subject): Generator<readonly [bigint, bigint]> 
       yield [load.address + BigInt(at), view.getBigUint64(at, true)];
     }
   }
+}
+
+/** What a file has at `address`. */
+function storedAt(subject: Subject, address: bigint): bigint | undefined {
+  const load = loadAt(subject, address);
+  const at = load === undefined ? 0 : Number(address - load.address);
+  return load === undefined || at + 8 > load.data.length ? undefined : viewOf(load.data).getBigUint64(at, true);
+}
+
+/** Words that relative relocations fill: RELA with its addends, RELR over what is stored. */
+function* relocatedWords(subject: Subject): Generator<Word> {
   const relative = RELATIVE.get(subject.file.header.machine);
+  // No word is relocated twice, so bitmaps that name more words than are mapped were made to cost us.
+  let left = subject.loads.reduce((sum, { data }) => sum + data.length / 8, 0);
   for (const { type, data, flags } of subject.file.sections) {
-    if (type !== elf.SHT_RELA || (flags & elf.SHF_ALLOC) === 0) continue;
+    if ((flags & elf.SHF_ALLOC) === 0) continue;
     const view = viewOf(data);
-    for (let at = 0; at + elf.RELA_SIZE <= data.length; at += elf.RELA_SIZE) {
-      if (view.getUint32(at + 8, true) === relative) {
+    if (type === elf.SHT_RELA) {
+      for (let at = 0; at + elf.RELA_SIZE <= data.length; at += elf.RELA_SIZE) {
+        if (view.getUint32(at + 8, true) !== relative) continue;
         yield [view.getBigUint64(at, true), view.getBigUint64(at + 16, true)];
       }
     }
+    if (type !== elf.SHT_RELR) continue;
+    let next = 0n;
+    for (let at = 0; at + 8 <= data.length && left > 0; at += 8) {
+      // An even entry is an address; an odd one a bitmap over the 63 words that follow.
+      const entry = view.getBigUint64(at, true);
+      const bits = (entry & 1n) === 0n ? 1n : entry >> 1n;
+      if ((entry & 1n) === 0n) next = entry;
+      for (let i = 0n; bits >> i > 0n; i++) {
+        if (((bits >> i) & 1n) === 0n) continue;
+        left--;
+        const value = storedAt(subject, next + 8n * i);
+        if (value !== undefined) yield [next + 8n * i, value];
+      }
+      next += (entry & 1n) === 0n ? 8n : 63n * 8n;
+    }
   }
+}
+
+/** In a file that is loaded anywhere, a stored number is an address only where a relocation says so. */
+function* writableWords(subject: Subject): Generator<Word> {
+  const movable = subject.file.header.type === elf.ET_DYN && subject.file.sections.length > 0;
+  if (!movable) yield* storedWords(subject);
+  yield* relocatedWords(subject);
 }
 
 function tables(subject: Subject, report: Report): Finding {
@@ -109,7 +147,7 @@ function tables(subject: Subject, report: Report): Finding {
   const lines = sorted
     .slice(0, MOST_DETAILS)
     .map(([at, value]) => `${place(subject, at)} holds ${place(subject, value)}`);
-  const what = known ? 'that equal the start of a function' : 'that lie in executable memory (no function symbols)';
+  const what = known ? 'that equal the start of a function' : 'in executable memory (no function symbols)';
   const text = `${count(found.size, 'word')} of writable memory ${what}, ${neighbours} of them next to another`;
   if (found.size === 0)
     return report(

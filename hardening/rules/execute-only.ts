@@ -11,8 +11,10 @@
 
 import { printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
+import type { ElfSection } from '../../linker/elf-file.ts';
 import type { TextLoad } from '../code-facts.ts';
 import { count, type Finding, MOST_DETAILS } from '../finding.ts';
+import { readNotes } from '../notes.ts';
 import { type Report, type Rule, reporter } from '../rule.ts';
 import { place, type Subject, sectionName } from '../subject.ts';
 
@@ -40,18 +42,23 @@ function dataSymbols(subject: Subject): string[] {
     .map(({ name, value, size }) => `data symbol ${printable(name, 60)}: ${size} bytes at 0x${value.toString(16)}`);
 }
 
-/** Sections of data that a loader maps executable. Notes and the interpreter's name are for loaders, not for code. */
+/** Notes and the interpreter's name are for loaders, not for code; what only says that it is one must look like it. */
+function isForLoaders({ name, type, data, align }: ElfSection): boolean {
+  if (type === elf.SHT_NOTE) return readNotes(data, align).problem === undefined;
+  return name === '.interp' && /^[\x20-\x7e]{1,255}\0$/.test(Buffer.from(data).toString('latin1'));
+}
+
+/** Sections of data that a loader maps executable. */
 function dataSections(subject: Subject): string[] {
   return subject.file.sections
     .filter(
-      ({ flags, type, size, address, name }) =>
-        (flags & elf.SHF_ALLOC) !== 0 &&
-        (flags & elf.SHF_EXECINSTR) === 0 &&
-        type !== elf.SHT_NOTE &&
-        type !== elf.SHT_NOBITS &&
-        size > 0 &&
-        name !== '.interp' &&
-        isText(subject, address),
+      (section) =>
+        (section.flags & elf.SHF_ALLOC) !== 0 &&
+        (section.flags & elf.SHF_EXECINSTR) === 0 &&
+        section.type !== elf.SHT_NOBITS &&
+        section.size > 0 &&
+        isText(subject, section.address) &&
+        !isForLoaders(section),
     )
     .map((section) => `section ${sectionName(section)}: ${section.size} bytes of data in an executable segment`);
 }

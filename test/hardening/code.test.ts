@@ -129,6 +129,7 @@ describe('code-pointers', () => {
     for (const flags of [
       ['-no-pie', '-static'],
       ['-pie', '-Wl,-z,relro,-z,now'],
+      ['-pie', '-Wl,-z,relro,-z,now,-z,pack-relative-relocs'],
     ]) {
       const subject = subjectOf(await program(source, flags));
       expect(text('code-pointers', subject)).toMatch(/\(table\+0x\d+\) holds 0x[0-9a-f]+ \(f\+0x0\)/);
@@ -142,6 +143,14 @@ describe('code-pointers', () => {
     const path = await program(source, bare);
     expect(outcomes('code-pointers', subjectOf(path)).at(-1)).toBe('fail');
     expect(outcomes('code-pointers', subjectOf(await stripped(path))).at(-1)).toBe('unknown');
+  });
+});
+
+describe('the sweep', () => {
+  it('begins anew at each section, whatever the padding before it decodes to', async () => {
+    const source = `${start}ret\n.section .text.b,"ax"\n.p2align 4,0\nsubq $8, %rsp; ret${end}`;
+    const subject = subjectOf(await program(source, [...bare, '-Wl,--unique=.text.b'], 'S'));
+    expect(subject.facts()).toMatchObject({ instructions: 3, invalid: { count: 0 } });
   });
 });
 
