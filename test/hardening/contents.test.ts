@@ -1,11 +1,7 @@
 /** Rules that search: private keys and certificates, paths and names of the build machine. */
-import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findRawKeys, publicKeyOf } from '../../hardening/secrets/raw-keys.ts';
-import { temporaryFolder } from '../support/paths.ts';
 import { bare, madeSubject, outcomes, program, stripped, subjectOf, text } from './support.ts';
 
 const image = (bytes: Uint8Array) => madeSubject([{ type: 1, flags: 4, address: 0x1000n, bytes }]);
@@ -23,6 +19,14 @@ const raw = (pair: { privateKey: KeyObject; publicKey: KeyObject }): [Buffer, Bu
   pair.privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32),
   pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32),
 ];
+
+/** Self-signed, of a key that nobody has any more. */
+const certificate =
+  'MIIBLDCB36ADAgECAhRLBjaV8O+N9yZkhq9SrokFoDu5rzAFBgMrZXAwDDEKMAgGA1UEAwwBeDAeFw0yNjExMjkxODE2MTBa' +
+  'Fw0yNjEyMDExODE2MTBaMAwxCjAIBgNVBAMMAXgwKjAFBgMrZXADIQDfy87BwT42qeMqjX2AUe5p/JSISbq29QlAURzhnLhl' +
+  'U6NTMFEwHQYDVR0OBBYEFGzb2mX0wVUmWlKd6b7DBBCd6LLbMB8GA1UdIwQYMBaAFGzb2mX0wVUmWlKd6b7DBBCd6LLbMA8G' +
+  'A1UdEwEB/wQFMAMBAf8wBQYDK2VwA0EAgRATCj78//+7Un8Xz2a12++mq4Db456XMxpqzRFzUf6a40w+EhAkgMFzOK/cIIxP' +
+  'yIDgiZJUFdp/UhtQ094bDA==';
 
 describe('secrets', () => {
   it.each([
@@ -48,18 +52,21 @@ describe('secrets', () => {
     expect(text('secrets', image(padded(bytes)))).toContain(`1 private key: ${kind} at file offset 0x`);
   });
 
-  it('finds what ssh-keygen writes, when it is there', () => {
-    const folder = temporaryFolder('ssh');
-    try {
-      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')], { stdio: 'pipe' });
-    } catch {
-      writeFileSync(join(folder, 'none'), '');
-      return;
-    }
-    const key = execFileSync('cat', [join(folder, 'key')]);
-    expect(text('secrets', image(padded(key)))).toContain('PEM openssh private key');
-    const binary = Buffer.from(key.toString().replace(/-----.*-----/g, ''), 'base64');
-    expect(text('secrets', image(padded(binary)))).toContain('OpenSSH private key');
+  it("finds OpenSSH's format, in armour and without", () => {
+    const counted = (words: string): Buffer => {
+      const size = Buffer.alloc(4);
+      size.writeUInt32BE(words.length);
+      return Buffer.concat([size, Buffer.from(words, 'latin1')]);
+    };
+    const fields = ['none', 'none', '', '\u0001'.repeat(51), '\u0002'.repeat(140)].map(counted);
+    const binary = Buffer.concat([Buffer.from('openssh-key-v1\0'), ...fields]);
+    expect(text('secrets', image(padded(binary)))).toContain('1 private key: OpenSSH private key');
+    const lines = binary.toString('base64').replace(/.{70}/g, '$&\n');
+    const armour = `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`;
+    expect(text('secrets', image(padded(Buffer.from(armour))))).toContain('1 private key: PEM openssh private key');
+    // What reads such keys holds both words, and no key.
+    const reader = Buffer.from('-----BEGIN OPENSSH PRIVATE KEY-----\n\0openssh-key-v1\0\0\0\0\0\0');
+    expect(outcomes('secrets', image(padded(reader)))[0]).toBe('pass');
   });
 
   it.each([
@@ -73,37 +80,26 @@ describe('secrets', () => {
   });
 
   it('shows certificates without judging them', () => {
-    const folder = temporaryFolder('certificate');
-    const args = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ed25519',
-      '-nodes',
-      '-subj',
-      '/CN=x',
-      '-days',
-      '2',
-      '-keyout',
-      'k',
-      '-out',
-      'c',
-    ];
-    execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-    const certificate = execFileSync('openssl', ['x509', '-in', 'c', '-outform', 'der'], { cwd: folder });
-    const both = Buffer.concat([certificate, execFileSync('cat', [join(folder, 'c')])]);
+    const lines = certificate.replace(/.{64}/g, '$&\n');
+    const armour = `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+    const both = Buffer.concat([Buffer.from(certificate, 'base64'), Buffer.from(armour)]);
     expect(outcomes('secrets', image(padded(both)))[0]).toBe('pass');
     expect(text('secrets', image(padded(both)))).toContain('2 certificates');
   });
 
-  it('derives the public key that RFC 8032 and RFC 7748 give', () => {
-    const hex = (text_: string): Buffer => Buffer.from(text_, 'hex');
+  it('derives public keys as RFC 8032 and node:crypto do', () => {
+    const hex = (words: string): Buffer => Buffer.from(words, 'hex');
     const seed = hex('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60');
     expect(publicKeyOf('Ed25519', seed)).toEqual(
       hex('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'),
     );
-    const secret = hex('77076d0a7318a57d3c16c17251b26645df4c2f92ebc099c45bfe6c3ba2d5a12a'.slice(0, 64));
-    expect(publicKeyOf('X25519', secret).length).toBe(32);
+    for (const [kind, pair] of [
+      ['Ed25519', ed],
+      ['X25519', x],
+    ] as const) {
+      const [secret, open] = raw(pair);
+      expect(publicKeyOf(kind, secret)).toEqual(open);
+    }
   });
 
   it.each([
