@@ -7,16 +7,14 @@
  * riscv-openssl, riscv-openssl-debug), --with casemate (leave the peers
  * out, for quick looks while working on the linker), --write (put the result into bench/README.md as well).
  */
-import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cacheFolder, projectRoot } from '../test/support/paths.ts';
-import { run, runOrThrow } from '../test/support/run.ts';
-import { requireTool } from '../test/support/tools.ts';
+import { cacheFolder } from '../test/support/paths.ts';
+import { run } from '../test/support/run.ts';
 import { type BenchCase, benchCases } from './inputs/cases.ts';
 import { findPeers, type Peer } from './peers.ts';
+import { type Check, checkLines, compileMeasure, machineLine, median, writeResult } from './report.ts';
 
 interface Sample {
   readonly wall: number;
@@ -42,18 +40,6 @@ interface CaseResult {
 }
 
 const MiB = 1 << 20;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-async function compileMeasure(): Promise<string> {
-  const program = join(cacheFolder('bench'), 'measure');
-  await runOrThrow(requireTool('gcc'), ['-O2', '-o', program, join(projectRoot, 'bench/measure.c')]);
-  return program;
-}
 
 /** Runs `command` once under `measure`; throws with its messages when it fails. */
 async function sample(
@@ -134,11 +120,6 @@ function table(results: readonly CaseResult[]): string {
   return lines.join('\n');
 }
 
-interface Check {
-  readonly what: string;
-  readonly held: boolean;
-}
-
 /** The project's thresholds, on wall-clock medians. */
 function checks(results: readonly CaseResult[]): Check[] {
   const found: Check[] = [];
@@ -174,25 +155,12 @@ function checks(results: readonly CaseResult[]): Check[] {
 }
 
 function describeMachine(peers: readonly Peer[], runs: number): string {
-  const [cpu] = cpus();
   const lines = [
-    `${cpus().length} x ${cpu!.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`,
+    machineLine(),
     ...new Set(peers.map(({ name, version }) => `${name.split(',')[0]}: ${version}`)),
     `medians of ${runs} interleaved runs after one that warms the file cache; 1 MB = 10^6 bytes`,
   ];
   return lines.map((line) => `- ${line}`).join('\n');
-}
-
-/** Replaces what stands between the two markers of bench/README.md. */
-function writeResult(text: string): void {
-  const path = join(projectRoot, 'bench/README.md');
-  const marked = /(<!-- result: [^\n]* -->\n)[\s\S]*(<!-- end of result -->)/;
-  writeFileSync(
-    path,
-    readFileSync(path, 'utf8').replace(marked, (_, start, end) => `${start}${text}${end}`),
-  );
-  // The project's style pads tables.
-  execFileSync(join(projectRoot, 'node_modules/.bin/biome'), ['format', '--write', path], { stdio: 'ignore' });
 }
 
 async function main(): Promise<void> {
@@ -217,10 +185,10 @@ async function main(): Promise<void> {
   const out = [describeMachine(peers, runs), '', table(results), '', `\`node -e 0\`: ${node.toFixed(0)} ms wall`, ''];
   for (const result of results)
     for (const failure of result.failures) out.push(`- not measured: ${result.name}: ${failure}`);
-  for (const { what, held } of checks(results)) out.push(`- ${held ? 'held' : 'FAILS'}: ${what}`);
+  out.push(...checkLines(checks(results)));
   const text = `${out.join('\n')}\n`;
   process.stdout.write(text);
-  if (values.write) writeResult(text);
+  if (values.write) writeResult('result', text);
 }
 
 await main();

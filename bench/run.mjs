@@ -1,20 +1,38 @@
 /**
- * `npm run bench`: bundles the benchmark, which is TypeScript, and runs it. Arguments are passed on; see link.ts.
+ * `npm run bench`: bundles the benchmarks, which are TypeScript, and runs them: the linker's (link.ts) and the boot of
+ * hardened images (boot.ts). `--only boot` runs the second alone, `--only` with other names the first with those cases;
+ * all other arguments are passed on to both.
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const outfile = `${root}/.cache/bench/link.mjs`;
-mkdirSync(`${root}/.cache/bench`, { recursive: true });
-await build({
-  absWorkingDir: root,
-  entryPoints: ['bench/link.ts'],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-});
-await import(pathToFileURL(outfile).href);
+mkdirSync(`${root}/.cache`, { recursive: true });
+
+async function run(name, args) {
+  // One folder below the root, from where the build looks for the platform layer.
+  const outfile = `${root}/.cache/bench-${name}.mjs`;
+  await build({
+    absWorkingDir: root,
+    entryPoints: [`bench/${name}.ts`],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    // Dependencies of the compiled package are found as they are.
+    packages: 'external',
+  });
+  process.argv = [process.argv[0], process.argv[1], ...args];
+  await import(pathToFileURL(outfile).href);
+}
+
+const args = process.argv.slice(2);
+const at = args.indexOf('--only');
+const only = at < 0 ? undefined : (args[at + 1] ?? '').split(',');
+const others = at < 0 ? args : args.toSpliced(at, 2);
+const cases = only?.filter((name) => name !== 'boot');
+if (cases === undefined || cases.length > 0)
+  await run('link', cases === undefined ? others : ['--only', cases.join(','), ...others]);
+if (only === undefined || only.includes('boot')) await run('boot', others);
