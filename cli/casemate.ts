@@ -6,6 +6,7 @@ import { buildCommand } from './build.ts';
 import { checkCommand } from './check.ts';
 import { failureStatus, failureText } from './failure.ts';
 import { hardenCommand } from './harden.ts';
+import { slideCommand } from './slide.ts';
 
 const help = `
 Exit status: 0 passed; 1 a check failed; 2 wrong usage, manifest or input; 3 could not decide.
@@ -35,6 +36,7 @@ function program(): Command {
   adopt(casemate, bootCommand());
   adopt(casemate, hardenCommand());
   adopt(casemate, checkCommand());
+  adopt(casemate, slideCommand());
   return casemate;
 }
 

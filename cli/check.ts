@@ -12,6 +12,7 @@ import { type Finding, worst } from '../hardening/finding.ts';
 import type { Rule } from '../hardening/rule.ts';
 import { rules } from '../hardening/rules/index.ts';
 import { readSubject } from '../hardening/subject.ts';
+import { hvtProtection } from '../targets/hvt/enforcement.ts';
 import { failureText } from './failure.ts';
 
 const examples = `
@@ -73,7 +74,7 @@ interface Checked {
 
 function check(path: string, chosen: readonly Rule[]): Checked {
   try {
-    const subject = readSubject(readFile(path), path);
+    const subject = readSubject(readFile(path), path, hvtProtection);
     return { file: subject.name, findings: chosen.flatMap((rule) => rule.run(subject)) };
   } catch (error) {
     if (!(error instanceof CasemateError)) throw error;

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, writeFileAtomic } from '../base/files.ts';
-import { DEFAULT_STACK, hardenImage, type Protection } from '../targets/hvt/harden.ts';
+import { DEFAULT_STACK, type HardenOptions, hardenImage, type Protection } from '../targets/hvt/harden.ts';
 import { REQUIREMENTS, type Requirement } from '../targets/hvt/stage0/config.ts';
 
 const examples = `
@@ -19,6 +19,7 @@ interface Flags {
   readonly output: string;
   readonly require?: string;
   readonly stack: string;
+  readonly executeOnly: string;
 }
 
 function requirementsOf(text: string | undefined): Requirement[] {
@@ -37,6 +38,11 @@ function stackOf(text: string): number {
   return kib << 10;
 }
 
+function executeOnlyOf(text: string): HardenOptions['executeOnly'] {
+  if (text === 'auto' || text === 'always' || text === 'never') return text;
+  return fail('usage', `--execute-only ${printable(text)}: must be auto, always or never`);
+}
+
 function table(protections: readonly Protection[]): string {
   const width = Math.max(...protections.map(({ name }) => name.length));
   return protections
@@ -48,7 +54,11 @@ function table(protections: readonly Protection[]): string {
 }
 
 function run(input: string, flags: Flags): void {
-  const options = { require: requirementsOf(flags.require), stack: stackOf(flags.stack) };
+  const options = {
+    require: requirementsOf(flags.require),
+    stack: stackOf(flags.stack),
+    executeOnly: executeOnlyOf(flags.executeOnly),
+  };
   const { bytes, protections } = hardenImage(readFile(input), input, options);
   writeFileAtomic(flags.output, bytes, 0o777);
   process.stdout.write(`${printable(flags.output)}:\n${table(protections)}`);
@@ -64,6 +74,7 @@ export function hardenCommand(): Command {
     .requiredOption('-o, --output <FILE>', 'the hardened image')
     .option('--require <LIST>', 'halt on machines that lack these: xom, pku, entropy')
     .option('--stack <KIB>', 'largest stack', String(DEFAULT_STACK >> 10))
+    .option('--execute-only <WHEN>', 'auto: unless code that reads text is found; always; never', 'auto')
     .addHelpText('after', examples)
     .action(run);
 }

@@ -13,6 +13,7 @@ import * as elf from '../linker/elf.ts';
 import { type ElfFile, type ElfSection, readElfFile } from '../linker/elf-file.ts';
 import { type ElfSymbol, readElfSymbols, symbolTables } from '../linker/elf-symbols.ts';
 import { type CodeFacts, readCodeFacts } from './code-facts.ts';
+import type { Enforcement } from './enforcement.ts';
 import { type NoteSegment, readNoteSegments } from './notes.ts';
 
 /** Of the machines we know: x86-64 and RISC-V. */
@@ -56,8 +57,10 @@ export interface Subject {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly file: ElfFile;
-  /** PT_LOADs with memory, in the order of the program headers. */
+  /** PT_LOADs with memory, in the order of the program headers; without start-up code that is gone when it has run. */
   readonly loads: readonly Load[];
+  /** Absent for an image without page tables of its own. */
+  readonly enforcement?: Enforcement;
   readonly notes: readonly NoteSegment[];
   readonly loader: Loader;
   /** Of .symtab, else of .dynsym; both empty in a stripped static file. */
@@ -194,14 +197,25 @@ function loaderOf(file: ElfFile, notes: readonly NoteSegment[]): Loader {
   return abiTag || interpreted ? 'kernel' : 'unknown';
 }
 
+/** An image's own protection: what it enforces, and the program headers of code that is gone once it has done so. */
+export interface OwnProtection {
+  readonly enforcement: Enforcement;
+  readonly startup: readonly number[];
+}
+
 /**
- * Reads what the rules need. `path` names the file in messages. Errors: those of readElfFile and readElfSymbols; 'limit'
- * for a file whose segments overlap in it.
+ * Reads what the rules need. `path` names the file in messages; `protectionOf` recognises images that protect themselves.
+ * Errors: those of readElfFile, readElfSymbols and `protectionOf`; 'limit' for a file whose segments overlap in it.
  */
-export function readSubject(bytes: Uint8Array, path: string): Subject {
+export function readSubject(
+  bytes: Uint8Array,
+  path: string,
+  protectionOf: (file: ElfFile, bytes: Uint8Array, name: string) => OwnProtection | undefined = () => undefined,
+): Subject {
   const name = printable(path);
   const file = readElfFile(bytes, path);
-  const loads = readLoads(file, bytes, name);
+  const own = protectionOf(file, bytes, name);
+  const loads = readLoads(file, bytes, name).filter(({ index }) => !own?.startup.includes(index));
   const notes = readNoteSegments(file, bytes);
   const table = symbolTables(file)[0] ?? symbolTables(file, elf.SHT_DYNSYM)[0];
   const symbols = table === undefined ? [] : readElfSymbols(file, table, path);
@@ -213,6 +227,7 @@ export function readSubject(bytes: Uint8Array, path: string): Subject {
     bytes,
     file,
     loads,
+    ...(own === undefined ? {} : { enforcement: own.enforcement }),
     notes,
     loader: loaderOf(file, notes),
     symbols,

@@ -101,12 +101,47 @@ export function addSections(file: ElfFile, added: readonly NewSection[]): { file
   return { file: described ? withSectionHeadersAtEnd(result, sections) : result, offsets };
 }
 
-/** Inserts a program header before index `at`; the table moves to the end of the file. */
+/** Whether a loaded segment holds the program headers: programs may then look for them there. */
+function headersAreLoaded(file: ElfFile): boolean {
+  const { programHeadersOffset: start } = file.header;
+  return file.segments.some(
+    ({ type, offset, fileSize }) => type === elf.PT_LOAD && offset < start + elf.PHDR_SIZE && start < offset + fileSize,
+  );
+}
+
+/** Headers that tell nothing of the program: ones without meaning, and the stack's flags, which only hosted systems read. */
+function isSpare({ type }: ElfSegment): boolean {
+  return type === elf.PT_NULL || type === elf.PT_GNU_STACK;
+}
+
+/** How many program headers `addSegment` can add. */
+export function roomForSegments(file: ElfFile): number {
+  return headersAreLoaded(file) ? file.segments.filter(isSpare).length : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Inserts a program header before index `at`, among headers of other meaning. It takes the place of a spare one; without
+ * any, the table moves to the end of the file, which must not be done to headers that are loaded: see `roomForSegments`.
+ */
 export function addSegment(file: ElfFile, segment: ElfSegment, at: number): ElfFile {
   const { header } = file;
+  const spare = file.segments.findLastIndex(isSpare);
   const segments = [...file.segments.slice(0, at), segment, ...file.segments.slice(at)];
+  if (spare >= at) return { ...file, segments: segments.filter((_, i) => i !== spare + 1) };
+  if (headersAreLoaded(file)) throw new Error('program headers that are loaded cannot move');
   const before = freed(header.programHeadersOffset, file.segments.length * elf.PHDR_SIZE);
   const { file: longer, offset } = extend(file, segments.length * elf.PHDR_SIZE, 8);
   const moved = { ...header, programHeadersOffset: offset, programHeaderSize: elf.PHDR_SIZE };
   return { ...longer, segments, rest: [...longer.rest, ...before], header: moved };
+}
+
+/** Gives section `index` other contents: in its place when they fit, else at the end of the file. Not for loaded ones. */
+export function replaceSection(file: ElfFile, index: number, data: Uint8Array): ElfFile {
+  const old = file.sections[index]!;
+  const fits = data.length <= old.data.length;
+  const { file: longer, offset } = fits ? { file, offset: old.offset } : extend(file, data.length, 8);
+  const left = fits ? freed(offset + data.length, old.data.length - data.length) : freed(old.offset, old.data.length);
+  const replaced = { ...old, offset, size: data.length, data };
+  const sections = longer.sections.map((section, i) => (i === index ? replaced : section));
+  return { ...longer, sections, rest: [...longer.rest, ...left] };
 }

@@ -55,6 +55,8 @@ export interface LinkOptions {
   readonly commonPageSize?: number;
   /** -z stack-size: memsz of PT_GNU_STACK. */
   readonly stackSize?: number;
+  /** PT_NULL program headers to spare in the built-in layout, for segments that are added after the link; default none. */
+  readonly spareSegments?: number;
   /** -z execstack / noexecstack; absent: no executable stack, whatever the objects' notes say. */
   readonly executableStack?: boolean;
   /** -Ttext, -Tdata, -Tbss, --section-start, --image-base. */

@@ -198,6 +198,8 @@ function planAutomatic(state: AddressState, outputs: readonly OutputSection[]): 
   const relro = relroSections(state, alloc);
   if (relro.length > 0)
     plans.push({ type: elf.PT_GNU_RELRO, flags: elf.PF_R, sections: relro, headers: false, align: 1 });
+  for (let i = 0; i < (state.options.spareSegments ?? 0); i++)
+    plans.push({ type: elf.PT_NULL, flags: 0, sections: [], headers: false });
   return plans;
 }
 

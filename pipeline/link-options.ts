@@ -51,7 +51,10 @@ type Recorded = (typeof plain)[number] | (typeof numbers)[number] | (typeof list
 type Otherwise = 'buildId' | 'defsym' | 'sectionStart' | 'scripts';
 /** Says nothing about the output. */
 type Immaterial = 'printGcSections';
-const complete: Exclude<keyof LinkOptions, Recorded | Otherwise | Immaterial> extends never ? true : never = true;
+/** Asked by a target, never by a manifest or a command line. */
+type Targets = 'spareSegments';
+const complete: Exclude<keyof LinkOptions, Recorded | Otherwise | Immaterial | Targets> extends never ? true : never =
+  true;
 void complete;
 
 function readBuildId(text: string): BuildIdStyle {

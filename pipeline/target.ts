@@ -83,6 +83,8 @@ function hvtPlan(manifest: Manifest): TargetPlan {
       machine: 'x86-64',
       imageBase: hvtPlatform.imageBase,
       maxPageSize: 0x1000,
+      // For the start-up stub of a hardened image.
+      spareSegments: 2,
       ...(layer ? { entry: hvtPlatform.entry, gcSections: true } : {}),
     },
     keep: layer ? [ABI_SYMBOL, MANIFEST_SYMBOL] : [],

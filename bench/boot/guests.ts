@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { buildProject } from '../../pipeline/build.ts';
 import type { Progress } from '../../pipeline/progress.ts';
 import { type BootOptions, type BootResult, bootHvt } from '../../targets/hvt/boot.ts';
-import { DEFAULT_STACK, hardenImage } from '../../targets/hvt/harden.ts';
+import { defaultHardening, hardenImage } from '../../targets/hvt/harden.ts';
 import { cacheFolder, projectRoot } from '../../test/support/paths.ts';
 import { findTool } from '../../test/support/tools.ts';
 
@@ -23,8 +23,7 @@ export async function buildGuest(folder: string): Promise<Guest> {
   const stock = join(cacheFolder('bench/boot'), `${name}.hvt`);
   await buildProject({ folder: join(projectRoot, folder), output: stock, lock: 'update', progress: silent });
   const hardened = join(cacheFolder('bench/boot'), `${name}-hardened.hvt`);
-  const options = { require: [], stack: DEFAULT_STACK } as const;
-  writeFileSync(hardened, hardenImage(readFileSync(stock), stock, options).bytes);
+  writeFileSync(hardened, hardenImage(readFileSync(stock), stock, defaultHardening).bytes);
   return { stock, hardened };
 }
 

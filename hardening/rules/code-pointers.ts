@@ -16,7 +16,7 @@ import { loadAt, PAGE, place, type Subject } from '../subject.ts';
 
 const identity = { id: 'code-pointers', version: 1, title: 'tables of code addresses are read-only' };
 
-const idtName = /^(cpu_)?idt(_?table|64)?(\.\d+)?$/i;
+const idtName = /^((cpu_)?idt(_?table|64)?(\.\d+)?|hvt_gates)$/i;
 const RELATIVE = new Map([
   [elf.EM_X86_64, 8],
   [elf.EM_RISCV, 3],

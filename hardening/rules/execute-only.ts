@@ -116,6 +116,27 @@ function loads(subject: Subject, report: Report): Finding {
   return report('pass', 'declared', `no instruction's operand lies in text; ${swept}`);
 }
 
+/**
+ * Whether the image's own page tables keep text from being read. Which of the two ways a machine has is known only when
+ * it runs; an image that halts on a machine with neither is enforced on every machine that it runs on.
+ */
+function enforced(subject: Subject, report: Report): Finding[] {
+  const { enforcement } = subject;
+  if (enforcement === undefined) return [];
+  const open = enforcement.regions.find(({ kind }) => kind === 'read-execute');
+  if (open !== undefined) {
+    return [report('fail', 'enforced', `page tables let text at 0x${open.start.toString(16)} be read`)];
+  }
+  if (enforcement.requires.includes('pku'))
+    return [report('pass', 'enforced', 'by protection keys, without which it halts')];
+  const how = 'by protection keys (PKU), else by SMAP, which is undoable by popf or stac';
+  if (enforcement.requires.includes('xom'))
+    return [report('pass', 'enforced', `${how}; on a machine with neither it halts`)];
+  return [
+    report('unknown', 'enforced', `${how}; on a machine with neither, not at all (harden with --require xom or pku)`),
+  ];
+}
+
 function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   if (subject.code.length === 0) return [report('unknown', 'declared', 'the file has no executable bytes')];
@@ -126,7 +147,7 @@ function run(subject: Subject): readonly Finding[] {
       : subject.stripped && subject.file.sections.length === 0
         ? report('unknown', 'declared', 'data in text: no sections and no symbols to tell it by')
         : report('pass', 'declared', 'no section or symbol of data in executable memory');
-  return [found, loads(subject, report)];
+  return [found, loads(subject, report), ...enforced(subject, report)];
 }
 
 export const executeOnly: Rule = { ...identity, run };

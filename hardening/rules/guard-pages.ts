@@ -9,7 +9,6 @@
  */
 import * as elf from '../../linker/elf.ts';
 import type { Finding } from '../finding.ts';
-import { isHardened } from '../is-hardened.ts';
 import { type Report, type Rule, reporter } from '../rule.ts';
 import { PAGE, permissions, type Subject } from '../subject.ts';
 
@@ -62,8 +61,12 @@ function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   if (subject.loads.length === 0) return [report('unknown', 'declared', 'no PT_LOAD: check what is linked')];
   const segments = between(subject, report);
-  if (isHardened(subject.file)) {
-    return [segments, report('pass', 'declared', 'stage 0 puts unmapped pages around the stack and behind .bss')];
+  if (subject.enforcement !== undefined) {
+    const stack = `${subject.enforcement.stack >> 10} KiB`;
+    return [
+      segments,
+      report('pass', 'enforced', `stage 0 leaves pages absent on both sides of the stack (at most ${stack})`),
+    ];
   }
   const who = {
     solo5: 'Solo5 maps all of memory: without hardening the heap follows .bss and the stack grows down into the heap',

@@ -123,7 +123,12 @@ function run(subject: Subject): readonly Finding[] {
   if (machine !== EM_X86_64) return [report('unknown', 'declared', `code of machine ${machine} is not scanned`)];
   const sites = sitesX86(subject);
   const findings = [found(subject, report, sites.protection, 'fail', undoes)];
-  if (subject.loader !== 'kernel') {
+  if (subject.enforcement?.requires.includes('pku')) {
+    const sum = `${count(sites.flags.length, 'site')} of instructions that can set EFLAGS.AC`;
+    findings.push(
+      report('pass', 'enforced', `${sum} undo nothing: the image halts on a machine without protection keys`),
+    );
+  } else if (subject.loader !== 'kernel') {
     const setsAc = 'of instructions that can set EFLAGS.AC: undoes execute-only text by SMAP, not by protection keys';
     findings.push(found(subject, report, sites.flags, 'unknown', setsAc));
   }

@@ -11,8 +11,9 @@
  */
 import * as elf from '../../linker/elf.ts';
 import { type ElfSection, viewOf } from '../../linker/elf-file.ts';
+import { regionsOver } from '../enforcement.ts';
 import { count, type Finding } from '../finding.ts';
-import { type Rule, reporter } from '../rule.ts';
+import { type Report, type Rule, reporter } from '../rule.ts';
 import { higher, loadAt, lower, PAGE, type Subject, sectionName } from '../subject.ts';
 
 const identity = { id: 'relro', version: 1, title: 'relocated tables are read-only' };
@@ -87,6 +88,19 @@ function outside(subject: Subject, section: ElfSection, regions: readonly Region
   return BigInt(section.size) - covered;
 }
 
+/** Whether the image's own page tables obey PT_GNU_RELRO. */
+function enforced(subject: Subject, report: Report, regions: readonly Region[]): Finding[] {
+  const { enforcement } = subject;
+  if (enforcement === undefined) return [];
+  return regions.map(({ from, to }) => {
+    const { kinds, whole } = regionsOver(enforcement, from, to);
+    const range = `0x${from.toString(16)} to 0x${to.toString(16)}`;
+    return whole && kinds.every((kind) => kind === 'read')
+      ? report('pass', 'enforced', `page tables of stage 0 make ${range} read-only`)
+      : report('fail', 'enforced', `page tables of stage 0 map ${range} for ${kinds.join(', ') || 'nothing'}`);
+  });
+}
+
 function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   if (subject.loads.length === 0) return [report('unknown', 'declared', 'no PT_LOAD: check what is linked')];
@@ -116,7 +130,10 @@ function run(subject: Subject): readonly Finding[] {
       ),
     ];
   }
-  return [report('pass', 'declared', `no relocated table stays writable; ${covered}`)];
+  return [
+    report('pass', 'declared', `no relocated table stays writable; ${covered}`),
+    ...enforced(subject, report, regions),
+  ];
 }
 
 export const relro: Rule = { ...identity, run };

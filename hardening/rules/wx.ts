@@ -6,11 +6,13 @@
  * data. PT_GNU_RELRO is taken into account: whole pages of it are read-only once relocated, and may adjoin read-only
  * segments.
  *
- * The finding is 'declared': KVM without guest page tables of its own enforces none of it.
+ * What segments say is 'declared': KVM without guest page tables of its own enforces none of it. For an image that
+ * brings such tables along, what they say is 'enforced'.
  */
 import * as elf from '../../linker/elf.ts';
-import { count } from '../finding.ts';
-import { type Rule, reporter } from '../rule.ts';
+import { excessRegions } from '../enforcement.ts';
+import { count, type Finding } from '../finding.ts';
+import { type Report, type Rule, reporter } from '../rule.ts';
 import { higher, type Load, lower, PAGE, permissions, type Subject, sectionName } from '../subject.ts';
 
 const identity = { id: 'wx', version: 1, title: 'nothing is writable and executable' };
@@ -73,6 +75,16 @@ function sharedPages(subject: Subject): { lines: string[]; writeExecute: boolean
   return { lines, writeExecute: both };
 }
 
+/** What the image's own page tables make of the segments. */
+function enforced(subject: Subject, report: Report): Finding[] {
+  if (subject.enforcement === undefined) return [];
+  const lines = excessRegions(subject, subject.enforcement);
+  if (lines.length > 0)
+    return [report('fail', 'enforced', `page tables allow more than is declared: ${lines[0]}`, lines)];
+  const regions = count(subject.enforcement.regions.length, 'region');
+  return [report('pass', 'enforced', `page tables of stage 0: ${regions}, none both writable and executable`)];
+}
+
 function run(subject: Subject): ReturnType<Rule['run']> {
   const report = reporter(identity, subject);
   if (subject.loads.length === 0) {
@@ -103,7 +115,7 @@ function run(subject: Subject): ReturnType<Rule['run']> {
           `segments of different permissions share pages${shared.writeExecute ? ', which become writable and executable or lose one of both' : ''}`,
           shared.lines,
         );
-  return [segments, pages];
+  return [segments, pages, ...enforced(subject, report)];
 }
 
 export const wx: Rule = { ...identity, run };

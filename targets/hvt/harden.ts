@@ -6,15 +6,31 @@
  * it is reported by name, with the reason, next to what is enforced.
  */
 import { fail, hex, printable } from '../../base/errors.ts';
+import { executeOnly } from '../../hardening/rules/execute-only.ts';
+import { relro } from '../../hardening/rules/relro.ts';
+import { applyLayout } from '../../hardening/slide/apply.ts';
+import { encodeSlideInfo, SHT_CASEMATE_SLIDE, SLIDE_SECTION } from '../../hardening/slide/codec.ts';
+import { identityLayout, type SlideInfo } from '../../hardening/slide/slide-info.ts';
+import { readSubject, type Subject } from '../../hardening/subject.ts';
 import * as elf from '../../linker/elf.ts';
-import { addSections, addSegment } from '../../linker/elf-edit.ts';
+import { addSections, addSegment, replaceSection, roomForSegments } from '../../linker/elf-edit.ts';
 import { type ElfFile, type ElfSegment, readElfFile } from '../../linker/elf-file.ts';
 import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { readHvtImage } from './image.ts';
+import { type Movable, movableParts } from './movable.ts';
 import { type Canary, findCanary, replacementFor } from './stage0/canary.ts';
-import { PAGE, type Region, type Requirement, type Stage0Config } from './stage0/config.ts';
-import { dataSectionsIn, imageRegions, imageTop } from './stage0/regions.ts';
-import { CODE_SECTION, CONFIG_SECTION, findStub, STUB_SIZE, stubPages } from './stage0/stub.ts';
+import { PAGE, type Requirement, type Stage0Config } from './stage0/config.ts';
+import { findGates, GATE_SIZE } from './stage0/gates.ts';
+import { imageRegions, imageTop, type TextKind } from './stage0/regions.ts';
+import {
+  CODE_SECTION,
+  CONFIG_SECTION,
+  findStub,
+  PROGRAM_BASE,
+  STUB_BASE,
+  STUB_SIZE,
+  stubPages,
+} from './stage0/stub.ts';
 
 export const DEFAULT_STACK = 1 << 20;
 
@@ -22,7 +38,11 @@ export interface HardenOptions {
   readonly require: readonly Requirement[];
   /** Largest stack, bytes, whole pages. */
   readonly stack: number;
+  /** auto: unless code that reads text, or data in it, is found. */
+  readonly executeOnly: 'auto' | 'always' | 'never';
 }
+
+export const defaultHardening: HardenOptions = { require: [], stack: DEFAULT_STACK, executeOnly: 'auto' };
 
 /** One protection: whether the hardened image enforces it, and in words how, or why not. */
 export interface Protection {
@@ -44,57 +64,81 @@ function withBytes(bytes: Uint8Array, file: ElfFile, address: number, replacemen
   bytes.set(replacement, segment.offset + (address - Number(segment.address)));
 }
 
+/** A PT_LOAD over one or both of the stub's pages. */
+function stubSegment(flags: number, offset: number, address: number, size: number): ElfSegment {
+  const at = BigInt(address);
+  return {
+    type: elf.PT_LOAD,
+    flags,
+    offset,
+    address: at,
+    loadAddress: at,
+    fileSize: size,
+    memorySize: size,
+    align: PAGE,
+  };
+}
+
+function withStubSections(file: ElfFile, base: number, pages: Uint8Array): { file: ElfFile; offsets: number[] } {
+  const type = elf.SHT_PROGBITS;
+  const code = { name: CODE_SECTION, type, flags: elf.SHF_ALLOC | elf.SHF_EXECINSTR, align: PAGE };
+  const configuration = { name: CONFIG_SECTION, type, flags: elf.SHF_ALLOC | elf.SHF_WRITE, align: PAGE };
+  return addSections(file, [
+    { ...code, address: BigInt(base), data: pages.subarray(0, PAGE) },
+    { ...configuration, address: BigInt(base + PAGE), data: pages.subarray(PAGE) },
+  ]);
+}
+
+/** The stub below the image: absent once it has run. */
+function addStubBelow(file: ElfFile, config: Omit<Stage0Config, 'wipe'>): ElfFile {
+  const base = STUB_BASE;
+  const added = withStubSections(file, base, stubPages(base, { ...config, wipe: { start: 0, size: 0 } }));
+  const [code, configuration] = added.offsets as [number, number];
+  const first = file.segments.findIndex(({ type }) => type === elf.PT_LOAD);
+  // The stub erases its seed, so the configuration is writable.
+  const writable = stubSegment(elf.PF_R | elf.PF_W, configuration, base + PAGE, PAGE);
+  const executable = stubSegment(elf.PF_R | elf.PF_X, code, base, PAGE);
+  const result = addSegment(addSegment(added.file, writable, first), executable, first);
+  return { ...result, header: { ...result.header, entry: BigInt(base) } };
+}
+
 /** The stub after the image: cleared by its own veneer, since the program takes that memory as its heap. */
 function addStubAtEnd(file: ElfFile, config: Omit<Stage0Config, 'wipe'>): ElfFile {
   const base = config.top;
   const pages = stubPages(base, { ...config, wipe: { start: base, size: STUB_SIZE } });
-  const flags = elf.SHF_ALLOC | elf.SHF_WRITE;
-  const { file: longer, offsets } = addSections(file, [
-    {
-      name: CODE_SECTION,
-      type: elf.SHT_PROGBITS,
-      flags: flags | elf.SHF_EXECINSTR,
-      address: BigInt(base),
-      align: PAGE,
-      data: pages.subarray(0, PAGE),
-    },
-    {
-      name: CONFIG_SECTION,
-      type: elf.SHT_PROGBITS,
-      flags,
-      address: BigInt(base + PAGE),
-      align: PAGE,
-      data: pages.subarray(PAGE),
-    },
-  ]);
-  const segment: ElfSegment = {
-    type: elf.PT_LOAD,
-    // The tender makes only read-only segments read-only for the guest, and this memory becomes its heap.
-    flags: elf.PF_R | elf.PF_W,
-    offset: offsets[0]!,
-    address: BigInt(base),
-    loadAddress: BigInt(base),
-    fileSize: STUB_SIZE,
-    memorySize: STUB_SIZE,
-    align: PAGE,
-  };
-  const last = longer.segments.findLastIndex(({ type }) => type === elf.PT_LOAD);
-  const added = addSegment(longer, segment, last + 1);
-  return { ...added, header: { ...added.header, entry: BigInt(base) } };
+  const added = withStubSections(file, base, pages);
+  const last = file.segments.findLastIndex(({ type }) => type === elf.PT_LOAD);
+  // The tender makes only read-only segments read-only for the guest, and this memory becomes its heap.
+  const segment = stubSegment(elf.PF_R | elf.PF_W, added.offsets[0]!, base, STUB_SIZE);
+  const result = addSegment(added.file, segment, last + 1);
+  return { ...result, header: { ...result.header, entry: BigInt(base) } };
 }
 
-function textProtection(file: ElfFile, regions: readonly Region[]): Protection {
+/** What forbids that text be execute-only; undefined when nothing is known that does. */
+function dataInText(subject: Subject): string | undefined {
+  const failed = executeOnly.run(subject).find(({ outcome }) => outcome === 'fail');
+  return failed && [failed.message, ...failed.details.slice(0, 1)].join(': ');
+}
+
+function textProtection(text: Text): Protection {
   const name = 'execute-only text';
-  const texts = file.segments.filter(({ type, flags }) => type === elf.PT_LOAD && (flags & elf.PF_X) !== 0);
-  if (texts.length === 0) return { name, enforced: false, detail: 'the image has no executable segment' };
-  const open = regions.filter(({ kind }) => kind === 'read-execute');
-  if (open.length === 0) return { name, enforced: true, detail: 'by protection keys (PKU), else by SMAP' };
-  const sections = texts.flatMap((segment) => dataSectionsIn(file, segment)).map((section) => printable(section));
-  return {
-    name,
-    enforced: false,
-    detail: `the executable segment at ${hex(open[0]!.start)} also holds data (${sections.slice(0, 4).join(', ')}); link with -z separate-code`,
-  };
+  if (text.kind === 'execute')
+    return { name, enforced: true, detail: `by protection keys (PKU), else by SMAP${text.reason}` };
+  return { name, enforced: false, detail: text.reason };
+}
+
+interface Text {
+  readonly kind: TextKind;
+  readonly reason: string;
+}
+
+/** Whether text can be execute-only, as asked and as its code allows. */
+function textOf(subject: Subject, wanted: HardenOptions['executeOnly']): Text {
+  if (wanted === 'never') return { kind: 'read-execute', reason: 'not wanted (--execute-only never)' };
+  const data = dataInText(subject);
+  if (data === undefined) return { kind: 'execute', reason: '' };
+  if (wanted === 'always') return { kind: 'execute', reason: `, as demanded; but ${data}` };
+  return { kind: 'read-execute', reason: `${data}; --execute-only always enforces it all the same` };
 }
 
 function canaryProtection(canary: Canary): Protection {
@@ -105,11 +149,71 @@ function canaryProtection(canary: Canary): Protection {
   return { name, enforced: true, detail: `at ${hex(canary.address)}${kept}` };
 }
 
-function relroProtection(file: ElfFile): Protection {
-  const name = 'read-only after start (RELRO)';
-  const enforced = file.segments.some(({ type }) => type === elf.PT_GNU_RELRO);
-  const detail = enforced ? 'whole pages of PT_GNU_RELRO' : 'the image has no PT_GNU_RELRO; link it with -z relro';
-  return { name, enforced, detail };
+function gatesProtection({ gates, regions }: Omit<Stage0Config, 'wipe'>): Protection {
+  const name = 'read-only interrupt table';
+  if (gates.count === 0) return { name, enforced: false, detail: 'the program makes its table when it starts' };
+  const size = gates.count * GATE_SIZE;
+  const region = regions.find(({ start, end }) => gates.address >= start && gates.address + size <= end);
+  if (region?.kind === 'read') return { name, enforced: true, detail: `${gates.count} gates at ${hex(gates.address)}` };
+  return {
+    name,
+    enforced: false,
+    detail: `its ${gates.count} gates at ${hex(gates.address)} are not in RELRO; link with -z relro`,
+  };
+}
+
+/** What the rule of the same name finds in the file is what the page tables enforce. */
+function relroProtection(subject: Subject): Protection {
+  const findings = relro.run(subject);
+  const open = findings.find(({ outcome }) => outcome !== 'pass');
+  const { message } = open ?? findings[0]!;
+  return { name: 'read-only after start (RELRO)', enforced: open === undefined, detail: message };
+}
+
+/** Writes and reads again, so that what follows sees a file as anyone would. */
+function settled(file: ElfFile, name: string): { file: ElfFile; bytes: Uint8Array } {
+  const bytes = writeElfFile(file);
+  return { file: readElfFile(bytes, name), bytes };
+}
+
+/** Moves the image above the stub's pages. */
+function movedUp(file: ElfFile, info: SlideInfo, name: string): ElfFile {
+  const lowest = Math.min(...info.segments.map(({ address }) => address));
+  const step = Math.max(PAGE, ...info.segments.map(({ align }) => align));
+  const distance = Math.max(0, Math.ceil((PROGRAM_BASE - lowest) / step) * step);
+  const segmentAddress = info.segments.map(({ address }) => address + distance);
+  return applyLayout(file, info, { ...identityLayout(info), segmentAddress }, name);
+}
+
+/** What can be moved, when there is also room for the program headers of a stub below the image. */
+function movableWithRoom(file: ElfFile, name: string): Movable {
+  const movable = movableParts(file, name);
+  const room = roomForSegments(file);
+  if (movable.info === undefined || room >= 2) return movable;
+  return { reason: `its program headers are loaded and have room for ${room} more; two are needed` };
+}
+
+/** Indices of PT_LOADs. */
+function loadIndices(file: ElfFile): number[] {
+  return file.segments.flatMap(({ type }, i) => (type === elf.PT_LOAD ? [i] : []));
+}
+
+/** The info of the moved image, in whose program headers the stub's two come first. */
+function infoBehindStub(info: SlideInfo, before: ElfFile, after: ElfFile): SlideInfo {
+  const [from, to] = [loadIndices(before), loadIndices(after).slice(2)];
+  const segments = info.segments.map((segment) => {
+    const index = to[from.indexOf(segment.index)]!;
+    return { ...segment, index, address: Number(after.segments[index]!.address) };
+  });
+  return { ...info, segments };
+}
+
+function withSlideInfo(file: ElfFile, info: SlideInfo): ElfFile {
+  const data = encodeSlideInfo(info, file);
+  const index = file.sections.findIndex(({ type }) => type === SHT_CASEMATE_SLIDE);
+  if (index >= 0) return replaceSection(file, index, data);
+  const section = { name: SLIDE_SECTION, type: SHT_CASEMATE_SLIDE, flags: 0, address: 0n, align: 8, data };
+  return addSections(file, [section]).file;
 }
 
 /**
@@ -118,49 +222,80 @@ function relroProtection(file: ElfFile): Protection {
  */
 export function hardenImage(input: Uint8Array, name: string, options: HardenOptions): Hardened {
   const where = printable(name);
-  const bytes = input.slice();
-  readHvtImage(bytes, name);
-  const file = readElfFile(bytes, name);
-  if (findStub(file, bytes, where) !== undefined)
+  readHvtImage(input, name);
+  const original = readElfFile(input.slice(), name);
+  if (findStub(original, input, where) !== undefined)
     fail(
       'image',
       `${where}: is hardened already; harden the original, or give the hardened image a new layout: casemate slide`,
     );
-  const regions = imageRegions(file, name);
+  if (roomForSegments(original) === 0)
+    fail(
+      'image',
+      `${where}: its program headers are loaded and have no room for another; link it with a spare one (PT_GNU_STACK)`,
+    );
+  const movable = movableWithRoom(original, name);
+  const { file, bytes } =
+    movable.info === undefined ? settled(original, name) : settled(movedUp(original, movable.info, name), name);
+  const subject = readSubject(bytes, name);
+  const text = textOf(subject, options.executeOnly);
+  const regions = imageRegions(file, name, text.kind);
   const canary = findCanary(file, bytes, name);
   if (canary.store !== undefined) withBytes(bytes, file, canary.store.address, replacementFor(canary.store.size));
-  const hardened = addStubAtEnd(file, {
+  const gates = findGates(file, bytes, name);
+  const config = {
     require: options.require,
     entry: Number(file.header.entry),
     top: imageTop(file),
     canary: canary.address,
+    gates,
     stack: options.stack,
     seed: new Uint8Array(32),
     regions,
-  });
-  const output = writeElfFile(hardened);
-  readHvtImage(output, name);
-  return {
-    bytes: output,
-    protections: [
-      { name: 'no-execute data, stack, heap', enforced: true, detail: 'page tables of 4 KiB and 2 MiB, EFER.NXE' },
-      { name: 'read-only text and rodata', enforced: true, detail: 'page tables, CR0.WP' },
-      textProtection(file, regions),
-      relroProtection(file),
-      {
-        name: 'guarded stack',
-        enforced: true,
-        detail: `at most ${options.stack >> 10} KiB, absent pages on both sides`,
-      },
-      { name: 'absent page 0', enforced: true, detail: 'everything below boot_info' },
-      { name: 'hidden page tables', enforced: true, detail: 'at a random place, absent in themselves' },
-      canaryProtection(canary),
-      { name: 'stub gone', enforced: true, detail: 'cleared before the program starts; its memory becomes heap' },
-      {
-        name: 'new layout at every launch',
-        enforced: false,
-        detail: 'the image keeps no relocations (ld -q, or build it with casemate)',
-      },
-    ],
   };
+  const stubbed = movable.info === undefined ? addStubAtEnd(file, config) : addStubBelow(file, config);
+  const complete =
+    movable.info === undefined ? stubbed : withSlideInfo(stubbed, infoBehindStub(movable.info, file, stubbed));
+  const output = writeElfFile(complete);
+  readHvtImage(output, name);
+  return { bytes: output, protections: protectionsOf(subject, text, config, canary, options, movable) };
+}
+
+function stubProtection(info: SlideInfo | undefined): Protection {
+  const name = 'stub gone';
+  return info === undefined
+    ? { name, enforced: true, detail: 'cleared before the program starts; its memory becomes heap' }
+    : { name, enforced: true, detail: 'absent in the page tables that it leaves behind' };
+}
+
+function slideProtection({ info, reason }: Movable): Protection {
+  const name = 'new layout at every launch';
+  if (info === undefined) return { name, enforced: false, detail: reason };
+  const units = info.units.offset.length - info.units.pinned - info.units.trailing;
+  const order =
+    units > 1 ? `; ${units} units of code change places` : '; the order of code stays: its boundaries are not known';
+  return { name, enforced: true, detail: `by casemate slide, before each launch${order}` };
+}
+
+function protectionsOf(
+  subject: Subject,
+  text: Text,
+  config: Omit<Stage0Config, 'wipe'>,
+  canary: Canary,
+  options: HardenOptions,
+  movable: Movable,
+): Protection[] {
+  return [
+    { name: 'no-execute data, stack, heap', enforced: true, detail: 'page tables of 4 KiB and 2 MiB, EFER.NXE' },
+    { name: 'read-only text and rodata', enforced: true, detail: 'page tables, CR0.WP' },
+    textProtection(text),
+    relroProtection(subject),
+    { name: 'guarded stack', enforced: true, detail: `at most ${options.stack >> 10} KiB, absent pages on both sides` },
+    { name: 'absent page 0', enforced: true, detail: 'everything below boot_info' },
+    { name: 'hidden page tables', enforced: true, detail: 'at a random place, absent in themselves' },
+    canaryProtection(canary),
+    gatesProtection(config),
+    stubProtection(movable.info),
+    slideProtection(movable),
+  ];
 }

@@ -2,10 +2,10 @@
  * The examples as unikernels: built by our pipeline, linked by our linker, booted in the emulator.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/paths.ts';
+import { echoed, freePort } from '../support/tcp.ts';
 import { requireTools } from '../support/tools.ts';
 import { boot, buildExample } from '../targets/hvt/guest.ts';
 
@@ -59,37 +59,6 @@ describe('kv', () => {
     expect(readFileSync(path).subarray(0, 4).toString()).toBe('CKV1');
   });
 });
-
-/** A TCP port of this machine that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-function open(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(socket));
-    socket.on('error', reject);
-  });
-}
-
-/** Sends `data`, half-closes, and returns all that comes back. */
-async function echoed(port: number, data: Buffer): Promise<Buffer> {
-  const socket = await open(port);
-  const chunks: Buffer[] = [];
-  return new Promise((resolve, reject) => {
-    socket.on('data', (chunk) => chunks.push(chunk));
-    socket.on('end', () => resolve(Buffer.concat(chunks)));
-    socket.on('error', reject);
-    socket.end(data);
-  });
-}
 
 describe('echo', () => {
   test('echoes megabytes over several TCP connections at once through another network stack', async () => {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { readElfFile } from '../../linker/elf-file.ts';
 import { buildProbes } from '../../pipeline/probes.ts';
 import type { Progress } from '../../pipeline/progress.ts';
-import { DEFAULT_STACK, hardenImage } from '../../targets/hvt/harden.ts';
+import { defaultHardening, hardenImage } from '../../targets/hvt/harden.ts';
 import type { Host } from '../../targets/hvt/machine.ts';
 import { probes } from '../../targets/hvt/probes.ts';
 import { type ProbeReport, runProbes } from '../../targets/hvt/run-probes.ts';
@@ -49,7 +49,7 @@ export interface HardenedProbes {
 
 export async function hardenedProbes(): Promise<HardenedProbes> {
   const stock = await stockProbes();
-  const { bytes } = hardenImage(readFileSync(stock), stock, { require: [], stack: DEFAULT_STACK });
+  const { bytes } = hardenImage(readFileSync(stock), stock, defaultHardening);
   const path = join(dirname(stock), 'hardened.hvt');
   writeFileSync(path, bytes);
   const stub = findStub(readElfFile(bytes, path), bytes, path)!;

@@ -21,6 +21,7 @@ export const toolPackages = {
   make: 'make',
   mold: 'mold',
   ocamlopt: 'ocaml-nox',
+  objcopy: 'binutils',
   objdump: 'binutils',
   perl: 'perl',
   'qemu-riscv64-static': 'qemu-user-static',

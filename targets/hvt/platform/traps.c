@@ -37,12 +37,33 @@ struct table_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-static uint64_t gdt[5];
-static struct gate idt[32];
-static struct task_state task_state;
-static uint8_t trap_stack[8192] __attribute__((aligned(16)));
+/*
+ * A gate as it is linked: the processor's form without the handler's address, which no relocation could spread over its
+ * fields, and the address as a whole. In a hardened image the start-up stub completes the gates, and they lie in pages
+ * that are read-only by the time we run; else we complete them here.
+ */
+union linked_gate {
+    struct {
+        uint64_t fields;
+        const char *handler;
+    };
+    struct gate gate;
+};
 
 extern const char hvt_trap_entries[];
+
+/* Code segment, stack IST 1, present interrupt gate. */
+#define GATE_FIELDS ((uint64_t)SELECTOR_CODE << 16 | 1ull << 32 | 0x8eull << 40)
+#define GATE(n) {{GATE_FIELDS, hvt_trap_entries + 16 * (n)}}
+#define GATES(n) GATE(n), GATE(n + 1), GATE(n + 2), GATE(n + 3), GATE(n + 4), GATE(n + 5), GATE(n + 6), GATE(n + 7)
+
+extern union linked_gate hvt_gates[32];
+union linked_gate hvt_gates[32] __attribute__((section(".data.rel.ro.hvt_gates"), aligned(16))) = {
+    GATES(0), GATES(8), GATES(16), GATES(24)};
+
+static uint64_t gdt[5];
+static struct task_state task_state;
+static uint8_t trap_stack[8192] __attribute__((aligned(16)));
 
 static void load_gdt(void) {
     uint64_t tss = (uintptr_t)&task_state;
@@ -67,22 +88,22 @@ static void load_gdt(void) {
         : "memory");
 }
 
+static void complete_gates(void) {
+    for (unsigned vector = 0; vector < 32; vector++) {
+        volatile union linked_gate *linked = &hvt_gates[vector];
+        if (linked->gate.offset_middle != 0) continue; /* complete: images lie above 64 KiB */
+        uintptr_t entry = (uintptr_t)linked->handler;
+        linked->fields |= (entry & 0xffff) | (entry >> 16 & 0xffff) << 48;
+        linked->handler = (const char *)(entry >> 32);
+    }
+}
+
 void hvt_traps_init(void) {
     task_state.ist[0] = (uintptr_t)trap_stack + sizeof trap_stack;
     task_state.io_map = sizeof task_state; /* no I/O permission map */
     load_gdt();
-    for (unsigned vector = 0; vector < 32; vector++) {
-        uintptr_t entry = (uintptr_t)hvt_trap_entries + 16 * vector;
-        idt[vector] = (struct gate){
-            .offset_low = (uint16_t)entry,
-            .selector = SELECTOR_CODE,
-            .ist = 1,
-            .attributes = 0x8e, /* present, interrupt gate */
-            .offset_middle = (uint16_t)(entry >> 16),
-            .offset_high = (uint32_t)(entry >> 32),
-        };
-    }
-    struct table_pointer pointer = {.limit = sizeof idt - 1, .base = (uintptr_t)idt};
+    complete_gates();
+    struct table_pointer pointer = {.limit = sizeof hvt_gates - 1, .base = (uintptr_t)hvt_gates};
     __asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
 }
 

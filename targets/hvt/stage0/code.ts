@@ -9,6 +9,7 @@
  *   features    what CPUID offers; halt with a message where something required is missing
  *   entropy     entropy.ts
  *   canary      __stack_chk_guard, where the image has one
+ *   gates       gates.ts
  *   placement   tables and stack at random places at the top of memory
  *   tables      page-tables.ts, from the regions in the configuration
  *   switch      EFER.NXE, CR4.SMAP, CR4.PKE and PKRU, CR3; then a veneer jumps to the program
@@ -30,6 +31,7 @@ import { type Item, label } from '../../../machine/assemble/listing.ts';
 import * as x86 from '../../../machine/assemble/x86-64.ts';
 import { FIELD, type Message, messageOffset, PAGE, REQUIREMENTS, type Requirement } from './config.ts';
 import { randomBlock, SCRATCH } from './entropy.ts';
+import { completeGates } from './gates.ts';
 import { mapFunction, startTables } from './page-tables.ts';
 import { LEAST_FREE, place, words } from './placement.ts';
 
@@ -321,6 +323,7 @@ export function stage0Listing(configuration: number): Item[] {
     ...readFeatures(),
     ...gatherEntropy(),
     ...setCanary(),
+    ...completeGates(),
     ...place(),
     ...buildTables(),
     ...copyPages(),

@@ -35,6 +35,8 @@ export interface Stage0Config {
   readonly top: number;
   /** Address of __stack_chk_guard; 0 when the image has none that is known. */
   readonly canary: number;
+  /** The interrupt gates that the stub completes before their page becomes read-only; 16 bytes each, see gates.ts. */
+  readonly gates: { readonly address: number; readonly count: number };
   /** Largest stack, bytes, whole pages; a small guest gets a quarter of its free memory. */
   readonly stack: number;
   /** Bytes that the stub clears last, whole pages: itself, where it lies in memory that the program gets. */
@@ -63,8 +65,10 @@ export const FIELD = {
   kinds: 96,
   rounds: 128,
   sigma: 160,
-  messages: 176,
-  regions: 640,
+  gates: 176,
+  gateCount: 184,
+  messages: 192,
+  regions: 704,
 } as const;
 
 const magic = 'casemate';
@@ -158,6 +162,8 @@ export function encodeConfig(config: Stage0Config): Uint8Array {
   view.setBigUint64(FIELD.top, BigInt(config.top), true);
   view.setBigUint64(FIELD.canary, BigInt(config.canary), true);
   view.setBigUint64(FIELD.stack, BigInt(config.stack), true);
+  view.setBigUint64(FIELD.gates, BigInt(config.gates.address), true);
+  view.setUint32(FIELD.gateCount, config.gates.count, true);
   view.setUint32(FIELD.tables, tablesFor(config.regions), true);
   view.setUint32(FIELD.wipeStart, config.wipe.start, true);
   view.setUint32(FIELD.wipeWords, config.wipe.size / 8, true);
@@ -203,6 +209,7 @@ export function decodeConfig(page: Uint8Array, file: string): Stage0Config {
     entry: word(FIELD.entry),
     top: word(FIELD.top),
     canary: word(FIELD.canary),
+    gates: { address: word(FIELD.gates), count: view.getUint32(FIELD.gateCount, true) },
     stack: word(FIELD.stack),
     wipe: { start: view.getUint32(FIELD.wipeStart, true), size: 8 * view.getUint32(FIELD.wipeWords, true) },
     seed: page.slice(FIELD.seed, FIELD.seed + 32),

@@ -82,6 +82,9 @@ function gather(): Item[] {
     x86.aluImmediate('cmp', 'rsi', 4, 32),
     x86.jcc('b', 'key word'),
     ...readCounter(56),
+    // The seed has done its work: what could be read later must not tell of it.
+    x86.movImmediate('rax', 0),
+    ...[0, 8, 16, 24].map((offset) => x86.store(x86.memory('r14', FIELD.seed + offset), 'rax')),
   ];
 }
 

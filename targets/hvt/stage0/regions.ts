@@ -2,8 +2,7 @@
  * From an image's segments to regions: which pages may do what once the stub has run.
  *
  * A page has one permission, so segments that share a page must agree, and a RELRO range counts only by its whole
- * pages. Text becomes execute-only unless its segment also holds data, as older linkers' layouts do: reading that data
- * must go on working, so such text can be read, and the report says so.
+ * pages. Whether text can be execute-only is decided by who looked into it (harden.ts).
  * Sources: gABI chapter 5 "Program Header"; PT_GNU_RELRO as ld and lld write it.
  */
 import { fail, hex, printable } from '../../../base/errors.ts';
@@ -14,6 +13,9 @@ import { type Kind, PAGE, type Region } from './config.ts';
 /** The tender's page with boot_info, manifest and command line, as far as it maps it for them. */
 export const BOOT_INFO: Region = { start: 0x10000, end: 0x14000, kind: 'read' };
 
+/** What text may do. */
+export type TextKind = 'execute' | 'read-execute';
+
 function pageDown(value: number): number {
   return value - (value % PAGE);
 }
@@ -22,24 +24,8 @@ function pageUp(value: number): number {
   return pageDown(value + PAGE - 1);
 }
 
-/** Names of the sections in an executable segment that hold data; .interp is for the host alone. */
-export function dataSectionsIn(file: ElfFile, segment: ElfSegment): string[] {
-  const start = segment.address;
-  const end = start + BigInt(segment.memorySize);
-  return file.sections
-    .filter((section) => {
-      const loaded = (section.flags & elf.SHF_ALLOC) !== 0 && (section.flags & elf.SHF_TLS) === 0 && section.size > 0;
-      const inside = section.address >= start && section.address < end;
-      return loaded && inside && (section.flags & elf.SHF_EXECINSTR) === 0 && section.name !== '.interp';
-    })
-    .map(({ name }) => name);
-}
-
-function kindOf(file: ElfFile, segment: ElfSegment): Kind | undefined {
-  if ((segment.flags & elf.PF_X) !== 0) {
-    const readable = (segment.flags & elf.PF_R) !== 0 && dataSectionsIn(file, segment).length > 0;
-    return readable ? 'read-execute' : 'execute';
-  }
+function kindOf(segment: ElfSegment, text: TextKind): Kind | undefined {
+  if ((segment.flags & elf.PF_X) !== 0) return text;
   if ((segment.flags & elf.PF_W) !== 0) return 'write';
   return (segment.flags & elf.PF_R) !== 0 ? 'read' : undefined;
 }
@@ -87,14 +73,14 @@ function joined(regions: readonly Region[]): Region[] {
  * Regions of an image's segments, ascending, and boot_info's before them. A segment without permissions has none.
  * Fails with 'image' when one page would need two permissions.
  */
-export function imageRegions(file: ElfFile, name: string): Region[] {
+export function imageRegions(file: ElfFile, name: string, text: TextKind): Region[] {
   const loads = file.segments
     .map((segment, index) => ({ segment, index }))
     .filter(({ segment }) => segment.type === elf.PT_LOAD && segment.memorySize > 0)
     .sort((a, b) => Number(a.segment.address - b.segment.address));
   const regions: (Region & { index: number })[] = [];
   for (const { segment, index } of loads) {
-    const kind = kindOf(file, segment);
+    const kind = kindOf(segment, text);
     const start = pageDown(Number(segment.address));
     const end = pageUp(Number(segment.address) + segment.memorySize);
     const last = regions.at(-1);

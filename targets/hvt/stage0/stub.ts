@@ -16,6 +16,10 @@ import { decodeConfig, encodeConfig, PAGE, type Stage0Config } from './config.ts
 /** Bytes of the stub in memory: code, then configuration. */
 export const STUB_SIZE = 2 * PAGE;
 
+/** Where the stub lies when the image can move up: the lowest pages that the tender allows; and what comes after. */
+export const STUB_BASE = 0x100000;
+export const PROGRAM_BASE = STUB_BASE + STUB_SIZE;
+
 /** Sections that describe it. */
 export const CODE_SECTION = '.casemate.stage0';
 export const CONFIG_SECTION = '.casemate.stage0.config';
@@ -47,12 +51,12 @@ export interface FoundStub {
  */
 export function findStub(image: ElfFile, bytes: Uint8Array, file: string): FoundStub | undefined {
   const base = Number(image.header.entry);
-  const pages = bytesAt(image, bytes, base, STUB_SIZE);
-  const magic = Buffer.from(pages.subarray(PAGE, PAGE + 8)).toString('latin1');
-  if (pages.length !== STUB_SIZE || base % PAGE !== 0 || magic !== 'casemate') return undefined;
-  const config = decodeConfig(pages.subarray(PAGE), file);
-  const code = stubCode(base);
-  const differs = code.findIndex((byte, i) => byte !== pages[i]);
+  // Code and configuration may be in segments of their own.
+  const [code, page] = [bytesAt(image, bytes, base, PAGE), bytesAt(image, bytes, base + PAGE, PAGE)];
+  const magic = Buffer.from(page.subarray(0, 8)).toString('latin1');
+  if (code.length !== PAGE || page.length !== PAGE || base % PAGE !== 0 || magic !== 'casemate') return undefined;
+  const config = decodeConfig(page, file);
+  const differs = stubCode(base).findIndex((byte, i) => byte !== code[i]);
   if (differs >= 0)
     fail(
       'image',

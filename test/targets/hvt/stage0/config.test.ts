@@ -19,6 +19,7 @@ const configs: fc.Arbitrary<Stage0Config> = fc.record({
   entry: fc.nat({ max: 0x7fff_ffff }),
   top: pages(0xfffff),
   canary: fc.nat({ max: 0x7fff_ffff }),
+  gates: fc.record({ address: fc.nat({ max: 0x7fff_ffff }), count: fc.nat({ max: 256 }) }),
   stack: pages(0xfffff),
   wipe: fc.record({ start: pages(0xfffff), size: pages(2) }),
   seed: fc.uint8Array({ minLength: 32, maxLength: 32 }),

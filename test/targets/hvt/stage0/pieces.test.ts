@@ -29,6 +29,7 @@ function configWith(changes: Partial<Stage0Config> = {}): Uint8Array {
     entry: 0x100000,
     top: 0x200000,
     canary: 0,
+    gates: { address: 0, count: 0 },
     stack: MiB,
     wipe,
     seed,

@@ -1,0 +1,198 @@
+/**
+ * `casemate slide`: a hardened image at other addresses, its code in another order, drawn from one seed.
+ *
+ * hvt's tender loads a program where its headers say, so the layout is chosen before each launch, here, and the guest
+ * itself never learns how. The room for it is what the guest's memory leaves when the program has its heap and the stub
+ * its stack and tables, each at their largest; hardening/slide draws in that room, and the stub's configuration is
+ * written anew for what came out, with 32 bytes of the seed's own for the guest's start.
+ */
+import { fail, hex, printable } from '../../base/errors.ts';
+import { createHash } from '../../base/node.ts';
+import { applyLayout } from '../../hardening/slide/apply.ts';
+import { numbers } from '../../hardening/slide/arithmetic.ts';
+import { seededLayout } from '../../hardening/slide/draws.ts';
+import type { SlideProblem } from '../../hardening/slide/layout.ts';
+import { Encoding, type Layout, type SlideInfo } from '../../hardening/slide/slide-info.ts';
+import * as elf from '../../linker/elf.ts';
+import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
+import { writeElfFile } from '../../linker/write-elf-file.ts';
+import { readHvtImage } from './image.ts';
+import { movableParts } from './movable.ts';
+import { encodeConfig, PAGE, type Stage0Config } from './stage0/config.ts';
+import { gapChoices, placement } from './stage0/placement.ts';
+import { imageRegions, imageTop, type TextKind } from './stage0/regions.ts';
+import { type FoundStub, findStub, PROGRAM_BASE } from './stage0/stub.ts';
+
+export interface SlideOptions {
+  /** Guest memory, bytes: a multiple of 2 MiB. */
+  readonly memory: number;
+  /** Least heap that the program must get, bytes. */
+  readonly heapMin: number;
+  /** From the operating system, or a user's text. */
+  readonly seed: Uint8Array;
+}
+
+/** A hardened image that can be slid, taken apart. */
+export interface Slidable {
+  readonly file: ElfFile;
+  readonly bytes: Uint8Array;
+  readonly stub: FoundStub;
+  readonly info: SlideInfo;
+}
+
+/** Reads an image; one that is not hardened, or cannot move, is an 'image' error that says what to do. */
+export function readSlidable(input: Uint8Array, name: string): Slidable {
+  const where = printable(name);
+  readHvtImage(input, name);
+  const file = readElfFile(input, name);
+  const stub = findStub(file, input, where);
+  if (stub === undefined) fail('image', `${where}: is not hardened; first: casemate harden ${where} -o HARDENED`);
+  const { info, reason } = movableParts(file, name);
+  if (info === undefined) return fail('image', `${where}: cannot be slid: ${reason}`);
+  return { file, bytes: input, stub, info };
+}
+
+/** Pages below the top of memory that the stub may take, at their most: gaps, tables, stack and guards. */
+function ceilingOf(options: SlideOptions, config: Stage0Config, segments: number): number {
+  const { memory, heapMin } = options;
+  const most = gapChoices(numbers, memory) - 1;
+  // RELRO cuts a segment into three at most, and gaps may part any two.
+  const tables = 2 * 3 * segments + 16;
+  const room = { memory, top: PROGRAM_BASE, stack: config.stack, tables };
+  const { heapEnd } = placement(numbers, room, { tables: most, stack: most });
+  return numbers.alignDown(heapEnd - heapMin, PAGE);
+}
+
+/** Address of a segment's first page. */
+function firstPage(address: number): number {
+  return address - (address % PAGE);
+}
+
+const largestGranule = 64;
+
+/**
+ * Granule of the units that may change places; undefined when there are none, one needs more, or offsets in the segment
+ * say nothing about alignment.
+ */
+function granuleOf({ units, segments, text }: SlideInfo): number | undefined {
+  if (segments[text]!.address % PAGE !== 0) return undefined;
+  let granule = 16;
+  const last = units.offset.length - units.trailing;
+  for (let i = units.pinned; i < last; i++) granule = Math.max(granule, units.align[i]!);
+  return last - units.pinned > 1 && granule <= largestGranule ? granule : undefined;
+}
+
+/** Bytes that the trailing units take behind all others. */
+function trailingSize({ units }: SlideInfo, granule: number): number {
+  const count = units.offset.length;
+  if (units.trailing === 0) return 0;
+  const first = units.offset[count - units.trailing]!;
+  return numbers.alignUp(units.offset[count - 1]! + units.size[count - 1]! - first, granule);
+}
+
+function textOf(info: SlideInfo): SlideProblem['text'] {
+  const granule = granuleOf(info);
+  if (granule === undefined) return undefined;
+  const { offset, size, pinned, trailing } = info.units;
+  const headEnd = pinned === 0 ? 0 : offset[pinned - 1]! + size[pinned - 1]!;
+  return {
+    granule,
+    // What comes last is counted as part of the head: the room is the same, see `layoutOf`.
+    headSize: numbers.alignUp(headEnd, granule) + trailingSize(info, granule),
+    unitSizes: size.slice(pinned, size.length - trailing).map((bytes) => numbers.alignUp(bytes, granule)),
+  };
+}
+
+/** The problem that hardening/slide solves for this image. */
+export function slideProblem({ info, stub }: Slidable, options: SlideOptions, name: string): SlideProblem {
+  info.segments.forEach(({ align }, i) => {
+    if (align > PAGE)
+      fail(
+        'image',
+        `${printable(name)}: segment ${i} is aligned to ${hex(align)}; a slide moves by pages, link it with -z max-page-size=4096`,
+      );
+  });
+  const text = textOf(info);
+  return {
+    memory: options.memory,
+    lowest: PROGRAM_BASE,
+    ceiling: ceilingOf(options, stub.config, info.segments.length),
+    segments: info.segments.map(({ address, memorySize }, i) => ({
+      size: address - firstPage(address) + memorySize,
+      code: i === info.text,
+    })),
+    signedAddresses: info.groups.some(({ encoding }) => encoding === Encoding.Abs32Signed),
+    ...(text === undefined ? {} : { text }),
+  };
+}
+
+/** A drawn layout in the terms of the image: trailing units at the end, others where they were drawn. */
+function layoutOf(info: SlideInfo, problem: SlideProblem, seed: Uint8Array): Layout {
+  const drawn = seededLayout(problem, seed);
+  const segmentAddress = info.segments.map(({ address }, i) => drawn.segmentAddress[i]! + (address % PAGE));
+  const { offset, pinned, trailing } = info.units;
+  const unitOffset = offset.slice();
+  if (problem.text === undefined) {
+    return { segmentAddress, unitOffset, textSize: info.segments[info.text]!.memorySize };
+  }
+  const tail = trailingSize(info, problem.text.granule);
+  drawn.unitOffset.forEach((at, i) => {
+    unitOffset[pinned + i] = at - tail;
+  });
+  const first = offset.length - trailing;
+  for (let i = first; i < offset.length; i++) unitOffset[i] = drawn.textSize - tail + (offset[i]! - offset[first]!);
+  return { segmentAddress, unitOffset, textSize: drawn.textSize };
+}
+
+/** 32 bytes for the stub, which tell nothing of the layout: the seed's hash under another name. */
+function guestSeed(seed: Uint8Array): Uint8Array {
+  return createHash('sha256').update('casemate stage 0\0').update(seed).digest();
+}
+
+/** Where data went that the stub writes to: its segment moves as a whole. 0 stays: there is none. */
+function movedData(info: SlideInfo, layout: Layout, at: number): number {
+  if (at === 0) return 0;
+  const i = info.segments.findIndex(({ address, memorySize }) => at >= address && at + 8 <= address + memorySize);
+  return i < 0 ? 0 : at + layout.segmentAddress[i]! - info.segments[i]!.address;
+}
+
+/** The image without the stub's two segments, its entry the program's. */
+function program(file: ElfFile, entry: number): ElfFile {
+  const isStub = (address: bigint): boolean => address < BigInt(PROGRAM_BASE);
+  const segments = file.segments.filter(({ type, address }) => type !== elf.PT_LOAD || !isStub(address));
+  return { ...file, segments, header: { ...file.header, entry: BigInt(entry) } };
+}
+
+/** What hardening decided about text. */
+function textKind({ regions }: Stage0Config): TextKind {
+  return regions.some(({ kind }) => kind === 'read-execute') ? 'read-execute' : 'execute';
+}
+
+/** Puts the new configuration into the section's data, or where the file has it without sections. */
+function withConfig(bytes: Uint8Array, file: ElfFile, config: Stage0Config, base: number): void {
+  const segment = file.segments.find(({ type, address }) => type === elf.PT_LOAD && Number(address) === base + PAGE)!;
+  bytes.set(encodeConfig(config), segment.offset);
+}
+
+/** The image with a new layout. Errors: 'image', 'layout' for too little memory, 'relocation', 'malformed-elf'. */
+export function slideImage(input: Uint8Array, name: string, options: SlideOptions): Uint8Array {
+  const image = readSlidable(input, name);
+  const { file, stub, info } = image;
+  const layout = layoutOf(info, slideProblem(image, options, name), options.seed);
+  const entering = { ...file, header: { ...file.header, entry: BigInt(stub.config.entry) } };
+  const moved = applyLayout(entering, info, layout, name);
+  const own = program(moved, Number(moved.header.entry));
+  const config: Stage0Config = {
+    ...stub.config,
+    entry: Number(moved.header.entry),
+    top: imageTop(own),
+    canary: movedData(info, layout, stub.config.canary),
+    gates: { ...stub.config.gates, address: movedData(info, layout, stub.config.gates.address) },
+    seed: guestSeed(options.seed),
+    regions: imageRegions(own, name, textKind(stub.config)),
+  };
+  const bytes = writeElfFile({ ...moved, header: { ...moved.header, entry: file.header.entry } });
+  withConfig(bytes, moved, config, stub.base);
+  readHvtImage(bytes, name);
+  return bytes;
+}
