@@ -3,18 +3,25 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
+import { worst } from '../hardening/finding.ts';
+import { probeImage } from '../pipeline/probe-image.ts';
+import { createProgress } from '../pipeline/progress.ts';
 import { spawnChild } from '../pipeline/scratch.ts';
 import { findProgram } from '../pipeline/tools.ts';
 import { parseBlock, parseBlockSize, parseMac, parseNet, withBlockSizes, withMacs } from '../targets/hvt/attach.ts';
 import { type BootResult, bootHvt, type Tender } from '../targets/hvt/boot.ts';
 import type { Host } from '../targets/hvt/machine.ts';
 import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
+import { findingTable } from './check.ts';
 
 const examples = `
 Networks (--net NAME=BACKEND[,OPTIONS], options as in qemu-system-x86_64 -netdev):
   --net service=user,hostfwd=tcp:127.0.0.1:8080-:80   behind a NAT of QEMU's; no privileges needed
   --net service=socket,listen=127.0.0.1:9000          a wire to another QEMU
   --net service=tap,ifname=tap100                     a tap interface of the host
+
+Probes (--probe): the image's protections are given to a program that tries to break them, on the processor model of
+--cpu. Exit status: 0 every attempt ended as it has to; 1 one got through; 3 one could not be judged.
 
 Exit status: the guest's own (0 to 255; 255 when it aborted). Besides: 124 still running at --timeout;
 125 the tender refuses the image; 126 the guest did what kills the tender; 2 wrong usage; 3 a program is missing
@@ -23,6 +30,7 @@ or failed. The last five come with a line on standard error.
 Examples:
   casemate boot build/hello.hvt -- Ada
   casemate boot build/kv.hvt --block store=disk.img -- get greeting
+  casemate boot build/hello.hvt --probe --cpu EPYC
   casemate boot build/echo.hvt --net net0=user,hostfwd=udp::7007-:7`;
 
 interface Flags {
@@ -34,6 +42,7 @@ interface Flags {
   readonly cpu?: string;
   readonly timeout?: string;
   readonly tender: string;
+  readonly probe?: boolean;
 }
 
 const host: Host = {
@@ -68,7 +77,28 @@ function verdictOf(result: BootResult, image: string): [line: string, status: nu
   }
 }
 
+/** What becomes of programs that try what this image's protections forbid. */
+async function probe(image: string, flags: Flags): Promise<void> {
+  const boot = {
+    memory: numberOf(flags.mem, '--mem'),
+    tender: tenderOf(flags.tender),
+    ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
+    ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
+  };
+  const progress = createProgress({
+    write: (text) => process.stderr.write(text),
+    terminal: process.stderr.isTTY === true,
+    verbose: false,
+    now: () => performance.now(),
+    patience: 1000,
+  });
+  const findings = await probeImage({ image, boot, host, progress });
+  process.stdout.write(findingTable(image, findings));
+  process.exitCode = { fail: 1, unknown: 3, pass: 0 }[worst(findings.map(({ outcome }) => outcome))];
+}
+
 async function run(image: string, args: readonly string[], flags: Flags): Promise<void> {
+  if (flags.probe) return probe(image, flags);
   const result = await bootHvt(
     {
       image,
@@ -109,6 +139,7 @@ export function bootCommand(): Command {
     .option('--block-size <NAME=BYTES>', 'block size of the device NAME (default: 512)', collect)
     .option('--cpu <MODEL>', `processor model, for the emulator (default: ${DEFAULT_CPU})`)
     .option('--timeout <SECONDS>', 'kill the guest after this time')
+    .option('--probe', 'do not run IMAGE: try what its protections forbid, one boot an attempt')
     .option('--tender <NAME>', 'auto, solo5-hvt or emulator', 'auto')
     .addHelpText('after', examples)
     .action(run);

@@ -40,6 +40,8 @@ export interface HardenOptions {
   readonly stack: number;
   /** auto: unless code that reads text, or data in it, is found. */
   readonly executeOnly: 'auto' | 'always' | 'never';
+  /** Leave the image where it is, also one that could move. */
+  readonly stay?: boolean;
 }
 
 export const defaultHardening: HardenOptions = { require: [], stack: DEFAULT_STACK, executeOnly: 'auto' };
@@ -186,7 +188,8 @@ function movedUp(file: ElfFile, info: SlideInfo, name: string): ElfFile {
 }
 
 /** What can be moved, when there is also room for the program headers of a stub below the image. */
-function movableWithRoom(file: ElfFile, name: string): Movable {
+function movableWithRoom(file: ElfFile, name: string, stay: boolean): Movable {
+  if (stay) return { reason: 'it was to stay where it is' };
   const movable = movableParts(file, name);
   const room = roomForSegments(file);
   if (movable.info === undefined || room >= 2) return movable;
@@ -234,7 +237,7 @@ export function hardenImage(input: Uint8Array, name: string, options: HardenOpti
       'image',
       `${where}: its program headers are loaded and have no room for another; link it with a spare one (PT_GNU_STACK)`,
     );
-  const movable = movableWithRoom(original, name);
+  const movable = movableWithRoom(original, name, options.stay === true);
   const { file, bytes } =
     movable.info === undefined ? settled(original, name) : settled(movedUp(original, movable.info, name), name);
   const subject = readSubject(bytes, name);

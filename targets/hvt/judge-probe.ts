@@ -90,9 +90,13 @@ export function machineOf(controlConsole: string): { guard: TextGuard; text: big
   return { guard: (features === '' ? 'none' : features) as TextGuard, text: BigInt(machine[3]) };
 }
 
+/** Stock, or hardened: 'absent' when the stub lies below the image and is absent once it has run. */
+export type ProbedState = 'stock' | 'hardened' | 'absent';
+
 /** How `probe` has to end. */
-export function expectedEnding(probe: Probe, state: 'stock' | 'hardened', guard: TextGuard): Ending {
-  const ending: Ending | ByProcessor = probe[state];
+export function expectedEnding(probe: Probe, state: ProbedState, guard: TextGuard): Ending {
+  if (state === 'absent' && probe.absent !== undefined) return probe.absent;
+  const ending: Ending | ByProcessor = state === 'stock' ? probe.stock : probe.hardened;
   return 'kind' in ending ? ending : ending[guard];
 }
 
@@ -149,12 +153,7 @@ function describeExpected(expected: Ending): string {
 }
 
 /** Judges one probe's boot. */
-export function judgeProbe(
-  probe: Probe,
-  state: 'stock' | 'hardened',
-  guard: TextGuard,
-  result: BootResult,
-): ProbeVerdict {
+export function judgeProbe(probe: Probe, state: ProbedState, guard: TextGuard, result: BootResult): ProbeVerdict {
   const observed = observe(probe.name, result);
   const expected = expectedEnding(probe, state, guard);
   const found = describeObserved(observed);

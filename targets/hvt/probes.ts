@@ -52,6 +52,8 @@ export interface Probe {
   /** On an image that nobody hardened, and on a hardened one; by what the processor has, where that matters. */
   readonly stock: Ending | ByProcessor;
   readonly hardened: Ending | ByProcessor;
+  /** On a hardened image whose stub lies below it, when that is another. */
+  readonly absent?: Ending;
 }
 
 const succeeds: Ending = { kind: 'succeeds' };
@@ -135,13 +137,14 @@ export const probes: readonly Probe[] = [
   { name: 'host-write-text', tries: 'lets the tender write to code', stock: killed, hardened: killed },
   { name: 'host-write-rodata', tries: 'lets the tender write to read-only data', stock: killed, hardened: killed },
 
-  // The stub clears itself, and its memory becomes heap.
+  // A stub behind the image clears itself, and its memory becomes heap; one below it is absent from then on.
   {
     name: 'read-stub',
     needs: 'stub',
     tries: 'looks for the start-up stub',
     stock: succeeds,
     hardened: { kind: 'nothing' },
+    absent: unmappedRead,
   },
   {
     name: 'execute-stub',
@@ -149,6 +152,7 @@ export const probes: readonly Probe[] = [
     tries: 'jumps to where the start-up stub was',
     stock: succeeds,
     hardened: noExecute,
+    absent: unmappedFetch(true),
   },
   { name: 'read-veneer', tries: "reads the stub's last instructions", stock: unmappedRead, hardened: hiddenText },
   {

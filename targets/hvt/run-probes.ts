@@ -4,14 +4,14 @@
  */
 import { fail, hex, printable } from '../../base/errors.ts';
 import { type BootOptions, type BootResult, bootHvt } from './boot.ts';
-import { judgeProbe, machineOf, type ProbeVerdict } from './judge-probe.ts';
+import { judgeProbe, machineOf, type ProbedState, type ProbeVerdict } from './judge-probe.ts';
 import type { Host } from './machine.ts';
 import { type Probe, probes, type TextGuard } from './probes.ts';
 
 export interface ProbeRun {
   /** The probes' unikernel, stock or hardened. */
   readonly image: string;
-  readonly state: 'stock' | 'hardened';
+  readonly state: ProbedState;
   /** Where a hardened image has its stub; without it the probes that want to know are left out. */
   readonly stub?: bigint;
   /** Memory, processor model, tender and time limit, as for any boot; the limit's default is 60 s. */
