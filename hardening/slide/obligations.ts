@@ -8,19 +8,19 @@
  * unit comes next. Beside safety stand claims of tightness (no page of room is given away), which is entropy.
  */
 
-import type { Query } from '../../proofs/smt/print.ts';
-import { symbolicArithmetic, type Trace } from '../../proofs/smt/symbolic.ts';
+import { type Claim, type Obligations, obligationsOf } from '../../proofs/smt/obligations.ts';
+import { exactAsNumbers, symbolicArithmetic, type Trace } from '../../proofs/smt/symbolic.ts';
 import {
   add,
   all,
   atMost,
   equal,
+  implies,
   integer,
   less,
   scale,
   subtract,
   type Term,
-  truth,
   variable,
 } from '../../proofs/smt/terms.ts';
 import type { Arithmetic } from './arithmetic.ts';
@@ -45,8 +45,6 @@ export interface SlideForm {
 const PAGE_BYTES = 4096;
 const MARGIN = 65536;
 const GAP_PART = 128;
-/** First number that has a neighbour which is no double. */
-const EXACT = integer(2n ** 53n);
 
 interface Scene {
   readonly code: SlideCode;
@@ -125,12 +123,6 @@ function makeScene(code: SlideCode, form: SlideForm): Scene {
     decided,
     placed: trace.values.splice(0),
   };
-}
-
-interface Claim {
-  readonly name: string;
-  readonly given: readonly Term[];
-  readonly goal: Term;
 }
 
 /** First address behind the whole image: its first segment's and the widest span. */
@@ -247,6 +239,18 @@ function drawClaims(scene: Scene): Claim[] {
       goal: all([count(room.baseSlots), count(room.gapSlots), count(room.offsetSlots)]),
     },
     {
+      name: 'an image that fits is not refused',
+      given: scene.rules,
+      goal: implies(
+        all([
+          atMost(add(shape.lowest, room.span), shape.ceiling),
+          atMost(add(shape.lowest, room.span), reach),
+          atMost(room.span, integer(2 ** 31 - MARGIN)),
+        ]),
+        scene.fits,
+      ),
+    },
+    {
       name: 'the base has all the room there is',
       given,
       goal: claim.any([less(shape.ceiling, end), less(reach, end)]),
@@ -328,34 +332,30 @@ function unitClaims(scene: Scene): Claim[] {
         less(room.textSize, add(add(headSize, unitsSize), integer(PAGE_BYTES))),
       ]),
     },
-    { name: 'what places the first unit is exact', given: [...given, ...scene.drawn], goal: exact(firstValues) },
-    { name: 'what places a unit is exact', given: [...given, ...step], goal: exact(stepValues) },
+    {
+      name: 'what places the first unit is exact',
+      given: [...given, ...scene.drawn],
+      goal: exactAsNumbers(firstValues),
+    },
+    { name: 'what places a unit is exact', given: [...given, ...step], goal: exactAsNumbers(stepValues) },
     { name: 'offsets in the text are 32-bit', given, goal: less(room.textSize, integer(2 ** 32 - 1)) },
   ];
-}
-
-/** That none of the values is too large for a number. */
-function exact(values: readonly Term[]): Term {
-  return all(values.map((value) => all([less(subtract(zero, EXACT), value), less(value, EXACT)])));
 }
 
 function exactClaims(scene: Scene): Claim[] {
   const { rules, fits, drawn } = scene;
   return [
-    { name: 'what decides whether the image fits is exact', given: rules, goal: exact(scene.decided) },
-    { name: 'what places the segments is exact', given: [...rules, fits, ...drawn], goal: exact(scene.placed) },
+    { name: 'what decides whether the image fits is exact', given: rules, goal: exactAsNumbers(scene.decided) },
+    {
+      name: 'what places the segments is exact',
+      given: [...rules, fits, ...drawn],
+      goal: exactAsNumbers(scene.placed),
+    },
   ];
 }
 
-export interface SlideObligations {
-  /** Each is to be proved. */
-  readonly obligations: readonly Query[];
-  /** Not to be proved: that everything the obligations assume is false together. From a contradiction all follows. */
-  readonly contradiction: Query;
-}
-
 /** The obligations of a form of image, for the layout whose text is `code`. */
-export function slideObligations(code: SlideCode, form: SlideForm): SlideObligations {
+export function slideObligations(code: SlideCode, form: SlideForm): Obligations {
   const scene = makeScene(code, form);
   const image = imageClaims(scene);
   const claims = [
@@ -366,10 +366,5 @@ export function slideObligations(code: SlideCode, form: SlideForm): SlideObligat
     ...unitClaims(scene),
     ...exactClaims(scene),
   ];
-  const definitions = [...scene.trace.definitions, ...scene.claimed.definitions];
-  const assumed = new Set([...definitions, ...claims.flatMap(({ given }) => given)]);
-  return {
-    obligations: claims.map(({ name, given, goal }) => ({ name, assumptions: [...definitions, ...given], goal })),
-    contradiction: { name: 'what is assumed contradicts itself', assumptions: [...assumed], goal: truth(false) },
-  };
+  return obligationsOf([...scene.trace.definitions, ...scene.claimed.definitions], claims);
 }

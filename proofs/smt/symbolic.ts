@@ -56,3 +56,11 @@ export function symbolicArithmetic(trace: Trace, owner: string) {
     select: (condition: Term, whenTrue: Term, whenFalse: Term) => keep(terms.select(condition, whenTrue, whenFalse)),
   };
 }
+
+/** That every one of the values is a number that a double holds, and none of its neighbours is missing. */
+export function exactAsNumbers(values: readonly Term[]): Term {
+  const end = terms.integer(2n ** 53n);
+  return terms.all(
+    values.map((value) => terms.all([terms.less(terms.integer(-(2n ** 53n)), value), terms.less(value, end)])),
+  );
+}

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { numbers } from '../../../hardening/slide/arithmetic.ts';
+import { obligationsOf, proveObligations } from '../../../proofs/smt/obligations.ts';
 import { printQuery, type Query, variablesOf } from '../../../proofs/smt/print.ts';
 import { judge, prove, proveAll } from '../../../proofs/smt/prove.ts';
 import { type Answer, askSolver, findSolvers, type Solver } from '../../../proofs/smt/solver.ts';
@@ -175,6 +176,28 @@ describe('an answer that is not clear is unknown', () => {
   it('and the environment does not reach a solver', async () => {
     const answer = await askSolver(pretend('z3', '[ -z "$HOME$LD_PRELOAD" ] && echo unsat'), text);
     expect(answer.result).toBe('unsat');
+  });
+});
+
+describe('obligations', () => {
+  const [small, smaller] = [t.less(x, t.integer(9)), t.less(x, t.integer(5))];
+  const claim = (name: string, given: t.Term[], goal: t.Term) => ({ name, given, goal });
+  const statusOf = async (given: t.Term[], goals: t.Term[]): Promise<string> => {
+    const claims = goals.map((goal, i) => claim(`claim ${i}`, given, goal));
+    return (await proveObligations(solvers.slice(1), obligationsOf([], claims))).status;
+  };
+
+  it('are proved together, when all are and what they assume can be true', async () => {
+    expect(await statusOf([smaller], [small, smaller])).toBe('proved');
+    expect(await statusOf([small], [small, smaller])).toBe('refuted');
+    expect(await statusOf([smaller, t.not(small)], [small])).toBe('refuted');
+    expect(await statusOf([], [])).toBe('unknown');
+    const proof = await proveObligations([], obligationsOf([], [claim('a', [], small)]));
+    expect([proof.status, ...proof.verdicts.map(({ name }) => name)]).toEqual([
+      'unknown',
+      'a',
+      'what is assumed can be true',
+    ]);
   });
 });
 
