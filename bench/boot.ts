@@ -102,9 +102,9 @@ async function compute(measure: string, runs: number): Promise<Comparison[]> {
 async function echo(runs: number): Promise<Comparison[]> {
   const images = await buildGuest('examples/echo');
   const guests = { stock: await startEcho(images.stock), hardened: await startEcho(images.hardened) };
-  const batch = 200;
+  const batch = 100;
   try {
-    const taken = await inTurns(10 * runs, (which) => guests[which].time(batch));
+    const taken = await inTurns(20 * runs, (which) => guests[which].time(batch));
     return [
       comparison(`echo: ${batch} round trips`, 'ms', 1, taken, ({ wall }) => wall),
       comparison(`echo: processor time of QEMU`, 'ms', 1, taken, ({ cpu }) => cpu),
@@ -222,7 +222,7 @@ async function main(): Promise<void> {
   const text = `${[
     `- ${machineLine()}`,
     `- the emulator in QEMU, full emulation; a guest of ${memory} MiB`,
-    `- medians; both images in turns, ${runs} runs each of hello, ${longer} of compute, ${10 * longer} batches for echo`,
+    `- medians; both images in turns, ${runs} runs each of hello, ${longer} of compute, ${20 * longer} batches for echo`,
     '- the ratio is the median of the rounds’ ratios; compute and echo are judged by processor time, which other work on the machine disturbs least',
     '',
     table(comparisons),

@@ -8,6 +8,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { CasemateError } from '../../base/errors.ts';
+import type { BootOptions } from '../../targets/hvt/boot.ts';
 import * as net from '../../test/e2e/host/frames.ts';
 import { boot } from './guests.ts';
 
@@ -74,20 +75,20 @@ export interface EchoGuest {
   stop(): Promise<void>;
 }
 
-export async function startEcho(image: string): Promise<EchoGuest> {
+export async function startEcho(image: string, options: Partial<BootOptions> = {}): Promise<EchoGuest> {
   const [socket, other] = [await bound(), await bound()];
   const port = other.address().port;
   other.close();
   await once(other, 'close');
   const mac = [...net.guestMac];
-  const options = `udp=${address}:${socket.address().port},localaddr=${address}:${port}`;
+  const wire = `udp=${address}:${socket.address().port},localaddr=${address}:${port}`;
   const ending = new AbortController();
-  const nets = [{ name: 'net0', backend: 'socket', options, mac }];
+  const nets = [{ name: 'net0', backend: 'socket', options: wire, mac }];
   let pid = 0;
   const seen = (child: ChildProcess): void => {
     pid = child.pid!;
   };
-  const running = boot(image, { nets, abort: ending.signal }, undefined, seen).catch((error) => {
+  const running = boot(image, { ...options, nets, abort: ending.signal }, undefined, seen).catch((error) => {
     // Killed: it serves for ever.
     if (!(error instanceof CasemateError) || !ending.signal.aborted) throw error;
   });
