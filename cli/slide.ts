@@ -9,8 +9,9 @@ import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, writeFileAtomic } from '../base/files.ts';
+import type { Bits } from '../hardening/slide/entropy.ts';
 import { memoryOf } from '../targets/hvt/qemu.ts';
-import { slideImage } from '../targets/hvt/slide.ts';
+import { readSlidable, slideEntropy, slideImage } from '../targets/hvt/slide.ts';
 
 const examples = `
 The guest must be started with as much memory as --mem says, or more.
@@ -19,6 +20,7 @@ Examples:
   casemate slide hello.hvt -o launch.hvt
   casemate slide hello.hvt -o launch.hvt --mem 64 --heap-min 16
   casemate slide hello.hvt -o again.hvt --seed 'a text: same text, same layout'
+  casemate slide hello.hvt --entropy --mem 512
   casemate slide --check hello.hvt launch.hvt`;
 
 interface Flags {
@@ -27,6 +29,7 @@ interface Flags {
   readonly heapMin?: string;
   readonly seed?: string;
   readonly check?: boolean;
+  readonly entropy?: boolean;
 }
 
 function megabytes(text: string, option: string): number {
@@ -47,6 +50,25 @@ function seedOf(text: string | undefined): Uint8Array {
   return Buffer.from(text);
 }
 
+function bits({ low, high }: Bits): string {
+  return low === high ? low.toFixed(2) : `${low.toFixed(2)} to ${high.toFixed(2)}`;
+}
+
+/** What a layout of this image is worth against whoever does not know its seed. */
+function entropy(input: string, flags: Flags): void {
+  const memory = memoryOf(megabytes(flags.mem, '--mem'));
+  const options = { memory, heapMin: heapOf(flags.heapMin, memory) };
+  const { entry, units, pinned } = slideEntropy(readSlidable(readFile(input), input), options, input);
+  const known = flags.seed === undefined ? '' : '; against whoever knows the seed: 0';
+  process.stdout.write(
+    `${printable(input)}: in ${memory / 2 ** 20} MiB with a heap of ${options.heapMin / 2 ** 20} MiB or more\n` +
+      `  base address          ${entry.base.toFixed(2)} bits${known}\n` +
+      `  one function, min     ${bits(entry.minimum)} bits\n` +
+      `  one function, Shannon ${bits(entry.shannon)} bits\n` +
+      `  units of code         ${units} change places, ${pinned} stay in theirs\n`,
+  );
+}
+
 function slide(input: string, output: string, flags: Flags): void {
   const memory = memoryOf(megabytes(flags.mem, '--mem'));
   const options = { memory, heapMin: heapOf(flags.heapMin, memory), seed: seedOf(flags.seed) };
@@ -55,6 +77,10 @@ function slide(input: string, output: string, flags: Flags): void {
 
 function run(input: string, slid: string | undefined, flags: Flags): void {
   if (slid !== undefined) fail('usage', `${printable(slid)}: one image at a time; --check takes two`);
+  if (flags.entropy) {
+    entropy(input, flags);
+    return;
+  }
   if (flags.output === undefined) fail('usage', '-o FILE is missing: where the slid image goes');
   slide(input, flags.output!, flags);
 }
@@ -71,6 +97,7 @@ export function slideCommand(): Command {
     .option('--mem <MB>', 'memory of the guest', '512')
     .option('--heap-min <MB>', 'heap that the program gets at least (default: half of the memory)')
     .option('--seed <TEXT>', 'draw the layout from this text, for ever the same')
+    .option('--entropy', 'write nothing: tell how unpredictable a layout of IMAGE is')
     .option('--check', 'prove that SLID is a slide of IMAGE, and nothing else')
     .addHelpText('after', examples)
     .action(run);

@@ -11,8 +11,9 @@ import { createHash } from '../../base/node.ts';
 import { applyLayout } from '../../hardening/slide/apply.ts';
 import { numbers } from '../../hardening/slide/arithmetic.ts';
 import { seededLayout } from '../../hardening/slide/draws.ts';
+import { type AddressEntropy, addressEntropy } from '../../hardening/slide/entropy.ts';
 import type { SlideProblem } from '../../hardening/slide/layout.ts';
-import { Encoding, type Layout, type SlideInfo } from '../../hardening/slide/slide-info.ts';
+import { Encoding, type Layout, type SlideInfo, unitAt } from '../../hardening/slide/slide-info.ts';
 import * as elf from '../../linker/elf.ts';
 import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
 import { writeElfFile } from '../../linker/write-elf-file.ts';
@@ -53,7 +54,7 @@ export function readSlidable(input: Uint8Array, name: string): Slidable {
 }
 
 /** Pages below the top of memory that the stub may take, at their most: gaps, tables, stack and guards. */
-function ceilingOf(options: SlideOptions, config: Stage0Config, segments: number): number {
+function ceilingOf(options: Omit<SlideOptions, 'seed'>, config: Stage0Config, segments: number): number {
   const { memory, heapMin } = options;
   const most = gapChoices(numbers, memory) - 1;
   // RELRO cuts a segment into three at most, and gaps may part any two.
@@ -104,7 +105,11 @@ function textOf(info: SlideInfo): SlideProblem['text'] {
 }
 
 /** The problem that hardening/slide solves for this image. */
-export function slideProblem({ info, stub }: Slidable, options: SlideOptions, name: string): SlideProblem {
+export function slideProblem(
+  { info, stub }: Slidable,
+  options: Omit<SlideOptions, 'seed'>,
+  name: string,
+): SlideProblem {
   info.segments.forEach(({ align }, i) => {
     if (align > PAGE)
       fail(
@@ -142,6 +147,25 @@ function layoutOf(info: SlideInfo, problem: SlideProblem, seed: Uint8Array): Lay
   const first = offset.length - trailing;
   for (let i = first; i < offset.length; i++) unitOffset[i] = drawn.textSize - tail + (offset[i]! - offset[first]!);
   return { segmentAddress, unitOffset, textSize: drawn.textSize };
+}
+
+export interface SlideEntropy {
+  /** Of the address of the program's entry function. */
+  readonly entry: AddressEntropy;
+  /** Units of code that change places, and those that stay in theirs. */
+  readonly units: number;
+  readonly pinned: number;
+}
+
+/** How unpredictable a layout is to whoever does not know its seed; exact unless the text is huge (see AddressEntropy). */
+export function slideEntropy(image: Slidable, options: Omit<SlideOptions, 'seed'>, name: string): SlideEntropy {
+  const { info, stub } = image;
+  const problem = slideProblem(image, options, name);
+  const { pinned, trailing, offset } = info.units;
+  const units = problem.text?.unitSizes.length ?? 0;
+  const at = unitAt(offset, stub.config.entry - info.segments[info.text]!.address) - pinned;
+  const unit = at >= 0 && at < units ? at : undefined;
+  return { entry: addressEntropy(problem, unit), units, pinned: units === 0 ? offset.length : pinned + trailing };
 }
 
 /** 32 bytes for the stub, which tell nothing of the layout: the seed's hash under another name. */

@@ -5,7 +5,7 @@
  * placement.ts runs here on terms. Claims have numbers of their own and use the placement's results only. That the
  * machine code computes what placement.ts says is shown by running it (the tests of the stub's pieces).
  */
-import type { Query } from '../../../proofs/smt/print.ts';
+import { type Claim, type Obligations, obligationsOf } from '../../../proofs/smt/obligations.ts';
 import { symbolicArithmetic, type Trace } from '../../../proofs/smt/symbolic.ts';
 import { add, all, atMost, integer, less, scale, subtract, type Term, variable } from '../../../proofs/smt/terms.ts';
 
@@ -19,11 +19,7 @@ const LEAST_HEAP_BYTES = 64 * 1024;
 /** Tables of the levels above the lowest: PML4, PDPT, four page directories. */
 const UPPER = 6;
 
-/** The questions, every one of which must be answered with yes; the last one whether what they assume is possible. */
-export function placementQueries(code: PlacementCode): {
-  readonly obligations: Query[];
-  readonly contradiction: Query;
-} {
+export function placementObligations(code: PlacementCode): Obligations {
   const trace: Trace = { definitions: [], values: [] };
   const claimed: Trace = { definitions: [], values: [] };
   const a = symbolicArithmetic(trace, 'placement');
@@ -53,88 +49,81 @@ export function placementQueries(code: PlacementCode): {
     drawn(draws.stack),
   ];
   const fits = [...given, placed.fits];
-  const ask = (name: string, assumptions: readonly Term[], goal: Term): Query => ({
-    name,
-    assumptions: [...trace.definitions, ...claimed.definitions, ...assumptions],
-    goal,
-  });
   const aligned = (term: Term): Term => claim.isAligned(term, PAGE_BYTES);
-  const goals: [name: string, assumptions: readonly Term[], goal: () => Term][] = [
-    [
-      'the heap begins at the image’s end and has 64 KiB or more',
-      fits,
-      () => atMost(add(top!, integer(LEAST_HEAP_BYTES)), placed.heapEnd),
-    ],
-    [
-      '64 KiB of guard lie between heap and stack',
-      fits,
-      () => atMost(add(placed.heapEnd, integer(GUARD_BYTES)), placed.stackStart),
-    ],
-    [
-      'the stack has at least a page and at most what was asked',
-      fits,
-      () =>
-        all([
-          atMost(integer(PAGE_BYTES), subtract(placed.stackEnd, placed.stackStart)),
-          atMost(subtract(placed.stackEnd, placed.stackStart), stack!),
-        ]),
-    ],
-    [
-      'a page of guard lies between stack and veneer, and has room for the switch',
-      fits,
-      () => atMost(add(placed.stackEnd, integer(PAGE_BYTES)), placed.veneer),
-    ],
-    ['the veneer has a page of its own', fits, () => atMost(add(placed.veneer, integer(PAGE_BYTES)), placed.bootInfo)],
-    [
-      'the copy of boot_info has a page of its own',
-      fits,
-      () => atMost(add(placed.bootInfo, integer(PAGE_BYTES)), placed.tables),
-    ],
-    [
-      'the tables end a page or more below the end of memory, where the scratch space is',
-      fits,
-      () => atMost(add(placed.tablesEnd, integer(PAGE_BYTES)), memory!),
-    ],
-    [
-      'the tables have room for all that can be needed',
-      [...fits, atMost(pieces!, tables!), atMost(scale(subtract(pieces!, integer(2)), 2 * MIB), memory!)],
-      () => atMost(add(placed.tables, scale(add(pieces!, integer(UPPER)), PAGE_BYTES)), placed.tablesEnd),
-    ],
-    [
-      'everything begins at a page',
-      fits,
-      () =>
-        all(
-          [
-            placed.tables,
-            placed.tablesEnd,
-            placed.bootInfo,
-            placed.veneer,
-            placed.stackStart,
-            placed.stackEnd,
-            placed.heapEnd,
-          ].map(aligned),
-        ),
-    ],
-    [
-      'both gaps together take at most a 128th of the memory',
-      given,
-      () => atMost(scale(add(draws.tables, draws.stack), 128 * PAGE_BYTES), memory!),
-    ],
-    [
-      'each gap has a choice for each MiB of memory',
-      given,
-      () => all([atMost(scale(choices, MIB), memory!), less(memory!, scale(add(choices, integer(1)), MIB))]),
-    ],
-    [
-      'no value is beyond what numbers hold exactly',
-      given,
-      () => all(trace.values.flatMap((value) => [less(integer(-(2n ** 53n)), value), less(value, integer(2n ** 53n))])),
-    ],
+  const claims: Claim[] = [
+    {
+      name: 'the heap begins at the image’s end and has 64 KiB or more',
+      given: fits,
+      goal: atMost(add(top!, integer(LEAST_HEAP_BYTES)), placed.heapEnd),
+    },
+    {
+      name: '64 KiB of guard lie between heap and stack',
+      given: fits,
+      goal: atMost(add(placed.heapEnd, integer(GUARD_BYTES)), placed.stackStart),
+    },
+    {
+      name: 'the stack has at least a page and at most what was asked',
+      given: fits,
+      goal: all([
+        atMost(integer(PAGE_BYTES), subtract(placed.stackEnd, placed.stackStart)),
+        atMost(subtract(placed.stackEnd, placed.stackStart), stack!),
+      ]),
+    },
+    {
+      name: 'a page of guard lies between stack and veneer, and has room for the switch',
+      given: fits,
+      goal: atMost(add(placed.stackEnd, integer(PAGE_BYTES)), placed.veneer),
+    },
+    {
+      name: 'the veneer has a page of its own',
+      given: fits,
+      goal: atMost(add(placed.veneer, integer(PAGE_BYTES)), placed.bootInfo),
+    },
+    {
+      name: 'the copy of boot_info has a page of its own',
+      given: fits,
+      goal: atMost(add(placed.bootInfo, integer(PAGE_BYTES)), placed.tables),
+    },
+    {
+      name: 'the tables end a page or more below the end of memory, where the scratch space is',
+      given: fits,
+      goal: atMost(add(placed.tablesEnd, integer(PAGE_BYTES)), memory!),
+    },
+    {
+      name: 'the tables have room for all that can be needed',
+      given: [...fits, atMost(pieces!, tables!), atMost(scale(subtract(pieces!, integer(2)), 2 * MIB), memory!)],
+      goal: atMost(add(placed.tables, scale(add(pieces!, integer(UPPER)), PAGE_BYTES)), placed.tablesEnd),
+    },
+    {
+      name: 'everything begins at a page',
+      given: fits,
+      goal: all(
+        [
+          placed.tables,
+          placed.tablesEnd,
+          placed.bootInfo,
+          placed.veneer,
+          placed.stackStart,
+          placed.stackEnd,
+          placed.heapEnd,
+        ].map(aligned),
+      ),
+    },
+    {
+      name: 'both gaps together take at most a 128th of the memory',
+      given: given,
+      goal: atMost(scale(add(draws.tables, draws.stack), 128 * PAGE_BYTES), memory!),
+    },
+    {
+      name: 'each gap has a choice for each MiB of memory',
+      given: given,
+      goal: all([atMost(scale(choices, MIB), memory!), less(memory!, scale(add(choices, integer(1)), MIB))]),
+    },
+    {
+      name: 'no value is beyond what numbers hold exactly',
+      given: given,
+      goal: all(trace.values.flatMap((value) => [less(integer(-(2n ** 53n)), value), less(value, integer(2n ** 53n))])),
+    },
   ];
-  const obligations = goals.map(([name, assumptions, goal]) => {
-    const stated = goal();
-    return ask(name, assumptions, stated);
-  });
-  return { obligations, contradiction: ask('what is assumed contradicts itself', fits, less(integer(0), integer(0))) };
+  return obligationsOf([...trace.definitions, ...claimed.definitions], claims);
 }

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { proveAll } from '../../../../proofs/smt/prove.ts';
+import { proveObligations } from '../../../../proofs/smt/obligations.ts';
 import { findSolvers, type Solver } from '../../../../proofs/smt/solver.ts';
-import { type PlacementCode, placementQueries } from '../../../../targets/hvt/stage0/obligations.ts';
+import { type PlacementCode, placementObligations } from '../../../../targets/hvt/stage0/obligations.ts';
 import * as code from '../../../../targets/hvt/stage0/placement.ts';
 import { projectRoot } from '../../../support/paths.ts';
 
@@ -34,20 +34,16 @@ async function planted(from: string, to: string): Promise<PlacementCode> {
 }
 
 async function refuted(changed: PlacementCode): Promise<string[]> {
-  const verdicts = await proveAll(solvers.slice(0, 1), placementQueries(changed).obligations);
+  const { verdicts } = await proveObligations(solvers.slice(0, 1), placementObligations(changed));
   return verdicts.filter(({ status }) => status === 'refuted').map(({ name }) => name);
 }
 
 describe('every start', () => {
   it('is proved to keep heap, stack, guards and tables apart, by solvers that agree', async () => {
-    const { obligations, contradiction } = placementQueries(code);
-    const verdicts = await proveAll(solvers, [...obligations, contradiction]);
-    const last = verdicts.pop()!;
-    expect(
-      verdicts.filter(({ status }) => status !== 'proved').map(({ name, counterexample }) => [name, counterexample]),
-    ).toEqual([]);
-    expect(last.status).toBe('refuted');
-    for (const { answers } of verdicts) expect(answers.some(({ result }) => result === 'unsat')).toBe(true);
+    const { status, verdicts } = await proveObligations(solvers, placementObligations(code));
+    expect(verdicts.filter((verdict) => verdict.status !== 'proved')).toEqual([]);
+    expect(status).toBe('proved');
+    expect(verdicts.length).toBeGreaterThan(12);
   });
 
   it.each([
