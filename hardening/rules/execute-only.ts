@@ -45,7 +45,7 @@ function dataSymbols(subject: Subject): string[] {
 /** Notes and the interpreter's name are for loaders, not for code; what only says that it is one must look like it. */
 function isForLoaders({ name, type, data, align }: ElfSection): boolean {
   if (type === elf.SHT_NOTE) return readNotes(data, align).problem === undefined;
-  return name === '.interp' && /^[\x20-\x7e]{1,255}\0$/.test(Buffer.from(data).toString('latin1'));
+  return name === '.interp' && /^[\x20-\x7e]{1,255}\0{1,16}$/.test(Buffer.from(data).toString('latin1'));
 }
 
 /** Sections of data that a loader maps executable. */

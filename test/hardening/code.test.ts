@@ -46,6 +46,15 @@ describe('execute-only', () => {
     expect(outcomes('execute-only', subjectOf(await program(source, bare)))).toEqual(['pass', 'pass']);
   });
 
+  it('takes a padded name of an interpreter in text for what it is, as Solo5 links it, and other data not', async () => {
+    const interp = (name: string) => `${start}ret\n.section .interp,"a",@progbits\n.ascii "${name}"\n.zero 6${end}`;
+    const joined = [...bare, '-Wl,-z,noseparate-code'];
+    const path = subjectOf(await program(interp('/nonexistent/solo5/'), joined, 'S'));
+    expect(outcomes('execute-only', path)[0]).toBe('pass');
+    const data = subjectOf(await program(interp('\\001\\002\\003\\000key'), joined, 'S'));
+    expect(outcomes('execute-only', data)[0]).toBe('fail');
+  });
+
   it('is not sure of code that it cannot follow', () => {
     const invalid = { ...load(5, 0x1000n), bytes: Uint8Array.from([0x90, 0x06, 0x90, 0xc3]) };
     expect(outcomes('execute-only', madeSubject([invalid]))[1]).toBe('unknown');

@@ -127,6 +127,14 @@ describe('privilege-gadgets', () => {
     `.globl _start, ${name}\n.type ${name},@function\n_start: nop\n${name}: ${body}; ret\n.size ${name}, .-${name}\n` +
     `.section .note.x,"a",@note\n.byte ${[...notes].join()}\n.section .note.GNU-stack\n`;
 
+  it('does not count SYSRET in a Solo5 guest, where it is an invalid opcode', async () => {
+    const [solo5, other] = [guest('f', 'sysretq'), guest('f', 'sysretq').replace(/\.section \.note\.x.*\n.*\n/, '')];
+    expect(outcomes('privilege-gadgets', subjectOf(await program(solo5, bare, 'S')))[0]).toBe('pass');
+    const alone = subjectOf(await program(other, bare, 'S'));
+    expect(alone.loader).toBe('unknown');
+    expect(outcomes('privilege-gadgets', alone)[0]).toBe('fail');
+  });
+
   it('allows the bindings their own sites, shows them, and nobody else', async () => {
     const own = subjectOf(await program(guest('hvt_traps_init', 'lidt (%rax)'), bare, 'S'));
     expect(own.loader).toBe('solo5');
