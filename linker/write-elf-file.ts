@@ -81,7 +81,6 @@ function nullSection(file: ElfFile): ElfSection | undefined {
 export function writeElfFile(file: ElfFile): Uint8Array {
   const { header, segments, sections, rest, size } = file;
   const out = new Uint8Array(size);
-  const view = viewOf(out);
   const place = (offset: number, data: Uint8Array, what: Where): void => {
     if (data.length === 0) return;
     if (offset + data.length > size) {
@@ -100,21 +99,34 @@ export function writeElfFile(file: ElfFile): Uint8Array {
   });
   // Overlaps would make the order of writing matter.
   claimsOf('the edited file', 'layout', header, segments.length, sections);
-  writeHeader(out, view, file);
   sections.forEach((section, i) => {
     const what: Where = () => `section ${i} (${printable(section.name)})`;
     place(section.offset, section.data, what);
   });
   for (const { offset, data } of rest) place(offset, data, () => 'unclaimed bytes');
+  writeElfHeaders(file, out);
+  return out;
+}
+
+/** Writes the ELF header and both tables of headers into `out`, which has the contents already. Errors: 'layout'. */
+export function writeElfHeaders(file: ElfFile, out: Uint8Array): void {
+  const { header, segments, sections } = file;
+  const place = (offset: number, data: Uint8Array, what: string): void => {
+    if (data.length === 0) return;
+    if (offset + data.length > out.length) {
+      fail('layout', `${what}: ${data.length} bytes at ${hex(offset)} do not fit the file of ${out.length} bytes`);
+    }
+    out.set(data, offset);
+  };
+  writeHeader(out, viewOf(out), file);
   const tables = new Uint8Array(Math.max(segments.length * elf.PHDR_SIZE, sections.length * elf.SHDR_SIZE));
   const table = viewOf(tables);
   segments.forEach((segment, i) => {
     writeSegment(table, i * elf.PHDR_SIZE, segment);
   });
-  place(header.programHeadersOffset, tables.subarray(0, segments.length * elf.PHDR_SIZE), () => 'program headers');
+  place(header.programHeadersOffset, tables.subarray(0, segments.length * elf.PHDR_SIZE), 'program headers');
   sections.forEach((section, i) => {
     writeSection(table, i * elf.SHDR_SIZE, i === 0 ? nullSection(file)! : section);
   });
-  place(header.sectionHeadersOffset, tables.subarray(0, sections.length * elf.SHDR_SIZE), () => 'section headers');
-  return out;
+  place(header.sectionHeadersOffset, tables.subarray(0, sections.length * elf.SHDR_SIZE), 'section headers');
 }
