@@ -11,13 +11,14 @@
 
 import type { ElfFile } from '../../linker/elf-file.ts';
 import { fileBytes } from './file-bytes.ts';
-import { moveFrameHeader } from './frame-header.ts';
+import { frameRecords, moveFrameHeader } from './frame-header.ts';
 import { elfWithBytes, type Growth, growthOf, withRest } from './grown-file.ts';
 import { moveFields } from './move-fields.ts';
 import { movedHeaders } from './move-headers.ts';
 import { moveSymbols } from './move-symbols.ts';
 import { checkApart, keepsOrder, type Moves, movesOf } from './moves.ts';
 import type { Layout, SlideInfo } from './slide-info.ts';
+import { recordPlacement } from './slide-section.ts';
 
 /** int3 */
 const TRAP = 0xcc;
@@ -25,26 +26,40 @@ const TRAP = 0xcc;
 /**
  * `file` under `layout`; `info` describes it. `name` names the file in messages. Errors: 'layout' for a layout that cannot
  * be, 'relocation' for a field whose value no longer fits, 'malformed-elf' for headers that contradict the info.
+ *
+ * `room` gives the memory for the result: zeros, or the very memory that `file` begins in, with room behind it; `file` is
+ * then used up, on an error too.
  */
-export function applyLayout(file: ElfFile, info: SlideInfo, layout: Layout, name = 'image'): ElfFile {
+export function applyLayout(
+  file: ElfFile,
+  info: SlideInfo,
+  layout: Layout,
+  name = 'image',
+  room: (size: number) => Uint8Array = (size) => new Uint8Array(size),
+): ElfFile {
   const moves = movesOf(info, layout);
   checkApart(moves, file);
   const growth = growthOf(file, info, layout.textSize);
-  const bytes = copyContents(file, moves, growth);
+  const records = frameRecords(file, info, name);
+  const bytes = copyContents(file, moves, growth, room(file.size + growth.shift));
   moveFields(bytes, file, moves, growth, name);
-  moveFrameHeader(bytes, file, moves, growth, name);
+  moveFrameHeader(bytes, file, info, growth, records, name);
   const moved = elfWithBytes(file, bytes, growth);
-  return withRest(moveSymbols(movedHeaders(moved, file, moves, name), file, moves), bytes, name);
+  const complete = recordPlacement(moveSymbols(movedHeaders(moved, file, moves, name), file, moves), layout);
+  return withRest(complete, bytes, name);
 }
 
 /** The new file's bytes: contents where they go, nothing changed in them. */
-function copyContents(file: ElfFile, moves: Moves, growth: Growth): Uint8Array {
+function copyContents(file: ElfFile, moves: Moves, growth: Growth, bytes: Uint8Array): Uint8Array {
   const { info, layout } = moves;
-  const from = fileBytes(file);
+  const whole = fileBytes(file);
   const { offset, oldEnd, shift } = growth;
-  const bytes = new Uint8Array(from.length + shift);
-  bytes.set(from.subarray(0, oldEnd));
-  bytes.set(from.subarray(oldEnd), oldEnd + shift);
+  // Where both are the same memory, only the code needs a copy of its own.
+  const same = whole.buffer === bytes.buffer && whole.byteOffset === bytes.byteOffset;
+  const code = same ? whole.slice(offset, oldEnd) : whole.subarray(offset, oldEnd);
+  if (!same) bytes.set(whole.subarray(0, oldEnd));
+  if (!same || shift > 0) bytes.set(whole.subarray(oldEnd), oldEnd + shift);
+  if (shift > 0) bytes.fill(0, oldEnd, oldEnd + shift);
   if (keepsOrder(moves)) return bytes;
   const { offset: units, size, pinned } = info.units;
   const { unitOffset, textSize } = layout;
@@ -52,12 +67,12 @@ function copyContents(file: ElfFile, moves: Moves, growth: Growth): Uint8Array {
   bytes.fill(TRAP, offset + start, offset + textSize);
   if (offset + textSize < oldEnd) bytes.fill(0, offset + textSize, oldEnd);
   for (let i = pinned; i < units.length; i++) {
-    const at = offset + units[i]!;
+    const at = units[i]!;
     const to = offset + unitOffset[i]!;
     const n = size[i]!;
     // A call of the runtime costs more than copying a small function by hand.
-    if (n > 128) bytes.set(from.subarray(at, at + n), to);
-    else for (let b = 0; b < n; b++) bytes[to + b] = from[at + b]!;
+    if (n > 128) bytes.set(code.subarray(at, at + n), to);
+    else for (let b = 0; b < n; b++) bytes[to + b] = code[at + b]!;
   }
   return bytes;
 }

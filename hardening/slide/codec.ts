@@ -15,6 +15,7 @@
  *   header:    0, or segment + 1, offset and entries of .eh_frame_hdr
  *   groups:    count, for each: encoding, segment, target (and its parameter), count, then by field the distance from the
  *              end of the field before; for named units then by field the signed difference from the unit before
+ *   padding:   zeros, so that the section is as long as what takes its place in a slid image
  *
  * A slid image carries, in place of this, where its units went: kind 1, the same hash, size of text, count of units, and
  * the offset of each as signed difference from the one before.
@@ -55,8 +56,10 @@ const MAGIC = [0x43, 0x53, 0x4c, 0x44];
 const VERSION = 1;
 const KIND_INFO = 0;
 const KIND_PLACEMENT = 1;
-const HASH = 16;
-const HEADER = 8 + HASH;
+/** Where the hash is, and its bytes. */
+export const HASH_AT = 8;
+export const HASH = 16;
+const HEADER = HASH_AT + HASH;
 
 const targetKinds = ['segment', 'end', 'nearest', 'units', 'fixed'] as const;
 
@@ -136,6 +139,9 @@ export function encodeSlideInfo(info: SlideInfo, file: ElfFile): Uint8Array {
   }
   putNumber(writer, info.groups.length);
   for (const group of info.groups) putGroup(writer, group);
+  // Room for what takes its place in a slid image.
+  const room = HEADER + 5 * (2 + info.units.offset.length);
+  if (writer.at < room) putBytes(writer, new Uint8Array(room - writer.at));
   return written(writer);
 }
 
@@ -260,7 +266,40 @@ function takeTarget(reader: Reader, segments: number, encoding: Encoding): { tar
   }
 }
 
-function takeGroup(reader: Reader, segments: readonly SlideSegment[], units: number, taken: Uint8Array[]): FieldGroup {
+/**
+ * Reads the offsets of a group. `used` has a bit for each byte of the segment, of `limit` bytes, that a field holds.
+ * Returns -1, or the offset of a field that overlaps another or the segment's end. One of the two hot loops of reading.
+ */
+function takeOffsets(reader: Reader, offsets: Uint32Array, width: number, limit: number, used: Uint32Array): number {
+  const { bytes } = reader;
+  const mask = width === 8 ? 0xff : 0xf;
+  let from = reader.at;
+  let end = 0;
+  for (let i = 0; i < offsets.length; i++) {
+    let distance = from < bytes.length ? bytes[from]! : 0x80;
+    if (distance < 0x80) from++;
+    else {
+      reader.at = from;
+      distance = takeNumber(reader);
+      from = reader.at;
+    }
+    const at = end + distance;
+    end = at + width;
+    if (end > limit) return at;
+    const word = at >>> 5;
+    const bit = at & 31;
+    const low = mask << bit;
+    const high = bit > 24 ? mask >>> (32 - bit) : 0;
+    if ((used[word]! & low) !== 0 || (used[word + 1]! & high) !== 0) return at;
+    used[word]! |= low;
+    used[word + 1]! |= high;
+    offsets[i] = at;
+  }
+  reader.at = from;
+  return -1;
+}
+
+function takeGroup(reader: Reader, segments: readonly SlideSegment[], units: number, taken: Uint32Array[]): FieldGroup {
   const encoding = takeNumber(reader) as Encoding;
   const width = fieldWidths[encoding];
   if (width === undefined) malformed(reader, `unknown encoding ${encoding}`);
@@ -269,19 +308,9 @@ function takeGroup(reader: Reader, segments: readonly SlideSegment[], units: num
   const { target, named } = takeTarget(reader, segments.length, encoding);
   const count = takeCount(reader, named ? 2 : 1, 'fields');
   const offsets = new Uint32Array(count);
-  taken[segment] ??= new Uint8Array(limit);
-  const used = taken[segment];
-  let end = 0;
-  for (let i = 0; i < count; i++) {
-    const at = end + takeNumber(reader);
-    end = at + width!;
-    if (end > limit) malformed(reader, `a field at ${hex(at)} of segment ${segment}, which has ${hex(limit)} bytes`);
-    for (let b = at; b < end; b++) {
-      if (used[b] !== 0) malformed(reader, `two fields hold byte ${hex(b)} of segment ${segment}`);
-      used[b] = 1;
-    }
-    offsets[i] = at;
-  }
+  taken[segment] ??= new Uint32Array((limit >>> 5) + 2);
+  const bad = takeOffsets(reader, offsets, width!, limit, taken[segment]);
+  if (bad >= 0) malformed(reader, `the field at ${hex(bad)} of segment ${segment} overlaps another or its end`);
   if (!named) return { encoding, segment, target, offsets };
   const list = new Uint32Array(count);
   let unit = 0;
@@ -293,18 +322,30 @@ function takeGroup(reader: Reader, segments: readonly SlideSegment[], units: num
   return { encoding, segment, target: { kind: 'units', units: list }, offsets };
 }
 
+/** Offset of the first field, of those ascending in `offsets`, that no unit holds as a whole; or -1. */
+function fieldOutsideUnits(offsets: Uint32Array, width: number, starts: Uint32Array, sizes: Uint32Array): number {
+  let unit = -1;
+  let start = 0;
+  let end = 0;
+  for (let i = 0; i < offsets.length; i++) {
+    const at = offsets[i]!;
+    while (at + width > end) {
+      unit++;
+      if (unit === starts.length) return at;
+      start = starts[unit]!;
+      end = start + sizes[unit]!;
+    }
+    if (at < start) return at;
+  }
+  return -1;
+}
+
 /** Fields move with their unit, so none may reach out of it. */
 function checkFieldsInUnits(reader: Reader, groups: readonly FieldGroup[], text: number, units: Units): void {
   for (const { segment, offsets, encoding } of groups) {
     if (segment !== text) continue;
-    const width = fieldWidths[encoding];
-    let unit = 0;
-    for (const at of offsets) {
-      while (unit < units.offset.length && units.offset[unit]! + units.size[unit]! < at + width) unit++;
-      if (unit === units.offset.length || units.offset[unit]! > at) {
-        malformed(reader, `the field at ${hex(at)} of the text segment lies in no unit`);
-      }
-    }
+    const bad = fieldOutsideUnits(offsets, fieldWidths[encoding], units.offset, units.size);
+    if (bad >= 0) malformed(reader, `the field at ${hex(bad)} of the text segment lies in no unit`);
   }
 }
 
@@ -338,12 +379,19 @@ export function decodeSlideInfo(bytes: Uint8Array, file: ElfFile, name: string):
   if (units.offset.length === 0) malformed(reader, 'no units');
   const header = takeFrameHeader(reader, segments);
   const count = takeCount(reader, 4, 'groups');
-  const taken: Uint8Array[] = [];
+  const taken: Uint32Array[] = [];
   const groups: FieldGroup[] = [];
   for (let i = 0; i < count; i++) groups.push(takeGroup(reader, segments, units.offset.length, taken));
   checkFieldsInUnits(reader, groups, text, units);
-  if (reader.at !== bytes.length) malformed(reader, `${bytes.length - reader.at} bytes follow its end`);
+  checkEnd(reader);
   return { segments, text, units, groups, ...(header ? { frameHeader: header } : {}) };
+}
+
+/** Nothing but padding may follow. */
+function checkEnd(reader: Reader): void {
+  const { bytes, at } = reader;
+  for (let i = at; i < bytes.length; i++)
+    if (bytes[i] !== 0) malformed(reader, `${bytes.length - at} bytes follow its end`);
 }
 
 function checkHash(bytes: Uint8Array, expected: Uint8Array, name: string): void {
@@ -371,6 +419,6 @@ export function decodePlacement(bytes: Uint8Array, units: number, name: string):
     if (at < 0 || at > 0xffffffff) malformed(reader, `unit ${i} is at ${at}`);
     unitOffset[i] = at;
   }
-  if (reader.at !== bytes.length) malformed(reader, `${bytes.length - reader.at} bytes follow its end`);
+  checkEnd(reader);
   return { textSize, unitOffset, hash: bytes.slice(8, HEADER) };
 }

@@ -7,33 +7,28 @@ import { fail, hex, printable } from '../../base/errors.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
 import { fileBytes } from './file-bytes.ts';
 import type { Growth } from './grown-file.ts';
-import type { Moves } from './moves.ts';
+import type { SlideInfo } from './slide-info.ts';
 
 const HEADER = 12;
 const ENTRY = 8;
 /** version 1; pointer to .eh_frame: relative, signed 4 bytes; count: 4 bytes; table: relative to the header, signed 4 bytes. */
 export const FRAME_HEADER_START = 0x3b031b01;
 
-/** Makes the table in `bytes`, the new file whose fields are moved. Errors: 'unsupported-input' for another form. */
-export function moveFrameHeader(bytes: Uint8Array, file: ElfFile, moves: Moves, growth: Growth, name: string): void {
-  const { info, segment } = moves;
+/** Records that the table of `file` names, as distances from the header. Errors: 'unsupported-input' for another form. */
+export function frameRecords(file: ElfFile, info: SlideInfo, name: string): Int32Array {
   const header = info.frameHeader;
-  if (!header || header.entries === 0) return;
+  if (!header || header.entries === 0) return new Int32Array(0);
   const own = info.segments[header.segment]!;
-  const { offset } = file.segments[own.index]!;
-  const before = offset + header.offset;
-  const after = before + (offset >= growth.oldEnd ? growth.shift : 0);
+  const before = file.segments[own.index]!.offset + header.offset;
   const old = viewOf(fileBytes(file));
-  const view = viewOf(bytes);
   const wrong = (why: string): never => fail('unsupported-input', `${printable(name)}: .eh_frame_hdr ${why}`);
   if (old.getUint32(before, true) !== FRAME_HEADER_START || old.getUint32(before + 8, true) !== header.entries) {
     wrong(`begins with ${hex(old.getUint32(before, true))} and ${old.getUint32(before + 8, true)} entries`);
   }
   const limit = own.fileSize - header.offset - 12;
   const { entries } = header;
-  // Functions by address: 21 bits of index are exact below 32 of distance.
+  // See moveFrameHeader.
   if (entries > 0x1fffff) wrong(`has ${entries} entries`);
-  const keys = new Float64Array(entries);
   const records = new Int32Array(entries);
   for (let i = 0; i < entries; i++) {
     const at = before + HEADER + i * ENTRY;
@@ -44,14 +39,37 @@ export function moveFrameHeader(bytes: Uint8Array, file: ElfFile, moves: Moves, 
     if (record + 8 + old.getInt32(before + record + 8, true) !== old.getInt32(at, true)) {
       wrong(`and the record at ${hex(own.address + header.offset + record)} give different addresses for a function`);
     }
-    const start = record + 8 + view.getInt32(after + record + 8, true);
-    if (start < -0x80000000 || start > 0x7fffffff) wrong('is too far from a function');
     records[i] = record;
+  }
+  return records;
+}
+
+/** Makes the table in `bytes`, the new file whose fields are moved. */
+export function moveFrameHeader(
+  bytes: Uint8Array,
+  file: ElfFile,
+  info: SlideInfo,
+  growth: Growth,
+  records: Int32Array,
+  name: string,
+): void {
+  const header = info.frameHeader;
+  if (!header || records.length === 0) return;
+  const { offset } = file.segments[info.segments[header.segment]!.index]!;
+  const after = offset + header.offset + (offset >= growth.oldEnd ? growth.shift : 0);
+  const view = viewOf(bytes);
+  // Functions by address, with the index of the record: 32 bits and 21 are exact in a double.
+  const keys = new Float64Array(records.length);
+  for (let i = 0; i < records.length; i++) {
+    const field = records[i]! + 8;
+    const start = field + view.getInt32(after + field, true);
+    if (start < -0x80000000 || start > 0x7fffffff) {
+      fail('relocation', `${printable(name)}: .eh_frame_hdr is too far from a function; keep the parts within 2 GiB`);
+    }
     keys[i] = (start + 0x80000000) * 0x200000 + i;
   }
-  if (segment.length === 0) return;
   keys.sort();
-  for (let n = 0; n < entries; n++) {
+  for (let n = 0; n < keys.length; n++) {
     const key = keys[n]!;
     const at = after + HEADER + n * ENTRY;
     view.setInt32(at, Math.floor(key / 0x200000) - 0x80000000, true);

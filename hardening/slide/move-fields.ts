@@ -7,141 +7,137 @@ import type { ElfFile } from '../../linker/elf-file.ts';
 import { readElfSymbols, symbolTables } from '../../linker/elf-symbols.ts';
 import type { Growth } from './grown-file.ts';
 import type { Moves } from './moves.ts';
-import { CODE_BIAS, Encoding, encodingNames, type FieldGroup, fieldWidths, isDistance } from './slide-info.ts';
+import { CODE_BIAS, Encoding, encodingNames, type FieldGroup, fieldWidths, isDistance, unitAt } from './slide-info.ts';
+import { findUnit, type UnitTable } from './unit-table.ts';
 
-/** By 2^GRAIN bytes of text: the last unit that begins at or before their end, for quick look-ups. */
-const GRAIN = 6;
-
-function unitTable(offsets: Uint32Array, size: number): Uint32Array {
-  const table = new Uint32Array((size >>> GRAIN) + 1);
-  let unit = 0;
-  for (let i = 0; i < table.length; i++) {
-    const end = (i + 1) << GRAIN;
-    while (unit + 1 < offsets.length && offsets[unit + 1]! < end) unit++;
-    table[i] = unit;
-  }
-  return table;
-}
-
-/** What each target of a group moves, or one number for all. */
-function targetMove({ segment, unit, end, info }: Moves, { target }: FieldGroup): number | undefined {
-  switch (target.kind) {
-    case 'segment':
-      return segment[target.segment]!;
-    case 'end':
-      return end(target.align);
-    case 'fixed':
-      return 0;
-    default:
-      return unit.length === 0 ? segment[info.text]! : undefined;
-  }
+/** What is the same for all fields of a group. */
+interface GroupMove {
+  readonly view: DataView;
+  readonly offsets: Uint32Array;
+  /** Where the group's segment is in the new file; for fields in text: where units began. */
+  readonly base: number;
+  readonly own: Uint32Array | undefined;
+  /** What each target moves: one number for all, by unit named, or by the unit that is looked up. */
+  readonly fixed: number;
+  readonly units: Uint32Array | undefined;
+  readonly lookup: UnitTable | undefined;
+  /** For look-ups: what values count from, less where text was. */
+  readonly origin: number;
+  /** What the segments move, of the target and (for a distance) of the field. */
+  readonly distance: boolean;
+  readonly unitMove: Int32Array;
 }
 
 /** Changes the fields in `bytes`, the new file. Errors: 'relocation' for a value that does not fit its field. */
 export function moveFields(bytes: Uint8Array, file: ElfFile, moves: Moves, growth: Growth, name: string): void {
   const { info, layout } = moves;
-  const table = unitTable(info.units.offset, info.segments[info.text]!.memorySize);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const places = new Float64Array(info.groups.reduce((most, { offsets }) => Math.max(most, offsets.length), 0));
-  const deltas = new Float64Array(places.length);
   for (const group of info.groups) {
     const { offset } = file.segments[info.segments[group.segment]!.index]!;
     const base = offset >= growth.oldEnd ? offset + growth.shift : offset;
-    const bad = moveGroup(view, moves, group, table, base, places, deltas);
+    const move = groupMove(view, moves, group, base);
+    const { encoding } = group;
+    const bad =
+      fieldWidths[encoding] === 8
+        ? moveWide(move)
+        : encoding === Encoding.Abs32
+          ? moveUnsigned(move)
+          : moveSigned(move);
     if (bad >= 0) misfit(file, moves, group, bad, name, layout.segmentAddress);
   }
 }
 
-/** Changes one group; returns the index of the first field whose value does not fit, or -1. */
-function moveGroup(
-  view: DataView,
-  moves: Moves,
-  group: FieldGroup,
-  table: Uint32Array,
-  base: number,
-  places: Float64Array,
-  deltas: Float64Array,
-): number {
-  const { info, unit, segment } = moves;
+function groupMove(view: DataView, moves: Moves, group: FieldGroup, base: number): GroupMove {
+  const { info, segment, unit, end, table } = moves;
   const { encoding, offsets, target } = group;
-  const own = group.segment === info.text;
-  placesOf(moves, group, base, places);
-  const fixed = targetMove(moves, group);
-  const code = info.segments[info.text]!;
-  const here = info.segments[group.segment]!.address;
-  const textMove = segment[info.text]!;
   const distance = isDistance(encoding);
-  const wide = fieldWidths[encoding] === 8;
-  const bias = distance && own ? CODE_BIAS : 0;
-  if (fixed !== undefined) deltas.fill(fixed, 0, offsets.length);
-  else if (target.kind === 'units') {
-    for (let i = 0; i < offsets.length; i++) deltas[i] = textMove + unit[target.units[i]!]!;
-  } else {
-    const { offset: units } = info.units;
-    const last = units.length - 1;
-    const size = code.memorySize;
-    for (let i = 0; i < offsets.length; i++) {
-      const at = places[i]!;
-      // Where the field's own target is, in text.
-      let to = encoding === Encoding.Abs32 ? view.getUint32(at, true) : view.getInt32(at, true);
-      if (wide) to = (to >>> 0) + view.getInt32(at + 4, true) * 4294967296;
-      if (distance) to += here + offsets[i]! + bias;
-      to -= code.address;
-      let found = to <= 0 ? 0 : to >= size ? last : table[to >>> GRAIN]!;
-      while (found > 0 && units[found]! > to) found--;
-      deltas[i] = textMove + unit[found]!;
-    }
-  }
-  if (distance) {
-    const move = segment[group.segment]!;
-    for (let i = 0; i < offsets.length; i++)
-      deltas[i] = deltas[i]! - move - (own ? places[i]! - base - offsets[i]! : 0);
-  }
-  return wide
-    ? addWide(view, places, deltas, offsets.length)
-    : addNarrow(view, places, deltas, offsets.length, encoding);
+  const inText = group.segment === info.text;
+  const { address } = info.segments[info.text]!;
+  const here = info.segments[group.segment]!.address;
+  const origin = (distance ? here + (inText ? CODE_BIAS : 0) : 0) - address;
+  let fixed = segment[info.text]!;
+  if (target.kind === 'segment') fixed = segment[target.segment]!;
+  else if (target.kind === 'end') fixed = end(target.align);
+  else if (target.kind === 'fixed') fixed = 0;
+  return {
+    view,
+    offsets,
+    base,
+    own: inText ? info.units.offset : undefined,
+    fixed: fixed - (distance ? segment[group.segment]! : 0),
+    units: target.kind === 'units' ? target.units : undefined,
+    lookup: target.kind === 'nearest' ? table : undefined,
+    origin,
+    distance,
+    unitMove: unit,
+  };
 }
 
-/** Where the fields of a group are now in the file. */
-function placesOf({ info, unit }: Moves, { segment, offsets }: FieldGroup, base: number, places: Float64Array): void {
-  if (segment !== info.text) {
-    for (let i = 0; i < offsets.length; i++) places[i] = base + offsets[i]!;
-    return;
-  }
-  const units = info.units.offset;
+/**
+ * Fields of four bytes, sign-extended: nearly all there are. Returns the index of the first whose new value does not fit,
+ * or -1.
+ */
+function moveSigned({
+  view,
+  offsets,
+  base,
+  own: starts,
+  fixed,
+  units,
+  lookup,
+  origin,
+  distance,
+  unitMove,
+}: GroupMove): number {
   let u = 0;
   for (let i = 0; i < offsets.length; i++) {
     const at = offsets[i]!;
-    while (u + 1 < units.length && units[u + 1]! <= at) u++;
-    places[i] = base + at + (units.length === 0 ? 0 : unit[u]!);
-  }
-}
-
-function addNarrow(
-  view: DataView,
-  places: Float64Array,
-  deltas: Float64Array,
-  count: number,
-  encoding: Encoding,
-): number {
-  const unsigned = encoding === Encoding.Abs32;
-  for (let i = 0; i < count; i++) {
-    const at = places[i]!;
-    const value = (unsigned ? view.getUint32(at, true) : view.getInt32(at, true)) + deltas[i]!;
-    if (unsigned ? value < 0 || value > 0xffffffff : value < -0x80000000 || value > 0x7fffffff) return i;
-    view.setInt32(at, value, true);
+    let moved = 0;
+    if (starts) {
+      while (u + 1 < starts.length && starts[u + 1]! <= at) u++;
+      moved = unitMove[u]!;
+    }
+    const place = base + at + moved;
+    const value = view.getInt32(place, true);
+    let next = value + fixed - (distance ? moved : 0);
+    if (lookup) next += unitMove[findUnit(lookup, value + (distance ? at : 0) + origin)]!;
+    else if (units) next += unitMove[units[i]!]!;
+    if (next !== (next | 0)) return i;
+    view.setInt32(place, next, true);
   }
   return -1;
 }
 
-/** 64 bits wrap, as addresses do. */
-function addWide(view: DataView, places: Float64Array, deltas: Float64Array, count: number): number {
-  for (let i = 0; i < count; i++) {
-    const at = places[i]!;
-    const low = view.getUint32(at, true) + deltas[i]!;
-    view.setUint32(at, low, true);
-    const carry = Math.floor(low / 4294967296);
-    if (carry !== 0) view.setInt32(at + 4, view.getInt32(at + 4, true) + carry, true);
+/** Fields of four bytes, zero-extended: absolute. */
+function moveUnsigned({ view, offsets, base, own, fixed, units, lookup, origin, unitMove }: GroupMove): number {
+  for (let i = 0; i < offsets.length; i++) {
+    const at = offsets[i]!;
+    const place = base + at + (own ? unitMove[unitAt(own, at)]! : 0);
+    const value = view.getUint32(place, true);
+    let next = value + fixed;
+    if (lookup) next += unitMove[findUnit(lookup, value + origin)]!;
+    else if (units) next += unitMove[units[i]!]!;
+    if (next < 0 || next > 0xffffffff) return i;
+    view.setUint32(place, next, true);
+  }
+  return -1;
+}
+
+/** Fields of eight bytes: values wrap at 64 bits, as addresses do, so all fit. */
+function moveWide({ view, offsets, base, own, fixed, units, lookup, origin, distance, unitMove }: GroupMove): number {
+  for (let i = 0; i < offsets.length; i++) {
+    const at = offsets[i]!;
+    const moved = own ? unitMove[unitAt(own, at)]! : 0;
+    const place = base + at + moved;
+    const low = view.getUint32(place, true);
+    let next = low + fixed - (distance ? moved : 0);
+    if (lookup) {
+      const value = low + view.getInt32(place + 4, true) * 4294967296;
+      next += unitMove[findUnit(lookup, value + (distance ? at : 0) + origin)]!;
+    } else if (units) next += unitMove[units[i]!]!;
+    view.setUint32(place, next, true);
+    const carry = Math.floor(next / 4294967296);
+    if (carry !== 0) view.setInt32(place + 4, view.getInt32(place + 4, true) + carry, true);
   }
   return -1;
 }

@@ -4,7 +4,8 @@
 import { fail, hex } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
-import { type Layout, type SlideInfo, unitAt } from './slide-info.ts';
+import type { Layout, SlideInfo } from './slide-info.ts';
+import { findUnit, type UnitTable, unitTable } from './unit-table.ts';
 
 export interface Moves {
   readonly info: SlideInfo;
@@ -15,6 +16,7 @@ export interface Moves {
   readonly unit: Int32Array;
   /** By rounding of the end of text: what that moves. */
   readonly end: (align: number) => number;
+  readonly table: UnitTable;
 }
 
 /** Checks the layout's form and works out the distances. Errors: 'layout'. */
@@ -43,7 +45,7 @@ export function movesOf(info: SlideInfo, layout: Layout): Moves {
   const code = segments[text]!;
   const end = (align: number): number =>
     elf.alignUp(segmentAddress[text]! + textSize, align) - elf.alignUp(code.address + code.memorySize, align);
-  return { info, layout, segment, unit, end };
+  return { info, layout, segment, unit, end, table: unitTable(info) };
 }
 
 /** Units keep clear of each other and of the segment's end, and those that must stay in place or order do. */
@@ -99,12 +101,12 @@ export function mapAddress(moves: Moves, address: number): number {
 }
 
 /** The same for an address known to belong to segment `i`. */
-export function mapInSegment({ info, segment, unit, end }: Moves, i: number, address: number): number {
-  const { segments, text, units } = info;
+export function mapInSegment({ info, segment, unit, end, table }: Moves, i: number, address: number): number {
+  const { segments, text } = info;
   if (i !== text) return address + segment[i]!;
   const code = segments[text]!;
   if (address >= code.address + code.memorySize) return address + end(1);
-  return address + segment[i]! + unit[unitAt(units.offset, address - code.address)]!;
+  return address + segment[i]! + unit[findUnit(table, address - code.address)]!;
 }
 
 /** Segments must lie apart from each other and from the PT_LOADs that stay. Errors: 'layout'. */

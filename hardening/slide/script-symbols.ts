@@ -144,7 +144,11 @@ function placeMeaning(
   // A statement between sections belongs to what stands before it, unless its name says that something starts there.
   const before = definition && !definition.inside ? definition.after : undefined;
   const home =
-    before && segmentOf.get(before) === text && value >= end ? (startsNext(link, name, value) ? tied : before) : tied;
+    before && segmentOf.get(before) === text && value >= end
+      ? startsNext(link, name, value, end)
+        ? tied
+        : before
+      : tied;
   const segment = segmentOf.get(home);
   if (segment === undefined) return nearestSegment(link, name, value);
   if (segment !== text) return { kind: 'segment', segment };
@@ -159,10 +163,15 @@ function placeMeaning(
   return { kind: 'unit', unit: unitAt(units.offset, value - code.address) };
 }
 
-/** Of a symbol exactly where the next segment starts: whether its name says so too. */
-function startsNext({ segments }: LinkUnits, name: string, value: number): boolean {
+/**
+ * Of a symbol exactly where the next segment starts, whether it marks that start: behind room that was left on purpose,
+ * unless its name speaks of an end; directly behind the code, only if its name speaks of a start.
+ */
+function startsNext({ segments }: LinkUnits, name: string, value: number, end: number): boolean {
   if (!segments.some(({ address }) => address === value)) return false;
-  return /start|begin|^_*s(text|rodata|data|tdata|bss)/i.test(name) && !/stop|end/i.test(name);
+  const ends = /end|stop|^_*e(text|rodata|data)/i.test(name);
+  const starts = /start|begin|^_*s(text|rodata|data|tdata|bss)/i.test(name);
+  return !ends && (value !== end || starts);
 }
 
 function endMeaning(name: string, value: number, end: number): Meaning {

@@ -1,0 +1,23 @@
+/**
+ * The finished file of a link, with the section that lets every launch give it another layout.
+ */
+
+import { addSection } from '../../linker/add-section.ts';
+import { readElfFile } from '../../linker/elf-file.ts';
+import type { LinkedImage } from '../../linker/image.ts';
+import { writeElfFile } from '../../linker/write-elf-file.ts';
+import { decodeSlideInfo, encodeSlideInfo, SHT_CASEMATE_SLIDE, SLIDE_SECTION } from './codec.ts';
+import { slideInfoFromLink } from './from-link.ts';
+
+/**
+ * The image's bytes with its slide section. `name` names the file in messages. Errors: those of `slideInfoFromLink`, when
+ * something in the image cannot be followed.
+ */
+export function withSlideSection(image: LinkedImage, name: string): Uint8Array {
+  const info = slideInfoFromLink(image);
+  const file = readElfFile(image.bytes, name);
+  const data = encodeSlideInfo(info, file);
+  // What a launch would refuse must not be shipped.
+  decodeSlideInfo(data, file, name);
+  return writeElfFile(addSection(file, { name: SLIDE_SECTION, type: SHT_CASEMATE_SLIDE, data }));
+}

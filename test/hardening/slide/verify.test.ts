@@ -1,0 +1,79 @@
+/**
+ * `checkSlide` accepts what was slid, and nothing that differs from it in one byte that matters.
+ */
+import { describe, expect, it } from 'vitest';
+import { CasemateError } from '../../../base/errors.ts';
+import { applyLayout } from '../../../hardening/slide/apply.ts';
+import { withSlideSection } from '../../../hardening/slide/attach.ts';
+import { fileBytes, finishedBytes } from '../../../hardening/slide/file-bytes.ts';
+import { identityLayout, type SlideInfo } from '../../../hardening/slide/slide-info.ts';
+import { readSlideInfo } from '../../../hardening/slide/slide-section.ts';
+import { checkSlide } from '../../../hardening/slide/verify.ts';
+import { type ElfFile, readElfFile } from '../../../linker/elf-file.ts';
+import { writeElfFile } from '../../../linker/write-elf-file.ts';
+import { cRuntime, cxx, x86 } from '../../support/programs.ts';
+import { createRandom } from '../../support/random.ts';
+import { randomLayout } from './random-layout.ts';
+import { linkerArguments, linkImage, sameBytes } from './slid-programs.ts';
+
+async function slidable(program: typeof cxx): Promise<{ bytes: Uint8Array; file: ElfFile; info: SlideInfo }> {
+  const { driver, objects, libraries } = await program.inputs(x86, 'static');
+  const args = await linkerArguments(driver, ['-static', '-no-pie', ...objects, ...libraries]);
+  const bytes = withSlideSection(linkImage(args), 'base');
+  const file = readElfFile(bytes, 'base');
+  return { bytes, file, info: readSlideInfo(file, 'base')! };
+}
+
+describe.each([cRuntime, cxx])('a slide of $name', (program) => {
+  it('is accepted, and says where everything is', async () => {
+    const { file, info } = await slidable(program);
+    for (const layout of [
+      identityLayout(info),
+      randomLayout(info, createRandom(1, 1)),
+      randomLayout(info, createRandom(1, 2)),
+    ]) {
+      const slid = readElfFile(writeElfFile(applyLayout(file, info, layout)), 'slid');
+      const { segmentAddress, placement } = checkSlide(file, slid, info);
+      expect(segmentAddress).toEqual(layout.segmentAddress);
+      expect(placement.unitOffset).toEqual(layout.unitOffset);
+    }
+  });
+
+  it('is the same when made in the memory of its base', async () => {
+    const { bytes, file, info } = await slidable(program);
+    const layout = randomLayout(info, createRandom(2, 1));
+    const expected = writeElfFile(applyLayout(file, info, layout));
+    const memory = new Uint8Array(bytes.length + 0x400000);
+    memory.set(bytes);
+    const inMemory = readElfFile(memory.subarray(0, bytes.length), 'base');
+    const slid = applyLayout(inMemory, info, layout, 'image', (size) => memory.subarray(0, size));
+    expect(fileBytes(slid).buffer).toBe(memory.buffer);
+    expect(sameBytes(finishedBytes(slid), expected)).toBe(true);
+  });
+
+  it('is refused with the first difference when a byte of it is another', async () => {
+    const { file, info } = await slidable(program);
+    const slid = writeElfFile(applyLayout(file, info, randomLayout(info, createRandom(4, 4))));
+    const read = readElfFile(slid, 'slid');
+    // Each byte of the contents of sections: of the slide section, padding aside.
+    const ranges = read.sections.filter(({ data }) => data.length > 0);
+    const random = createRandom(5, 5);
+    let refused = 0;
+    for (let i = 0; i < 150; i++) {
+      const { offset, data, name } = random.pick(ranges);
+      const at = offset + random.below(data.length);
+      const changed = slid.slice();
+      changed[at]! ^= 1 << random.below(8);
+      let message = '';
+      try {
+        checkSlide(file, readElfFile(changed, 'slid'), info);
+      } catch (error) {
+        if (!(error instanceof CasemateError)) throw error;
+        message = error.message;
+      }
+      expect({ name, at, message }).not.toEqual({ name, at, message: '' });
+      refused++;
+    }
+    expect(refused).toBe(150);
+  });
+});
