@@ -141,13 +141,14 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     size >= heavyInput,
   );
   for (const warning of linked.warnings) progress.note(`casemate: warning: ${warning}`);
-  target.check(linked.image.bytes);
+  const bytes = target.finish(linked.image, progress.note);
+  target.check(bytes);
 
   const { lock, changes } = ledger.close();
   const output = outputPath(request, confinement, `${manifest.name}${target.extension}`);
   if (linked.map !== undefined) writeFileAtomic(`${output}.map`, Buffer.from(linked.map));
-  writeFileAtomic(output, linked.image.bytes, 0o777);
+  writeFileAtomic(output, bytes, 0o777);
   if (changes.length > 0) writeFileAtomic(lockPath, Buffer.from(formatLock(lock)));
   const state = changes.length === 0 ? 'kept' : lockBefore === undefined ? 'written' : 'updated';
-  return { manifest, output, image: linked.image, lock: { state, changes } };
+  return { manifest, output, image: { ...linked.image, bytes }, lock: { state, changes } };
 }

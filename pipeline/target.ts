@@ -7,6 +7,9 @@
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CasemateError } from '../base/errors.ts';
+import { withSlideSection } from '../hardening/slide/attach.ts';
+import type { LinkedImage } from '../linker/image.ts';
 import type { InputFile, LinkOptions } from '../linker/request.ts';
 import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL } from '../targets/hvt/notes.ts';
@@ -32,6 +35,8 @@ export interface TargetPlan {
   readonly link: Partial<LinkOptions>;
   /** Symbols that must stay whatever else the manifest asks to keep. */
   readonly keep: readonly string[];
+  /** The file to write, with what the target adds to a linked image; `note` tells what could not be added, and why. */
+  readonly finish: (image: LinkedImage, note: (text: string) => void) => Uint8Array;
   /** Throws an 'image' error when the finished image breaks the target's rules. */
   readonly check: (image: Uint8Array) => void;
 }
@@ -53,8 +58,20 @@ function elfPlan(manifest: Manifest): TargetPlan {
     objects: [],
     link: {},
     keep: [],
+    finish: (image) => image.bytes,
     check: () => {},
   };
+}
+
+/** Adds what a launch needs to slide the image. An image that cannot be slid is an image all the same. */
+function finishSlidable(image: LinkedImage, name: string, note: (text: string) => void): Uint8Array {
+  try {
+    return withSlideSection(image, name);
+  } catch (error) {
+    if (!(error instanceof CasemateError)) throw error;
+    note(`casemate: warning: ${name}: cannot be slid at launch: ${error.message}`);
+    return image.bytes;
+  }
 }
 
 /** An hvt image with our platform layer and the notes that the tender wants. */
@@ -88,6 +105,7 @@ function hvtPlan(manifest: Manifest): TargetPlan {
       ...(layer ? { entry: hvtPlatform.entry, gcSections: true } : {}),
     },
     keep: layer ? [ABI_SYMBOL, MANIFEST_SYMBOL] : [],
+    finish: (image, note) => finishSlidable(image, `${manifest.name}.hvt`, note),
     check: (bytes) => {
       const file = `${manifest.name}.hvt`;
       const image = readHvtImage(bytes, file);

@@ -2,9 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { applyLayout } from '../../hardening/slide/apply.ts';
+import { identityLayout } from '../../hardening/slide/slide-info.ts';
+import { readSlideInfo } from '../../hardening/slide/slide-section.ts';
+import { checkSlide } from '../../hardening/slide/verify.ts';
+import { readElfFile } from '../../linker/elf-file.ts';
+import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { buildProject } from '../../pipeline/build.ts';
 import { type LockMode, sha256 } from '../../pipeline/lock.ts';
 import { createProgress } from '../../pipeline/progress.ts';
+import { readHvtImage } from '../../targets/hvt/image.ts';
 import { project, rejectionOf } from './support.ts';
 
 /** A program for Linux that needs no C library: exits with the value of answer(). */
@@ -289,6 +296,34 @@ int solo5_app_main(const struct solo5_start_info *si) {
     expect(image.includes('casemate-test-')).toBe(false);
     const lock = JSON.parse(readFileSync(join(a.output, '../../casemate.lock'), 'utf8')) as { inputs: object };
     expect(lock.inputs).toEqual({});
+  });
+
+  it('carries what a launch needs to slide it, and what cannot be slid says why', async () => {
+    const { output } = await build(
+      projectOf({ manifest: { target: 'hvt', sources: ['app.c'] }, files: { 'app.c': app } }),
+    );
+    const file = readElfFile(readFileSync(output), output);
+    const info = readSlideInfo(file, output)!;
+    expect(info.units.offset.length).toBeGreaterThan(20);
+    const segmentAddress = info.segments.map(({ address }) => address + 0x200000);
+    const slid = applyLayout(file, info, { ...identityLayout(info), segmentAddress });
+    checkSlide(file, slid, info);
+    expect(readHvtImage(writeElfFile(slid), output).entry).toBe(
+      readHvtImage(readFileSync(output), output).entry + 0x200000n,
+    );
+
+    const table = 'long table[2] = {1, 2};';
+    const script = 'SECTIONS { .extra : { QUAD(table) } } INSERT AFTER .data;';
+    const notes: string[] = [];
+    const shape = {
+      manifest: { target: 'hvt', sources: ['app.c'], link: { script: 'l.ld' } },
+      files: { 'app.c': `${app}\n${table}`, 'l.ld': script },
+    };
+    const stuck = await build(projectOf(shape), 'update', notes);
+    expect(readSlideInfo(readElfFile(readFileSync(stuck.output), 'stuck'), 'stuck')).toBeUndefined();
+    expect(notes.join('\n')).toMatch(
+      /warning: prog\.hvt: cannot be slid at launch: .*l\.ld:1: section \.extra stores a value/,
+    );
   });
 
   it('must fit in the memory that the manifest promises', async () => {
