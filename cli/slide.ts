@@ -8,8 +8,9 @@
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
-import { readFile, writeFileAtomic } from '../base/files.ts';
+import { readFile, readFileIfPresent, writeFileAtomic } from '../base/files.ts';
 import type { Bits } from '../hardening/slide/entropy.ts';
+import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import { memoryOf } from '../targets/hvt/qemu.ts';
 import { readSlidable, slideEntropy, slideImage } from '../targets/hvt/slide.ts';
 
@@ -69,13 +70,31 @@ function entropy(input: string, flags: Flags): void {
   );
 }
 
+/** Memory for a file with room behind it, so that a text that grows need not be copied elsewhere. */
+function withRoom(size: number): Uint8Array {
+  return new Uint8Array(size + (size >> 4) + 2 ** 16).subarray(0, size);
+}
+
 function slide(input: string, output: string, flags: Flags): void {
   const memory = memoryOf(megabytes(flags.mem, '--mem'));
   const options = { memory, heapMin: heapOf(flags.heapMin, memory), seed: seedOf(flags.seed) };
-  writeFileAtomic(output, slideImage(readFile(input), input, options), 0o777);
+  const bytes = readFileIfPresent(input, withRoom) ?? fail('io', `${printable(input)}: no such file`);
+  writeFileAtomic(output, slideImage(bytes, input, options), 0o777);
+}
+
+/** Proves that one image is a slide of the other; a difference is an error and exit status 1. */
+function check(base: string, slid: string): void {
+  const { units, movedUnits } = checkHvtSlide(readFile(base), readFile(slid), { base, slid });
+  process.stdout.write(
+    `${printable(slid)}: is a slide of ${printable(base)}: every byte is accounted for; ${movedUnits} of ${units} units of code are elsewhere\n`,
+  );
 }
 
 function run(input: string, slid: string | undefined, flags: Flags): void {
+  if (flags.check) {
+    check(input, slid ?? fail('usage', '--check takes two images: the hardened one and what may be its slide'));
+    return;
+  }
   if (slid !== undefined) fail('usage', `${printable(slid)}: one image at a time; --check takes two`);
   if (flags.entropy) {
     entropy(input, flags);

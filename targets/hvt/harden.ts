@@ -9,8 +9,10 @@ import { fail, hex, printable } from '../../base/errors.ts';
 import { executeOnly } from '../../hardening/rules/execute-only.ts';
 import { relro } from '../../hardening/rules/relro.ts';
 import { applyLayout } from '../../hardening/slide/apply.ts';
-import { encodeSlideInfo, SHT_CASEMATE_SLIDE, SLIDE_SECTION } from '../../hardening/slide/codec.ts';
+import { addSlideSection } from '../../hardening/slide/attach.ts';
+import { encodeSlideInfo } from '../../hardening/slide/codec.ts';
 import { identityLayout, type SlideInfo } from '../../hardening/slide/slide-info.ts';
+import { slideSectionIndex } from '../../hardening/slide/slide-section.ts';
 import { readSubject, type Subject } from '../../hardening/subject.ts';
 import * as elf from '../../linker/elf.ts';
 import { addSections, addSegment, replaceSection, roomForSegments } from '../../linker/elf-edit.ts';
@@ -211,12 +213,11 @@ function infoBehindStub(info: SlideInfo, before: ElfFile, after: ElfFile): Slide
   return { ...info, segments };
 }
 
-function withSlideInfo(file: ElfFile, info: SlideInfo): ElfFile {
+function withSlideInfo(file: ElfFile, info: SlideInfo, name: string): ElfFile {
   const data = encodeSlideInfo(info, file);
-  const index = file.sections.findIndex(({ type }) => type === SHT_CASEMATE_SLIDE);
+  const index = slideSectionIndex(file, name);
   if (index >= 0) return replaceSection(file, index, data);
-  const section = { name: SLIDE_SECTION, type: SHT_CASEMATE_SLIDE, flags: 0, address: 0n, align: 8, data };
-  return addSections(file, [section]).file;
+  return addSlideSection(file, data);
 }
 
 /**
@@ -258,7 +259,7 @@ export function hardenImage(input: Uint8Array, name: string, options: HardenOpti
   };
   const stubbed = movable.info === undefined ? addStubAtEnd(file, config) : addStubBelow(file, config);
   const complete =
-    movable.info === undefined ? stubbed : withSlideInfo(stubbed, infoBehindStub(movable.info, file, stubbed));
+    movable.info === undefined ? stubbed : withSlideInfo(stubbed, infoBehindStub(movable.info, file, stubbed), name);
   const output = writeElfFile(complete);
   readHvtImage(output, name);
   return { bytes: output, protections: protectionsOf(subject, text, config, canary, options, movable) };

@@ -1,8 +1,11 @@
 /**
- * What is known about moving an image: from casemate's own build, or nothing.
+ * What is known about moving an image: from casemate's own build, from relocations that another linker kept, or nothing.
  */
-import { decodeSlideInfo, SHT_CASEMATE_SLIDE, SLIDE_SECTION } from '../../hardening/slide/codec.ts';
+import { CasemateError } from '../../base/errors.ts';
+import { slideInfoFromRelocations } from '../../hardening/slide/from-relocs.ts';
 import type { SlideInfo } from '../../hardening/slide/slide-info.ts';
+import { readSlideInfo } from '../../hardening/slide/slide-section.ts';
+import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
 
 export interface Movable {
@@ -12,11 +15,30 @@ export interface Movable {
   readonly reason: string;
 }
 
-/** `name` names the file in messages. Errors: 'malformed-elf', 'image' for an info that does not fit the file. */
+/** Whether the linker kept relocations of loaded sections. */
+function keepsRelocations(file: ElfFile): boolean {
+  return file.sections.some(
+    ({ type, info, flags }) =>
+      type === elf.SHT_RELA &&
+      (flags & elf.SHF_ALLOC) === 0 &&
+      ((file.sections[info]?.flags ?? 0) & elf.SHF_ALLOC) !== 0,
+  );
+}
+
+/**
+ * `name` names the file in messages. An image whose relocations cannot be followed stays, with that as the reason.
+ * Errors: 'malformed-elf', 'image' for an info that does not fit the file.
+ */
 export function movableParts(file: ElfFile, name: string): Movable {
-  const section = file.sections.find(({ type }) => type === SHT_CASEMATE_SLIDE);
-  if (section !== undefined) return { info: decodeSlideInfo(section.data, file, name), reason: '' };
-  return {
-    reason: `the image keeps no relocations (no ${SLIDE_SECTION}; link it with ld -q, or build it with casemate)`,
-  };
+  const info = readSlideInfo(file, name);
+  if (info !== undefined) return { info, reason: '' };
+  if (!keepsRelocations(file)) {
+    return { reason: 'the image keeps no relocations (link it with ld -q, or build it with casemate)' };
+  }
+  try {
+    return { info: slideInfoFromRelocations(file, name), reason: '' };
+  } catch (error) {
+    if (!(error instanceof CasemateError)) throw error;
+    return { reason: `its relocations cannot be followed: ${error.message}` };
+  }
 }

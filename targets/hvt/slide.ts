@@ -12,11 +12,12 @@ import { applyLayout } from '../../hardening/slide/apply.ts';
 import { numbers } from '../../hardening/slide/arithmetic.ts';
 import { seededLayout } from '../../hardening/slide/draws.ts';
 import { type AddressEntropy, addressEntropy } from '../../hardening/slide/entropy.ts';
+import { finishedBytes } from '../../hardening/slide/file-bytes.ts';
 import type { SlideProblem } from '../../hardening/slide/layout.ts';
+import { mapAddress, movesOf } from '../../hardening/slide/moves.ts';
 import { Encoding, type Layout, type SlideInfo, unitAt } from '../../hardening/slide/slide-info.ts';
 import * as elf from '../../linker/elf.ts';
 import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
-import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { readHvtImage } from './image.ts';
 import { movableParts } from './movable.ts';
 import { encodeConfig, PAGE, type Stage0Config } from './stage0/config.ts';
@@ -192,31 +193,43 @@ function textKind({ regions }: Stage0Config): TextKind {
   return regions.some(({ kind }) => kind === 'read-execute') ? 'read-execute' : 'execute';
 }
 
-/** Puts the new configuration into the section's data, or where the file has it without sections. */
-function withConfig(bytes: Uint8Array, file: ElfFile, config: Stage0Config, base: number): void {
-  const segment = file.segments.find(({ type, address }) => type === elf.PT_LOAD && Number(address) === base + PAGE)!;
-  bytes.set(encodeConfig(config), segment.offset);
+/** The stub's configuration for a layout; `moved` is the image in it. */
+export function slidConfig({ info, stub }: Slidable, layout: Layout, moved: ElfFile, name: string): Stage0Config {
+  const { config } = stub;
+  const entry = mapAddress(movesOf(info, layout), config.entry);
+  const own = program(moved, entry);
+  return {
+    ...config,
+    entry,
+    top: imageTop(own),
+    canary: movedData(info, layout, config.canary),
+    gates: { ...config.gates, address: movedData(info, layout, config.gates.address) },
+    regions: imageRegions(own, name, textKind(config)),
+  };
 }
 
-/** The image with a new layout. Errors: 'image', 'layout' for too little memory, 'relocation', 'malformed-elf'. */
+/** Where the page of the configuration is in the file. */
+export function configOffset(file: ElfFile, stub: FoundStub): number {
+  const at = BigInt(stub.base + PAGE);
+  return file.segments.find(({ type, address }) => type === elf.PT_LOAD && address === at)!.offset;
+}
+
+/**
+ * The image with a new layout, made in `input`'s own memory where there is room behind it; `input` is used up. Errors:
+ * 'image', 'layout' for too little memory, 'relocation', 'malformed-elf'.
+ */
 export function slideImage(input: Uint8Array, name: string, options: SlideOptions): Uint8Array {
   const image = readSlidable(input, name);
   const { file, stub, info } = image;
   const layout = layoutOf(info, slideProblem(image, options, name), options.seed);
-  const entering = { ...file, header: { ...file.header, entry: BigInt(stub.config.entry) } };
-  const moved = applyLayout(entering, info, layout, name);
-  const own = program(moved, Number(moved.header.entry));
-  const config: Stage0Config = {
-    ...stub.config,
-    entry: Number(moved.header.entry),
-    top: imageTop(own),
-    canary: movedData(info, layout, stub.config.canary),
-    gates: { ...stub.config.gates, address: movedData(info, layout, stub.config.gates.address) },
-    seed: guestSeed(options.seed),
-    regions: imageRegions(own, name, textKind(stub.config)),
-  };
-  const bytes = writeElfFile({ ...moved, header: { ...moved.header, entry: file.header.entry } });
-  withConfig(bytes, moved, config, stub.base);
+  const room = (size: number): Uint8Array =>
+    input.byteOffset + size <= input.buffer.byteLength
+      ? new Uint8Array(input.buffer, input.byteOffset, size)
+      : new Uint8Array(size);
+  const moved = applyLayout(file, info, layout, name, room);
+  const config = { ...slidConfig(image, layout, moved, name), seed: guestSeed(options.seed) };
+  const bytes = finishedBytes(moved);
+  bytes.set(encodeConfig(config), configOffset(moved, stub));
   readHvtImage(bytes, name);
   return bytes;
 }
