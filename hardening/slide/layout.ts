@@ -28,7 +28,11 @@ export interface SlideProblem {
   readonly ceiling: number;
   /** In the order of their addresses, which stays; `size` in memory. Each gets pages of its own. */
   readonly segments: readonly { readonly size: number; readonly code: boolean }[];
-  /** Whether signed 32-bit fields hold absolute addresses (R_X86_64_32S): the image then stays below 2 GiB. */
+  /**
+   * Whether signed 32-bit fields hold absolute addresses (R_X86_64_32S), or the distance to a place that does not move
+   * (R_X86_64_PC32 against an absolute symbol, or what stands below the lowest address): the image then stays below
+   * 2 GiB.
+   */
   readonly signedAddresses: boolean;
   /** What can be shuffled in the one segment of code; without it the text stays as it is. */
   readonly text?: {

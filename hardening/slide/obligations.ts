@@ -7,7 +7,6 @@
  * The loop over the units is proved by induction: its invariant holds at the start, and one step keeps it, whichever
  * unit comes next. Beside safety stand claims of tightness (no page of room is given away), which is entropy.
  */
-
 import { type Claim, type Obligations, obligationsOf } from '../../proofs/smt/obligations.ts';
 import { exactAsNumbers, symbolicArithmetic, type Trace } from '../../proofs/smt/symbolic.ts';
 import {
@@ -205,30 +204,37 @@ function reachClaims(scene: Scene, image: readonly Claim[]): Claim[] {
   const isPlace = within(first, place, end);
   const isTarget = within(subtract(first, integer(MARGIN)), target, add(end, integer(MARGIN)));
   const proved = image.map(({ goal }) => goal);
-  const given = [...scene.rules, scene.fits, ...scene.drawn, ...proved, isTarget];
+  const given = [...scene.rules, scene.fits, ...scene.drawn, ...proved];
+  const fixed = variable('fixed');
+  const toFixed: Claim = {
+    name: 'relative references to places below 2 GiB that stay fit signed fields of 32 bits',
+    given: [...given, isPlace, within(zero, fixed, integer(2 ** 31))],
+    goal: within(integer(-(2 ** 31)), subtract(fixed, place), integer(2 ** 31)),
+  };
   return [
+    ...(scene.form.signedAddresses ? [toFixed] : []),
     {
       name: 'absolute addresses fit their 32-bit fields',
-      given,
+      given: [...given, isTarget],
       goal: within(zero, target, integer(scene.form.signedAddresses ? 2 ** 31 : 2 ** 32)),
     },
     {
       name: 'relative references fit signed fields of 32 bits',
-      given: [...given, isPlace],
+      given: [...given, isTarget, isPlace],
       goal: within(integer(-(2 ** 31)), subtract(target, place), integer(2 ** 31)),
     },
   ];
 }
 
 function drawClaims(scene: Scene): Claim[] {
-  const { room, shape, claim, form, a } = scene;
+  const { room, shape, claim, form } = scene;
   const given = [...scene.rules, scene.fits];
   const gaps = form.segments - 1;
   const most = integer(2 ** 32);
   const count = (slots: Term): Term => all([less(zero, slots), atMost(slots, most)]);
   // One page more for the base, with every gap at its widest, and the last segment no longer fits.
   const widest = scene.gaps.map(() => subtract(room.gapSlots, integer(1)));
-  const beyond = scene.code.placeSegments(a, shape, room.baseSlots, widest);
+  const beyond = scene.code.placeSegments(claim, shape, room.baseSlots, widest);
   const end = add(beyond[gaps], claim.alignUp(scene.sizes[gaps], PAGE_BYTES));
   const reach = integer((form.signedAddresses ? 2 ** 31 : 2 ** 32) - MARGIN);
   const gapBytes = (slots: Term): Term => scale(slots, gaps * PAGE_BYTES * GAP_PART);

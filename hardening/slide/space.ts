@@ -39,7 +39,7 @@ export interface Shape<N> {
   readonly ceiling: N;
   /** Sizes of the segments in memory, in the order of their addresses; the text's is not read when it has units. */
   readonly sizes: readonly N[];
-  /** Whether signed fields of 32 bits hold absolute addresses. */
+  /** Whether signed fields of 32 bits hold absolute addresses or distances to places that do not move. */
   readonly signedAddresses: boolean;
   readonly text?: TextShape<N>;
 }
