@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { SlideProblem } from '../../../hardening/slide/layout.ts';
 import { type SlideCode, type SlideForm, slideObligations } from '../../../hardening/slide/obligations.ts';
@@ -12,11 +11,10 @@ import { formOf, proveForm, proveSlide } from '../../../hardening/slide/prove-sl
 import * as space from '../../../hardening/slide/space.ts';
 import { prove } from '../../../proofs/smt/prove.ts';
 import { findSolvers, type Solver } from '../../../proofs/smt/solver.ts';
-import { projectRoot } from '../../support/paths.ts';
+import { spaceFolder, spaceFrom } from './space-text.ts';
 
 const long = process.env['CASEMATE_LONG'] === '1';
-const folder = join(projectRoot, 'hardening/slide');
-const text = readFileSync(join(folder, 'space.ts'), 'utf8');
+const text = readFileSync(join(spaceFolder, 'space.ts'), 'utf8');
 
 let solvers: Solver[];
 beforeAll(() => {
@@ -24,22 +22,10 @@ beforeAll(() => {
   expect(solvers.map(({ name }) => name)).toEqual(['z3', 'cvc5']);
 });
 
-/** The layout with another text. */
-async function codeFrom(changed: string): Promise<SlideCode> {
-  const { outputFiles } = await build({
-    stdin: { contents: changed, loader: 'ts', resolveDir: folder },
-    bundle: true,
-    write: false,
-    format: 'esm',
-    logLevel: 'silent',
-  });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
-}
-
 /** The layout with `from`, which its text has once, replaced. */
 async function planted(from: string, to: string): Promise<SlideCode> {
   expect(text.split(from)).toHaveLength(2);
-  return codeFrom(text.replace(from, to));
+  return spaceFrom(text.replace(from, to));
 }
 
 const form: SlideForm = { segments: 3, signedAddresses: true, text: { segment: 0, granule: 16 } };
@@ -54,7 +40,7 @@ describe('every slide of every image', () => {
 
   it('is proved from the text that runs: the same text bundled anew gives the same questions', async () => {
     const ask = (code: SlideCode): string => JSON.stringify(slideObligations(code, form), asText);
-    expect(ask(await codeFrom(text))).toBe(ask(space));
+    expect(ask(await spaceFrom(text))).toBe(ask(space));
   });
 
   it('is proved for the form of a problem, which must be one that can be slid', async () => {
