@@ -58,6 +58,6 @@ export async function hardenedProbes(): Promise<HardenedProbes> {
 
 export function run(image: string, cpu: string, only: readonly string[], stub?: bigint): Promise<ProbeReport> {
   const boot = { tender: 'emulator', memory: 16, cpu } as const;
-  const hardened = stub === undefined ? { state: 'stock' as const } : { state: 'hardened' as const, stub };
+  const hardened = stub === undefined ? { state: 'stock' as const } : { state: 'absent' as const, stub };
   return runProbes({ image, boot, only, parallel: 2, ...hardened }, host);
 }
