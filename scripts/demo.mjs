@@ -1,5 +1,5 @@
 /**
- * The main job, shown step by step: build the example unikernels with our linker and boot them.
+ * The main job, shown step by step: build the example unikernels with our linker, harden one, and boot them.
  *
  * Every step prints the command that a user would type, runs it, and compares what came out with what should; the first
  * difference ends the demo with a failure.
@@ -115,7 +115,9 @@ function exchange(port, text) {
   });
 }
 
-process.stdout.write(`${bold('casemate')} builds unikernels from C with its own linker and boots them.\n`);
+process.stdout.write(
+  `${bold('casemate')} builds unikernels from C with its own linker, hardens them and boots them.\n`,
+);
 
 await build('hello');
 await step(
@@ -124,9 +126,24 @@ await step(
   { status: 3, expected: [/^Hello, Ada!$/m, /^time: 20\d\d-/m, /^slept: at least 10 ms: yes$/m] },
 );
 
+mkdirSync(new URL('../.cache', import.meta.url), { recursive: true });
+const [hardened, launch] = ['.cache/demo-hello.hvt', '.cache/demo-launch.hvt'];
+await step(
+  'Harden it: a start-up stub enforces what its segments only declare',
+  ['harden', 'examples/hello/build/hello.hvt', '-o', hardened],
+  { expected: [/^ *enforced +execute-only text/m, /^ *enforced +guarded stack/m, /^ *enforced +new layout/m] },
+);
+await step('Try its protections: programs that break them must be stopped', ['boot', '--probe', hardened], {
+  expected: [/reads code: page fault/, /executes its stack: page fault/, /^ *0 failed, 0 unknown/m],
+});
+await step('Give it a layout of its own for this launch', ['slide', hardened, '-o', launch]);
+await step('Prove that it is the same program', ['slide', '--check', hardened, launch], {
+  expected: [/is a slide of .*: every byte is accounted for/],
+});
+await step('Boot it: it does what it did', ['boot', launch, '--', 'Ada'], { expected: [/^Hello, Ada!$/m] });
+
 await build('kv');
 const disk = '.cache/demo-store.img';
-mkdirSync(new URL('../.cache', import.meta.url), { recursive: true });
 rmSync(`${root}/${disk}`, { force: true });
 writeFileSync(`${root}/${disk}`, '');
 truncateSync(`${root}/${disk}`, 1 << 20);
