@@ -64,6 +64,13 @@ export interface ManifestDevice {
   readonly type: 'net' | 'block';
 }
 
+export interface ManifestHarden {
+  readonly require?: readonly ('xom' | 'pku' | 'entropy')[];
+  /** KiB. */
+  readonly stack?: number;
+  readonly executeOnly?: 'auto' | 'always' | 'never';
+}
+
 export interface Manifest {
   readonly name: string;
   readonly target: 'hvt' | 'elf';
@@ -78,6 +85,7 @@ export interface Manifest {
   readonly devices?: readonly ManifestDevice[];
   /** MiB. */
   readonly memory?: number;
+  readonly harden?: ManifestHarden;
   readonly roots?: readonly string[];
 }
 
@@ -142,6 +150,8 @@ function explain(error: ErrorObject): string {
     case 'minimum':
     case 'maximum':
       return `${found}; must be ${error.keyword === 'minimum' ? 'at least' : 'at most'} ${error.params['limit']}${about}`;
+    case 'multipleOf':
+      return `${found}; must be a multiple of ${error.params['multipleOf']}${about}`;
     case 'minLength':
     case 'maxLength':
     case 'minItems':
@@ -184,6 +194,7 @@ function checkMeaning(manifest: Manifest, at: At): void {
     for (const [key, why] of [
       ['devices', 'a plain executable has no tender to ask for devices'],
       ['memory', 'a plain executable is given its memory by its loader'],
+      ['harden', 'a plain executable is protected by the kernel that loads it'],
     ] as const) {
       if (manifest[key] !== undefined) {
         fail('manifest', `${at(`/${key}`)}: ${why}; remove it or set "target" to "hvt"`);

@@ -11,6 +11,7 @@ import { CasemateError } from '../base/errors.ts';
 import { withSlideSection } from '../hardening/slide/attach.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import type { InputFile, LinkOptions } from '../linker/request.ts';
+import { DEFAULT_STACK, hardenImage } from '../targets/hvt/harden.ts';
 import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
@@ -74,6 +75,20 @@ function finishSlidable(image: LinkedImage, name: string, note: (text: string) =
   }
 }
 
+/** The image with what a launch needs to slide it, and hardened when the manifest asks for it. */
+function finishHvt(image: LinkedImage, manifest: Manifest, note: (text: string) => void): Uint8Array {
+  const name = `${manifest.name}.hvt`;
+  const bytes = finishSlidable(image, name, note);
+  if (manifest.harden === undefined) return bytes;
+  const { require = [], stack, executeOnly = 'auto' } = manifest.harden;
+  const kib = stack === undefined ? DEFAULT_STACK : stack << 10;
+  const hardened = hardenImage(bytes, name, { require, stack: kib, executeOnly });
+  for (const { name: what, enforced, detail } of hardened.protections) {
+    if (!enforced) note(`casemate: warning: ${name}: not enforced: ${what}: ${detail}`);
+  }
+  return hardened.bytes;
+}
+
 /** An hvt image with our platform layer and the notes that the tender wants. */
 function hvtPlan(manifest: Manifest): TargetPlan {
   const layer = manifest.platform !== 'none';
@@ -105,7 +120,7 @@ function hvtPlan(manifest: Manifest): TargetPlan {
       ...(layer ? { entry: hvtPlatform.entry, gcSections: true } : {}),
     },
     keep: layer ? [ABI_SYMBOL, MANIFEST_SYMBOL] : [],
-    finish: (image, note) => finishSlidable(image, `${manifest.name}.hvt`, note),
+    finish: (image, note) => finishHvt(image, manifest, note),
     check: (bytes) => {
       const file = `${manifest.name}.hvt`;
       const image = readHvtImage(bytes, file);

@@ -11,6 +11,7 @@ import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { buildProject } from '../../pipeline/build.ts';
 import { type LockMode, sha256 } from '../../pipeline/lock.ts';
 import { createProgress } from '../../pipeline/progress.ts';
+import { hardenImage } from '../../targets/hvt/harden.ts';
 import { readHvtImage } from '../../targets/hvt/image.ts';
 import { project, rejectionOf } from './support.ts';
 
@@ -323,6 +324,28 @@ int solo5_app_main(const struct solo5_start_info *si) {
     expect(readSlideInfo(readElfFile(readFileSync(stuck.output), 'stuck'), 'stuck')).toBeUndefined();
     expect(notes.join('\n')).toMatch(
       /warning: prog\.hvt: cannot be slid at launch: .*l\.ld:1: section \.extra stores a value/,
+    );
+  });
+
+  it('is hardened when the manifest asks for it, as casemate harden does, with warnings for what cannot be', async () => {
+    const manifest = { target: 'hvt', sources: ['app.c'] };
+    const plain = await build(projectOf({ manifest, files: { 'app.c': app } }));
+    const harden = { require: ['xom'], stack: 256 };
+    const notes: string[] = [];
+    const hardened = await build(
+      projectOf({ manifest: { ...manifest, harden }, files: { 'app.c': app } }),
+      'update',
+      notes,
+    );
+    const options = { require: ['xom'], stack: 256 << 10, executeOnly: 'auto' } as const;
+    const { bytes, protections } = hardenImage(readFileSync(plain.output), 'prog.hvt', options);
+    expect(protections.every(({ enforced }) => enforced)).toBe(true);
+    expect(readFileSync(hardened.output).equals(bytes)).toBe(true);
+    expect(notes).toEqual([]);
+    const never = { ...manifest, harden: { executeOnly: 'never' } };
+    await build(projectOf({ manifest: never, files: { 'app.c': app } }), 'update', notes);
+    expect(notes.join('')).toBe(
+      'casemate: warning: prog.hvt: not enforced: execute-only text: not wanted (--execute-only never)\n',
     );
   });
 

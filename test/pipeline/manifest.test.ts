@@ -43,6 +43,14 @@ describe('casemate.json', () => {
     [{ ...hello, target: 'htv' }, 'casemate.json:3: target: found "htv"; must be "hvt" or "elf" (did you mean "hvt"?)'],
     [{ ...hello, memory: '64' }, /^casemate\.json:7: memory: found "64"; must be a whole number: guest memory in MiB/],
     [{ ...hello, memory: 5000 }, /^casemate\.json:7: memory: found 5000; must be at most 4095/],
+    [
+      { ...hello, harden: { stack: 18 } },
+      /harden\.stack: found 18; must be a multiple of 4: the largest stack in KiB, a multiple of 4$/,
+    ],
+    [
+      { ...hello, harden: { require: ['xmo'] } },
+      /harden\.require\[0\]: found "xmo"; must be .* \(did you mean "xom"\?\)/,
+    ],
     [{ ...hello, name: '../x' }, /^casemate\.json:2: name: found "\.\.\/x"; must be the image's name: letters/],
     [{ ...hello, sources: 'main.c' }, /^casemate\.json:4: sources: found "main\.c"; must be a list/],
     [
@@ -74,6 +82,7 @@ describe('casemate.json', () => {
     expect(complaint({ ...hello, devices: [twice, twice] })).toContain('devices[1].name: found "a" again');
     expect(complaint({ name: 'a', target: 'hvt' })).toContain('nothing to build');
     expect(complaint({ ...hello, target: 'elf', devices: [] })).toContain('remove it or set "target" to "hvt"');
+    expect(complaint({ ...hello, target: 'elf', harden: {} })).toContain('protected by the kernel that loads it');
     expect(complaint({ ...hello, target: 'elf', platform: 'casemate' })).toContain('no platform layer');
   });
 
