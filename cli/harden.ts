@@ -2,7 +2,8 @@
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, writeFileAtomic } from '../base/files.ts';
-import { DEFAULT_STACK, type HardenOptions, hardenImage, type Protection } from '../targets/hvt/harden.ts';
+import { DEFAULT_STACK, type HardenOptions, hardenImage } from '../targets/hvt/harden.ts';
+import type { Protection } from '../targets/hvt/protections.ts';
 import { REQUIREMENTS, type Requirement } from '../targets/hvt/stage0/config.ts';
 
 const examples = `

@@ -6,8 +6,8 @@
  * it is reported by name, with the reason, next to what is enforced.
  */
 import { fail, hex, printable } from '../../base/errors.ts';
+import type { Finding } from '../../hardening/finding.ts';
 import { executeOnly } from '../../hardening/rules/execute-only.ts';
-import { relro } from '../../hardening/rules/relro.ts';
 import { applyLayout } from '../../hardening/slide/apply.ts';
 import { addSlideSection } from '../../hardening/slide/attach.ts';
 import { encodeSlideInfo } from '../../hardening/slide/codec.ts';
@@ -20,10 +20,11 @@ import { type ElfFile, type ElfSegment, readElfFile } from '../../linker/elf-fil
 import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { readHvtImage } from './image.ts';
 import { type Movable, movableParts } from './movable.ts';
-import { type Canary, findCanary, replacementFor } from './stage0/canary.ts';
+import { type Protection, protectionsOf, type Text } from './protections.ts';
+import { findCanary, replacementFor } from './stage0/canary.ts';
 import { PAGE, type Requirement, type Stage0Config } from './stage0/config.ts';
-import { findGates, GATE_SIZE } from './stage0/gates.ts';
-import { imageRegions, imageTop, type TextKind } from './stage0/regions.ts';
+import { findGates } from './stage0/gates.ts';
+import { imageRegions, imageTop } from './stage0/regions.ts';
 import {
   CODE_SECTION,
   CONFIG_SECTION,
@@ -47,13 +48,6 @@ export interface HardenOptions {
 }
 
 export const defaultHardening: HardenOptions = { require: [], stack: DEFAULT_STACK, executeOnly: 'auto' };
-
-/** One protection: whether the hardened image enforces it, and in words how, or why not. */
-export interface Protection {
-  readonly name: string;
-  readonly enforced: boolean;
-  readonly detail: string;
-}
 
 export interface Hardened {
   readonly bytes: Uint8Array;
@@ -118,60 +112,21 @@ function addStubAtEnd(file: ElfFile, config: Omit<Stage0Config, 'wipe'>): ElfFil
   return { ...result, header: { ...result.header, entry: BigInt(base) } };
 }
 
-/** What forbids that text be execute-only; undefined when nothing is known that does. */
-function dataInText(subject: Subject): string | undefined {
-  const failed = executeOnly.run(subject).find(({ outcome }) => outcome === 'fail');
-  return failed && [failed.message, ...failed.details.slice(0, 1)].join(': ');
-}
-
-function textProtection(text: Text): Protection {
-  const name = 'execute-only text';
-  if (text.kind === 'execute')
-    return { name, enforced: true, detail: `by protection keys (PKU), else by SMAP${text.reason}` };
-  return { name, enforced: false, detail: text.reason };
-}
-
-interface Text {
-  readonly kind: TextKind;
-  readonly reason: string;
+/** What the rule found, with its first place. */
+function worded({ message, details }: Finding): string {
+  return [message, ...details.slice(0, 1)].join(': ');
 }
 
 /** Whether text can be execute-only, as asked and as its code allows. */
 function textOf(subject: Subject, wanted: HardenOptions['executeOnly']): Text {
   if (wanted === 'never') return { kind: 'read-execute', reason: 'not wanted (--execute-only never)' };
-  const data = dataInText(subject);
-  if (data === undefined) return { kind: 'execute', reason: '' };
-  if (wanted === 'always') return { kind: 'execute', reason: `, as demanded; but ${data}` };
-  return { kind: 'read-execute', reason: `${data}; --execute-only always enforces it all the same` };
-}
-
-function canaryProtection(canary: Canary): Protection {
-  const name = 'random stack canary';
-  if (canary.address === 0) return { name, enforced: false, detail: canary.reason };
-  if (canary.reason !== '') return { name, enforced: false, detail: canary.reason };
-  const kept = canary.store === undefined ? '' : `; the store at ${hex(canary.store.address)} that replaced it is gone`;
-  return { name, enforced: true, detail: `at ${hex(canary.address)}${kept}` };
-}
-
-function gatesProtection({ gates, regions }: Omit<Stage0Config, 'wipe'>): Protection {
-  const name = 'read-only interrupt table';
-  if (gates.count === 0) return { name, enforced: false, detail: 'the program makes its table when it starts' };
-  const size = gates.count * GATE_SIZE;
-  const region = regions.find(({ start, end }) => gates.address >= start && gates.address + size <= end);
-  if (region?.kind === 'read') return { name, enforced: true, detail: `${gates.count} gates at ${hex(gates.address)}` };
-  return {
-    name,
-    enforced: false,
-    detail: `its ${gates.count} gates at ${hex(gates.address)} are not in RELRO; link with -z relro`,
-  };
-}
-
-/** What the rule of the same name finds in the file is what the page tables enforce. */
-function relroProtection(subject: Subject): Protection {
-  const findings = relro.run(subject);
-  const open = findings.find(({ outcome }) => outcome !== 'pass');
-  const { message } = open ?? findings[0]!;
-  return { name: 'read-only after start (RELRO)', enforced: open === undefined, detail: message };
+  const findings = executeOnly.run(subject);
+  const failed = findings.find(({ outcome }) => outcome === 'fail');
+  const unsure = findings.find(({ outcome }) => outcome === 'unknown');
+  if (failed === undefined)
+    return { kind: 'execute', reason: unsure === undefined ? '' : `; not certain: ${worded(unsure)}` };
+  if (wanted === 'always') return { kind: 'execute', reason: `; but ${worded(failed)}` };
+  return { kind: 'read-execute', reason: `${worded(failed)}; --execute-only always enforces it all the same` };
 }
 
 /** Writes and reads again, so that what follows sees a file as anyone would. */
@@ -262,44 +217,5 @@ export function hardenImage(input: Uint8Array, name: string, options: HardenOpti
     movable.info === undefined ? stubbed : withSlideInfo(stubbed, infoBehindStub(movable.info, file, stubbed), name);
   const output = writeElfFile(complete);
   readHvtImage(output, name);
-  return { bytes: output, protections: protectionsOf(subject, text, config, canary, options, movable) };
-}
-
-function stubProtection(info: SlideInfo | undefined): Protection {
-  const name = 'stub gone';
-  return info === undefined
-    ? { name, enforced: true, detail: 'cleared before the program starts; its memory becomes heap' }
-    : { name, enforced: true, detail: 'absent in the page tables that it leaves behind' };
-}
-
-function slideProtection({ info, reason }: Movable): Protection {
-  const name = 'new layout at every launch';
-  if (info === undefined) return { name, enforced: false, detail: reason };
-  const units = info.units.offset.length - info.units.pinned - info.units.trailing;
-  const order =
-    units > 1 ? `; ${units} units of code change places` : '; the order of code stays: its boundaries are not known';
-  return { name, enforced: true, detail: `by casemate slide, before each launch${order}` };
-}
-
-function protectionsOf(
-  subject: Subject,
-  text: Text,
-  config: Omit<Stage0Config, 'wipe'>,
-  canary: Canary,
-  options: HardenOptions,
-  movable: Movable,
-): Protection[] {
-  return [
-    { name: 'no-execute data, stack, heap', enforced: true, detail: 'page tables of 4 KiB and 2 MiB, EFER.NXE' },
-    { name: 'read-only text and rodata', enforced: true, detail: 'page tables, CR0.WP' },
-    textProtection(text),
-    relroProtection(subject),
-    { name: 'guarded stack', enforced: true, detail: `at most ${options.stack >> 10} KiB, absent pages on both sides` },
-    { name: 'absent page 0', enforced: true, detail: 'everything below boot_info' },
-    { name: 'hidden page tables', enforced: true, detail: 'at a random place, absent in themselves' },
-    canaryProtection(canary),
-    gatesProtection(config),
-    stubProtection(movable.info),
-    slideProtection(movable),
-  ];
+  return { bytes: output, protections: protectionsOf({ subject, text, config, canary, movable }) };
 }

@@ -16,6 +16,8 @@ requireTools('clang');
 
 const long = process.env['CASEMATE_LONG'] === '1';
 const slides = long ? 100 : 3;
+/** A hundred layouts take a while. */
+const patience = { timeout: long ? 1_800_000 : 120_000 };
 const models = ['EPYC-Milan', 'EPYC', 'qemu64'];
 
 /** The image hardened, and a way to give it its nth layout. */
@@ -54,7 +56,7 @@ describe('hello', () => {
     hello = await subject('hello');
   });
 
-  test('says the same in every layout, on every kind of processor', async () => {
+  test('says the same in every layout, on every kind of processor', patience, async () => {
     const args = ['Ada "Charles Babbage"'];
     const before = await boot(hello.original, { args });
     expect(before).toMatchObject({ outcome: 'halted', status: 0 });
@@ -85,7 +87,7 @@ describe('hello', () => {
     expect(slid).toMatchObject({ outcome: 'halted', status: 0 });
   });
 
-  test('leaves at least the heap that the slide was asked for', async () => {
+  test('leaves at least the heap that the slide was asked for', patience, async () => {
     for (let n = 0; n < slides; n++) {
       const { console } = await boot(hello.slide(n, 64), { memory: 64 });
       expect(Number(/heap: (\d+) KiB/.exec(console)![1])).toBeGreaterThanOrEqual(32 << 10);
@@ -94,7 +96,7 @@ describe('hello', () => {
 });
 
 describe('kv', () => {
-  test('keeps what it was told over restarts, each in another layout', async () => {
+  test('keeps what it was told over restarts, each in another layout', patience, async () => {
     const kv = await subject('kv');
     const folder = temporaryFolder('kv-hardened');
     const [hard, plain] = [join(folder, 'hard.img'), join(folder, 'plain.img')];
@@ -119,7 +121,7 @@ describe('kv', () => {
 });
 
 describe('echo', () => {
-  test('echoes over several connections at once in every layout', async () => {
+  test('echoes over several connections at once in every layout', patience, async () => {
     const echo = await subject('echo');
     const messages = [1, 1000, 65_536, 200_000].map((size, i) =>
       Buffer.from(Array.from({ length: size }, (_, at) => (at * 7 + i) & 255)),
