@@ -1,12 +1,12 @@
-/** The `casemate` command: subcommands, help, and one place where every failure becomes a line and an exit status. */
+/**
+ * The `casemate` command: subcommands, help, and one place where every failure becomes a line and an exit status.
+ *
+ * A subcommand's code is loaded when that subcommand is asked for, because a slide happens before every launch and must
+ * not wait for the linker, the rules and the JSON-schema library to start. All are loaded when there is a list to print.
+ */
 import { Command, CommanderError } from 'commander';
 import { version } from '../package.json';
-import { bootCommand } from './boot.ts';
-import { buildCommand } from './build.ts';
-import { checkCommand } from './check.ts';
 import { failureStatus, failureText } from './failure.ts';
-import { hardenCommand } from './harden.ts';
-import { slideCommand } from './slide.ts';
 
 const help = `
 Exit status: 0 passed; 1 a check failed; 2 wrong usage, manifest or input; 3 could not decide.
@@ -17,6 +17,20 @@ Examples:
   casemate check examples/hello/build/hello.hvt
   casemate help build`;
 
+/** In the order of the help text. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  build: async () => (await import('./build.ts')).buildCommand(),
+  boot: async () => (await import('./boot.ts')).bootCommand(),
+  harden: async () => (await import('./harden.ts')).hardenCommand(),
+  check: async () => (await import('./check.ts')).checkCommand(),
+  slide: async () => (await import('./slide.ts')).slideCommand(),
+};
+
+/** The subcommands that a command line needs: the one that it begins with, else all. */
+function neededCommands(first: string | undefined): (() => Promise<Command>)[] {
+  return first !== undefined && Object.hasOwn(commands, first) ? [commands[first]!] : Object.values(commands);
+}
+
 /** Commands made in their own files take over what the program sets up for all. */
 function adopt(parent: Command, child: Command): void {
   child.copyInheritedSettings(parent);
@@ -24,7 +38,7 @@ function adopt(parent: Command, child: Command): void {
   for (const grandchild of child.commands) grandchild.copyInheritedSettings(parent);
 }
 
-function program(): Command {
+async function program(argv: readonly string[]): Promise<Command> {
   const casemate = new Command('casemate')
     .description('Builds unikernels whose protections can be proven.')
     .version(version, '--version', 'print the version')
@@ -32,11 +46,7 @@ function program(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`casemate: ${text}`) });
-  adopt(casemate, buildCommand());
-  adopt(casemate, bootCommand());
-  adopt(casemate, hardenCommand());
-  adopt(casemate, checkCommand());
-  adopt(casemate, slideCommand());
+  for (const load of neededCommands(argv[2])) adopt(casemate, await load());
   return casemate;
 }
 
@@ -47,7 +57,7 @@ async function main(): Promise<number> {
     throw error;
   });
   try {
-    await program().parseAsync(process.argv);
+    await (await program(process.argv)).parseAsync(process.argv);
     // A command that ran and has a verdict of its own has set the status.
     return Number(process.exitCode ?? 0);
   } catch (error) {

@@ -1,17 +1,19 @@
 #!/usr/bin/env node
 /**
- * Starts casemate-ld from its bundle with V8's code cache, which saves parsing and compiling it anew: for a small link
- * that is most of the time. The cache is a by-product of the build (it belongs to one version of Node.js and is
- * ignored by any other); CASEMATE_LD_WRITE_CODE_CACHE, set by the build alone, makes it after a real link.
+ * Starts a command (NAME.js, a copy of this file) from its bundle (NAME.bundle.js) with V8's code cache (NAME.cache), which
+ * saves parsing and compiling it anew: for a small link or a slide that is most of the time. The cache is a by-product of
+ * the build (it belongs to one version of Node.js and is ignored by any other); CASEMATE_WRITE_CODE_CACHE, set by the
+ * build alone, makes it after a real run.
  */
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
-const { join } = require('node:path');
+const { basename, join } = require('node:path');
 const { Script } = require('node:vm');
 
-const bundle = join(__dirname, 'casemate-ld.bundle.js');
-const cache = join(__dirname, 'casemate-ld.cache');
-const target = process.env.CASEMATE_LD_WRITE_CODE_CACHE;
+const name = basename(__filename, '.js');
+const bundle = join(__dirname, `${name}.bundle.js`);
+const cache = join(__dirname, `${name}.cache`);
+const target = process.env.CASEMATE_WRITE_CODE_CACHE;
 
 function cachedCode() {
   if (target) return undefined;
@@ -22,8 +24,9 @@ function cachedCode() {
   }
 }
 
-const source = `(function (require, module, exports, __filename, __dirname) {${readFileSync(bundle, 'utf8')}\n})`;
+// The bundle is ASCII, all else in it is escaped.
+const source = `(function (require, module, exports, __filename, __dirname) {${readFileSync(bundle, 'latin1')}\n})`;
 const script = new Script(source, { filename: bundle, cachedData: cachedCode() });
-// Made when the link is over and all its code has been compiled.
+// Made when the run is over and all its code has been compiled.
 if (target) process.on('exit', () => writeFileSync(target, script.createCachedData()));
 script.runInThisContext()(require, module, exports, bundle, __dirname);
