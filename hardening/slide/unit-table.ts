@@ -19,15 +19,10 @@ export function unitTable({ units, segments, text }: SlideInfo): UnitTable {
   const starts = units.offset;
   const size = segments[text]!.memorySize;
   const last = new Uint32Array((size >>> STRETCH) + 1);
-  let unit = 0;
-  let next = starts.length > 1 ? starts[1]! : size;
-  for (let i = 0; i < last.length; i++) {
-    const end = (i + 1) << STRETCH;
-    while (next < end && unit + 1 < starts.length) {
-      unit++;
-      next = unit + 1 < starts.length ? starts[unit + 1]! : size;
-    }
-    last[i] = unit;
+  // Where several units begin in one stretch only the last of them has something to fill.
+  for (let i = 0; i < starts.length; i++) {
+    const end = i + 1 < starts.length ? starts[i + 1]! >>> STRETCH : last.length;
+    last.fill(i, starts[i]! >>> STRETCH, end);
   }
   return { starts, size, last };
 }
