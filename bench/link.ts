@@ -7,21 +7,14 @@
  * riscv-openssl, riscv-openssl-debug), --with casemate (leave the peers
  * out, for quick looks while working on the linker), --write (put the result into bench/README.md as well).
  */
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheFolder } from '../test/support/paths.ts';
-import { run } from '../test/support/run.ts';
 import { type BenchCase, benchCases } from './inputs/cases.ts';
 import { findPeers, type Peer } from './peers.ts';
 import { type Check, checkLines, compileMeasure, machineLine, median, writeResult } from './report.ts';
-
-interface Sample {
-  readonly wall: number;
-  readonly cpu: number;
-  /** Bytes. */
-  readonly peak: number;
-}
+import { type Sample, sample } from './sample.ts';
 
 interface Figures extends Sample {
   readonly peer: string;
@@ -40,22 +33,6 @@ interface CaseResult {
 }
 
 const MiB = 1 << 20;
-
-/** Runs `command` once under `measure`; throws with its messages when it fails. */
-async function sample(
-  measure: string,
-  command: readonly string[],
-  cwd: string,
-  env: Readonly<Record<string, string>>,
-): Promise<Sample> {
-  const report = join(cwd, 'report');
-  rmSync(report, { force: true });
-  const { stderr, status } = await run(measure, [report, ...command], { cwd, env, timeout: 600_000 });
-  if (status !== 0) throw new Error(`measure failed: ${stderr.slice(0, 500)}`);
-  const [wall, user, system, peak, exit] = readFileSync(report, 'utf8').trim().split(' ').map(Number);
-  if (exit !== 0) throw new Error(`exit status ${exit}: ${stderr.trim().split('\n').at(-1)?.slice(0, 300)}`);
-  return { wall: wall! / 1000, cpu: (user! + system!) / 1000, peak: peak! * 1024 };
-}
 
 async function runCase(measure: string, bench: BenchCase, peers: readonly Peer[], runs: number): Promise<CaseResult> {
   const cwd = cacheFolder('bench/run');

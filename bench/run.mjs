@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: bundles the benchmarks, which are TypeScript, and runs them: the linker's (link.ts) and the boot of
- * hardened images (boot.ts). `--only boot` runs the second alone, `--only` with other names the first with those cases;
- * all other arguments are passed on to both.
+ * `npm run bench`: bundles the benchmarks, which are TypeScript, and runs them: the linker's (link.ts), the slide before
+ * a launch (slide.ts) and the boot of hardened images (boot.ts). `--only slide` or `--only boot` runs that one alone,
+ * `--only` with other names the first with those cases; all other arguments are passed on to all.
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -28,11 +28,14 @@ async function run(name, args) {
   await import(pathToFileURL(outfile).href);
 }
 
+/** Those with a name of their own; all others are cases of the linker's. */
+const alone = ['slide', 'boot'];
+
 const args = process.argv.slice(2);
 const at = args.indexOf('--only');
 const only = at < 0 ? undefined : (args[at + 1] ?? '').split(',');
 const others = at < 0 ? args : args.toSpliced(at, 2);
-const cases = only?.filter((name) => name !== 'boot');
+const cases = only?.filter((name) => !alone.includes(name));
 if (cases === undefined || cases.length > 0)
   await run('link', cases === undefined ? others : ['--only', cases.join(','), ...others]);
-if (only === undefined || only.includes('boot')) await run('boot', others);
+for (const name of alone) if (only === undefined || only.includes(name)) await run(name, others);
