@@ -17,6 +17,7 @@ import { defaultHardening, hardenImage } from '../../targets/hvt/harden.ts';
 import { movableParts } from '../../targets/hvt/movable.ts';
 import { hvtNotesObject } from '../../targets/hvt/notes.ts';
 import { hvtPlatform } from '../../targets/hvt/platform.ts';
+import { textPlan } from '../../targets/hvt/text-plan.ts';
 import { cacheFolder } from '../../test/support/paths.ts';
 import { type BenchCase, benchCases } from './cases.ts';
 
@@ -85,7 +86,7 @@ function makeCase({ name, args, verify }: BenchCase): SlideCase {
     stock,
     hardened,
     loadedBytes: file.segments.reduce((sum, { type, memorySize }) => sum + (type === elf.PT_LOAD ? memorySize : 0), 0),
-    units: info.units.offset.length - info.units.pinned - info.units.trailing,
+    units: textPlan(info)?.shuffled.length ?? 0,
     fields: info.groups.reduce((sum, { offsets }) => sum + offsets.length, 0),
   };
 }

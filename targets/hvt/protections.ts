@@ -13,6 +13,7 @@ import type { Canary } from './stage0/canary.ts';
 import type { Stage0Config } from './stage0/config.ts';
 import { GATE_SIZE } from './stage0/gates.ts';
 import type { TextKind } from './stage0/regions.ts';
+import { textPlan } from './text-plan.ts';
 
 /** One protection: whether the hardened image enforces it, and in words how, or why not. */
 export interface Protection {
@@ -88,9 +89,11 @@ function stubProtection(info: SlideInfo | undefined): Protection {
 function slideProtection({ info, reason }: Movable): Protection {
   const name = 'new layout at every launch';
   if (info === undefined) return { name, enforced: false, detail: reason };
-  const units = info.units.offset.length - info.units.pinned - info.units.trailing;
+  const units = textPlan(info)?.shuffled.length ?? 0;
   const order =
-    units > 1 ? `; ${units} units of code change places` : '; the order of code stays: its boundaries are not known';
+    units > 1
+      ? `; ${units} units of code change places`
+      : '; the order of code stays: its boundaries are not known, or it is aligned to more than a page';
   return { name, enforced: true, detail: `by casemate slide, before each launch${order}` };
 }
 

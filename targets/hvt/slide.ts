@@ -24,6 +24,7 @@ import { encodeConfig, PAGE, type Stage0Config } from './stage0/config.ts';
 import { gapChoices, placement } from './stage0/placement.ts';
 import { imageRegions, imageTop, type TextKind } from './stage0/regions.ts';
 import { type FoundStub, findStub, PROGRAM_BASE } from './stage0/stub.ts';
+import { textPlan, textProblem, unitOffsets } from './text-plan.ts';
 
 export interface SlideOptions {
   /** Guest memory, bytes: a multiple of 2 MiB. */
@@ -70,41 +71,6 @@ function firstPage(address: number): number {
   return address - (address % PAGE);
 }
 
-const largestGranule = 64;
-
-/**
- * Granule of the units that may change places; undefined when there are none, one needs more, or offsets in the segment
- * say nothing about alignment.
- */
-function granuleOf({ units, segments, text }: SlideInfo): number | undefined {
-  if (segments[text]!.address % PAGE !== 0) return undefined;
-  let granule = 16;
-  const last = units.offset.length - units.trailing;
-  for (let i = units.pinned; i < last; i++) granule = Math.max(granule, units.align[i]!);
-  return last - units.pinned > 1 && granule <= largestGranule ? granule : undefined;
-}
-
-/** Bytes that the trailing units take behind all others. */
-function trailingSize({ units }: SlideInfo, granule: number): number {
-  const count = units.offset.length;
-  if (units.trailing === 0) return 0;
-  const first = units.offset[count - units.trailing]!;
-  return numbers.alignUp(units.offset[count - 1]! + units.size[count - 1]! - first, granule);
-}
-
-function textOf(info: SlideInfo): SlideProblem['text'] {
-  const granule = granuleOf(info);
-  if (granule === undefined) return undefined;
-  const { offset, size, pinned, trailing } = info.units;
-  const headEnd = pinned === 0 ? 0 : offset[pinned - 1]! + size[pinned - 1]!;
-  return {
-    granule,
-    // What comes last is counted as part of the head: the room is the same, see `layoutOf`.
-    headSize: numbers.alignUp(headEnd, granule) + trailingSize(info, granule),
-    unitSizes: size.slice(pinned, size.length - trailing).map((bytes) => numbers.alignUp(bytes, granule)),
-  };
-}
-
 /** The problem that hardening/slide solves for this image. */
 export function slideProblem(
   { info, stub }: Slidable,
@@ -118,7 +84,7 @@ export function slideProblem(
         `${printable(name)}: segment ${i} is aligned to ${hex(align)}; a slide moves by pages, link it with -z max-page-size=4096`,
       );
   });
-  const text = textOf(info);
+  const plan = textPlan(info);
   return {
     memory: options.memory,
     lowest: PROGRAM_BASE,
@@ -128,26 +94,19 @@ export function slideProblem(
       code: i === info.text,
     })),
     signedAddresses: info.groups.some(({ encoding }) => encoding === Encoding.Abs32Signed),
-    ...(text === undefined ? {} : { text }),
+    ...(plan === undefined ? {} : { text: textProblem(info, plan) }),
   };
 }
 
-/** A drawn layout in the terms of the image: trailing units at the end, others where they were drawn. */
+/** A drawn layout in the terms of the image. */
 function layoutOf(info: SlideInfo, problem: SlideProblem, seed: Uint8Array): Layout {
   const drawn = seededLayout(problem, seed);
   const segmentAddress = info.segments.map(({ address }, i) => drawn.segmentAddress[i]! + (address % PAGE));
-  const { offset, pinned, trailing } = info.units;
-  const unitOffset = offset.slice();
-  if (problem.text === undefined) {
-    return { segmentAddress, unitOffset, textSize: info.segments[info.text]!.memorySize };
+  const plan = textPlan(info);
+  if (plan === undefined) {
+    return { segmentAddress, unitOffset: info.units.offset.slice(), textSize: info.segments[info.text]!.memorySize };
   }
-  const tail = trailingSize(info, problem.text.granule);
-  drawn.unitOffset.forEach((at, i) => {
-    unitOffset[pinned + i] = at - tail;
-  });
-  const first = offset.length - trailing;
-  for (let i = first; i < offset.length; i++) unitOffset[i] = drawn.textSize - tail + (offset[i]! - offset[first]!);
-  return { segmentAddress, unitOffset, textSize: drawn.textSize };
+  return { segmentAddress, unitOffset: unitOffsets(info, plan, drawn), textSize: drawn.textSize };
 }
 
 export interface SlideEntropy {
@@ -162,11 +121,14 @@ export interface SlideEntropy {
 export function slideEntropy(image: Slidable, options: Omit<SlideOptions, 'seed'>, name: string): SlideEntropy {
   const { info, stub } = image;
   const problem = slideProblem(image, options, name);
-  const { pinned, trailing, offset } = info.units;
-  const units = problem.text?.unitSizes.length ?? 0;
-  const at = unitAt(offset, stub.config.entry - info.segments[info.text]!.address) - pinned;
-  const unit = at >= 0 && at < units ? at : undefined;
-  return { entry: addressEntropy(problem, unit), units, pinned: units === 0 ? offset.length : pinned + trailing };
+  const { offset } = info.units;
+  const shuffled = textPlan(info)?.shuffled ?? new Uint32Array(0);
+  const at = shuffled.indexOf(unitAt(offset, stub.config.entry - info.segments[info.text]!.address));
+  return {
+    entry: addressEntropy(problem, at < 0 ? undefined : at),
+    units: shuffled.length,
+    pinned: offset.length - shuffled.length,
+  };
 }
 
 /** 32 bytes for the stub, which tell nothing of the layout: the seed's hash under another name. */
