@@ -10,6 +10,7 @@
  */
 
 import type { ElfFile } from '../../linker/elf-file.ts';
+import { copyUnits } from './copy-units.ts';
 import { fileBytes } from './file-bytes.ts';
 import { frameRecords, moveFrameHeader } from './frame-header.ts';
 import { elfWithBytes, type Growth, growthOf, withRest } from './grown-file.ts';
@@ -17,7 +18,7 @@ import { moveFields } from './move-fields.ts';
 import { movedHeaders } from './move-headers.ts';
 import { moveSymbols } from './move-symbols.ts';
 import { checkApart, keepsOrder, type Moves, movesOf } from './moves.ts';
-import type { Layout, SlideInfo } from './slide-info.ts';
+import { codeStart, type Layout, type SlideInfo } from './slide-info.ts';
 import { recordPlacement } from './slide-section.ts';
 
 /** int3 */
@@ -61,18 +62,11 @@ function copyContents(file: ElfFile, moves: Moves, growth: Growth, bytes: Uint8A
   if (!same || shift > 0) bytes.set(whole.subarray(oldEnd), oldEnd + shift);
   if (shift > 0) bytes.fill(0, oldEnd, oldEnd + shift);
   if (keepsOrder(moves)) return bytes;
-  const { offset: units, size, pinned } = info.units;
   const { unitOffset, textSize } = layout;
-  const start = pinned === 0 ? 0 : units[pinned - 1]! + size[pinned - 1]!;
+  const start = codeStart(info.units);
   bytes.fill(TRAP, offset + start, offset + textSize);
   if (offset + textSize < oldEnd) bytes.fill(0, offset + textSize, oldEnd);
-  for (let i = pinned; i < units.length; i++) {
-    const at = units[i]!;
-    const to = offset + unitOffset[i]!;
-    const n = size[i]!;
-    // A call of the runtime costs more than copying a small function by hand.
-    if (n > 128) bytes.set(code.subarray(at, at + n), to);
-    else for (let b = 0; b < n; b++) bytes[to + b] = code[at + b]!;
-  }
+  const text = bytes.subarray(offset, offset + textSize);
+  copyUnits(code, text, info.units, unitOffset);
   return bytes;
 }

@@ -27,7 +27,8 @@ export function uniformDraws(seed: Uint8Array): Uniform {
 
 /** 0 to count - 1 in uniformly random order (Fisher-Yates, from the last place down). */
 export function shuffledOrder(count: number, uniform: Uniform): Uint32Array {
-  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
   for (let last = count - 1; last > 0; last--) {
     const other = uniform(last + 1);
     const kept = order[last];

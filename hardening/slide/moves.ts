@@ -4,7 +4,7 @@
 import { fail, hex } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
-import type { Layout, SlideInfo } from './slide-info.ts';
+import { type Layout, type SlideInfo, unitAt } from './slide-info.ts';
 import { findUnit, type UnitTable, unitTable } from './unit-table.ts';
 
 export interface Moves {
@@ -98,6 +98,19 @@ export function mapAddress(moves: Moves, address: number): number {
   const { info } = moves;
   const i = segmentOf(info, address);
   return i < 0 ? address : mapInSegment(moves, i, address);
+}
+
+/** The same of one address, for a layout that is known to be right: without what many look-ups need. */
+export function addressUnder(info: SlideInfo, layout: Layout, address: number): number {
+  const { segments, text, units } = info;
+  const i = segmentOf(info, address);
+  if (i < 0) return address;
+  const { address: start, memorySize } = segments[i]!;
+  const moved = layout.segmentAddress[i]!;
+  if (i !== text) return moved + (address - start);
+  if (address >= start + memorySize) return moved + layout.textSize + (address - start - memorySize);
+  const unit = unitAt(units.offset, address - start);
+  return moved + layout.unitOffset[unit]! + (address - start - units.offset[unit]!);
 }
 
 /** The same for an address known to belong to segment `i`. */

@@ -20,9 +20,13 @@ export function unitTable({ units, segments, text }: SlideInfo): UnitTable {
   const size = segments[text]!.memorySize;
   const last = new Uint32Array((size >>> STRETCH) + 1);
   // Where several units begin in one stretch only the last of them has something to fill.
+  let stretch = 0;
   for (let i = 0; i < starts.length; i++) {
     const end = i + 1 < starts.length ? starts[i + 1]! >>> STRETCH : last.length;
-    last.fill(i, starts[i]! >>> STRETCH, end);
+    // A call of the runtime costs more than filling what a function takes by hand.
+    if (end - stretch > 64) last.fill(i, stretch, end);
+    else for (let at = stretch; at < end; at++) last[at] = i;
+    stretch = end;
   }
   return { starts, size, last };
 }

@@ -14,7 +14,7 @@ import { seededLayout } from '../../hardening/slide/draws.ts';
 import { type AddressEntropy, addressEntropy } from '../../hardening/slide/entropy.ts';
 import { finishedBytes } from '../../hardening/slide/file-bytes.ts';
 import type { SlideProblem } from '../../hardening/slide/layout.ts';
-import { mapAddress, movesOf } from '../../hardening/slide/moves.ts';
+import { addressUnder } from '../../hardening/slide/moves.ts';
 import { Encoding, type Layout, type SlideInfo, unitAt } from '../../hardening/slide/slide-info.ts';
 import * as elf from '../../linker/elf.ts';
 import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
@@ -158,7 +158,7 @@ function textKind({ regions }: Stage0Config): TextKind {
 /** The stub's configuration for a layout; `moved` is the image in it. */
 export function slidConfig({ info, stub }: Slidable, layout: Layout, moved: ElfFile, name: string): Stage0Config {
   const { config } = stub;
-  const entry = mapAddress(movesOf(info, layout), config.entry);
+  const entry = addressUnder(info, layout, config.entry);
   const own = program(moved, entry);
   return {
     ...config,

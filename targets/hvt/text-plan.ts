@@ -71,11 +71,13 @@ export function textPlan({ units, segments, text }: SlideInfo): TextPlan | undef
 /** What hardening/slide is asked to shuffle. */
 export function textProblem({ units }: SlideInfo, plan: TextPlan): NonNullable<SlideProblem['text']> {
   const { granule, shuffled, headSize, tailSize } = plan;
+  const unitSizes = new Uint32Array(shuffled.length);
+  for (let i = 0; i < unitSizes.length; i++) unitSizes[i] = numbers.alignUp(units.size[shuffled[i]!]!, granule);
   return {
     granule,
     // What comes last is counted as part of the head: the room is the same, see `unitOffsets`.
     headSize: headSize + tailSize,
-    unitSizes: shuffled.map((unit) => numbers.alignUp(units.size[unit]!, granule)),
+    unitSizes,
   };
 }
 
