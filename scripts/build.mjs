@@ -27,8 +27,8 @@ const withoutProcesses = {
 };
 
 /**
- * Bundles `entry` as a CommonJS file, dist/NAME.bundle.js: those start faster than ES modules and can have a code cache.
- * dist/NAME.js starts it.
+ * Bundles `entry` as a CommonJS module, dist/NAME.bundle.js: those start faster than ES modules and can have a code cache.
+ * It is wrapped in the function that Node.js would wrap it in, and dist/NAME.js starts it.
  */
 async function bundle(entry, name) {
   const outfile = `${dist}/${name}.bundle.js`;
@@ -46,7 +46,10 @@ async function bundle(entry, name) {
     minifyWhitespace: true,
     plugins: [withoutProcesses],
     define: { 'import.meta.url': '__moduleUrl' },
-    banner: { js: `const __moduleUrl = require('node:url').pathToFileURL(__filename).href;` },
+    banner: {
+      js: `(function (require, module, exports, __filename, __dirname) {const __moduleUrl = require('node:url').pathToFileURL(__filename).href;`,
+    },
+    footer: { js: '})' },
   });
   rmSync(`${dist}/${name}.cache`, { force: true });
   renameSync(`${outfile}.tmp`, outfile);

@@ -24,9 +24,8 @@ function cachedCode() {
   }
 }
 
-// The bundle is ASCII, all else in it is escaped.
-const source = `(function (require, module, exports, __filename, __dirname) {${readFileSync(bundle, 'latin1')}\n})`;
-const script = new Script(source, { filename: bundle, cachedData: cachedCode() });
+// The bundle is ASCII, all else in it is escaped, and one function of these arguments: made so here, it would be copied.
+const script = new Script(readFileSync(bundle, 'latin1'), { filename: bundle, cachedData: cachedCode() });
 // Made when the run is over and all its code has been compiled.
 if (target) process.on('exit', () => writeFileSync(target, script.createCachedData()));
 script.runInThisContext()(require, module, exports, bundle, __dirname);
