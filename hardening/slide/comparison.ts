@@ -15,6 +15,8 @@ export interface Comparison {
   /** By segment of the info: program header in the slid image, and its address there. */
   readonly header: readonly number[];
   readonly address: readonly number[];
+  /** Where what lies at an offset of the base's file lies in the slid one: what is behind the text may move back. */
+  readonly place: (offset: number) => number;
   /** Names of the two files in messages. */
   readonly name: { readonly base: string; readonly slid: string };
 }

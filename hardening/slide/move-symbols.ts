@@ -19,7 +19,10 @@ export function moveSymbols(moved: ElfFile, base: ElfFile, moves: Moves): ElfFil
       if (index >= elf.SHN_LORESERVE ? index !== elf.SHN_XINDEX : !loaded[index]) continue;
       const value = elf.readUnsigned64(view, at + 8);
       // A section's symbol is where the section begins, not what is first in it.
-      const to = type === elf.STT_SECTION ? Number(moved.sections[index]?.address ?? 0n) : mapAddress(moves, value);
+      const to =
+        type === elf.STT_SECTION && index < elf.SHN_LORESERVE
+          ? Number(moved.sections[index]!.address)
+          : mapAddress(moves, value);
       if (to !== value) elf.write64(view, at + 8, to);
     }
   }

@@ -3,9 +3,10 @@
  */
 import { hex, printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
-import type { ElfSection, ElfSegment } from '../../linker/elf-file.ts';
-import { SHT_CASEMATE_SLIDE } from './codec.ts';
+import type { ElfFile, ElfSection, ElfSegment } from '../../linker/elf-file.ts';
+import { encodePlacement, SHT_CASEMATE_SLIDE } from './codec.ts';
 import { type Comparison, differs } from './comparison.ts';
+import { fileBytes } from './file-bytes.ts';
 import { unitAt } from './slide-info.ts';
 
 /** Where an address of the base is in the slid image: undefined when nothing moves there. */
@@ -32,6 +33,8 @@ export function checkHeaders(comparison: Comparison): void {
   for (const field of ['type', 'machine', 'version', 'flags', 'nameTable'] as const)
     expect(`e_${field}`, b[field], a[field]);
   expect('the entry', b.entry, BigInt(whereIs(comparison, Number(a.entry)) ?? Number(a.entry)));
+  expect('e_phoff', b.programHeadersOffset, comparison.place(a.programHeadersOffset));
+  expect('e_shoff', b.sectionHeadersOffset, comparison.place(a.sectionHeadersOffset));
   expect('the number of program headers', slid.segments.length, base.segments.length);
   expect('the number of sections', slid.sections.length, base.sections.length);
   base.segments.forEach((segment, i) => {
@@ -46,7 +49,7 @@ export function checkHeaders(comparison: Comparison): void {
 
 /** Notes, thread-local storage, RELRO and the like lie where the same bytes of their segment are. */
 function checkSegment(comparison: Comparison, i: number, a: ElfSegment, b: ElfSegment): void {
-  const { info, address, header, slid } = comparison;
+  const { info, address, header, base, slid, place } = comparison;
   const what = `program header ${i}`;
   for (const field of ['type', 'flags', 'fileSize', 'memorySize', 'align'] as const) {
     if (a[field] !== b[field]) differs(comparison, `${what}: ${field} is ${hex(b[field])}, expected ${hex(a[field])}`);
@@ -57,21 +60,32 @@ function checkSegment(comparison: Comparison, i: number, a: ElfSegment, b: ElfSe
   const expected = used && start !== 0 && home >= 0 ? BigInt(whereIs(comparison, start)!) : a.address;
   if (b.address !== expected) differs(comparison, `${what} is at ${hex(b.address)}, expected ${hex(expected)}`);
   if (b.loadAddress - b.address !== a.loadAddress - a.address) differs(comparison, `${what} has another load address`);
-  if (a.fileSize === 0) return;
-  const holder = used && home >= 0 ? slid.segments[header[home]!]! : undefined;
-  const offset = holder ? holder.offset + (Number(b.address) - address[home]!) : a.offset;
+  const holder = a.fileSize > 0 && home >= 0 ? slid.segments[header[home]!]! : undefined;
+  const offset = holder ? holder.offset + (Number(b.address) - address[home]!) : place(a.offset);
+  if (!holder && Buffer.compare(bytesOf(base, a), bytesOf(slid, b)) !== 0)
+    differs(comparison, `${what} has other bytes`);
   if (b.offset !== offset) differs(comparison, `${what} is at ${hex(b.offset)} in the file, expected ${hex(offset)}`);
 }
 
+function bytesOf(file: ElfFile, { offset, fileSize }: ElfSegment): Uint8Array {
+  return fileBytes(file).subarray(offset, offset + fileSize);
+}
+
 function checkSection(comparison: Comparison, i: number, a: ElfSection, b: ElfSection): void {
-  const { info, address, header, slid } = comparison;
+  const { info, address, header, slid, place } = comparison;
   const what = `section ${i} (${printable(a.name)})`;
   for (const field of ['type', 'flags', 'link', 'info', 'align', 'entsize', 'nameOffset'] as const) {
     if (a[field] !== b[field]) differs(comparison, `${what}: ${field} is ${hex(b[field])}, expected ${hex(a[field])}`);
   }
   if ((a.flags & elf.SHF_ALLOC) === 0) {
-    if (a.type === SHT_CASEMATE_SLIDE) return;
+    if (b.offset !== place(a.offset)) differs(comparison, `${what} is elsewhere in the file`);
     if (a.address !== b.address) differs(comparison, `${what} has another address`);
+    if (a.type === SHT_CASEMATE_SLIDE) {
+      // One form only, and no padding.
+      if (Buffer.compare(b.data, encodePlacement(comparison.placement)) !== 0)
+        differs(comparison, `${what} is not as a slide writes it`);
+      return;
+    }
     if (a.type === elf.SHT_SYMTAB) checkSymbols(comparison, what, a, b);
     else if (a.size !== b.size || Buffer.compare(a.data, b.data) !== 0)
       differs(comparison, `${what} has other contents`);
@@ -101,12 +115,11 @@ function checkSection(comparison: Comparison, i: number, a: ElfSection, b: ElfSe
   if (Number(b.address) !== (expected ?? Number(a.address))) {
     differs(comparison, `${what} is at ${hex(b.address)}, expected ${hex(expected ?? a.address)}`);
   }
-  if (b.data.length === 0) return;
   // Its bytes were compared where they are loaded; it must not show others.
   const holder = header.map((index) => slid.segments[index]!).find((segment) => holds(segment, b));
-  if (holder && b.offset - holder.offset !== Number(b.address - holder.address)) {
-    differs(comparison, `${what} is at ${hex(b.offset)} in the file, which is not what its segment loads`);
-  }
+  const offset = holder && b.data.length > 0 ? holder.offset + Number(b.address - holder.address) : place(a.offset);
+  if (b.offset !== offset) differs(comparison, `${what} is at ${hex(b.offset)} in the file, expected ${hex(offset)}`);
+  if (!holder && Buffer.compare(a.data, b.data) !== 0) differs(comparison, `${what} has other contents`);
 }
 
 function endOf({ placement, info }: Comparison, unit: number): number {
@@ -124,7 +137,10 @@ function checkSymbols(comparison: Comparison, what: string, a: ElfSection, b: El
     DataView,
     DataView,
   ];
-  for (let at = 0; at + elf.SYM_SIZE <= a.size; at += elf.SYM_SIZE) {
+  // No symbol, but bytes all the same.
+  const odd = a.size - (a.size % elf.SYM_SIZE);
+  if (Buffer.compare(a.data.subarray(odd), b.data.subarray(odd)) !== 0) differs(comparison, `${what} ends otherwise`);
+  for (let at = 0; at < odd; at += elf.SYM_SIZE) {
     const index = old.getUint16(at + 6, true);
     const type = old.getUint8(at + 4) & 15;
     const value = old.getBigUint64(at + 8, true);
@@ -132,10 +148,12 @@ function checkSymbols(comparison: Comparison, what: string, a: ElfSection, b: El
       index !== elf.SHN_UNDEF &&
       type !== elf.STT_TLS &&
       type !== elf.STT_FILE &&
-      (index < elf.SHN_LORESERVE ? (base.sections[index]!.flags & elf.SHF_ALLOC) !== 0 : index === elf.SHN_XINDEX);
+      (index < elf.SHN_LORESERVE
+        ? ((base.sections[index]?.flags ?? 0) & elf.SHF_ALLOC) !== 0
+        : index === elf.SHN_XINDEX);
     const moved = !placed
       ? value
-      : type === elf.STT_SECTION
+      : type === elf.STT_SECTION && index < elf.SHN_LORESERVE
         ? slid.sections[index]!.address
         : BigInt(whereIs(comparison, Number(value)) ?? value);
     const found = now.getBigUint64(at + 8, true);

@@ -12,9 +12,21 @@ import type { ElfFile } from '../../linker/elf-file.ts';
 import { describedHash, type Placement } from './codec.ts';
 import { type Comparison, differs } from './comparison.ts';
 import { fileBytes } from './file-bytes.ts';
-import { CODE_BIAS, Encoding, encodingNames, fieldWidths, isDistance, type SlideInfo, unitAt } from './slide-info.ts';
+import {
+  CODE_BIAS,
+  codeStart,
+  Encoding,
+  encodingNames,
+  fieldWidths,
+  isDistance,
+  type SlideInfo,
+  unitAt,
+} from './slide-info.ts';
 import { readPlacement } from './slide-section.ts';
 import { checkHeaders } from './verify-headers.ts';
+
+/** int3 */
+const TRAP = 0xcc;
 
 /**
  * Passes when `slid` is a slide of `base`, which `info` describes; it then returns where the segments and units are.
@@ -34,13 +46,42 @@ export function checkSlide(
   }
   const header = matchSegments(base, slid, info, placement, name);
   const address = header.map((index) => Number(slid.segments[index]!.address));
-  const comparison: Comparison = { base, slid, info, placement, header, address, name };
+  const place = placesOf(base, slid, info, name);
+  const comparison: Comparison = { base, slid, info, placement, header, address, place, name };
   checkPlacement(comparison);
   info.segments.forEach((_, i) => {
     checkContents(comparison, i);
   });
   checkHeaders(comparison);
+  checkRest(comparison);
   return { segmentAddress: address, placement };
+}
+
+/** See Comparison: the file is longer by what a longer text moved back, and by nothing else. */
+function placesOf(base: ElfFile, slid: ElfFile, info: SlideInfo, name: Comparison['name']): Comparison['place'] {
+  const shift = slid.size - base.size;
+  if (shift < 0) differs({ name }, `its file has ${slid.size} bytes, the base's ${base.size}`);
+  const text = base.segments[info.segments[info.text]!.index]!;
+  const end = text.offset + text.fileSize;
+  return (offset) => (offset >= end ? offset + shift : offset);
+}
+
+/** Bytes that nothing describes and nothing loads are the base's, or zeros. */
+function checkRest(comparison: Comparison): void {
+  const { base, slid, place } = comparison;
+  const expected = new Uint8Array(slid.size);
+  for (const { offset, data } of base.rest) {
+    for (let i = 0; i < data.length; i++) expected[place(offset + i)] = data[i]!;
+  }
+  const loads = slid.segments.filter(({ type, fileSize }) => type === elf.PT_LOAD && fileSize > 0);
+  for (const { offset, data } of slid.rest) {
+    for (let i = 0; i < data.length; i++) {
+      const at = offset + i;
+      if (data[i] === 0 || data[i] === expected[at]) continue;
+      if (loads.some((load) => at >= load.offset && at < load.offset + load.fileSize)) continue;
+      differs(comparison, `nothing accounts for the byte ${hex(data[i]!)} at ${hex(at)} of the file`);
+    }
+  }
 }
 
 /** The program headers of the slid image, by segment of the info: its PT_LOADs come in the base's order in the file. */
@@ -150,8 +191,10 @@ function checkContents(comparison: Comparison, i: number): void {
       restored.set(now.subarray(at, at + size[unit]!), offset[unit]!);
       covered.fill(1, at, at + size[unit]!);
     }
+    // Before the first unit that may move, gaps stay as they were; between the others are traps.
+    const start = codeStart(info.units);
     for (let at = 0; at < now.length; at++) {
-      if (covered[at] !== 0 || now[at] === 0xcc || now[at] === 0) continue;
+      if (covered[at] !== 0 || now[at] === (at < start ? before[at] : TRAP)) continue;
       differs(comparison, `a gap in the code holds ${hex(now[at]!)} at ${hex(comparison.address[i]! + at)}`);
     }
   } else restored = now.slice();
@@ -224,26 +267,27 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** The file's own headers, where a segment loads them, are compared field by field elsewhere. */
+/**
+ * The file's own headers, where a segment loads them, are compared field by field elsewhere. They must lie in the segment
+ * where the base has them: bytes at another place would be headers in one image and contents in the other.
+ */
 function blankHeaders(
   { base, slid, info, header }: Comparison,
   i: number,
   restored: Uint8Array,
   before: Uint8Array,
 ): void {
-  const blank = (file: ElfFile, start: number, bytes: Uint8Array): void => {
-    const clear = (from: number, size: number): void => {
-      bytes.fill(
-        0,
-        Math.min(Math.max(0, from - start), bytes.length),
-        Math.min(Math.max(0, from + size - start), bytes.length),
-      );
-    };
-    clear(0, elf.EHDR_SIZE);
-    clear(file.header.programHeadersOffset, file.segments.length * elf.PHDR_SIZE);
+  const from = base.segments[info.segments[i]!.index]!.offset;
+  const to = slid.segments[header[i]!]!.offset;
+  const blank = (old: number, now: number, size: number): void => {
+    if (old - from !== now - to) return;
+    const [start, end] = [old - from, old - from + size].map((at) => Math.min(Math.max(0, at), before.length));
+    before.fill(0, start, end);
+    restored.fill(0, start, end);
   };
-  blank(base, base.segments[info.segments[i]!.index]!.offset, before);
-  blank(slid, slid.segments[header[i]!]!.offset, restored);
+  blank(0, 0, elf.EHDR_SIZE);
+  const { programHeadersOffset } = base.header;
+  blank(programHeadersOffset, slid.header.programHeadersOffset, base.segments.length * elf.PHDR_SIZE);
 }
 
 /** The table must be sorted and hold the records of the base's, each with the function that the record itself names. */
@@ -255,6 +299,9 @@ function restoreFrameHeader(comparison: Comparison, restored: Uint8Array, before
   const records = new Map<number, number>();
   for (let n = 0; n < entries; n++) {
     const record = old.getInt32(offset + 12 + n * 8 + 4, true);
+    if (offset + record < 0 || offset + record + 12 > Math.min(old.byteLength, now.byteLength)) {
+      differs(comparison, `.eh_frame_hdr of the base names a record at ${hex(record)} from it, outside its segment`);
+    }
     records.set(record, (records.get(record) ?? 0) + 1);
   }
   let last = Number.NEGATIVE_INFINITY;
@@ -270,5 +317,5 @@ function restoreFrameHeader(comparison: Comparison, restored: Uint8Array, before
     }
     last = start;
   }
-  restored.set(before.subarray(offset, offset + 12 + entries * 8), offset);
+  restored.set(before.subarray(offset + 12, offset + 12 + entries * 8), offset + 12);
 }

@@ -35,7 +35,8 @@ export function checkHvtSlide(
   if (stub!.base !== image.stub.base)
     fail('image', `${where}: its stub is at ${hex(stub!.base)}; the base has it at ${hex(image.stub.base)}`);
   // With the base's configuration it must be the base, moved.
-  const plain = slid.slice();
+  // A copy: the slice of a Buffer would be the same memory.
+  const plain = Uint8Array.from(slid);
   const [at, from] = [configOffset(file, stub!), configOffset(image.file, image.stub)];
   plain.set(base.subarray(from, from + PAGE), at);
   const { segmentAddress, placement } = checkSlide(image.file, readElfFile(plain, name.slid), image.info, name);

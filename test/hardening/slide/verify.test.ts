@@ -76,4 +76,50 @@ describe.each([cRuntime, cxx])('a slide of $name', (program) => {
     }
     expect(refused).toBe(150);
   });
+
+  it('is refused when a header, a gap, or what nothing describes is another', async () => {
+    const { file, info } = await slidable(program);
+    const slid = writeElfFile(applyLayout(file, info, randomLayout(info, createRandom(6, 6))));
+    const read = readElfFile(slid, 'slid');
+    const complaint = (bytes: Uint8Array): string => {
+      try {
+        checkSlide(file, readElfFile(bytes, 'slid'), info);
+      } catch (error) {
+        if (!(error instanceof CasemateError)) throw error;
+        return error.message;
+      }
+      return '';
+    };
+    const places: number[] = [];
+    // Steps have no divisor in common with the sizes of headers: each field of some header is among them.
+    const add = (from: number, size: number, step = 3): void => {
+      for (let at = from; at < from + size; at += step) places.push(at);
+    };
+    add(0, 64, 1);
+    add(read.header.programHeadersOffset, 56 * read.segments.length);
+    add(read.header.sectionHeadersOffset, 64 * read.sections.length, 13);
+    const side = read.sections.findIndex(({ name }) => name === '.casemate.slide');
+    add(read.header.sectionHeadersOffset + 64 * side, 64, 1);
+    const frames = read.sections.find(({ name }) => name === '.eh_frame_hdr');
+    if (frames) add(frames.offset, 12, 1);
+    for (const { offset, data } of read.rest) add(offset, Math.min(data.length, 9));
+    const text = read.segments.find(({ flags, type }) => type === 1 && (flags & 1) !== 0)!;
+    const traps: number[] = [];
+    for (let at = text.offset; at < text.offset + text.fileSize; at++) if (slid[at] === 0xcc) traps.push(at);
+    for (const at of places) {
+      const changed = slid.slice();
+      changed[at]! ^= 1 << (at & 7);
+      const message = complaint(changed);
+      expect({ at, message }).not.toEqual({ at, message: '' });
+    }
+    for (let i = 0; i < traps.length; i += Math.ceil(traps.length / 20)) {
+      const changed = slid.slice();
+      changed[traps[i]!] = 0;
+      expect(complaint(changed)).not.toBe('');
+    }
+    const longer = new Uint8Array(slid.length + 1);
+    longer.set(slid);
+    longer[slid.length] = 1;
+    expect(complaint(longer)).not.toBe('');
+  });
 });
