@@ -120,14 +120,14 @@ export function roomForSegments(file: ElfFile): number {
 }
 
 /**
- * Inserts a program header before index `at`, among headers of other meaning. It takes the place of a spare one; without
- * any, the table moves to the end of the file, which must not be done to headers that are loaded: see `roomForSegments`.
+ * Inserts a program header before the one of index `at`. It takes the place of a spare one, wherever that is; without any,
+ * the table moves to the end of the file, which must not be done to headers that are loaded: see `roomForSegments`.
  */
 export function addSegment(file: ElfFile, segment: ElfSegment, at: number): ElfFile {
   const { header } = file;
   const spare = file.segments.findLastIndex(isSpare);
   const segments = [...file.segments.slice(0, at), segment, ...file.segments.slice(at)];
-  if (spare >= at) return { ...file, segments: segments.filter((_, i) => i !== spare + 1) };
+  if (spare >= 0) return { ...file, segments: segments.filter((_, i) => i !== (spare < at ? spare : spare + 1)) };
   if (headersAreLoaded(file)) throw new Error('program headers that are loaded cannot move');
   const before = freed(header.programHeadersOffset, file.segments.length * elf.PHDR_SIZE);
   const { file: longer, offset } = extend(file, segments.length * elf.PHDR_SIZE, 8);

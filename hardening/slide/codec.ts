@@ -191,17 +191,16 @@ function takeAlign(reader: Reader): number {
 }
 
 /**
- * The program headers that the info means: the PT_LOADs of its sizes, in order. Those that were added since (a start-up
- * stub) are passed over.
+ * The program headers that the info means: the last PT_LOADs of its sizes, in order. Those that were added since (a
+ * start-up stub, which comes before the program and may have the size of one of its parts) are passed over.
  */
 function takeSegments(reader: Reader, file: ElfFile): SlideSegment[] {
   const count = takeCount(reader, 2, 'segments');
+  const sizes = Array.from({ length: count }, () => [takeNumber(reader), takeNumber(reader)] as const);
   const segments: SlideSegment[] = [];
-  let index = 0;
-  for (let i = 0; i < count; i++) {
-    const fileSize = takeNumber(reader);
-    const memorySize = takeNumber(reader);
-    while (index < file.segments.length && !isLoad(file, index, fileSize, memorySize)) index++;
+  let index = file.segments.length - 1;
+  for (const [fileSize, memorySize] of sizes.toReversed()) {
+    while (index >= 0 && !isLoad(file, index, fileSize, memorySize)) index--;
     const found = file.segments[index];
     if (!found) {
       return malformed(reader, `no segment of ${fileSize} bytes in the file and ${memorySize} in memory is left in it`);
@@ -209,9 +208,9 @@ function takeSegments(reader: Reader, file: ElfFile): SlideSegment[] {
     const address = Number(found.address);
     if (!Number.isSafeInteger(address + memorySize)) malformed(reader, `a segment at ${hex(found.address)}`);
     segments.push({ index, address, fileSize, memorySize, align: Math.max(1, found.align), flags: found.flags });
-    index++;
+    index--;
   }
-  return segments;
+  return segments.toReversed();
 }
 
 function isLoad({ segments }: ElfFile, index: number, fileSize: number, memorySize: number): boolean {

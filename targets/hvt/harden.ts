@@ -10,7 +10,7 @@ import type { Finding } from '../../hardening/finding.ts';
 import { executeOnly } from '../../hardening/rules/execute-only.ts';
 import { applyLayout } from '../../hardening/slide/apply.ts';
 import { addSlideSection } from '../../hardening/slide/attach.ts';
-import { encodeSlideInfo } from '../../hardening/slide/codec.ts';
+import { decodeSlideInfo, encodeSlideInfo } from '../../hardening/slide/codec.ts';
 import { identityLayout, type SlideInfo } from '../../hardening/slide/slide-info.ts';
 import { slideSectionIndex } from '../../hardening/slide/slide-section.ts';
 import { readSubject, type Subject } from '../../hardening/subject.ts';
@@ -92,11 +92,16 @@ function addStubBelow(file: ElfFile, config: Omit<Stage0Config, 'wipe'>): ElfFil
   const base = STUB_BASE;
   const added = withStubSections(file, base, stubPages(base, { ...config, wipe: { start: 0, size: 0 } }));
   const [code, configuration] = added.offsets as [number, number];
-  const first = file.segments.findIndex(({ type }) => type === elf.PT_LOAD);
+  const beforeLoads = (to: ElfFile, segment: ElfSegment): ElfFile =>
+    addSegment(
+      to,
+      segment,
+      to.segments.findIndex(({ type }) => type === elf.PT_LOAD),
+    );
   // The stub erases its seed, so the configuration is writable.
   const writable = stubSegment(elf.PF_R | elf.PF_W, configuration, base + PAGE, PAGE);
   const executable = stubSegment(elf.PF_R | elf.PF_X, code, base, PAGE);
-  const result = addSegment(addSegment(added.file, writable, first), executable, first);
+  const result = beforeLoads(beforeLoads(added.file, writable), executable);
   return { ...result, header: { ...result.header, entry: BigInt(base) } };
 }
 
@@ -170,6 +175,13 @@ function infoBehindStub(info: SlideInfo, before: ElfFile, after: ElfFile): Slide
 
 function withSlideInfo(file: ElfFile, info: SlideInfo, name: string): ElfFile {
   const data = encodeSlideInfo(info, file);
+  // Segments are known by their sizes: where that is not enough, a slide would move others.
+  const found = decodeSlideInfo(data, file, name).segments.map(({ index }) => index);
+  if (found.some((index, i) => index !== info.segments[i]!.index))
+    fail(
+      'image',
+      `${printable(name)}: a part that moves and one that stays have the same sizes and cannot be told apart; build it again`,
+    );
   const index = slideSectionIndex(file, name);
   if (index >= 0) return replaceSection(file, index, data);
   return addSlideSection(file, data);

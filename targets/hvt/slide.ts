@@ -23,7 +23,7 @@ import { movableParts } from './movable.ts';
 import { encodeConfig, PAGE, type Stage0Config } from './stage0/config.ts';
 import { gapChoices, placement } from './stage0/placement.ts';
 import { imageRegions, imageTop, type TextKind } from './stage0/regions.ts';
-import { type FoundStub, findStub, PROGRAM_BASE } from './stage0/stub.ts';
+import { type FoundStub, findStub, PROGRAM_BASE, STUB_BASE } from './stage0/stub.ts';
 import { textPlan, textProblem, unitOffsets } from './text-plan.ts';
 
 export interface SlideOptions {
@@ -50,9 +50,12 @@ export function readSlidable(input: Uint8Array, name: string): Slidable {
   const file = readElfFile(input, name);
   const stub = findStub(file, input, where);
   if (stub === undefined) fail('image', `${where}: is not hardened; first: casemate harden ${where} -o HARDENED`);
+  // Whatever the file says: what hardening left in place was not to be moved, and the stub behind it would be in the way.
+  if (stub!.base !== STUB_BASE)
+    return fail('image', `${where}: cannot be slid: it was hardened to stay where it is (its stub is behind it)`);
   const { info, reason } = movableParts(file, name);
   if (info === undefined) return fail('image', `${where}: cannot be slid: ${reason}`);
-  return { file, bytes: input, stub, info };
+  return { file, bytes: input, stub: stub!, info };
 }
 
 /** Pages below the top of memory that the stub may take, at their most: gaps, tables, stack and guards. */

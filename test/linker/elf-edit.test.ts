@@ -71,6 +71,23 @@ describe('addSegment', () => {
     expect(() => addSegment(more, segment, 0)).toThrow('cannot move');
   });
 
+  it('finds the spare header before as well as behind', async () => {
+    const { link } = await project(x86, { 'a.s': exitProgram(x86, '') });
+    const { file } = await link('a.o');
+    const { segments } = file;
+    const spare = segments.findIndex(({ type }) => type === elf.PT_GNU_STACK);
+    const load = { ...segments.find(({ type }) => type === elf.PT_LOAD)!, memorySize: 4711 };
+    const rest = segments.filter((_, i) => i !== spare);
+    for (const before of [0, rest.length]) {
+      const moved = { ...file, segments: rest.toSpliced(before, 0, segments[spare]!) };
+      const more = addSegment(moved, load, 1);
+      expect(more.segments).toHaveLength(segments.length);
+      expect(more.segments.filter((each) => each !== load)).toEqual(rest);
+      const next = moved.segments.slice(1).find((each) => each !== segments[spare]);
+      expect(more.segments[more.segments.indexOf(load) + 1]).toBe(next);
+    }
+  });
+
   it('moves headers that are not loaded to the end of the file', async () => {
     const { link } = await project(x86, { 'a.s': exitProgram(x86, '') });
     const { file } = await link('a.o');

@@ -149,8 +149,16 @@ function checkRegions(regions: readonly Region[]): void {
   }
 }
 
-/** The page's bytes. Fails for regions that are out of order or too many. */
+function checkAddresses({ entry, top, canary, gates }: Stage0Config): void {
+  for (const [what, at] of Object.entries({ entry, top, canary, gates: gates.address })) {
+    if (!Number.isSafeInteger(at) || at < 0 || at >= 2 ** 32)
+      fail('layout', `the ${what} of the image would be at ${hex(at)}; must be below 4 GiB`);
+  }
+}
+
+/** The page's bytes. Fails for regions that are out of order or too many, and for addresses beyond 4 GiB. */
 export function encodeConfig(config: Stage0Config): Uint8Array {
+  checkAddresses(config);
   checkRegions(config.regions);
   const page = new Uint8Array(PAGE);
   const view = new DataView(page.buffer);

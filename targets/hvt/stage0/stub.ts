@@ -34,8 +34,9 @@ export function stubCode(base: number): Uint8Array {
 /** Both pages. */
 export function stubPages(base: number, config: Stage0Config): Uint8Array {
   const pages = new Uint8Array(STUB_SIZE).fill(0xcc, 0, PAGE);
-  pages.set(stubCode(base));
+  // First what checks addresses, `base` among them: the image's end, or the lowest page.
   pages.set(encodeConfig(config), PAGE);
+  pages.set(stubCode(base));
   return pages;
 }
 
@@ -51,6 +52,7 @@ export interface FoundStub {
  */
 export function findStub(image: ElfFile, bytes: Uint8Array, file: string): FoundStub | undefined {
   const base = Number(image.header.entry);
+  if (base >= 2 ** 32) return undefined;
   // Code and configuration may be in segments of their own.
   const [code, page] = [bytesAt(image, bytes, base, PAGE), bytesAt(image, bytes, base + PAGE, PAGE)];
   const magic = Buffer.from(page.subarray(0, 8)).toString('latin1');
