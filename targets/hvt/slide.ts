@@ -52,7 +52,10 @@ export function readSlidable(input: Uint8Array, name: string): Slidable {
   if (stub === undefined) fail('image', `${where}: is not hardened; first: casemate harden ${where} -o HARDENED`);
   // Whatever the file says: what hardening left in place was not to be moved, and the stub behind it would be in the way.
   if (stub!.base !== STUB_BASE)
-    return fail('image', `${where}: cannot be slid: it was hardened to stay where it is (its stub is behind it)`);
+    return fail(
+      'image',
+      `${where}: cannot be slid: it was hardened where it is, since it cannot move; casemate harden says why`,
+    );
   const { info, reason } = movableParts(file, name);
   if (info === undefined) return fail('image', `${where}: cannot be slid: ${reason}`);
   return { file, bytes: input, stub: stub!, info };

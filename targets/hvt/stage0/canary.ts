@@ -2,14 +2,15 @@
  * The stack-protector canary of an image: where it is, and start-up code that would overwrite it.
  *
  * The stub gives __stack_chk_guard a random value before any code of the image runs. Solo5's own _start then replaces
- * it by the time-stamp counter: twice rdtsc, then a store. Where that store is found, exactly once and to the known
- * symbol (or, in a stripped image, to a writable address), it becomes a no-operation; no function with a canary has
+ * it by the time-stamp counter: twice rdtsc, then a store, before it calls anything. Where that store is found, exactly
+ * once and to the known symbol (or, in a stripped image, to a writable address), it becomes a no-operation; no function with a canary has
  * been entered by then. Anything else is left alone and reported.
  * Source: the code that gcc 12 and clang 14 make of Solo5 0.12's crt_init_ssp.
  */
 import * as elf from '../../../linker/elf.ts';
 import type { ElfFile } from '../../../linker/elf-file.ts';
 import { type ElfSymbol, readElfSymbols, symbolTables } from '../../../linker/elf-symbols.ts';
+import { sweep } from '../../../machine/decode-x86-64.ts';
 
 const symbol = '__stack_chk_guard';
 /** How much of the entry is searched, bytes. */
@@ -49,12 +50,22 @@ function isWritable(file: ElfFile, address: number): boolean {
   return holds(elf.PT_LOAD, elf.PF_W) && !holds(elf.PT_GNU_RELRO, 0);
 }
 
-function positionsOf(code: Uint8Array, pattern: readonly number[], from: number): number[] {
-  const found: number[] = [];
-  for (let at = from; at + pattern.length <= code.length; at++) {
-    if (pattern.every((byte, i) => code[at + i] === byte)) found.push(at);
-  }
-  return found;
+/** Opcodes after which other code runs: call, jmp, ret. */
+const leaves = new Set([0xe8, 0xe9, 0xeb, 0xc3]);
+
+/** Offsets of the instructions up to the first that goes elsewhere. */
+function straightLine(code: Uint8Array, entry: number): number[] {
+  const starts: number[] = [];
+  let left = false;
+  sweep(code, BigInt(entry), [], (_, offset) => {
+    left ||= leaves.has(code[offset]!);
+    if (!left) starts.push(offset);
+  });
+  return starts;
+}
+
+function beginsWith(code: Uint8Array, at: number, pattern: readonly number[]): boolean {
+  return pattern.every((byte, i) => code[at + i] === byte);
 }
 
 function displacement(code: Uint8Array, at: number): number {
@@ -67,22 +78,27 @@ interface Store {
   readonly target: number;
 }
 
-/** Stores of rax after two readings of the counter: `mov %rax, x(%rip)`, or `lea x(%rip), %rcx` and `mov %rax, (%rcx)`. */
+/**
+ * Stores of rax after two readings of the counter: `mov %rax, x(%rip)`, `mov %rax, x`, or `lea x(%rip), %rcx` and
+ * `mov %rax, (%rcx)`.
+ */
 function counterStores(code: Uint8Array, entry: number): Store[] {
-  const readings = positionsOf(code, rdtsc, 0);
-  if (readings.length < 2) return [];
-  const after = readings[1]! + rdtsc.length;
-  const whole = (at: number, size: number): boolean => at + size <= code.length;
-  const direct = positionsOf(code, [0x48, 0x89, 0x05], after)
-    .filter((at) => whole(at, 7))
-    .map((at) => ({ address: entry + at, size: 7, target: entry + at + 7 + displacement(code, at + 3) }));
-  const loads = positionsOf(code, [0x48, 0x8d, 0x0d], 0).filter((at) => whole(at, 7));
-  const through = positionsOf(code, [0x48, 0x89, 0x01], after).flatMap((at) => {
-    const load = loads.filter((l) => l < at).at(-1);
-    if (load === undefined) return [];
-    return [{ address: entry + at, size: 3, target: entry + load + 7 + displacement(code, load + 3) }];
-  });
-  return [...direct, ...through];
+  const stores: Store[] = [];
+  let readings = 0;
+  let pointer: number | undefined;
+  for (const at of straightLine(code, entry)) {
+    const names = (size: number): number => entry + at + size + displacement(code, at + size - 4);
+    if (beginsWith(code, at, rdtsc)) readings++;
+    if (at + 7 <= code.length && beginsWith(code, at, [0x48, 0x8d, 0x0d])) pointer = names(7);
+    if (readings < 2) continue;
+    if (at + 7 <= code.length && beginsWith(code, at, [0x48, 0x89, 0x05]))
+      stores.push({ address: entry + at, size: 7, target: names(7) });
+    if (at + 8 <= code.length && beginsWith(code, at, [0x48, 0x89, 0x04, 0x25]))
+      stores.push({ address: entry + at, size: 8, target: displacement(code, at + 4) });
+    if (pointer !== undefined && beginsWith(code, at, [0x48, 0x89, 0x01]))
+      stores.push({ address: entry + at, size: 3, target: pointer });
+  }
+  return stores;
 }
 
 /** The guard's symbol; undefined in a stripped image. */
@@ -113,6 +129,7 @@ export function findCanary(file: ElfFile, bytes: Uint8Array, name: string): Cana
 const noOperation: Readonly<Record<number, readonly number[]>> = {
   3: [0x0f, 0x1f, 0x00],
   7: [0x0f, 0x1f, 0x80, 0, 0, 0, 0],
+  8: [0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0],
 };
 
 /** Bytes that take the store's place. */
