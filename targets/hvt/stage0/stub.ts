@@ -12,6 +12,7 @@ import { assemble } from '../../../machine/assemble/listing.ts';
 import { bytesAt } from './canary.ts';
 import { stage0Listing } from './code.ts';
 import { decodeConfig, encodeConfig, PAGE, type Stage0Config } from './config.ts';
+import { imageTop } from './regions.ts';
 
 /** Bytes of the stub in memory: code, then configuration. */
 export const STUB_SIZE = 2 * PAGE;
@@ -64,6 +65,16 @@ export function findStub(image: ElfFile, bytes: Uint8Array, file: string): Found
       'image',
       `${file}: the stub's code at ${hex(base + differs)} is not this casemate's; harden the original again`,
     );
+  // The heap is mapped last and writable: beginning lower it would undo what the regions say of pages that it takes.
+  const own = ({ address }: ElfSegment): boolean => address >= BigInt(base) && address < BigInt(base + STUB_SIZE);
+  const top = imageTop({ ...image, segments: image.segments.filter((each) => !own(each)) });
+  if (config.top !== top)
+    fail(
+      'image',
+      `${file}: the stub's configuration begins the heap at ${hex(config.top)}, the image ends at ${hex(top)}; harden the original again`,
+    );
+  if (config.stack % PAGE !== 0)
+    fail('image', `${file}: the stub's configuration asks for a stack of ${config.stack} bytes; must be whole pages`);
   const segment = image.segments.find(
     ({ type, address, memorySize }) =>
       type === elf.PT_LOAD && Number(address) <= base && base < Number(address) + memorySize,

@@ -25,7 +25,7 @@ import { requireTool } from '../../support/tools.ts';
 import { bootGuest, buildTestGuest } from './emulator-guest.ts';
 import { buildExample } from './guest.ts';
 
-const count = process.env['CASEMATE_LONG'] === '1' ? 40_000 : 500;
+const count = process.env['CASEMATE_LONG'] === '1' ? 40_000 : 300;
 const name = { base: 'base', slid: 'slid' };
 const MiB = 2 ** 20;
 
@@ -387,5 +387,21 @@ describe('casemate slide --check', () => {
     new DataView(slid.buffer).setBigUint64(32, BigInt(gap.offset), true);
     readHvtImage(slid, 'x');
     expect(() => checkHvtSlide(base, slid, name)).toThrow(/^slid is no slide of base: /);
+  });
+});
+
+describe('a hardened image', () => {
+  it('is none any more when its heap would begin in its own pages', () => {
+    for (const good of subjects.hardened) {
+      const bytes = good.slice();
+      const { sections } = readElfFile(bytes, 'x');
+      const { offset } = sections.find((section) => section.name === '.casemate.stage0.config')!;
+      const view = new DataView(bytes.buffer);
+      const top = view.getBigUint64(offset + FIELD.top, true);
+      view.setBigUint64(offset + FIELD.top, top - 0x1000n, true);
+      expect(() => slide(bytes, 'h')).toThrow(
+        `x: the stub's configuration begins the heap at 0x${(top - 0x1000n).toString(16)}, the image ends at 0x${top.toString(16)};`,
+      );
+    }
   });
 });
