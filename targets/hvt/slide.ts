@@ -62,12 +62,13 @@ export function readSlidable(input: Uint8Array, name: string): Slidable {
 }
 
 /** Pages below the top of memory that the stub may take, at their most: gaps, tables, stack and guards. */
-function ceilingOf(options: Omit<SlideOptions, 'seed'>, config: Stage0Config, segments: number): number {
+function ceilingOf({ file, stub, info }: Slidable, options: Omit<SlideOptions, 'seed'>): number {
   const { memory, heapMin } = options;
   const most = gapChoices(numbers, memory) - 1;
-  // RELRO cuts a segment into three at most, and gaps may part any two.
-  const tables = 2 * 3 * segments + 16;
-  const room = { memory, top: PROGRAM_BASE, stack: config.stack, tables };
+  // Each RELRO cuts off two parts at most; gaps may part any two, and boot_info is one more (see config.ts).
+  const relros = file.segments.filter(({ type }) => type === elf.PT_GNU_RELRO).length;
+  const tables = 2 * (info.segments.length + 2 * relros + 1) + 8;
+  const room = { memory, top: PROGRAM_BASE, stack: stub.config.stack, tables };
   const { heapEnd } = placement(numbers, room, { tables: most, stack: most });
   return numbers.alignDown(heapEnd - heapMin, PAGE);
 }
@@ -78,11 +79,8 @@ function firstPage(address: number): number {
 }
 
 /** The problem that hardening/slide solves for this image. */
-export function slideProblem(
-  { info, stub }: Slidable,
-  options: Omit<SlideOptions, 'seed'>,
-  name: string,
-): SlideProblem {
+export function slideProblem(image: Slidable, options: Omit<SlideOptions, 'seed'>, name: string): SlideProblem {
+  const { info } = image;
   info.segments.forEach(({ align }, i) => {
     if (align > PAGE)
       fail(
@@ -94,7 +92,7 @@ export function slideProblem(
   return {
     memory: options.memory,
     lowest: PROGRAM_BASE,
-    ceiling: ceilingOf(options, stub.config, info.segments.length),
+    ceiling: ceilingOf(image, options),
     segments: info.segments.map(({ address, memorySize }, i) => ({
       size: address - firstPage(address) + memorySize,
       code: i === info.text,

@@ -78,25 +78,33 @@ interface Store {
   readonly target: number;
 }
 
+/** Size of `mov %reg, x(%rip)` or `mov %reg, x` at `at`, of 64 bits; 0 for anything else. */
+function storeSize(code: Uint8Array, at: number): number {
+  const [prefix, opcode, modrm, sib] = code.subarray(at, at + 4);
+  if ((prefix !== 0x48 && prefix !== 0x4c) || opcode !== 0x89 || modrm === undefined) return 0;
+  if ((modrm & 0xc7) === 0x05 && at + 7 <= code.length) return 7;
+  return (modrm & 0xc7) === 0x04 && sib === 0x25 && at + 8 <= code.length ? 8 : 0;
+}
+
 /**
- * Stores of rax after two readings of the counter: `mov %rax, x(%rip)`, `mov %rax, x`, or `lea x(%rip), %rcx` and
- * `mov %rax, (%rcx)`.
+ * Stores after two readings of the counter: to a named address, or `lea x(%rip), %rcx` and `mov %rax, (%rcx)`, which is
+ * how clang names one through a GOT that is gone.
  */
 function counterStores(code: Uint8Array, entry: number): Store[] {
   const stores: Store[] = [];
   let readings = 0;
   let pointer: number | undefined;
   for (const at of straightLine(code, entry)) {
-    const names = (size: number): number => entry + at + size + displacement(code, at + size - 4);
     if (beginsWith(code, at, rdtsc)) readings++;
-    if (at + 7 <= code.length && beginsWith(code, at, [0x48, 0x8d, 0x0d])) pointer = names(7);
+    if (at + 7 <= code.length && beginsWith(code, at, [0x48, 0x8d, 0x0d]))
+      pointer = entry + at + 7 + displacement(code, at + 3);
     if (readings < 2) continue;
-    if (at + 7 <= code.length && beginsWith(code, at, [0x48, 0x89, 0x05]))
-      stores.push({ address: entry + at, size: 7, target: names(7) });
-    if (at + 8 <= code.length && beginsWith(code, at, [0x48, 0x89, 0x04, 0x25]))
-      stores.push({ address: entry + at, size: 8, target: displacement(code, at + 4) });
+    const size = storeSize(code, at);
+    const address = entry + at;
+    if (size === 7) stores.push({ address, size, target: address + size + displacement(code, at + 3) });
+    if (size === 8) stores.push({ address, size, target: displacement(code, at + 4) });
     if (pointer !== undefined && beginsWith(code, at, [0x48, 0x89, 0x01]))
-      stores.push({ address: entry + at, size: 3, target: pointer });
+      stores.push({ address, size: 3, target: pointer });
   }
   return stores;
 }

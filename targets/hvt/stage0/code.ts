@@ -38,7 +38,8 @@ import { LEAST_FREE, place, words } from './placement.ts';
 const smapBit = 1 << 20; // CPUID.7:EBX
 const pkuBit = 1 << 3; // CPUID.7:ECX
 const nxBit = 1 << 20; // CPUID.80000001:EDX
-const smepControl = 1 << 20;
+const writeProtect = 1 << 16; // CR0
+const smepControl = 1 << 20; // CR4
 const smapControl = 1 << 21;
 const pkeControl = 1 << 22;
 /** Access and write disable for key 1. */
@@ -256,6 +257,10 @@ function protect(): Item[] {
     x86.plain('rdmsr'),
     x86.aluImmediate('or', 'rax', nxe, 32),
     x86.plain('wrmsr'),
+    // The tender sets it; without it read-only pages bind nothing in ring 0.
+    x86.readControl('rax', 'cr0'),
+    x86.aluImmediate('or', 'rax', writeProtect, 32),
+    x86.writeControl('cr0', 'rax'),
     x86.readControl('rax', 'cr4'),
     x86.aluImmediate('and', 'rax', ~smepControl, 32),
     x86.testImmediate('r9', smapBit, 32),

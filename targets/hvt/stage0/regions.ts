@@ -48,9 +48,10 @@ function splitRelro(file: ElfFile, region: Region): Region[] {
   const parts: Region[] = [];
   let at = region.start;
   for (const relro of relroIn(file, region.start, region.end)) {
-    if (relro.start < at) continue;
-    if (relro.start > at) parts.push({ ...region, start: at, end: relro.start });
-    parts.push(relro);
+    const start = Math.max(relro.start, at);
+    if (start >= relro.end) continue;
+    if (start > at) parts.push({ ...region, start: at, end: start });
+    parts.push({ ...relro, start });
     at = relro.end;
   }
   if (at < region.end) parts.push({ ...region, start: at });
