@@ -24,7 +24,7 @@ import { encodeConfig, PAGE, type Stage0Config } from './stage0/config.ts';
 import { gapChoices, placement } from './stage0/placement.ts';
 import { imageRegions, imageTop, type TextKind } from './stage0/regions.ts';
 import { type FoundStub, findStub, PROGRAM_BASE, STUB_BASE } from './stage0/stub.ts';
-import { textPlan, textProblem, unitOffsets } from './text-plan.ts';
+import { type TextPlan, textPlan, textProblem, unitOffsets } from './text-plan.ts';
 
 export interface SlideOptions {
   /** Guest memory, bytes: a multiple of 2 MiB. */
@@ -78,8 +78,13 @@ function firstPage(address: number): number {
   return address - (address % PAGE);
 }
 
-/** The problem that hardening/slide solves for this image. */
-export function slideProblem(image: Slidable, options: Omit<SlideOptions, 'seed'>, name: string): SlideProblem {
+/** The problem that hardening/slide solves for this image; `plan` is its text's, where it is known already. */
+export function slideProblem(
+  image: Slidable,
+  options: Omit<SlideOptions, 'seed'>,
+  name: string,
+  plan: TextPlan | undefined = textPlan(image.info),
+): SlideProblem {
   const { info } = image;
   info.segments.forEach(({ align }, i) => {
     if (align > PAGE)
@@ -88,7 +93,6 @@ export function slideProblem(image: Slidable, options: Omit<SlideOptions, 'seed'
         `${printable(name)}: segment ${i} is aligned to ${hex(align)}; a slide moves by pages, link it with -z max-page-size=4096`,
       );
   });
-  const plan = textPlan(info);
   return {
     memory: options.memory,
     lowest: PROGRAM_BASE,
@@ -103,10 +107,9 @@ export function slideProblem(image: Slidable, options: Omit<SlideOptions, 'seed'
 }
 
 /** A drawn layout in the terms of the image. */
-function layoutOf(info: SlideInfo, problem: SlideProblem, seed: Uint8Array): Layout {
+function layoutOf(info: SlideInfo, plan: TextPlan | undefined, problem: SlideProblem, seed: Uint8Array): Layout {
   const drawn = seededLayout(problem, seed);
   const segmentAddress = info.segments.map(({ address }, i) => drawn.segmentAddress[i]! + (address % PAGE));
-  const plan = textPlan(info);
   if (plan === undefined) {
     return { segmentAddress, unitOffset: info.units.offset.slice(), textSize: info.segments[info.text]!.memorySize };
   }
@@ -187,7 +190,8 @@ export function configOffset(file: ElfFile, stub: FoundStub): number {
 export function slideImage(input: Uint8Array, name: string, options: SlideOptions): Uint8Array {
   const image = readSlidable(input, name);
   const { file, stub, info } = image;
-  const layout = layoutOf(info, slideProblem(image, options, name), options.seed);
+  const plan = textPlan(info);
+  const layout = layoutOf(info, plan, slideProblem(image, options, name, plan), options.seed);
   const room = (size: number): Uint8Array =>
     input.byteOffset + size <= input.buffer.byteLength
       ? new Uint8Array(input.buffer, input.byteOffset, size)
