@@ -9,6 +9,7 @@
  * Prints Markdown. Options: --runs N (default 15), --write (put the result into bench/README.md as well).
  */
 import { rmSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheFolder, projectRoot } from '../test/support/paths.ts';
@@ -159,6 +160,8 @@ async function main(): Promise<void> {
     options: { runs: { type: 'string', default: '15' }, write: { type: 'boolean', default: false } },
   });
   const runs = Math.max(3, Number(values.runs));
+  // Above the number of processors, absolute times say nothing.
+  const busy = loadavg()[0]!.toFixed(1);
   const measure = await compileMeasure();
   const lld = await findLld();
   const results: CaseResult[] = [];
@@ -167,7 +170,7 @@ async function main(): Promise<void> {
     results.push(await runCase(measure, image, lld, runs));
   }
   const text = `${[
-    `- ${machineLine()}`,
+    `- ${machineLine()}; load average before the first run ${busy}`,
     `- lld: ${lld.version}`,
     `- medians of ${runs} rounds after one that warms the file cache, ${Math.floor(runs / 3)} of harden and check`,
     ...results.map(describeImage),
