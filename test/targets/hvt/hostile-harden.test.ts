@@ -356,7 +356,7 @@ describe('what is not slid', () => {
     for (const bytes of subjects.plain) {
       const stays = hardenImage(bytes, 'x', { ...defaultHardening, stay: true }).bytes;
       expect(() => slide(stays, 'e')).toThrow(
-        'x: cannot be slid: it was hardened to stay where it is (its stub is behind it)',
+        'x: cannot be slid: it was hardened where it is, since it cannot move; casemate harden says why',
       );
     }
   });
