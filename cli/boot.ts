@@ -3,16 +3,15 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
-import { worst } from '../hardening/finding.ts';
 import { probeImage } from '../pipeline/probe-image.ts';
-import { createProgress } from '../pipeline/progress.ts';
 import { spawnChild } from '../pipeline/scratch.ts';
 import { findProgram } from '../pipeline/tools.ts';
 import { parseBlock, parseBlockSize, parseMac, parseNet, withBlockSizes, withMacs } from '../targets/hvt/attach.ts';
 import { type BootResult, bootHvt, type Tender } from '../targets/hvt/boot.ts';
 import type { Host } from '../targets/hvt/machine.ts';
 import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
-import { findingTable } from './check.ts';
+import { findingsStatus, findingTable } from './check.ts';
+import { terminalProgress } from './progress.ts';
 
 const examples = `
 Networks (--net NAME=BACKEND[,OPTIONS], options as in qemu-system-x86_64 -netdev):
@@ -85,16 +84,10 @@ async function probe(image: string, flags: Flags): Promise<void> {
     ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
     ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
   };
-  const progress = createProgress({
-    write: (text) => process.stderr.write(text),
-    terminal: process.stderr.isTTY === true,
-    verbose: false,
-    now: () => performance.now(),
-    patience: 1000,
-  });
+  const progress = terminalProgress(false);
   const findings = await probeImage({ image, boot, host, progress });
   process.stdout.write(findingTable(image, findings));
-  process.exitCode = { fail: 1, unknown: 3, pass: 0 }[worst(findings.map(({ outcome }) => outcome))];
+  process.exitCode = findingsStatus(findings);
 }
 
 async function run(image: string, args: readonly string[], flags: Flags): Promise<void> {

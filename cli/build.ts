@@ -5,7 +5,7 @@ import { fail, hex } from '../base/errors.ts';
 import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildResult, buildProject } from '../pipeline/build.ts';
-import { createProgress } from '../pipeline/progress.ts';
+import { terminalProgress } from './progress.ts';
 
 const examples = `
 Examples:
@@ -81,13 +81,7 @@ interface Options {
 
 async function run(folder: string, options: Options): Promise<void> {
   if (options.updateLock && options.frozenLock) fail('usage', '--update-lock and --frozen-lock exclude each other');
-  const progress = createProgress({
-    write: (text) => process.stderr.write(text),
-    terminal: process.stderr.isTTY === true,
-    verbose: options.verbose === true,
-    now: () => performance.now(),
-    patience: 1000,
-  });
+  const progress = terminalProgress(options.verbose === true);
   const result = await buildProject({
     folder,
     ...(options.output === undefined ? {} : { output: options.output }),

@@ -83,10 +83,15 @@ function check(path: string, chosen: readonly Rule[]): Checked {
   }
 }
 
+/** Exit status of the gravest finding. */
+export function findingsStatus(findings: readonly Finding[]): number {
+  return { fail: 1, unknown: 3, pass: 0 }[worst(findings.map(({ outcome }) => outcome))];
+}
+
 /** 2 for a file that could not be read; else 1, 3 or 0 for the gravest finding. */
 export function checkStatus(all: readonly Checked[]): number {
   if (all.some(({ error }) => error !== undefined)) return 2;
-  return { fail: 1, unknown: 3, pass: 0 }[worst(all.flatMap(({ findings }) => findings.map(({ outcome }) => outcome)))];
+  return findingsStatus(all.flatMap(({ findings }) => findings));
 }
 
 function run(files: readonly string[], flags: Flags): void {

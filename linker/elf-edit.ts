@@ -19,10 +19,6 @@ export interface NewSection {
   readonly data: Uint8Array;
 }
 
-function alignUp(value: number, align: number): number {
-  return Math.ceil(value / align) * align;
-}
-
 /** Zero bytes in place of `size` bytes at `offset` that nothing claims any more. */
 function freed(offset: number, size: number): ElfRest[] {
   return size === 0 ? [] : [{ offset, data: new Uint8Array(size) }];
@@ -30,7 +26,7 @@ function freed(offset: number, size: number): ElfRest[] {
 
 /** Room at the end of the file, after zero bytes up to the alignment. */
 function extend(file: ElfFile, size: number, align: number): { file: ElfFile; offset: number } {
-  const offset = alignUp(file.size, align);
+  const offset = elf.alignUp(file.size, align);
   return {
     file: { ...file, size: offset + size, rest: [...file.rest, ...freed(file.size, offset - file.size)] },
     offset,

@@ -4,7 +4,7 @@
  * Source: Linux Standard Base 5.0, "The .eh_frame_hdr section".
  */
 import { fail, hex, printable } from '../../base/errors.ts';
-import type { ElfFile } from '../../linker/elf-file.ts';
+import { type ElfFile, viewOf } from '../../linker/elf-file.ts';
 import { fileBytes } from './file-bytes.ts';
 import type { Growth } from './grown-file.ts';
 import type { SlideInfo } from './slide-info.ts';
@@ -75,8 +75,4 @@ export function moveFrameHeader(
     view.setInt32(at, Math.floor(key / 0x200000) - 0x80000000, true);
     view.setInt32(at + 4, records[key % 0x200000]!, true);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -7,13 +7,14 @@
  * (slots of the GOT, the entries of the PLT and their IRELATIVE relocations) is found from what refers to it.
  */
 import { fail, hex, printable } from '../../base/errors.ts';
+import { R } from '../../linker/arch/x86-64-types.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile, ElfSection } from '../../linker/elf-file.ts';
 import { type ElfSymbol, readElfSymbols } from '../../linker/elf-symbols.ts';
 import { createCollector, finishGroups, type Meaning } from './collect.ts';
 import { fileBytes } from './file-bytes.ts';
 import { FRAME_HEADER_START } from './frame-header.ts';
-import { describeType, fieldOf, type MovingField, R } from './relocation-types.ts';
+import { describeType, fieldOf, type MovingField } from './relocation-types.ts';
 import { addGotLoad, addIrelative, checkSlots, gotSegment, pltOf } from './relocs-got.ts';
 import { addMoving, type Place, placeOf, readTarget, type Work } from './relocs-work.ts';
 import { type FrameHeader, fieldWidths, isDistance, type SlideInfo, type SlideSegment } from './slide-info.ts';

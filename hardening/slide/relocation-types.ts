@@ -4,6 +4,7 @@
  * Source: x86-64 psABI 1.0, table 4.10. Thread-local offsets count from the thread pointer and sizes from nothing, so
  * neither moves.
  */
+import { R } from '../../linker/arch/x86-64-types.ts';
 import { Encoding } from './slide-info.ts';
 
 export interface MovingField {
@@ -14,44 +15,6 @@ export interface MovingField {
   /** Too narrow to hold an address that moves. */
   readonly narrow?: 'absolute' | 'distance';
 }
-
-/** Types by name. */
-export const R = {
-  NONE: 0,
-  R64: 1,
-  PC32: 2,
-  GOT32: 3,
-  PLT32: 4,
-  GOTPCREL: 9,
-  R32: 10,
-  R32S: 11,
-  R16: 12,
-  PC16: 13,
-  R8: 14,
-  PC8: 15,
-  DTPMOD64: 16,
-  DTPOFF64: 17,
-  TPOFF64: 18,
-  TLSGD: 19,
-  TLSLD: 20,
-  DTPOFF32: 21,
-  GOTTPOFF: 22,
-  TPOFF32: 23,
-  PC64: 24,
-  GOTOFF64: 25,
-  GOTPC32: 26,
-  GOT64: 27,
-  GOTPCREL64: 28,
-  GOTPC64: 29,
-  PLTOFF64: 31,
-  SIZE32: 32,
-  SIZE64: 33,
-  GOTPC32_TLSDESC: 34,
-  TLSDESC_CALL: 35,
-  IRELATIVE: 37,
-  GOTPCRELX: 41,
-  REX_GOTPCRELX: 42,
-} as const;
 
 const names = new Map<number, string>(
   Object.entries(R).map(([name, type]) => [type, `R_X86_64_${name.replace(/^R(?=\d)/, '')}`]),

@@ -6,11 +6,12 @@
  * and used through entries of the PLT. Linkers also turn loads into what needs no slot, not all of them saying so.
  */
 import { fail, hex, printable } from '../../base/errors.ts';
+import { R } from '../../linker/arch/x86-64-types.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfSection } from '../../linker/elf-file.ts';
 import type { ElfSymbol } from '../../linker/elf-symbols.ts';
 import type { Meaning } from './collect.ts';
-import { describeType, type MovingField, R } from './relocation-types.ts';
+import { describeType, type MovingField } from './relocation-types.ts';
 import { addMoving, type Place, placeOf, readTarget, type Work } from './relocs-work.ts';
 import { Encoding } from './slide-info.ts';
 

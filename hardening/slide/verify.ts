@@ -8,7 +8,7 @@
  */
 import { hex, printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
-import type { ElfFile } from '../../linker/elf-file.ts';
+import { type ElfFile, viewOf } from '../../linker/elf-file.ts';
 import { describedHash, type Placement } from './codec.ts';
 import { type Comparison, differs } from './comparison.ts';
 import { fileBytes } from './file-bytes.ts';
@@ -261,10 +261,6 @@ function restoreFields(comparison: Comparison, i: number, restored: Uint8Array, 
 function readField(view: DataView, at: number, encoding: Encoding): bigint {
   if (encoding === Encoding.Abs64 || encoding === Encoding.Pc64) return view.getBigUint64(at, true);
   return BigInt(encoding === Encoding.Abs32 ? view.getUint32(at, true) : view.getInt32(at, true));
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /**

@@ -11,41 +11,7 @@ import { EM_X86_64, RELA_SIZE, readSigned64, readUnsigned64, write64 } from '../
 import type { Program } from '../program.ts';
 import { type AddressTables, type Architecture, Need, type RelocationJob, Special } from './architecture.ts';
 import { malformedRelocation, relocationOverflow, targetName } from './report.ts';
-
-const R = {
-  NONE: 0,
-  R64: 1,
-  PC32: 2,
-  GOT32: 3,
-  PLT32: 4,
-  GOTPCREL: 9,
-  R32: 10,
-  R32S: 11,
-  R16: 12,
-  PC16: 13,
-  R8: 14,
-  PC8: 15,
-  DTPOFF64: 17,
-  TPOFF64: 18,
-  TLSGD: 19,
-  TLSLD: 20,
-  DTPOFF32: 21,
-  GOTTPOFF: 22,
-  TPOFF32: 23,
-  PC64: 24,
-  GOTOFF64: 25,
-  GOTPC32: 26,
-  GOT64: 27,
-  GOTPCREL64: 28,
-  GOTPC64: 29,
-  PLTOFF64: 31,
-  SIZE32: 32,
-  SIZE64: 33,
-  GOTPC32_TLSDESC: 34,
-  TLSDESC_CALL: 35,
-  GOTPCRELX: 41,
-  REX_GOTPCRELX: 42,
-} as const;
+import { R } from './x86-64-types.ts';
 
 const names: (string | undefined)[] = [];
 for (const [name, type] of Object.entries(R)) names[type] = `R_X86_64_${name.replace(/^R(?=\d)/, '')}`;
@@ -55,10 +21,8 @@ for (const [type, name] of [
   [6, 'GLOB_DAT'],
   [7, 'JUMP_SLOT'],
   [8, 'RELATIVE'],
-  [16, 'DTPMOD64'],
   [30, 'GOTPLT64'],
   [36, 'TLSDESC'],
-  [37, 'IRELATIVE'],
   [38, 'RELATIVE64'],
   [43, 'CODE_4_GOTPCRELX'],
   [44, 'CODE_4_GOTTPOFF'],

@@ -5,7 +5,7 @@
  * the stub's (stage0/code.ts), which is told here what it needs. What an image does not allow is not guessed around:
  * it is reported by name, with the reason, next to what is enforced.
  */
-import { fail, hex, printable } from '../../base/errors.ts';
+import { fail, printable } from '../../base/errors.ts';
 import type { Finding } from '../../hardening/finding.ts';
 import { executeOnly } from '../../hardening/rules/execute-only.ts';
 import { applyLayout } from '../../hardening/slide/apply.ts';
@@ -21,7 +21,7 @@ import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { readHvtImage } from './image.ts';
 import { type Movable, movableParts } from './movable.ts';
 import { type Protection, protectionsOf, type Text } from './protections.ts';
-import { findCanary, replacementFor } from './stage0/canary.ts';
+import { bytesAt, findCanary, replacementFor } from './stage0/canary.ts';
 import { PAGE, type Requirement, type Stage0Config } from './stage0/config.ts';
 import { findGates } from './stage0/gates.ts';
 import { imageRegions, imageTop } from './stage0/regions.ts';
@@ -52,14 +52,6 @@ export const defaultHardening: HardenOptions = { require: [], stack: DEFAULT_STA
 export interface Hardened {
   readonly bytes: Uint8Array;
   readonly protections: readonly Protection[];
-}
-
-function withBytes(bytes: Uint8Array, file: ElfFile, address: number, replacement: Uint8Array): void {
-  const segment = file.segments.find(
-    (s) => s.type === elf.PT_LOAD && address >= Number(s.address) && address < Number(s.address) + s.fileSize,
-  );
-  if (segment === undefined) throw new Error(`nothing is loaded at ${hex(address)}`);
-  bytes.set(replacement, segment.offset + (address - Number(segment.address)));
 }
 
 /** A PT_LOAD over one or both of the stub's pages. */
@@ -212,7 +204,10 @@ export function hardenImage(input: Uint8Array, name: string, options: HardenOpti
   const text = textOf(subject, options.executeOnly);
   const regions = imageRegions(file, name, text.kind);
   const canary = findCanary(file, bytes, name);
-  if (canary.store !== undefined) withBytes(bytes, file, canary.store.address, replacementFor(canary.store.size));
+  if (canary.store !== undefined) {
+    const { address, size } = canary.store;
+    bytesAt(file, bytes, address, size).set(replacementFor(size));
+  }
   const gates = findGates(file, bytes, name);
   const config = {
     require: options.require,

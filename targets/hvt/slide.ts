@@ -22,7 +22,7 @@ import { readHvtImage } from './image.ts';
 import { movableParts } from './movable.ts';
 import { encodeConfig, PAGE, type Stage0Config } from './stage0/config.ts';
 import { gapChoices, placement } from './stage0/placement.ts';
-import { imageRegions, imageTop, type TextKind } from './stage0/regions.ts';
+import { imageRegions, imageTop, pageDown, type TextKind } from './stage0/regions.ts';
 import { type FoundStub, findStub, PROGRAM_BASE, STUB_BASE } from './stage0/stub.ts';
 import { type TextPlan, textPlan, textProblem, unitOffsets } from './text-plan.ts';
 
@@ -73,11 +73,6 @@ function ceilingOf({ file, stub, info }: Slidable, options: Omit<SlideOptions, '
   return numbers.alignDown(heapEnd - heapMin, PAGE);
 }
 
-/** Address of a segment's first page. */
-function firstPage(address: number): number {
-  return address - (address % PAGE);
-}
-
 /** The problem that hardening/slide solves for this image; `plan` is its text's, where it is known already. */
 export function slideProblem(
   image: Slidable,
@@ -98,7 +93,7 @@ export function slideProblem(
     lowest: PROGRAM_BASE,
     ceiling: ceilingOf(image, options),
     segments: info.segments.map(({ address, memorySize }, i) => ({
-      size: address - firstPage(address) + memorySize,
+      size: address - pageDown(address) + memorySize,
       code: i === info.text,
     })),
     signedAddresses: info.groups.some(({ encoding }) => encoding === Encoding.Abs32Signed),

