@@ -10,9 +10,10 @@ import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, readFileIfPresent, writeFileAtomic } from '../base/files.ts';
 import type { Bits } from '../hardening/slide/entropy.ts';
+import { createSlideArena } from '../hardening/slide/kernels/kernels.ts';
 import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import { memoryOf } from '../targets/hvt/qemu.ts';
-import { readSlidable, slideEntropy, slideImage } from '../targets/hvt/slide.ts';
+import { imageRoom, readSlidable, slideEntropy, slideImage } from '../targets/hvt/slide.ts';
 
 const examples = `
 The guest must be started with as much memory as --mem says, or more.
@@ -70,16 +71,14 @@ function entropy(input: string, flags: Flags): void {
   );
 }
 
-/** Memory for a file with room behind it, so that a text that grows need not be copied elsewhere. */
-function withRoom(size: number): Uint8Array {
-  return new Uint8Array(size + (size >> 4) + 2 ** 16).subarray(0, size);
-}
-
 function slide(input: string, output: string, flags: Flags): void {
   const memory = memoryOf(megabytes(flags.mem, '--mem'));
   const options = { memory, heapMin: heapOf(flags.heapMin, memory), seed: seedOf(flags.seed) };
-  const bytes = readFileIfPresent(input, withRoom) ?? fail('io', `${printable(input)}: no such file`);
-  writeFileAtomic(output, slideImage(bytes, input, options), 0o777);
+  // Read into the memory that it is moved in.
+  const arena = createSlideArena();
+  const bytes =
+    readFileIfPresent(input, (size) => imageRoom(arena, size)) ?? fail('io', `${printable(input)}: no such file`);
+  writeFileAtomic(output, slideImage(bytes, input, options, arena), 0o777);
 }
 
 /** Proves that one image is a slide of the other; a difference is an error and exit status 1. */

@@ -15,14 +15,17 @@ import { fail } from '../base/errors.ts';
 import { type Kernels, startKernels } from './kernels/kernels.ts';
 import { ARENA_START, READ_AHEAD } from './kernels/layout.ts';
 
-export interface Arena {
+/** `K`: the kernels that work on it. */
+export interface ArenaOf<K> {
   /** All of the memory: a pointer is an index. */
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  readonly kernels: Kernels;
+  readonly kernels: K;
   /** Everything below is taken; what lies above is zero. */
   used: number;
 }
+
+export type Arena = ArenaOf<Kernels>;
 
 /** Of 64 KiB each. */
 const MOST_PAGES = 65536;
@@ -38,49 +41,54 @@ function createMemory(): WebAssembly.Memory {
     }
   }
   // Node.js reserves 10 GiB of addresses around any such memory, so that loads need no bounds checks.
-  return fail('limit', 'no room for the linker: it needs 12 GiB of addresses, though little memory; raise ulimit -v');
+  return fail('limit', 'no room to work in: 12 GiB of addresses are needed, though little memory; raise ulimit -v');
 }
 
-export function createArena(): Arena {
+/** An arena for kernels that `start` binds to its memory. */
+export function createArenaFor<K>(start: (memory: WebAssembly.Memory) => K): ArenaOf<K> {
   const memory = createMemory();
   return {
     bytes: new Uint8Array(memory.buffer),
     view: new DataView(memory.buffer),
-    kernels: startKernels(memory),
+    kernels: start(memory),
     used: ARENA_START,
   };
 }
 
+export function createArena(): Arena {
+  return createArenaFor(startKernels);
+}
+
 /** Takes `size` bytes, all zero, at a multiple of `align` (a power of two); returns their address. Errors: 'limit'. */
-export function allocate(arena: Arena, size: number, align = 8): number {
+export function allocate(arena: ArenaOf<unknown>, size: number, align = 8): number {
   const at = Math.ceil(arena.used / align) * align;
   const limit = arena.bytes.length - READ_AHEAD;
   if (size > limit - at) {
     const all = Math.floor(arena.bytes.length / 1048576);
-    fail('limit', `${size} bytes more than the ${at} in use do not fit the linker's memory of ${all} MiB`);
+    fail('limit', `${size} bytes more than the ${at} in use do not fit the memory of ${all} MiB`);
   }
   arena.used = at + size;
   return at;
 }
 
-export function u8(arena: Arena, length: number, align = 1): Uint8Array {
+export function u8(arena: ArenaOf<unknown>, length: number, align = 1): Uint8Array {
   return new Uint8Array(arena.bytes.buffer, allocate(arena, length, align), length);
 }
 
-export function u32(arena: Arena, length: number): Uint32Array {
+export function u32(arena: ArenaOf<unknown>, length: number): Uint32Array {
   return new Uint32Array(arena.bytes.buffer, allocate(arena, length * 4), length);
 }
 
-export function i32(arena: Arena, length: number): Int32Array {
+export function i32(arena: ArenaOf<unknown>, length: number): Int32Array {
   return new Int32Array(arena.bytes.buffer, allocate(arena, length * 4), length);
 }
 
-export function f64(arena: Arena, length: number): Float64Array {
+export function f64(arena: ArenaOf<unknown>, length: number): Float64Array {
   return new Float64Array(arena.bytes.buffer, allocate(arena, length * 8), length);
 }
 
 /** Address of `bytes` in the arena: where they are, or where they have been copied to. */
-export function adopt(arena: Arena, bytes: Uint8Array): number {
+export function adopt(arena: ArenaOf<unknown>, bytes: Uint8Array): number {
   if (bytes.buffer === arena.bytes.buffer) return bytes.byteOffset;
   const at = allocate(arena, bytes.length, 16);
   arena.bytes.set(bytes, at);

@@ -1,7 +1,7 @@
 /**
- * Compiles the linker's kernels (linker/kernels/assembly, AssemblyScript) to WebAssembly and writes them as a module
- * that both the bundles and the tests import: linker/kernels/wasm.gen.ts. Does nothing when that is newer than all
- * sources.
+ * Compiles the kernels of the linker and of slides (AssemblyScript, in assembly/ of the folders below) to WebAssembly and
+ * writes each lot as a module that both the bundles and the tests import: wasm.gen.ts. Does nothing for one that is newer
+ * than all its sources.
  */
 import {
   existsSync,
@@ -19,31 +19,33 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = join(root, 'linker/kernels');
-const output = join(folder, 'wasm.gen.ts');
+const folders = ['linker/kernels', 'hardening/slide/kernels'];
 
-function isFresh() {
+/** Paths of the TypeScript and AssemblyScript below `folder`, but not of what is made here. */
+function sourcesOf(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && entry.name !== 'wasm.gen.ts')
+    .map(({ path, name }) => join(path, name));
+}
+
+function isFresh(output) {
   if (!existsSync(output)) return false;
   const made = statSync(output).mtimeMs;
-  const sources = readdirSync(join(folder, 'assembly')).map((name) => join(folder, 'assembly', name));
-  const inputs = [
-    ...sources,
-    join(folder, 'layout.ts'),
-    join(folder, 'riscv64-numbers.ts'),
-    fileURLToPath(import.meta.url),
-    join(root, 'package-lock.json'),
-  ];
+  // One lot may use the other's small helpers.
+  const sources = folders.flatMap((folder) => sourcesOf(join(root, folder)));
+  const inputs = [...sources, fileURLToPath(import.meta.url), join(root, 'package-lock.json')];
   return inputs.every((path) => statSync(path).mtimeMs < made);
 }
 
-/** Compiles the kernels; throws what the compiler says. */
-export async function buildKernels() {
-  if (isFresh()) return;
+/** Compiles the kernels of one folder; throws what the compiler says. */
+async function compileKernels(folder) {
+  const output = join(root, folder, 'wasm.gen.ts');
+  if (isFresh(output)) return;
   const working = mkdtempSync(join(tmpdir(), 'casemate-kernels-'));
   try {
     const module = join(working, 'kernels.wasm');
     const { error, stderr } = await asc.main([
-      'linker/kernels/assembly/index.ts',
+      `${folder}/assembly/index.ts`,
       ...['--baseDir', root, '--outFile', module],
       // Nothing but loads and stores: no allocator, no collector, no bounds checks that throw.
       ...['--runtime', 'stub', '--noAssert', '--use', 'abort=', '--importMemory', '--optimizeLevel', '3'],
@@ -51,13 +53,18 @@ export async function buildKernels() {
       ...['--initialMemory', '1', '--maximumMemory', '65536', '--sharedMemory', '--memoryBase', '1024'],
       ...['--enable', 'bulk-memory', '--enable', 'threads'],
     ]);
-    if (error) throw new Error(`the kernels do not compile:\n${stderr.toString()}`);
+    if (error) throw new Error(`the kernels of ${folder} do not compile:\n${stderr.toString()}`);
     const text = `/** Made by scripts/kernels.mjs. */\nexport const kernelModule = '${readFileSync(module).toString('base64')}';\n`;
     writeFileSync(`${output}.tmp`, text);
     renameSync(`${output}.tmp`, output);
   } finally {
     rmSync(working, { recursive: true, force: true });
   }
+}
+
+/** Compiles all kernels; throws what the compiler says. */
+export async function buildKernels() {
+  for (const folder of folders) await compileKernels(folder);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -6,7 +6,9 @@ import { addSections } from '../../linker/elf-edit.ts';
 import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
 import type { LinkedImage } from '../../linker/image.ts';
 import { writeElfFile } from '../../linker/write-elf-file.ts';
-import { decodeSlideInfo, encodeSlideInfo, SHT_CASEMATE_SLIDE, SLIDE_SECTION } from './codec.ts';
+import { SHT_CASEMATE_SLIDE, SLIDE_SECTION } from './codec.ts';
+import { decodeSlideInfo } from './decode.ts';
+import { encodeSlideInfo } from './encode.ts';
 import { slideInfoFromLink } from './from-link.ts';
 
 /** `file` with the encoded info as a section that nothing loads. */

@@ -2,8 +2,10 @@
  * Where every address of an image goes under a layout, and whether the layout can be at all.
  */
 import { fail, hex } from '../../base/errors.ts';
+import { i32 } from '../../linker/arena.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
+import { createSlideArena, type SlideArena } from './kernels/kernels.ts';
 import { type Layout, type SlideInfo, unitAt } from './slide-info.ts';
 import { findUnit, type UnitTable, unitTable } from './unit-table.ts';
 
@@ -17,10 +19,12 @@ export interface Moves {
   /** By rounding of the end of text: what that moves. */
   readonly end: (align: number) => number;
   readonly table: UnitTable;
+  /** `unit` and `table` lie in it. */
+  readonly arena: SlideArena;
 }
 
-/** Checks the layout's form and works out the distances. Errors: 'layout'. */
-export function movesOf(info: SlideInfo, layout: Layout): Moves {
+/** Checks the layout's form and works out the distances. Errors: 'layout', 'limit'. */
+export function movesOf(info: SlideInfo, layout: Layout, arena: SlideArena = createSlideArena()): Moves {
   const { segments, text, units } = info;
   const { segmentAddress, unitOffset, textSize } = layout;
   if (segmentAddress.length !== segments.length) {
@@ -40,12 +44,12 @@ export function movesOf(info: SlideInfo, layout: Layout): Moves {
     }
   });
   checkUnits(info, layout);
-  const unit = new Int32Array(unitOffset.length);
+  const unit = i32(arena, unitOffset.length);
   for (let i = 0; i < unit.length; i++) unit[i] = unitOffset[i]! - units.offset[i]!;
   const code = segments[text]!;
   const end = (align: number): number =>
     elf.alignUp(segmentAddress[text]! + textSize, align) - elf.alignUp(code.address + code.memorySize, align);
-  return { info, layout, segment, unit, end, table: unitTable(info) };
+  return { info, layout, segment, unit, end, table: unitTable(info, arena), arena };
 }
 
 /** Units keep clear of each other and of the segment's end, and those that must stay in place or order do. */

@@ -3,17 +3,10 @@
  */
 import { fail, printable } from '../../base/errors.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
-import {
-  decodePlacement,
-  decodeSlideInfo,
-  encodePlacement,
-  HASH,
-  HASH_AT,
-  type Placement,
-  SHT_CASEMATE_SLIDE,
-  SLIDE_SECTION,
-  sectionKind,
-} from './codec.ts';
+import { HASH, HASH_AT, type Placement, SHT_CASEMATE_SLIDE, SLIDE_SECTION, sectionKind } from './codec.ts';
+import { decodePlacement, decodeSlideInfo } from './decode.ts';
+import { encodePlacement } from './encode.ts';
+import type { SlideArena } from './kernels/kernels.ts';
 import type { Layout, SlideInfo } from './slide-info.ts';
 
 /** Index of the slide section, or -1. Errors: 'malformed-elf' for two, or one that is loaded. */
@@ -29,9 +22,9 @@ export function slideSectionIndex({ sections }: ElfFile, name: string): number {
 }
 
 /** What the image says of itself; undefined when it says nothing. Errors as those of `decodeSlideInfo`. */
-export function readSlideInfo(file: ElfFile, name: string): SlideInfo | undefined {
+export function readSlideInfo(file: ElfFile, name: string, arena?: SlideArena): SlideInfo | undefined {
   const index = slideSectionIndex(file, name);
-  return index < 0 ? undefined : decodeSlideInfo(file.sections[index]!.data, file, name);
+  return index < 0 ? undefined : decodeSlideInfo(file.sections[index]!.data, file, name, arena);
 }
 
 /** Where a slid image says its units are. Errors: 'image' when it does not say, and those of `decodePlacement`. */

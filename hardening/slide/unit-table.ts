@@ -2,6 +2,9 @@
  * Which unit is at an offset of the text segment, for the many look-ups of a move: a table with an entry for each stretch
  * of 64 bytes leads to the unit or a few before it.
  */
+import { u32 } from '../../linker/arena.ts';
+import { type SlideArena, wordsIn } from './kernels/kernels.ts';
+import { STRETCH } from './kernels/numbers.ts';
 import type { SlideInfo } from './slide-info.ts';
 
 export interface UnitTable {
@@ -12,23 +15,14 @@ export interface UnitTable {
   readonly last: Uint32Array;
 }
 
-/** Bytes of a stretch, as a power of two. */
-const STRETCH = 6;
-
-export function unitTable({ units, segments, text }: SlideInfo): UnitTable {
-  const starts = units.offset;
+/** The table, in `arena`. */
+export function unitTable({ units, segments, text }: SlideInfo, arena: SlideArena): UnitTable {
+  const count = units.offset.length;
+  const address = wordsIn(arena, units.offset);
   const size = segments[text]!.memorySize;
-  const last = new Uint32Array((size >>> STRETCH) + 1);
-  // Where several units begin in one stretch only the last of them has something to fill.
-  let stretch = 0;
-  for (let i = 0; i < starts.length; i++) {
-    const end = i + 1 < starts.length ? starts[i + 1]! >>> STRETCH : last.length;
-    // A call of the runtime costs more than filling what a function takes by hand.
-    if (end - stretch > 64) last.fill(i, stretch, end);
-    else for (let at = stretch; at < end; at++) last[at] = i;
-    stretch = end;
-  }
-  return { starts, size, last };
+  const last = u32(arena, (size >>> STRETCH) + 1);
+  arena.kernels.fillUnitTable(address, count, last.byteOffset, last.length);
+  return { starts: new Uint32Array(arena.bytes.buffer, address, count), size, last };
 }
 
 /** As `unitAt` of slide-info.ts. */

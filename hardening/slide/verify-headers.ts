@@ -4,8 +4,9 @@
 import { hex, printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile, ElfSection, ElfSegment } from '../../linker/elf-file.ts';
-import { encodePlacement, SHT_CASEMATE_SLIDE } from './codec.ts';
+import { SHT_CASEMATE_SLIDE } from './codec.ts';
 import { type Comparison, differs } from './comparison.ts';
+import { encodePlacement } from './encode.ts';
 import { fileBytes } from './file-bytes.ts';
 import { unitAt } from './slide-info.ts';
 

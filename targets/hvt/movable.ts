@@ -3,6 +3,7 @@
  */
 import { CasemateError } from '../../base/errors.ts';
 import { slideInfoFromRelocations } from '../../hardening/slide/from-relocs.ts';
+import type { SlideArena } from '../../hardening/slide/kernels/kernels.ts';
 import type { SlideInfo } from '../../hardening/slide/slide-info.ts';
 import { readSlideInfo } from '../../hardening/slide/slide-section.ts';
 import * as elf from '../../linker/elf.ts';
@@ -29,8 +30,8 @@ function keepsRelocations(file: ElfFile): boolean {
  * `name` names the file in messages. An image whose relocations cannot be followed stays, with that as the reason.
  * Errors: 'malformed-elf', 'image' for an info that does not fit the file.
  */
-export function movableParts(file: ElfFile, name: string): Movable {
-  const info = readSlideInfo(file, name);
+export function movableParts(file: ElfFile, name: string, arena?: SlideArena): Movable {
+  const info = readSlideInfo(file, name, arena);
   if (info !== undefined) return { info, reason: '' };
   if (!keepsRelocations(file)) {
     return { reason: 'the image keeps no relocations (link it with ld -q, or build it with casemate)' };

@@ -13,9 +13,11 @@ import { numbers } from '../../hardening/slide/arithmetic.ts';
 import { seededLayout } from '../../hardening/slide/draws.ts';
 import { type AddressEntropy, addressEntropy } from '../../hardening/slide/entropy.ts';
 import { finishedBytes } from '../../hardening/slide/file-bytes.ts';
+import { createSlideArena, type SlideArena } from '../../hardening/slide/kernels/kernels.ts';
 import type { SlideProblem } from '../../hardening/slide/layout.ts';
 import { addressUnder } from '../../hardening/slide/moves.ts';
 import { Encoding, type Layout, type SlideInfo, unitAt } from '../../hardening/slide/slide-info.ts';
+import { u8 } from '../../linker/arena.ts';
 import * as elf from '../../linker/elf.ts';
 import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
 import { readHvtImage } from './image.ts';
@@ -44,7 +46,7 @@ export interface Slidable {
 }
 
 /** Reads an image; one that is not hardened, or cannot move, is an 'image' error that says what to do. */
-export function readSlidable(input: Uint8Array, name: string): Slidable {
+export function readSlidable(input: Uint8Array, name: string, arena?: SlideArena): Slidable {
   const where = printable(name);
   readHvtImage(input, name);
   const file = readElfFile(input, name);
@@ -56,7 +58,7 @@ export function readSlidable(input: Uint8Array, name: string): Slidable {
       'image',
       `${where}: cannot be slid: it was hardened where it is, since it cannot move; casemate harden says why`,
     );
-  const { info, reason } = movableParts(file, name);
+  const { info, reason } = movableParts(file, name, arena);
   if (info === undefined) return fail('image', `${where}: cannot be slid: ${reason}`);
   return { file, bytes: input, stub: stub!, info };
 }
@@ -178,20 +180,36 @@ export function configOffset(file: ElfFile, stub: FoundStub): number {
   return file.segments.find(({ type, address }) => type === elf.PT_LOAD && address === at)!.offset;
 }
 
+/** Bytes that are kept for a file of `size` bytes, since its text may grow. */
+function capacity(size: number): number {
+  return size + (size >> 4) + 2 ** 16;
+}
+
+/** Memory of an arena for an image of `size` bytes that `slideImage` will move, with room behind it. Errors: 'limit'. */
+export function imageRoom(arena: SlideArena, size: number): Uint8Array {
+  return u8(arena, capacity(size), 16).subarray(0, size);
+}
+
 /**
- * The image with a new layout, made in `input`'s own memory where there is room behind it; `input` is used up. Errors:
- * 'image', 'layout' for too little memory, 'relocation', 'malformed-elf'.
+ * The image with a new layout. `input` is used up where it is in `arena` (see `imageRoom`). Errors: 'image', 'layout' for
+ * too little memory, 'relocation', 'malformed-elf', 'limit'.
  */
-export function slideImage(input: Uint8Array, name: string, options: SlideOptions): Uint8Array {
-  const image = readSlidable(input, name);
+export function slideImage(
+  input: Uint8Array,
+  name: string,
+  options: SlideOptions,
+  arena: SlideArena = createSlideArena(),
+): Uint8Array {
+  const image = readSlidable(input, name, arena);
   const { file, stub, info } = image;
   const plan = textPlan(info);
   const layout = layoutOf(info, plan, slideProblem(image, options, name, plan), options.seed);
+  const inArena = input.buffer === arena.bytes.buffer;
   const room = (size: number): Uint8Array =>
-    input.byteOffset + size <= input.buffer.byteLength
+    inArena && size <= capacity(input.length)
       ? new Uint8Array(input.buffer, input.byteOffset, size)
-      : new Uint8Array(size);
-  const moved = applyLayout(file, info, layout, name, room);
+      : u8(arena, size, 16);
+  const moved = applyLayout(file, info, layout, name, { arena, room });
   const config = { ...slidConfig(image, layout, moved, name), seed: guestSeed(options.seed) };
   const bytes = finishedBytes(moved);
   bytes.set(encodeConfig(config), configOffset(moved, stub));

@@ -124,7 +124,7 @@ describe('the arena', () => {
   it('says so when a link does not fit, and takes nothing', () => {
     const arena = createArena();
     const { used } = arena;
-    expect(() => allocate(arena, arena.bytes.length)).toThrow(/do not fit the linker's memory of \d+ MiB/);
+    expect(() => allocate(arena, arena.bytes.length)).toThrow(/do not fit the memory of \d+ MiB/);
     expect(arena.used).toBe(used);
     const room = arena.bytes.length - READ_AHEAD - arena.used;
     expect(allocate(arena, room, 1)).toBe(used);

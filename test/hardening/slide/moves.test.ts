@@ -1,9 +1,10 @@
 /** The fast ways of a move do what the plain ones do. */
 import { describe, expect, it } from 'vitest';
-import { copyUnits } from '../../../hardening/slide/copy-units.ts';
+import { createSlideArena, wordsIn } from '../../../hardening/slide/kernels/kernels.ts';
 import { addressUnder, mapAddress, movesOf } from '../../../hardening/slide/moves.ts';
 import { type SlideInfo, unitAt } from '../../../hardening/slide/slide-info.ts';
 import { findUnit, unitTable } from '../../../hardening/slide/unit-table.ts';
+import { u8 } from '../../../linker/arena.ts';
 import { createRandom, type Random } from '../../support/random.ts';
 import { randomLayout } from './random-layout.ts';
 
@@ -30,10 +31,12 @@ function randomInfo(random: Random): SlideInfo {
 }
 
 describe('a move', () => {
+  const arena = createSlideArena();
+
   it('finds the unit of every offset by its table as by searching', () => {
     for (let round = 0; round < 100; round++) {
       const info = randomInfo(createRandom(0x0f5e7, round));
-      const table = unitTable(info);
+      const table = unitTable(info, arena);
       for (let at = -5; at < info.segments[0]!.memorySize + 5; at++) {
         if (findUnit(table, at) !== unitAt(info.units.offset, at)) expect.fail(`round ${round}, offset ${at}`);
       }
@@ -45,7 +48,7 @@ describe('a move', () => {
       const random = createRandom(0xadd7e55, round);
       const info = randomInfo(random);
       const layout = randomLayout(info, random);
-      const moves = movesOf(info, layout);
+      const moves = movesOf(info, layout, arena);
       for (const { address, memorySize } of info.segments) {
         for (let at = address - 2; at < address + memorySize + 2; at++) {
           if (addressUnder(info, layout, at) !== mapAddress(moves, at)) expect.fail(`round ${round}, address ${at}`);
@@ -62,16 +65,28 @@ describe('a move', () => {
       const { unitOffset, textSize } = randomLayout(info, random);
       const size = info.segments[0]!.memorySize;
       const [skewFrom, skewTo] = [random.below(2) * random.below(8), random.below(2) * random.below(8)];
-      const code = new Uint8Array(size + skewFrom).subarray(skewFrom);
+      const code = u8(arena, size + skewFrom).subarray(skewFrom);
       for (let i = 0; i < size; i++) code[i] = random.below(256);
-      const text = new Uint8Array(textSize + skewTo).subarray(skewTo).fill(0xcc);
-      const expected = text.slice();
+      const around = u8(arena, textSize + skewTo + 16).fill(0xcc);
+      const text = around.subarray(skewTo, skewTo + textSize);
+      const expected = around.slice();
       for (let i = units.pinned; i < unitOffset.length; i++) {
         const from = units.offset[i]!;
-        expected.set(code.slice(from, from + units.size[i]!), unitOffset[i]!);
+        expected.set(code.slice(from, from + units.size[i]!), skewTo + unitOffset[i]!);
       }
-      copyUnits(code, text, units, unitOffset);
-      expect(Buffer.compare(text, expected)).toBe(0);
+      const copied = arena.kernels.copyUnits(
+        code.byteOffset,
+        code.length,
+        text.byteOffset,
+        text.length,
+        units.pinned,
+        unitOffset.length,
+        wordsIn(arena, units.offset),
+        wordsIn(arena, units.size),
+        wordsIn(arena, unitOffset),
+      );
+      expect(copied).toBe(unitOffset.length);
+      expect(Buffer.compare(around, expected)).toBe(0);
     }
   });
 });

@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { applyLayout } from '../../../hardening/slide/apply.ts';
-import { decodeSlideInfo, encodeSlideInfo } from '../../../hardening/slide/codec.ts';
+import { decodeSlideInfo } from '../../../hardening/slide/decode.ts';
+import { encodeSlideInfo } from '../../../hardening/slide/encode.ts';
 import { identityLayout } from '../../../hardening/slide/slide-info.ts';
 import { writeElfFile } from '../../../linker/write-elf-file.ts';
 import { temporaryFolder } from '../../support/paths.ts';

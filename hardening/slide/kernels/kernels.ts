@@ -1,0 +1,104 @@
+/**
+ * The kernels of a slide as its phases see them. Compiled from assembly/ by scripts/kernels.mjs; what the parameters mean
+ * is said there. Addresses are those of an arena (linker/arena.ts).
+ */
+import { type ArenaOf, adopt, createArenaFor } from '../../../linker/arena.ts';
+import { kernelModule } from './wasm.gen.ts';
+
+export interface SlideKernels {
+  // read.ts
+  readonly readUnits: (
+    from: number,
+    end: number,
+    count: number,
+    limit: number,
+    most: number,
+    offset: number,
+    size: number,
+    align: number,
+    result: number,
+  ) => number;
+  readonly readOffsets: (
+    from: number,
+    end: number,
+    count: number,
+    width: number,
+    limit: number,
+    offsets: number,
+    used: number,
+    result: number,
+  ) => number;
+  readonly readNamedUnits: (
+    from: number,
+    end: number,
+    count: number,
+    units: number,
+    list: number,
+    result: number,
+  ) => number;
+  readonly fieldOutsideUnits: (
+    offsets: number,
+    count: number,
+    width: number,
+    starts: number,
+    sizes: number,
+    units: number,
+  ) => number;
+
+  // units.ts
+  readonly fillUnitTable: (starts: number, count: number, last: number, stretches: number) => void;
+
+  // fields.ts
+  readonly moveGroup: (
+    kind: number,
+    bytes: number,
+    size: number,
+    offsets: number,
+    count: number,
+    fixed: number,
+    unitStarts: number,
+    unitCount: number,
+    unitMove: number,
+    textSize: number,
+    unitTable: number,
+    inText: boolean,
+    distance: boolean,
+    named: number,
+    lookup: boolean,
+    origin: number,
+  ) => number;
+
+  // copy.ts
+  readonly copyUnits: (
+    code: number,
+    codeSize: number,
+    text: number,
+    textSize: number,
+    first: number,
+    count: number,
+    offset: number,
+    size: number,
+    to: number,
+  ) => number;
+}
+
+/** The memory of one slide: the image and all that is known of it. */
+export type SlideArena = ArenaOf<SlideKernels>;
+
+let compiled: WebAssembly.Module | undefined;
+
+function startSlideKernels(memory: WebAssembly.Memory): SlideKernels {
+  compiled ??= new WebAssembly.Module(Buffer.from(kernelModule, 'base64'));
+  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as SlideKernels;
+}
+
+/** Errors: 'limit'. */
+export function createSlideArena(): SlideArena {
+  return createArenaFor(startSlideKernels);
+}
+
+/** Address of a list of words in the arena: where it is, or where it has been copied to. */
+export function wordsIn(arena: SlideArena, words: Uint32Array | Int32Array): number {
+  if (words.buffer === arena.bytes.buffer) return words.byteOffset;
+  return adopt(arena, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+}
