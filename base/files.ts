@@ -84,7 +84,7 @@ export function readFile(path: string): Uint8Array {
 }
 
 /** Writes `chunks` to `path` through a temporary file and a rename. `mode` is the new file's mode (umask applies). */
-export function writeFileAtomic(path: string, chunks: Uint8Array | readonly Uint8Array[], mode = 0o666): void {
+export function writeFileAtomic(path: string, chunks: Uint8Array | Iterable<Uint8Array>, mode = 0o666): void {
   installCleanup();
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   pending.add(temporary);

@@ -13,7 +13,7 @@ import type { Bits } from '../hardening/slide/entropy.ts';
 import { createSlideArena } from '../hardening/slide/kernels/kernels.ts';
 import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import { memoryOf } from '../targets/hvt/qemu.ts';
-import { imageRoom, readSlidable, slideEntropy, slideImage } from '../targets/hvt/slide.ts';
+import { imageRoom, readSlidable, slideEntropy, slideInPieces } from '../targets/hvt/slide.ts';
 
 const examples = `
 The guest must be started with as much memory as --mem says, or more.
@@ -78,7 +78,7 @@ function slide(input: string, output: string, flags: Flags): void {
   const arena = createSlideArena();
   const bytes =
     readFileIfPresent(input, (size) => imageRoom(arena, size)) ?? fail('io', `${printable(input)}: no such file`);
-  writeFileAtomic(output, slideImage(bytes, input, options, arena), 0o777);
+  writeFileAtomic(output, slideInPieces(bytes, input, options, arena), 0o777);
 }
 
 /** Proves that one image is a slide of the other; a difference is an error and exit status 1. */

@@ -9,8 +9,7 @@
  * Debug information and relocations of sections that are not loaded are left alone: they describe the base image.
  */
 
-import { fail } from '../../base/errors.ts';
-import { adopt, allocate, u8 } from '../../linker/arena.ts';
+import { allocate, u8 } from '../../linker/arena.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
 import { fileBytes } from './file-bytes.ts';
 import { frameRecords, moveFrameHeader } from './frame-header.ts';
@@ -38,6 +37,39 @@ export function imageMemory(arena: SlideArena = createSlideArena()): ImageMemory
   return { arena, room: (size) => u8(arena, size, 16) };
 }
 
+/** A moved image, complete but for its text, whose units are still where they were. */
+interface Unordered {
+  readonly file: ElfFile;
+  /** Of `file`. */
+  readonly bytes: Uint8Array;
+  readonly moves: Moves;
+  readonly growth: Growth;
+}
+
+/** Moves everything but the units of code. Errors as those of `applyLayout`. */
+function moveAll(file: ElfFile, info: SlideInfo, layout: Layout, name: string, memory: ImageMemory): Unordered {
+  const moves = movesOf(info, layout, memory.arena);
+  checkApart(moves, file);
+  const growth = growthOf(file, info, layout.textSize);
+  const records = frameRecords(file, info, name);
+  const bytes = copyContents(file, growth, memory.room(file.size + growth.shift));
+  moveFields(bytes, file, moves, growth, name);
+  moveFrameHeader(bytes, file, moves, growth, records, name);
+  const moved = elfWithBytes(file, bytes, growth);
+  const complete = recordPlacement(moveSymbols(movedHeaders(moved, file, moves, name), file, moves), layout);
+  return { file: withRest(complete, bytes, name), bytes, moves, growth };
+}
+
+/** The new file's bytes: contents where they go, room for the text to grow, nothing changed in them. */
+function copyContents(file: ElfFile, { oldEnd, shift }: Growth, bytes: Uint8Array): Uint8Array {
+  const whole = fileBytes(file);
+  const same = whole.buffer === bytes.buffer && whole.byteOffset === bytes.byteOffset;
+  if (!same) bytes.set(whole.subarray(0, oldEnd));
+  if (!same || shift > 0) bytes.set(whole.subarray(oldEnd), oldEnd + shift);
+  if (shift > 0) bytes.fill(0, oldEnd, oldEnd + shift);
+  return bytes;
+}
+
 /**
  * `file` under `layout`; `info` describes it. `name` names the file in messages. Errors: 'layout' for a layout that cannot
  * be, 'relocation' for a field whose value no longer fits, 'malformed-elf' for headers that contradict the info, 'limit'.
@@ -51,55 +83,72 @@ export function applyLayout(
   name = 'image',
   memory: ImageMemory = imageMemory(),
 ): ElfFile {
-  const moves = movesOf(info, layout, memory.arena);
-  checkApart(moves, file);
-  const growth = growthOf(file, info, layout.textSize);
-  const records = frameRecords(file, info, name);
-  const bytes = copyContents(file, moves, growth, memory.room(file.size + growth.shift));
-  moveFields(bytes, file, moves, growth, name);
-  moveFrameHeader(bytes, file, info, growth, records, name);
-  const moved = elfWithBytes(file, bytes, growth);
-  const complete = recordPlacement(moveSymbols(movedHeaders(moved, file, moves, name), file, moves), layout);
-  return withRest(complete, bytes, name);
+  const unordered = moveAll(file, info, layout, name, memory);
+  const { bytes, moves, growth } = unordered;
+  if (keepsOrder(moves)) return unordered.file;
+  const { arena } = moves;
+  const { offset, oldEnd } = growth;
+  const code = allocate(arena, oldEnd - offset, 16);
+  arena.bytes.copyWithin(code, bytes.byteOffset + offset, bytes.byteOffset + oldEnd);
+  const text = bytes.subarray(offset, offset + layout.textSize);
+  arrangeText(moves, code, text, 0, 0);
+  bytes.fill(0, offset + text.length, oldEnd);
+  return unordered.file;
 }
 
-/** The new file's bytes: contents where they go, nothing changed in them. */
-function copyContents(file: ElfFile, moves: Moves, growth: Growth, bytes: Uint8Array): Uint8Array {
-  const { info, layout, arena } = moves;
-  const whole = fileBytes(file);
-  const { offset, oldEnd, shift } = growth;
-  const keeps = keepsOrder(moves);
-  // Where both are the same memory, only the code needs a copy of its own.
-  const same = whole.buffer === bytes.buffer && whole.byteOffset === bytes.byteOffset;
-  const code = keeps ? 0 : copyIn(arena, whole.subarray(offset, oldEnd), same);
-  if (!same) bytes.set(whole.subarray(0, oldEnd));
-  if (!same || shift > 0) bytes.set(whole.subarray(oldEnd), oldEnd + shift);
-  if (shift > 0) bytes.fill(0, oldEnd, oldEnd + shift);
-  if (keeps) return bytes;
-  const { unitOffset, textSize } = layout;
+/** Part of the new text that is arranged at a time: such memory stays in the processor's cache. */
+const CHUNK = 2 ** 18;
+
+/**
+ * The same as a file's pieces, whose text is put in order as they are taken, each overwriting the one before it: fresh
+ * memory for another text of megabytes would cost a launch more than all else that is done to it.
+ */
+export function applyLayoutInPieces(
+  file: ElfFile,
+  info: SlideInfo,
+  layout: Layout,
+  name: string,
+  memory: ImageMemory,
+): { readonly file: ElfFile; readonly pieces: () => Iterable<Uint8Array> } {
+  const unordered = moveAll(file, info, layout, name, memory);
+  const { moves } = unordered;
+  const pieces = () => (keepsOrder(moves) ? [unordered.bytes] : orderedPieces(unordered, u8(moves.arena, CHUNK, 16)));
+  return { file: unordered.file, pieces };
+}
+
+function* orderedPieces({ bytes, moves, growth }: Unordered, chunk: Uint8Array): Iterable<Uint8Array> {
+  const { offset, oldEnd } = growth;
+  const { textSize } = moves.layout;
+  yield bytes.subarray(0, offset);
+  let next = 0;
+  for (let from = 0; from < textSize; from += CHUNK) {
+    const part = chunk.subarray(0, Math.min(CHUNK, textSize - from));
+    next = arrangeText(moves, bytes.byteOffset + offset, part, from, next);
+    yield part;
+  }
+  bytes.fill(0, offset + textSize, oldEnd);
+  yield bytes.subarray(offset + textSize);
+}
+
+/**
+ * Fills `part` with what the new text has from `from` on; `code` is the address of the old one, `next` the first unit in
+ * the new order that ends behind `from`. Returns the first that ends behind the part.
+ */
+function arrangeText(moves: Moves, code: number, part: Uint8Array, from: number, next: number): number {
+  const { info, layout, order, arena } = moves;
   const { units } = info;
-  bytes.fill(TRAP, offset + codeStart(units), offset + textSize);
-  if (offset + textSize < oldEnd) bytes.fill(0, offset + textSize, oldEnd);
-  const count = units.offset.length;
-  const copied = arena.kernels.copyUnits(
+  return arena.kernels.arrangeText(
+    part.byteOffset,
+    from,
+    from + part.length,
     code,
-    oldEnd - offset,
-    bytes.byteOffset + offset,
-    textSize,
-    units.pinned,
-    count,
+    codeStart(units),
+    TRAP,
+    order.byteOffset,
+    order.length,
+    next,
     wordsIn(arena, units.offset),
     wordsIn(arena, units.size),
-    wordsIn(arena, unitOffset),
+    wordsIn(arena, layout.unitOffset),
   );
-  if (copied < count) fail('layout', `unit ${copied} of ${count} lies outside the text segment`);
-  return bytes;
-}
-
-/** Address of `bytes` in the arena; with `anew` of a copy in any case. */
-function copyIn(arena: SlideArena, bytes: Uint8Array, anew: boolean): number {
-  if (!anew) return adopt(arena, bytes);
-  const at = allocate(arena, bytes.length, 16);
-  arena.bytes.copyWithin(at, bytes.byteOffset, bytes.byteOffset + bytes.length);
-  return at;
 }

@@ -9,7 +9,7 @@ import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
 import { type Reader, takeNumber, takeSigned } from './bytes.ts';
 import { describedHash, HASH_AT, HEADER, type Placement, SLIDE_SECTION, sectionKind, targetKinds } from './codec.ts';
-import { createSlideArena, type SlideArena } from './kernels/kernels.ts';
+import { createSlideArena, type KernelResult, resultOf, type SlideArena } from './kernels/kernels.ts';
 import * as numbers from './kernels/numbers.ts';
 import {
   type Encoding,
@@ -27,7 +27,7 @@ import {
 interface SectionReader extends Reader {
   readonly arena: SlideArena;
   /** What the last kernel said. */
-  result: { readonly index: number; readonly value: number };
+  result: KernelResult;
   /** Address of the block that it says it in. */
   readonly block: number;
 }
@@ -41,12 +41,8 @@ function readList(reader: SectionReader, read: (from: number, end: number, block
   const { arena, bytes, block } = reader;
   const start = bytes.byteOffset;
   const status = read(start + reader.at, start + bytes.length, block);
-  const word = (index: number): number => block + 4 * index;
-  reader.at = arena.view.getUint32(word(numbers.RESULT_AT), true) - start;
-  reader.result = {
-    index: arena.view.getUint32(word(numbers.RESULT_INDEX), true),
-    value: Number(arena.view.getBigInt64(word(numbers.RESULT_VALUE), true)),
-  };
+  reader.result = resultOf(arena, block);
+  reader.at = reader.result.at - start;
   // It is where the number begins, and that says what is wrong with it.
   if (status === numbers.READ_BAD_NUMBER) takeNumber(reader);
   return status;
@@ -262,7 +258,7 @@ export function decodeSlideInfo(
   }
   const bytes = new Uint8Array(arena.bytes.buffer, adopt(arena, section), section.length);
   const block = allocate(arena, 4 * numbers.RESULT_WORDS);
-  const reader: SectionReader = { bytes, at: HEADER, what, arena, block, result: { index: 0, value: 0 } };
+  const reader: SectionReader = { bytes, at: HEADER, what, arena, block, result: { at: 0, index: 0, value: 0 } };
   const segments = takeSegments(reader, file);
   const text = takeNumber(reader);
   const code = segments[text] ?? malformed(reader, `text in segment ${text} of ${segments.length}`);

@@ -4,12 +4,15 @@
  * Source: Linux Standard Base 5.0, "The .eh_frame_hdr section".
  */
 import { fail, hex, printable } from '../../base/errors.ts';
+import { allocate } from '../../linker/arena.ts';
 import { type ElfFile, viewOf } from '../../linker/elf-file.ts';
 import { fileBytes } from './file-bytes.ts';
 import type { Growth } from './grown-file.ts';
+import { sortScratch, wordsIn } from './kernels/kernels.ts';
+import { FRAME_TABLE } from './kernels/numbers.ts';
+import type { Moves } from './moves.ts';
 import type { SlideInfo } from './slide-info.ts';
 
-const HEADER = 12;
 const ENTRY = 8;
 /** version 1; pointer to .eh_frame: relative, signed 4 bytes; count: 4 bytes; table: relative to the header, signed 4 bytes. */
 export const FRAME_HEADER_START = 0x3b031b01;
@@ -27,11 +30,9 @@ export function frameRecords(file: ElfFile, info: SlideInfo, name: string): Int3
   }
   const limit = own.fileSize - header.offset - 12;
   const { entries } = header;
-  // See moveFrameHeader.
-  if (entries > 0x1fffff) wrong(`has ${entries} entries`);
   const records = new Int32Array(entries);
   for (let i = 0; i < entries; i++) {
-    const at = before + HEADER + i * ENTRY;
+    const at = before + FRAME_TABLE + i * ENTRY;
     const record = old.getInt32(at + 4, true);
     if (record < -header.offset || record > limit)
       wrong(`names a record at ${hex(record)} from it, outside its segment`);
@@ -44,11 +45,11 @@ export function frameRecords(file: ElfFile, info: SlideInfo, name: string): Int3
   return records;
 }
 
-/** Makes the table in `bytes`, the new file whose fields are moved. */
+/** Makes the table in `bytes`, the new file whose fields are moved, in the arena. */
 export function moveFrameHeader(
   bytes: Uint8Array,
   file: ElfFile,
-  info: SlideInfo,
+  { info, arena }: Moves,
   growth: Growth,
   records: Int32Array,
   name: string,
@@ -56,23 +57,11 @@ export function moveFrameHeader(
   const header = info.frameHeader;
   if (!header || records.length === 0) return;
   const { offset } = file.segments[info.segments[header.segment]!.index]!;
-  const after = offset + header.offset + (offset >= growth.oldEnd ? growth.shift : 0);
-  const view = viewOf(bytes);
-  // Functions by address, with the index of the record: 32 bits and 21 are exact in a double.
-  const keys = new Float64Array(records.length);
-  for (let i = 0; i < records.length; i++) {
-    const field = records[i]! + 8;
-    const start = field + view.getInt32(after + field, true);
-    if (start < -0x80000000 || start > 0x7fffffff) {
-      fail('relocation', `${printable(name)}: .eh_frame_hdr is too far from a function; keep the parts within 2 GiB`);
-    }
-    keys[i] = (start + 0x80000000) * 0x200000 + i;
-  }
-  keys.sort();
-  for (let n = 0; n < keys.length; n++) {
-    const key = keys[n]!;
-    const at = after + HEADER + n * ENTRY;
-    view.setInt32(at, Math.floor(key / 0x200000) - 0x80000000, true);
-    view.setInt32(at + 4, records[key % 0x200000]!, true);
+  const at = bytes.byteOffset + offset + header.offset + (offset >= growth.oldEnd ? growth.shift : 0);
+  const count = records.length;
+  const [keys, order] = [allocate(arena, 4 * count), allocate(arena, 4 * count)];
+  const done = arena.kernels.sortFrames(at, wordsIn(arena, records), count, keys, order, sortScratch(arena, count));
+  if (done < count) {
+    fail('relocation', `${printable(name)}: .eh_frame_hdr is too far from a function; keep the parts within 2 GiB`);
   }
 }

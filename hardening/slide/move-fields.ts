@@ -11,14 +11,16 @@ import * as numbers from './kernels/numbers.ts';
 import type { Moves } from './moves.ts';
 import { CODE_BIAS, Encoding, encodingNames, type FieldGroup, fieldWidths, isDistance } from './slide-info.ts';
 
-/** Changes the fields in `bytes`, the new file, in the arena. Errors: 'relocation' for a value that does not fit its field. */
+/**
+ * Changes the fields in `bytes`, the new file, in the arena; its text is still in the old order. Errors: 'relocation' for a
+ * value that does not fit its field.
+ */
 export function moveFields(bytes: Uint8Array, file: ElfFile, moves: Moves, growth: Growth, name: string): void {
   const { info, layout } = moves;
   for (const group of info.groups) {
     const { offset, fileSize } = file.segments[info.segments[group.segment]!.index]!;
-    const inText = group.segment === info.text;
     const base = offset >= growth.oldEnd ? offset + growth.shift : offset;
-    const done = moveGroup(moves, group, bytes.byteOffset + base, inText ? layout.textSize : fileSize);
+    const done = moveGroup(moves, group, bytes.byteOffset + base, fileSize);
     if (done < group.offsets.length) misfit(file, moves, group, done, name, layout.segmentAddress);
   }
 }

@@ -2,10 +2,18 @@
  * Where every address of an image goes under a layout, and whether the layout can be at all.
  */
 import { fail, hex } from '../../base/errors.ts';
-import { i32 } from '../../linker/arena.ts';
+import { allocate, i32, u32 } from '../../linker/arena.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
-import { createSlideArena, type SlideArena } from './kernels/kernels.ts';
+import {
+  createSlideArena,
+  type KernelResult,
+  resultOf,
+  type SlideArena,
+  sortScratch,
+  wordsIn,
+} from './kernels/kernels.ts';
+import * as numbers from './kernels/numbers.ts';
 import { type Layout, type SlideInfo, unitAt } from './slide-info.ts';
 import { findUnit, type UnitTable, unitTable } from './unit-table.ts';
 
@@ -16,10 +24,12 @@ export interface Moves {
   readonly segment: Float64Array;
   /** By unit: new offset less old. */
   readonly unit: Int32Array;
+  /** Units by new offset. */
+  readonly order: Uint32Array;
   /** By rounding of the end of text: what that moves. */
   readonly end: (align: number) => number;
   readonly table: UnitTable;
-  /** `unit` and `table` lie in it. */
+  /** `unit`, `order` and `table` lie in it. */
   readonly arena: SlideArena;
 }
 
@@ -43,42 +53,56 @@ export function movesOf(info: SlideInfo, layout: Layout, arena: SlideArena = cre
       );
     }
   });
-  checkUnits(info, layout);
   const unit = i32(arena, unitOffset.length);
-  for (let i = 0; i < unit.length; i++) unit[i] = unitOffset[i]! - units.offset[i]!;
+  const order = orderUnits(info, layout, unit, arena);
   const code = segments[text]!;
   const end = (align: number): number =>
     elf.alignUp(segmentAddress[text]! + textSize, align) - elf.alignUp(code.address + code.memorySize, align);
-  return { info, layout, segment, unit, end, table: unitTable(info, arena), arena };
+  return { info, layout, segment, unit, order, end, table: unitTable(info, arena), arena };
 }
 
-/** Units keep clear of each other and of the segment's end, and those that must stay in place or order do. */
-function checkUnits({ units }: SlideInfo, { unitOffset, textSize }: Layout): void {
-  const { offset, size, align, pinned, trailing } = units;
-  const count = offset.length;
+/** What is wrong with a layout's units, in the words of the kernel's answer. */
+function refuseUnits(status: number, { index: i, value }: KernelResult, { units }: SlideInfo, layout: Layout): never {
+  const at = hex(layout.unitOffset[i] ?? 0);
+  switch (status) {
+    case numbers.ORDER_MISALIGNED:
+      return fail('layout', `unit ${i} would be at ${at}, but its alignment is ${units.align[i]}`);
+    case numbers.ORDER_PINNED:
+      return fail('layout', `unit ${i} is pinned at ${hex(units.offset[i]!)}, not at ${at}`);
+    case numbers.ORDER_OVERLAP:
+      return fail('layout', `unit ${i} would begin at ${at}, before the one before it ends at ${hex(value)}`);
+    case numbers.ORDER_TRAILING:
+      return fail('layout', `unit ${value} must come last, but unit ${i} would be there`);
+    default:
+      return fail('layout', `the units end at ${hex(value)}, but text would have ${hex(layout.textSize)} bytes`);
+  }
+}
+
+/** Units by their new offset, which keep clear of each other and of the segment's end; those that must stay do. */
+function orderUnits(info: SlideInfo, layout: Layout, unit: Int32Array, arena: SlideArena): Uint32Array {
+  const { offset, size, align, pinned, trailing } = info.units;
+  const { unitOffset, textSize } = layout;
   if (!Number.isSafeInteger(textSize) || textSize < 0 || textSize > 0x7fffffff)
     fail('layout', `text of ${textSize} bytes`);
-  // Units sorted by new offset: 21 bits of index below 31 of offset are exact in a double.
-  if (count > 0x1fffff) fail('limit', `${count} units; at most ${0x1fffff} can be placed`);
-  const order = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    const at = unitOffset[i]!;
-    if (at % align[i]! !== 0) fail('layout', `unit ${i} would be at ${hex(at)}, but its alignment is ${align[i]}`);
-    if (i < pinned && at !== offset[i]) fail('layout', `unit ${i} is pinned at ${hex(offset[i]!)}, not at ${hex(at)}`);
-    order[i] = at * 0x200000 + i;
-  }
-  order.sort();
-  let end = 0;
-  for (let n = 0; n < count; n++) {
-    const i = order[n]! % 0x200000;
-    const at = unitOffset[i]!;
-    if (at < end) fail('layout', `unit ${i} would begin at ${hex(at)}, before the one before it ends at ${hex(end)}`);
-    if (n >= count - trailing ? i !== n : i >= count - trailing) {
-      fail('layout', `unit ${n} must come last, but unit ${i} would be there`);
-    }
-    end = at + size[i]!;
-  }
-  if (end > textSize) fail('layout', `the units end at ${hex(end)}, but text would have ${hex(textSize)} bytes`);
+  const count = offset.length;
+  const order = u32(arena, count);
+  const result = allocate(arena, 4 * numbers.RESULT_WORDS);
+  const status = arena.kernels.orderUnits(
+    wordsIn(arena, offset),
+    wordsIn(arena, size),
+    wordsIn(arena, align),
+    wordsIn(arena, unitOffset),
+    count,
+    pinned,
+    trailing,
+    textSize,
+    order.byteOffset,
+    unit.byteOffset,
+    sortScratch(arena, count),
+    result,
+  );
+  if (status !== numbers.ORDER_FITS) refuseUnits(status, resultOf(arena, result), info, layout);
+  return order;
 }
 
 /** Whether all units stay where they are. */

@@ -8,7 +8,7 @@
  */
 import { fail, hex, printable } from '../../base/errors.ts';
 import { createHash } from '../../base/node.ts';
-import { applyLayout } from '../../hardening/slide/apply.ts';
+import { applyLayoutInPieces } from '../../hardening/slide/apply.ts';
 import { numbers } from '../../hardening/slide/arithmetic.ts';
 import { seededLayout } from '../../hardening/slide/draws.ts';
 import { type AddressEntropy, addressEntropy } from '../../hardening/slide/entropy.ts';
@@ -185,21 +185,22 @@ function capacity(size: number): number {
   return size + (size >> 4) + 2 ** 16;
 }
 
-/** Memory of an arena for an image of `size` bytes that `slideImage` will move, with room behind it. Errors: 'limit'. */
+/** Memory of an arena for an image of `size` bytes that is to be slid, with room behind it. Errors: 'limit'. */
 export function imageRoom(arena: SlideArena, size: number): Uint8Array {
   return u8(arena, capacity(size), 16).subarray(0, size);
 }
 
 /**
- * The image with a new layout. `input` is used up where it is in `arena` (see `imageRoom`). Errors: 'image', 'layout' for
- * too little memory, 'relocation', 'malformed-elf', 'limit'.
+ * The image with a new layout, as pieces of a file; each holds until the next is taken. `input` is used up where it is in
+ * `arena` (see `imageRoom`). Errors, before there is a piece: 'image', 'layout' for too little memory, 'relocation',
+ * 'malformed-elf', 'limit'.
  */
-export function slideImage(
+export function slideInPieces(
   input: Uint8Array,
   name: string,
   options: SlideOptions,
   arena: SlideArena = createSlideArena(),
-): Uint8Array {
+): Iterable<Uint8Array> {
   const image = readSlidable(input, name, arena);
   const { file, stub, info } = image;
   const plan = textPlan(info);
@@ -209,10 +210,15 @@ export function slideImage(
     inArena && size <= capacity(input.length)
       ? new Uint8Array(input.buffer, input.byteOffset, size)
       : u8(arena, size, 16);
-  const moved = applyLayout(file, info, layout, name, { arena, room });
+  const { file: moved, pieces } = applyLayoutInPieces(file, info, layout, name, { arena, room });
   const config = { ...slidConfig(image, layout, moved, name), seed: guestSeed(options.seed) };
   const bytes = finishedBytes(moved);
   bytes.set(encodeConfig(config), configOffset(moved, stub));
   readHvtImage(bytes, name);
-  return bytes;
+  return pieces();
+}
+
+/** The same as one file in memory of its own. */
+export function slideImage(input: Uint8Array, name: string, options: SlideOptions): Uint8Array {
+  return Buffer.concat(Array.from(slideInPieces(input, name, options), (piece) => piece.slice()));
 }

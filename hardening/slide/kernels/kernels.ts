@@ -2,7 +2,8 @@
  * The kernels of a slide as its phases see them. Compiled from assembly/ by scripts/kernels.mjs; what the parameters mean
  * is said there. Addresses are those of an arena (linker/arena.ts).
  */
-import { type ArenaOf, adopt, createArenaFor } from '../../../linker/arena.ts';
+import { type ArenaOf, adopt, allocate, createArenaFor } from '../../../linker/arena.ts';
+import * as numbers from './numbers.ts';
 import { kernelModule } from './wasm.gen.ts';
 
 export interface SlideKernels {
@@ -68,17 +69,44 @@ export interface SlideKernels {
     origin: number,
   ) => number;
 
-  // copy.ts
-  readonly copyUnits: (
+  // text.ts
+  readonly arrangeText: (
+    target: number,
+    from: number,
+    until: number,
     code: number,
-    codeSize: number,
-    text: number,
-    textSize: number,
-    first: number,
+    head: number,
+    trap: number,
+    order: number,
     count: number,
+    next: number,
     offset: number,
     size: number,
     to: number,
+  ) => number;
+
+  // order.ts
+  readonly orderUnits: (
+    offset: number,
+    size: number,
+    align: number,
+    to: number,
+    count: number,
+    pinned: number,
+    trailing: number,
+    textSize: number,
+    order: number,
+    distance: number,
+    scratch: number,
+    result: number,
+  ) => number;
+  readonly sortFrames: (
+    header: number,
+    records: number,
+    count: number,
+    keys: number,
+    order: number,
+    scratch: number,
   ) => number;
 }
 
@@ -101,4 +129,25 @@ export function createSlideArena(): SlideArena {
 export function wordsIn(arena: SlideArena, words: Uint32Array | Int32Array): number {
   if (words.buffer === arena.bytes.buffer) return words.byteOffset;
   return adopt(arena, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+}
+
+/** What a kernel left in its block of RESULT_WORDS words. */
+export interface KernelResult {
+  readonly at: number;
+  readonly index: number;
+  readonly value: number;
+}
+
+export function resultOf({ view }: SlideArena, block: number): KernelResult {
+  const word = (index: number): number => block + 4 * index;
+  return {
+    at: view.getUint32(word(numbers.RESULT_AT), true),
+    index: view.getUint32(word(numbers.RESULT_INDEX), true),
+    value: Number(view.getBigInt64(word(numbers.RESULT_VALUE), true)),
+  };
+}
+
+/** Room for sorting `count` keys; its address. */
+export function sortScratch(arena: SlideArena, count: number): number {
+  return allocate(arena, 4 * (numbers.SORT_SCRATCH + count));
 }

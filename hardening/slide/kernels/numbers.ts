@@ -31,3 +31,20 @@ export const FIELD_WIDE = 2;
 
 /** Bytes of a stretch of the table that finds units, as a power of two. */
 export const STRETCH = 6;
+
+/** Words that a sort needs beside one for each key. */
+export const SORT_SCRATCH = 2048;
+
+/** Unit RESULT_INDEX would be at RESULT_VALUE, which its alignment or its being pinned forbids. */
+export const ORDER_FITS = 0;
+export const ORDER_MISALIGNED = 1;
+export const ORDER_PINNED = 2;
+/** Unit RESULT_INDEX begins before the one before it ends, at RESULT_VALUE. */
+export const ORDER_OVERLAP = 3;
+/** Unit RESULT_INDEX is in place RESULT_VALUE of the order, which a trailing one's is. */
+export const ORDER_TRAILING = 4;
+/** The last unit ends at RESULT_VALUE. */
+export const ORDER_OUTSIDE = 5;
+
+/** Bytes of .eh_frame_hdr before its table. */
+export const FRAME_TABLE = 12;

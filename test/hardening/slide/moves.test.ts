@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createSlideArena, wordsIn } from '../../../hardening/slide/kernels/kernels.ts';
 import { addressUnder, mapAddress, movesOf } from '../../../hardening/slide/moves.ts';
-import { type SlideInfo, unitAt } from '../../../hardening/slide/slide-info.ts';
+import { codeStart, type SlideInfo, unitAt } from '../../../hardening/slide/slide-info.ts';
 import { findUnit, unitTable } from '../../../hardening/slide/unit-table.ts';
 import { u8 } from '../../../linker/arena.ts';
 import { createRandom, type Random } from '../../support/random.ts';
@@ -57,36 +57,48 @@ describe('a move', () => {
     }
   });
 
-  it('copies units to the byte and touches nothing else, wherever they and the memory lie', () => {
+  it('puts units in order to the byte, in pieces of any size', () => {
     for (let round = 0; round < 200; round++) {
       const random = createRandom(0xc09e, round);
       const info = randomInfo(random);
       const { units } = info;
-      const { unitOffset, textSize } = randomLayout(info, random);
-      const size = info.segments[0]!.memorySize;
-      const [skewFrom, skewTo] = [random.below(2) * random.below(8), random.below(2) * random.below(8)];
-      const code = u8(arena, size + skewFrom).subarray(skewFrom);
-      for (let i = 0; i < size; i++) code[i] = random.below(256);
-      const around = u8(arena, textSize + skewTo + 16).fill(0xcc);
-      const text = around.subarray(skewTo, skewTo + textSize);
-      const expected = around.slice();
+      const layout = randomLayout(info, random);
+      const { unitOffset, textSize } = layout;
+      const { order } = movesOf(info, layout, arena);
+      const code = u8(arena, info.segments[0]!.memorySize);
+      for (let i = 0; i < code.length; i++) code[i] = random.below(256);
+      const head = codeStart(units);
+      const expected = new Uint8Array(textSize).fill(0xcc);
+      expected.set(code.subarray(0, Math.min(head, textSize)));
       for (let i = units.pinned; i < unitOffset.length; i++) {
         const from = units.offset[i]!;
-        expected.set(code.slice(from, from + units.size[i]!), skewTo + unitOffset[i]!);
+        expected.set(code.subarray(from, from + units.size[i]!), unitOffset[i]!);
       }
-      const copied = arena.kernels.copyUnits(
-        code.byteOffset,
-        code.length,
-        text.byteOffset,
-        text.length,
-        units.pinned,
-        unitOffset.length,
-        wordsIn(arena, units.offset),
-        wordsIn(arena, units.size),
-        wordsIn(arena, unitOffset),
-      );
-      expect(copied).toBe(unitOffset.length);
-      expect(Buffer.compare(around, expected)).toBe(0);
+      const text = new Uint8Array(textSize);
+      let next = 0;
+      for (let from = 0; from < textSize; ) {
+        const until = Math.min(textSize, from + 1 + random.below(1 + random.below(600)));
+        const around = u8(arena, until - from + 2).fill(0x77);
+        const part = around.subarray(1, 1 + until - from);
+        next = arena.kernels.arrangeText(
+          part.byteOffset,
+          from,
+          until,
+          code.byteOffset,
+          head,
+          0xcc,
+          order.byteOffset,
+          order.length,
+          next,
+          wordsIn(arena, units.offset),
+          wordsIn(arena, units.size),
+          wordsIn(arena, unitOffset),
+        );
+        expect([around[0], around[around.length - 1]]).toEqual([0x77, 0x77]);
+        text.set(part, from);
+        from = until;
+      }
+      expect(Buffer.compare(text, expected)).toBe(0);
     }
   });
 });

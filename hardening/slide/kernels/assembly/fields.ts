@@ -12,7 +12,7 @@ import { findUnit } from './units';
  *
  * - `fixed`: what every target moves, less what the segment of a distance does.
  * - `unitStarts`, `unitCount`, `unitMove`, `textSize`, `unitTable`: the units of text and what each moves.
- * - `inText`: whether the fields lie in units; they then move with them.
+ * - `inText`: whether the fields lie in units; they will move with them, but are still where they were.
  * - `distance`: whether a field counts from itself.
  * - `named`: the unit that each field's target lies in, 0 when there is no such list.
  * - `lookup`: whether the field's own value says in which unit its target lies: at the value and `origin` bytes, and the
@@ -48,8 +48,8 @@ export function moveGroup(
       while (unit + 1 < unitCount && <i64>getU32(unitStarts, unit + 1) <= at) unit++;
       own = <i64>(<i32>getU32(unitMove, unit));
     }
-    if (at + own < 0 || at + own > limit) return i;
-    const place = bytes + <usize>(at + own);
+    if (at > limit) return i;
+    const place = bytes + <usize>at;
     const value: i64 =
       kind == numbers.FIELD_SIGNED
         ? <i64>load<i32>(place)
