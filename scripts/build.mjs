@@ -1,8 +1,9 @@
 /**
  * Makes dist/: the two commands, each bundled into one file so that start-up reads one file, and the hvt emulator that
- * `casemate boot` needs. Only what a command needs is bundled (the linker's holds no JSON-schema code).
+ * `casemate boot` needs. Only what a command needs is bundled (the linker's holds no JSON-schema code), and `casemate
+ * slide`, for which every launch waits, has a bundle of its own, since reading code that is not run takes time as well.
  * The emulator is linked by the casemate-ld just built; that link also warms up casemate-ld's code cache. casemate's is
- * made by a slide of a small image, because a slide is the one subcommand that every launch waits for.
+ * made by hardening a small image, the slide's by sliding it.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -26,11 +27,22 @@ const withoutProcesses = {
   },
 };
 
+/** Leaves out the subcommands of casemate.ts but for one. */
+const onlyCommand = (kept) => ({
+  name: 'one-subcommand',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^\.\/\w+\.ts$/ }, ({ kind, path }) =>
+      kind === 'dynamic-import' && path !== `./${kept}.ts` ? { path, namespace: 'left-out' } : undefined,
+    );
+    plugin.onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: 'throw new Error("not in this bundle");' }));
+  },
+});
+
 /**
  * Bundles `entry` as a CommonJS module, dist/NAME.bundle.js: those start faster than ES modules and can have a code cache.
  * It is wrapped in the function that Node.js would wrap it in, and dist/NAME.js starts it.
  */
-async function bundle(entry, name) {
+async function bundle(entry, name, ...plugins) {
   const outfile = `${dist}/${name}.bundle.js`;
   await build({
     absWorkingDir: root,
@@ -44,7 +56,7 @@ async function bundle(entry, name) {
     legalComments: 'none',
     minifySyntax: true,
     minifyWhitespace: true,
-    plugins: [withoutProcesses],
+    plugins: [withoutProcesses, ...plugins],
     define: { 'import.meta.url': '__moduleUrl' },
     banner: {
       js: `(function (require, module, exports, __filename, __dirname) {const __moduleUrl = require('node:url').pathToFileURL(__filename).href;`,
@@ -53,22 +65,27 @@ async function bundle(entry, name) {
   });
   rmSync(`${dist}/${name}.cache`, { force: true });
   renameSync(`${outfile}.tmp`, outfile);
+}
+
+/** Bundles a command and makes what starts it, dist/NAME.js. */
+async function command(entry, name) {
+  await bundle(entry, name);
   copyFileSync(`${root}/scripts/start.cjs`, `${dist}/${name}.js`);
   chmodSync(`${dist}/${name}.js`, 0o755);
 }
 
-/** Runs a command of dist/; with `cache` the run leaves its code cache behind. */
-function runCommand(name, args, { cwd, cache = false }) {
-  const temporary = `${dist}/${name}.cache.tmp`;
+/** Runs a command of dist/; with `cache`, the name of the bundle that runs, it leaves that one's code cache behind. */
+function runCommand(name, args, { cwd, cache }) {
+  const temporary = `${dist}/${cache}.cache.tmp`;
   const env = cache ? { ...process.env, CASEMATE_WRITE_CODE_CACHE: temporary } : process.env;
   const result = spawnSync(process.execPath, [`${dist}/${name}.js`, ...args], { cwd, encoding: 'utf8', env });
   if (result.status !== 0) throw new Error(`${name} ${args.join(' ')} failed:\n${result.stderr}`);
-  if (cache) renameSync(temporary, `${dist}/${name}.cache`);
+  if (cache) renameSync(temporary, `${dist}/${cache}.cache`);
 }
 
 /** Links the emulator with our own linker. */
 function linkWithCasemate({ script, objects, output, cwd }) {
-  runCommand('casemate-ld', ['-m', 'elf_x86_64', '-T', script, '-o', output, ...objects], { cwd, cache: true });
+  runCommand('casemate-ld', ['-m', 'elf_x86_64', '-T', script, '-o', output, ...objects], { cwd, cache: 'casemate-ld' });
 }
 
 /** Builds, hardens and slides a unikernel that does nothing. */
@@ -82,8 +99,8 @@ function slideSmallImage() {
       '#include <solo5.h>\nint solo5_app_main(const struct solo5_start_info *info) { return info == 0; }\n',
     );
     runCommand('casemate', ['build', '.', '-o', 'nothing.hvt', '-q'], { cwd });
-    runCommand('casemate', ['harden', 'nothing.hvt', '-o', 'hardened.hvt'], { cwd });
-    runCommand('casemate', ['slide', 'hardened.hvt', '-o', 'slid.hvt'], { cwd, cache: true });
+    runCommand('casemate', ['harden', 'nothing.hvt', '-o', 'hardened.hvt'], { cwd, cache: 'casemate' });
+    runCommand('casemate', ['slide', 'hardened.hvt', '-o', 'slid.hvt'], { cwd, cache: 'casemate-slide' });
   } finally {
     rmSync(cwd, { recursive: true, force: true });
   }
@@ -93,8 +110,9 @@ mkdirSync(dist, { recursive: true });
 // Inside dist everything is CommonJS, whatever the package says.
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 await buildKernels();
-await bundle('cli/casemate.ts', 'casemate');
-await bundle('cli/casemate-ld.ts', 'casemate-ld');
+await command('cli/casemate.ts', 'casemate');
+await bundle('cli/casemate.ts', 'casemate-slide', onlyCommand('slide'));
+await command('cli/casemate-ld.ts', 'casemate-ld');
 
 try {
   buildEmulator({ outDir: dist, link: linkWithCasemate });

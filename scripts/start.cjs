@@ -3,14 +3,15 @@
  * Starts a command (NAME.js, a copy of this file) from its bundle (NAME.bundle.js) with V8's code cache (NAME.cache), which
  * saves parsing and compiling it anew: for a small link or a slide that is most of the time. The cache is a by-product of
  * the build (it belongs to one version of Node.js and is ignored by any other); CASEMATE_WRITE_CODE_CACHE, set by the
- * build alone, makes it after a real run.
+ * build alone, makes it after a real run. A subcommand may have a bundle to itself.
  */
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
 const { basename, join } = require('node:path');
 const { Script } = require('node:vm');
 
-const name = basename(__filename, '.js');
+const command = basename(__filename, '.js');
+const name = command === 'casemate' && process.argv[2] === 'slide' ? 'casemate-slide' : command;
 const bundle = join(__dirname, `${name}.bundle.js`);
 const cache = join(__dirname, `${name}.cache`);
 const target = process.env.CASEMATE_WRITE_CODE_CACHE;
