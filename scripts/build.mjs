@@ -34,7 +34,9 @@ const onlyCommand = (kept) => ({
     plugin.onResolve({ filter: /^\.\/\w+\.ts$/ }, ({ kind, path }) =>
       kind === 'dynamic-import' && path !== `./${kept}.ts` ? { path, namespace: 'left-out' } : undefined,
     );
-    plugin.onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: 'throw new Error("not in this bundle");' }));
+    plugin.onLoad({ filter: /./, namespace: 'left-out' }, () => ({
+      contents: 'throw new Error("not in this bundle");',
+    }));
   },
 });
 
@@ -85,7 +87,10 @@ function runCommand(name, args, { cwd, cache }) {
 
 /** Links the emulator with our own linker. */
 function linkWithCasemate({ script, objects, output, cwd }) {
-  runCommand('casemate-ld', ['-m', 'elf_x86_64', '-T', script, '-o', output, ...objects], { cwd, cache: 'casemate-ld' });
+  runCommand('casemate-ld', ['-m', 'elf_x86_64', '-T', script, '-o', output, ...objects], {
+    cwd,
+    cache: 'casemate-ld',
+  });
 }
 
 /** Builds, hardens and slides a unikernel that does nothing. */

@@ -9,12 +9,12 @@
  * Debug information and relocations of sections that are not loaded are left alone: they describe the base image.
  */
 
-import { allocate, u8 } from '../../linker/arena.ts';
+import { adopt, allocate, u8 } from '../../linker/arena.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
 import { fileBytes } from './file-bytes.ts';
 import { frameRecords, moveFrameHeader } from './frame-header.ts';
 import { elfWithBytes, type Growth, growthOf, withRest } from './grown-file.ts';
-import { createSlideArena, type SlideArena, wordsIn } from './kernels/kernels.ts';
+import { createSlideArena, type SlideArena } from './kernels/kernels.ts';
 import { moveFields } from './move-fields.ts';
 import { movedHeaders } from './move-headers.ts';
 import { moveSymbols } from './move-symbols.ts';
@@ -52,20 +52,26 @@ function moveAll(file: ElfFile, info: SlideInfo, layout: Layout, name: string, m
   checkApart(moves, file);
   const growth = growthOf(file, info, layout.textSize);
   const records = frameRecords(file, info, name);
-  const bytes = copyContents(file, growth, memory.room(file.size + growth.shift));
+  const bytes = copyContents(file, growth, memory.arena, memory.room(file.size + growth.shift));
   moveFields(bytes, file, moves, growth, name);
   moveFrameHeader(bytes, file, moves, growth, records, name);
   const moved = elfWithBytes(file, bytes, growth);
-  const complete = recordPlacement(moveSymbols(movedHeaders(moved, file, moves, name), file, moves), layout);
+  const complete = recordPlacement(
+    moveSymbols(movedHeaders(moved, file, moves, name), file, moves),
+    layout,
+    memory.arena,
+  );
   return { file: withRest(complete, bytes, name), bytes, moves, growth };
 }
 
 /** The new file's bytes: contents where they go, room for the text to grow, nothing changed in them. */
-function copyContents(file: ElfFile, { oldEnd, shift }: Growth, bytes: Uint8Array): Uint8Array {
+function copyContents(file: ElfFile, { oldEnd, shift }: Growth, arena: SlideArena, bytes: Uint8Array): Uint8Array {
   const whole = fileBytes(file);
-  const same = whole.buffer === bytes.buffer && whole.byteOffset === bytes.byteOffset;
-  if (!same) bytes.set(whole.subarray(0, oldEnd));
-  if (!same || shift > 0) bytes.set(whole.subarray(oldEnd), oldEnd + shift);
+  const from = adopt(arena, whole);
+  const to = bytes.byteOffset;
+  const { copyBytes } = arena.kernels;
+  if (from !== to || shift > 0) copyBytes(to + oldEnd + shift, from + oldEnd, whole.length - oldEnd);
+  if (from !== to) copyBytes(to, from, oldEnd);
   if (shift > 0) bytes.fill(0, oldEnd, oldEnd + shift);
   return bytes;
 }
@@ -89,7 +95,7 @@ export function applyLayout(
   const { arena } = moves;
   const { offset, oldEnd } = growth;
   const code = allocate(arena, oldEnd - offset, 16);
-  arena.bytes.copyWithin(code, bytes.byteOffset + offset, bytes.byteOffset + oldEnd);
+  arena.kernels.copyBytes(code, bytes.byteOffset + offset, oldEnd - offset);
   const text = bytes.subarray(offset, offset + layout.textSize);
   arrangeText(moves, code, text, 0, 0);
   bytes.fill(0, offset + text.length, oldEnd);
@@ -135,20 +141,19 @@ function* orderedPieces({ bytes, moves, growth }: Unordered, chunk: Uint8Array):
  * the new order that ends behind `from`. Returns the first that ends behind the part.
  */
 function arrangeText(moves: Moves, code: number, part: Uint8Array, from: number, next: number): number {
-  const { info, layout, order, arena } = moves;
-  const { units } = info;
+  const { info, units, order, arena } = moves;
   return arena.kernels.arrangeText(
     part.byteOffset,
     from,
     from + part.length,
     code,
-    codeStart(units),
+    codeStart(info.units),
     TRAP,
     order.byteOffset,
     order.length,
     next,
-    wordsIn(arena, units.offset),
-    wordsIn(arena, units.size),
-    wordsIn(arena, layout.unitOffset),
+    units.offset,
+    units.size,
+    units.to,
   );
 }

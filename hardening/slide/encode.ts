@@ -1,6 +1,7 @@
 /**
  * Writes the slide section: what a launch must know of an image, or where a slid image's units went. Form: codec.ts.
  */
+import { allocate } from '../../linker/arena.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
 import { createWriter, putBytes, putNumber, putSigned, type Writer, written } from './bytes.ts';
@@ -14,6 +15,7 @@ import {
   targetKinds,
   VERSION,
 } from './codec.ts';
+import { createSlideArena, type SlideArena, wordsIn } from './kernels/kernels.ts';
 import { type FieldGroup, fieldWidths, type SlideInfo, type Units } from './slide-info.ts';
 
 function startSection(kind: number, hash: Uint8Array): Writer {
@@ -81,14 +83,15 @@ export function encodeSlideInfo(info: SlideInfo, file: ElfFile): Uint8Array {
 }
 
 /** The bytes of a slid image's section. */
-export function encodePlacement({ textSize, unitOffset, hash }: Placement): Uint8Array {
+export function encodePlacement(
+  { textSize, unitOffset, hash }: Placement,
+  arena: SlideArena = createSlideArena(),
+): Uint8Array {
   const writer = startSection(KIND_PLACEMENT, hash);
   putNumber(writer, textSize);
   putNumber(writer, unitOffset.length);
-  let before = 0;
-  for (const offset of unitOffset) {
-    putSigned(writer, offset - before);
-    before = offset;
-  }
+  const list = allocate(arena, 5 * unitOffset.length);
+  const end = arena.kernels.writeDifferences(wordsIn(arena, unitOffset), unitOffset.length, list) >>> 0;
+  putBytes(writer, arena.bytes.subarray(list, end));
   return written(writer);
 }

@@ -24,6 +24,8 @@ export interface Moves {
   readonly segment: Float64Array;
   /** By unit: new offset less old. */
   readonly unit: Int32Array;
+  /** Addresses of the units' columns: old offset, size, new offset. */
+  readonly units: { readonly offset: number; readonly size: number; readonly to: number };
   /** Units by new offset. */
   readonly order: Uint32Array;
   /** By rounding of the end of text: what that moves. */
@@ -54,11 +56,16 @@ export function movesOf(info: SlideInfo, layout: Layout, arena: SlideArena = cre
     }
   });
   const unit = i32(arena, unitOffset.length);
-  const order = orderUnits(info, layout, unit, arena);
+  const columns = {
+    offset: wordsIn(arena, units.offset),
+    size: wordsIn(arena, units.size),
+    to: wordsIn(arena, unitOffset),
+  };
+  const order = orderUnits(info, layout, columns, unit, arena);
   const code = segments[text]!;
   const end = (align: number): number =>
     elf.alignUp(segmentAddress[text]! + textSize, align) - elf.alignUp(code.address + code.memorySize, align);
-  return { info, layout, segment, unit, order, end, table: unitTable(info, arena), arena };
+  return { info, layout, segment, unit, units: columns, order, end, table: unitTable(info, arena), arena };
 }
 
 /** What is wrong with a layout's units, in the words of the kernel's answer. */
@@ -79,19 +86,25 @@ function refuseUnits(status: number, { index: i, value }: KernelResult, { units 
 }
 
 /** Units by their new offset, which keep clear of each other and of the segment's end; those that must stay do. */
-function orderUnits(info: SlideInfo, layout: Layout, unit: Int32Array, arena: SlideArena): Uint32Array {
-  const { offset, size, align, pinned, trailing } = info.units;
-  const { unitOffset, textSize } = layout;
+function orderUnits(
+  info: SlideInfo,
+  layout: Layout,
+  columns: Moves['units'],
+  unit: Int32Array,
+  arena: SlideArena,
+): Uint32Array {
+  const { offset, align, pinned, trailing } = info.units;
+  const { textSize } = layout;
   if (!Number.isSafeInteger(textSize) || textSize < 0 || textSize > 0x7fffffff)
     fail('layout', `text of ${textSize} bytes`);
   const count = offset.length;
   const order = u32(arena, count);
   const result = allocate(arena, 4 * numbers.RESULT_WORDS);
   const status = arena.kernels.orderUnits(
-    wordsIn(arena, offset),
-    wordsIn(arena, size),
+    columns.offset,
+    columns.size,
     wordsIn(arena, align),
-    wordsIn(arena, unitOffset),
+    columns.to,
     count,
     pinned,
     trailing,

@@ -35,13 +35,13 @@ export function readPlacement(file: ElfFile, units: number, name: string): Place
 }
 
 /** Puts where units went in the place of the information on the base image, which `moved` has still. */
-export function recordPlacement(moved: ElfFile, layout: Layout): ElfFile {
+export function recordPlacement(moved: ElfFile, layout: Layout, arena: SlideArena): ElfFile {
   const index = slideSectionIndex(moved, 'image');
   if (index < 0) return moved;
   const section = moved.sections[index]!;
   if (sectionKind(section.data, SLIDE_SECTION) !== 'info') fail('image', 'the image was slid already');
   const hash = section.data.slice(HASH_AT, HASH_AT + HASH);
-  const bytes = encodePlacement({ textSize: layout.textSize, unitOffset: layout.unitOffset, hash });
+  const bytes = encodePlacement({ textSize: layout.textSize, unitOffset: layout.unitOffset, hash }, arena);
   if (bytes.length > section.size) {
     fail(
       'malformed-elf',

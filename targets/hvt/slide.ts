@@ -104,8 +104,14 @@ export function slideProblem(
 }
 
 /** A drawn layout in the terms of the image. */
-function layoutOf(info: SlideInfo, plan: TextPlan | undefined, problem: SlideProblem, seed: Uint8Array): Layout {
-  const drawn = seededLayout(problem, seed);
+function layoutOf(
+  info: SlideInfo,
+  plan: TextPlan | undefined,
+  problem: SlideProblem,
+  seed: Uint8Array,
+  arena: SlideArena,
+): Layout {
+  const drawn = seededLayout(problem, seed, arena);
   const segmentAddress = info.segments.map(({ address }, i) => drawn.segmentAddress[i]! + (address % PAGE));
   if (plan === undefined) {
     return { segmentAddress, unitOffset: info.units.offset.slice(), textSize: info.segments[info.text]!.memorySize };
@@ -204,7 +210,7 @@ export function slideInPieces(
   const image = readSlidable(input, name, arena);
   const { file, stub, info } = image;
   const plan = textPlan(info);
-  const layout = layoutOf(info, plan, slideProblem(image, options, name, plan), options.seed);
+  const layout = layoutOf(info, plan, slideProblem(image, options, name, plan), options.seed, arena);
   const inArena = input.buffer === arena.bytes.buffer;
   const room = (size: number): Uint8Array =>
     inArena && size <= capacity(input.length)

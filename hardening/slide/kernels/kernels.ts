@@ -85,6 +85,14 @@ export interface SlideKernels {
     to: number,
   ) => number;
 
+  // draws.ts
+  readonly drawUniform: (stream: number, bound: number) => number;
+  readonly drawOrder: (stream: number, order: number, count: number) => void;
+
+  // write.ts
+  readonly writeDifferences: (words: number, count: number, to: number) => number;
+  readonly copyBytes: (to: number, from: number, size: number) => void;
+
   // order.ts
   readonly orderUnits: (
     offset: number,

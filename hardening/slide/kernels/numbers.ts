@@ -48,3 +48,8 @@ export const ORDER_OUTSIDE = 5;
 
 /** Bytes of .eh_frame_hdr before its table. */
 export const FRAME_TABLE = 12;
+
+/** Words of a stream of draws: where its present block is, how many of its words have been taken, and all. */
+export const STREAM_BLOCK = 16;
+export const STREAM_USED = 32;
+export const STREAM_WORDS = 33;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { drawSlide, uniformDraws } from '../../../hardening/slide/draws.ts';
+import { drawSlide, seededDraws } from '../../../hardening/slide/draws.ts';
 import { addressEntropy, addUniform, windowEntropy } from '../../../hardening/slide/entropy.ts';
+import { createSlideArena } from '../../../hardening/slide/kernels/kernels.ts';
 import { layoutSlide, roomOf, type SlideProblem, shapeOf } from '../../../hardening/slide/layout.ts';
 import { gaussLegendre, sumBefore } from '../../../hardening/slide/shuffle.ts';
 
@@ -222,8 +223,9 @@ describe('windows', () => {
 function measuredCollision(problem: SlideProblem, unit: number, count: number): number {
   const seen = new Map<number, number>();
   let pairs = 0;
+  const arena = createSlideArena();
   for (let i = 0; i < count; i++) {
-    const draws = drawSlide(problem, uniformDraws(new TextEncoder().encode(`measured ${i}`)));
+    const draws = drawSlide(problem, seededDraws(new TextEncoder().encode(`measured ${i}`), arena));
     const { segmentAddress, unitOffset } = layoutSlide(problem, draws);
     const code = problem.segments.findIndex((segment) => segment.code);
     const address = segmentAddress[code] + unitOffset[unit];

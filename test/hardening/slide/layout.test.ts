@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chacha20 } from '../../../hardening/slide/chacha20.ts';
-import { drawSlide, seededLayout, shuffledOrder, uniformDraws } from '../../../hardening/slide/draws.ts';
+import {
+  drawSlide,
+  keyedDraws,
+  seededDraws,
+  seededLayout,
+  shuffledOrder,
+  uniform,
+} from '../../../hardening/slide/draws.ts';
 import { layoutSlide, roomOf, type SlideLayout, type SlideProblem, shapeOf } from '../../../hardening/slide/layout.ts';
 
 const MiB = 1 << 20;
@@ -22,10 +28,16 @@ const problem: SlideProblem = {
   text: { granule: 16, headSize: 0x208, unitSizes: Uint32Array.of(0x1000, 0x10, 0x40, 0x1fc0) },
 };
 
+/** The next word of a key's keystream, at each call. */
+function keystream(key: Uint8Array): () => number {
+  const draws = keyedDraws(key);
+  return () => uniform(draws, 2 ** 32);
+}
+
 describe('the keystream', () => {
   // RFC 8439, appendix A.1, test vectors 1 and 2: key and nonce 0, counters 0 and 1.
   it('is that of the standard', () => {
-    const word = chacha20(new Uint8Array(32));
+    const word = keystream(new Uint8Array(32));
     const bytes = Buffer.alloc(128);
     for (let i = 0; i < 32; i++) bytes.writeUInt32LE(word(), 4 * i);
     expect(bytes.toString('hex')).toBe(
@@ -38,31 +50,31 @@ describe('the keystream', () => {
 
   it('gives uniform values: words beyond the last whole multiple are thrown away', () => {
     const counts = new Array(7).fill(0);
-    const uniform = uniformDraws(seed('counts'));
-    for (let i = 0; i < 70_000; i++) counts[uniform(7)]++;
+    const draws = seededDraws(seed('counts'));
+    for (let i = 0; i < 70_000; i++) counts[uniform(draws, 7)]++;
     const chi2 = counts.reduce((sum, count) => sum + (count - 10_000) ** 2 / 10_000, 0);
     expect(chi2).toBeLessThan(22.5); // 0.999 quantile with 6 degrees of freedom
     // 3 * 2^30 takes three of four words; the words that are kept are the keystream's, in order.
     const key = createHash('sha256').update(seed('reject')).digest();
-    const word = chacha20(key);
+    const word = keystream(key);
     const kept = Array.from({ length: 400 }, word).filter((value) => value < 3 * 2 ** 30);
-    const draw = uniformDraws(seed('reject'));
-    expect(Array.from({ length: kept.length }, () => draw(3 * 2 ** 30))).toEqual(kept);
+    const some = seededDraws(seed('reject'));
+    expect(Array.from({ length: kept.length }, () => uniform(some, 3 * 2 ** 30))).toEqual(kept);
     expect(kept.length).toBeLessThan(330);
   });
 
   it('takes no draw without values', () => {
     for (const bound of [0, -1, 1.5, 2 ** 32 + 1, Number.NaN]) {
-      expect(() => uniformDraws(seed(''))(bound)).toThrow(RangeError);
+      expect(() => uniform(seededDraws(seed('')), bound)).toThrow(RangeError);
     }
-    expect(uniformDraws(seed(''))(1)).toBe(0);
+    expect(uniform(seededDraws(seed('')), 1)).toBe(0);
   });
 
   it('shuffles every order equally often', () => {
-    const uniform = uniformDraws(seed('orders'));
+    const draws = seededDraws(seed('orders'));
     const counts = new Map<string, number>();
     for (let i = 0; i < 24_000; i++) {
-      const order = shuffledOrder(4, uniform).join('');
+      const order = shuffledOrder(draws, 4).join('');
       counts.set(order, (counts.get(order) ?? 0) + 1);
     }
     expect(counts.size).toBe(24);
@@ -82,7 +94,7 @@ describe('a seed', () => {
   });
 
   it('changes every choice', () => {
-    const draws = Array.from({ length: 60 }, (_, i) => drawSlide(problem, uniformDraws(seed(`${i}`))));
+    const draws = Array.from({ length: 60 }, (_, i) => drawSlide(problem, seededDraws(seed(`${i}`))));
     expect(new Set(draws.map(({ base }) => base)).size).toBeGreaterThan(57);
     for (let gap = 0; gap < 3; gap++) expect(new Set(draws.map(({ gaps }) => gaps[gap])).size).toBeGreaterThan(40);
     expect(new Set(draws.map(({ offset }) => offset)).size).toBeGreaterThan(40);
@@ -142,7 +154,7 @@ describe('a layout', () => {
     fc.assert(
       fc.property(problems, fc.string(), (slid, text) => {
         const room = roomOf(shapeOf(slid));
-        const drawn = drawSlide(slid, uniformDraws(seed(text)));
+        const drawn = drawSlide(slid, seededDraws(seed(text)));
         const widest = {
           base: room.baseSlots - 1,
           gaps: drawn.gaps.map(() => room.gapSlots - 1),
@@ -182,7 +194,7 @@ describe('a layout', () => {
   });
 
   it('throws for draws that are outside their room or no permutation', () => {
-    const draws = drawSlide(problem, uniformDraws(seed('x')));
+    const draws = drawSlide(problem, seededDraws(seed('x')));
     const { baseSlots, gapSlots, offsetSlots } = roomOf(shapeOf(problem));
     for (const bad of [
       { base: baseSlots },
@@ -269,7 +281,7 @@ describe('what cannot be slid is refused', () => {
       /the text is its head and its units/,
     ],
   ])('%s', (_, bad, message) => {
-    const run = (): unknown => drawSlide(bad, uniformDraws(seed('x')));
+    const run = (): unknown => drawSlide(bad, seededDraws(seed('x')));
     expect(run).toThrow(message);
     expect(run).toThrow(expect.objectContaining({ name: 'CasemateError', code: 'layout' }));
   });

@@ -1,6 +1,6 @@
 /** The fast ways of a move do what the plain ones do. */
 import { describe, expect, it } from 'vitest';
-import { createSlideArena, wordsIn } from '../../../hardening/slide/kernels/kernels.ts';
+import { createSlideArena } from '../../../hardening/slide/kernels/kernels.ts';
 import { addressUnder, mapAddress, movesOf } from '../../../hardening/slide/moves.ts';
 import { codeStart, type SlideInfo, unitAt } from '../../../hardening/slide/slide-info.ts';
 import { findUnit, unitTable } from '../../../hardening/slide/unit-table.ts';
@@ -64,7 +64,7 @@ describe('a move', () => {
       const { units } = info;
       const layout = randomLayout(info, random);
       const { unitOffset, textSize } = layout;
-      const { order } = movesOf(info, layout, arena);
+      const { order, units: columns } = movesOf(info, layout, arena);
       const code = u8(arena, info.segments[0]!.memorySize);
       for (let i = 0; i < code.length; i++) code[i] = random.below(256);
       const head = codeStart(units);
@@ -90,9 +90,9 @@ describe('a move', () => {
           order.byteOffset,
           order.length,
           next,
-          wordsIn(arena, units.offset),
-          wordsIn(arena, units.size),
-          wordsIn(arena, unitOffset),
+          columns.offset,
+          columns.size,
+          columns.to,
         );
         expect([around[0], around[around.length - 1]]).toEqual([0x77, 0x77]);
         text.set(part, from);

@@ -6,8 +6,10 @@
  * use it, and return what is wrong as a number; saying what is wrong is left to their callers.
  */
 
+export * from './draws';
 export * from './fields';
 export { orderUnits, sortFrames } from './order';
 export * from './read';
 export * from './text';
 export { fillUnitTable } from './units';
+export * from './write';
