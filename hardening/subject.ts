@@ -12,7 +12,8 @@ import { fail, printable } from '../base/errors.ts';
 import * as elf from '../linker/elf.ts';
 import { type ElfFile, type ElfSection, readElfFile } from '../linker/elf-file.ts';
 import { type ElfSymbol, readElfSymbols, symbolTables } from '../linker/elf-symbols.ts';
-import { type CodeFacts, readCodeFacts } from './code-facts.ts';
+import { readCodeFacts } from './code-facts.ts';
+import type { CodeFacts } from './code-parts.ts';
 import type { Enforcement } from './enforcement.ts';
 import { type NoteSegment, readNoteSegments } from './notes.ts';
 

@@ -11,7 +11,7 @@
  * 'declared': whether the canary is unpredictable is up to whoever seeds it.
  */
 import { printable } from '../../base/errors.ts';
-import { EM_X86_64 } from '../../linker/elf.ts';
+import { EM_RISCV, EM_X86_64 } from '../../linker/elf.ts';
 import { count, type Finding } from '../finding.ts';
 import { type Rule, reporter } from '../rule.ts';
 import type { Subject } from '../subject.ts';
@@ -22,13 +22,14 @@ export const LEAST_PERCENT = 90;
 
 function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
-  if (subject.file.header.machine !== EM_X86_64) {
-    return [report('unknown', 'declared', `code of machine ${subject.file.header.machine} is not decoded`)];
+  const { machine } = subject.file.header;
+  if (machine !== EM_X86_64 && machine !== EM_RISCV) {
+    return [report('unknown', 'declared', `code of machine ${machine} is not decoded`)];
   }
   const facts = subject.facts();
   if (!facts.decoded) return [report('unknown', 'declared', 'a relocatable file: check what is linked')];
   if (subject.stripped || subject.functions.length === 0) {
-    const seen = `${count(facts.canaryReads, 'read')} of %fs:0x28`;
+    const seen = `${count(facts.canaryReads, 'read')} of ${machine === EM_RISCV ? '__stack_chk_guard' : '%fs:0x28'}`;
     return [
       report('unknown', 'declared', `no function symbols, hence no share of functions; ${seen} in all of the code`),
     ];

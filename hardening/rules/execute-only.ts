@@ -12,7 +12,7 @@
 import { printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfSection } from '../../linker/elf-file.ts';
-import type { TextLoad } from '../code-facts.ts';
+import type { TextLoad } from '../code-parts.ts';
 import { count, type Finding, MOST_DETAILS } from '../finding.ts';
 import { readNotes } from '../notes.ts';
 import { type Report, type Rule, reporter } from '../rule.ts';
@@ -79,9 +79,7 @@ function loads(subject: Subject, report: Report): Finding {
     const why =
       subject.file.header.type === elf.ET_REL
         ? 'operands of a relocatable file have no addresses yet; check what is linked'
-        : machine === elf.EM_RISCV
-          ? 'pairs of auipc and load are not followed on RISC-V yet'
-          : `code of machine ${machine} is not decoded`;
+        : `code of machine ${machine} is not decoded`;
     return report('unknown', 'declared', `loads from text: ${why}`);
   }
   const how =

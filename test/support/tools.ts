@@ -31,6 +31,7 @@ export const toolPackages = {
   'riscv64-linux-gnu-g++': 'g++-riscv64-linux-gnu',
   'riscv64-linux-gnu-gcc': 'gcc-riscv64-linux-gnu',
   'riscv64-linux-gnu-ld': 'binutils-riscv64-linux-gnu',
+  'riscv64-linux-gnu-objdump': 'binutils-riscv64-linux-gnu',
   'riscv64-unknown-elf-gcc': 'gcc-riscv64-unknown-elf',
   'riscv64-unknown-elf-ld': 'binutils-riscv64-unknown-elf',
   tar: 'tar',
