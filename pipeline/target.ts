@@ -15,6 +15,7 @@ import { DEFAULT_STACK, hardenImage } from '../targets/hvt/harden.ts';
 import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
+import { type PlatformSources, sharedHeaders } from '../targets/platform/sources.ts';
 import type { SourceFile } from './compile.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -89,26 +90,28 @@ function finishHvt(image: LinkedImage, manifest: Manifest, note: (text: string) 
   return hardened.bytes;
 }
 
+/** The folders of a platform layer, its include folder first, and its files with their flags. */
+function layerOf(layer: PlatformSources): { folders: readonly string[]; platform: readonly SourceFile[] } {
+  const folders = [layer.include, sharedHeaders, ...layer.sources.map((path) => dirname(path))];
+  const flags = [...layer.cflags, ...layer.platformCflags];
+  for (const folder of [layer.include, sharedHeaders]) flags.push(`-I${join(casemateHome, folder)}`);
+  return {
+    folders: [...new Set(folders)].map((folder) => join(casemateHome, folder)),
+    platform: layer.sources.map((path) => ({ name: `casemate/${path}`, path: join(casemateHome, path), flags })),
+  };
+}
+
 /** An hvt image with our platform layer and the notes that the tender wants. */
 function hvtPlan(manifest: Manifest): TargetPlan {
   const layer = manifest.platform !== 'none';
-  const folders = [
-    join(casemateHome, hvtPlatform.include),
-    ...new Set(hvtPlatform.sources.map((path) => dirname(join(casemateHome, path)))),
-  ];
-  const flags = [...hvtPlatform.cflags, ...hvtPlatform.platformCflags, `-I${folders[0]}`];
-  const platform = hvtPlatform.sources.map((path) => ({
-    name: `casemate/${path}`,
-    path: join(casemateHome, path),
-    flags,
-  }));
+  const { folders, platform } = layerOf(hvtPlatform);
   const notes = { name: 'casemate/notes.o', bytes: hvtNotesObject(manifest.devices ?? []) };
   return {
     extension: '.hvt',
     defaultFlags: hvtPlatform.cflags,
     requiredFlags: [],
     platform: layer ? platform : [],
-    includeFolders: [folders[0]],
+    includeFolders: folders.slice(0, 1),
     platformFolders: folders,
     objects: layer ? [notes] : [],
     link: {

@@ -7,24 +7,12 @@
  * root; whoever runs the compiler resolves them and maps them out of debug information.
  */
 
+import { type PlatformSources, sharedInclude, sharedSources } from '../platform/sources.ts';
+
 const folder = 'targets/hvt/platform';
 
-export interface PlatformSources {
-  /** C and assembly files, in link order. */
-  readonly sources: readonly string[];
-  /** What programs include <solo5.h> from. */
-  readonly include: string;
-  /** clang flags for the layer and for programs alike; a program's own flags come after them. */
-  readonly cflags: readonly string[];
-  /** Further flags for the layer's own files. */
-  readonly platformCflags: readonly string[];
-  /** Where execution starts. */
-  readonly entry: string;
-  /** The lowest address that the tender accepts, and the one that images are linked at. */
-  readonly imageBase: number;
-}
-
-export const hvtPlatform: PlatformSources = {
+/** `imageBase`: the lowest address that the tender accepts, and the one that images are linked at. */
+export const hvtPlatform: PlatformSources & { readonly imageBase: number } = {
   sources: [
     `${folder}/start.S`,
     `${folder}/start.c`,
@@ -40,8 +28,9 @@ export const hvtPlatform: PlatformSources = {
     `${folder}/net.c`,
     `${folder}/block.c`,
     `${folder}/mem.c`,
+    ...sharedSources,
   ],
-  include: 'targets/platform/include',
+  include: sharedInclude,
   cflags: [
     '--target=x86_64-unknown-none-elf',
     '-std=c11',

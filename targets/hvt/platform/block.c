@@ -4,8 +4,8 @@
 #include "platform.h"
 
 /* The device when the range is made of whole blocks inside it, else NULL. */
-static const struct hvt_device *device_for(solo5_handle_t handle, solo5_off_t offset, size_t size) {
-    const struct hvt_device *device = hvt_device_of_handle(handle, HVT_DEVICE_BLOCK);
+static const struct manifest_device *device_for(solo5_handle_t handle, solo5_off_t offset, size_t size) {
+    const struct manifest_device *device = hvt_device_of_handle(handle, MANIFEST_BLOCK);
     if (device == NULL || device->block.block_size == 0) return NULL;
     uint64_t capacity = device->block.capacity;
     if (size == 0 || size % device->block.block_size != 0 || offset % device->block.block_size != 0) return NULL;
@@ -22,9 +22,9 @@ static solo5_result_t transfer(unsigned number, solo5_handle_t handle, solo5_off
 
 solo5_result_t solo5_block_acquire(const char *name, solo5_handle_t *handle, struct solo5_block_info *info) {
     if (handle == NULL || info == NULL) return SOLO5_R_EINVAL;
-    uint64_t found = hvt_device_acquire(name, HVT_DEVICE_BLOCK);
+    uint64_t found = hvt_device_acquire(name, MANIFEST_BLOCK);
     if (found == 0) return SOLO5_R_EINVAL;
-    const struct hvt_device *device = &hvt_state.manifest->device[found];
+    const struct manifest_device *device = &hvt_state.manifest->device[found];
     info->capacity = device->block.capacity;
     info->block_size = device->block.block_size;
     *handle = found;

@@ -1,37 +1,15 @@
 /*
  * Time: the time-stamp counter scaled to nanoseconds, the host's wall clock, and sleeping.
  *
- * The scale 10^9 / frequency is kept as a 64.64 fixed-point number: ticks times its integer part, plus the high half of
- * ticks times its fraction. Every reading is computed from the counter itself, not from the reading before, so errors
- * do not add up; the fraction is short by less than 2^-64, so a reading is less than 1 ns below the exact value (plus
- * its rounding down) for every 64-bit count, and nothing overflows before the nanoseconds do, after 584 years.
- *
  * The counter is assumed to be invariant, as the hvt interface demands.
  */
+#include "clock-scale.h"
 #include "platform.h"
-
-#define NANOSECONDS 1000000000u
 
 /* One poll waits no longer than this, so that a tender never has to add a huge number to its own clock. */
 #define LONGEST_POLL (3600ull * NANOSECONDS)
 
-static struct clock_scale {
-    uint64_t whole;    /* nanoseconds per tick, integer part */
-    uint64_t fraction; /* and its fraction in units of 2^-64 */
-} scale;
-
-/* `frequency` in ticks per second, not 0. */
-static struct clock_scale clock_scale_of(uint64_t frequency) {
-    struct clock_scale result = {.whole = NANOSECONDS / frequency};
-    uint64_t rest = NANOSECONDS % frequency;
-    /* (rest << 64) / frequency: rest < frequency, so the quotient has 64 bits and the division cannot fault. */
-    __asm__("divq %[divisor]" : "=a"(result.fraction), "+d"(rest) : "a"(0ull), [divisor] "rm"(frequency) : "cc");
-    return result;
-}
-
-static uint64_t clock_nanoseconds(struct clock_scale by, uint64_t ticks) {
-    return ticks * by.whole + (uint64_t)(((unsigned __int128)ticks * by.fraction) >> 64);
-}
+static struct clock_scale scale;
 
 void hvt_clock_init(uint64_t frequency) { scale = clock_scale_of(frequency); }
 

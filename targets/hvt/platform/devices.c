@@ -6,19 +6,11 @@
 /* Bit h: handle h was acquired. */
 static uint64_t acquired;
 
-static bool same_name(const char *wanted, const char name[HVT_NAME_SIZE]) {
-    for (size_t i = 0; i < HVT_NAME_SIZE; i++) {
-        if (wanted[i] != name[i]) return false;
-        if (name[i] == '\0') return true;
-    }
-    return false;
-}
-
 uint64_t hvt_device_acquire(const char *name, uint32_t type) {
     if (name == NULL) return 0;
     for (uint32_t i = 1; i < hvt_state.manifest->entries; i++) {
-        const struct hvt_device *device = &hvt_state.manifest->device[i];
-        if (device->type != type || !same_name(name, device->name)) continue;
+        const struct manifest_device *device = &hvt_state.manifest->device[i];
+        if (device->type != type || !manifest_names(device->name, name)) continue;
         if (!device->attached || acquired >> i & 1) return 0;
         acquired |= 1ull << i;
         return i;
@@ -26,8 +18,8 @@ uint64_t hvt_device_acquire(const char *name, uint32_t type) {
     return 0;
 }
 
-const struct hvt_device *hvt_device_of_handle(uint64_t handle, uint32_t type) {
+const struct manifest_device *hvt_device_of_handle(uint64_t handle, uint32_t type) {
     if (handle == 0 || handle >= hvt_state.manifest->entries || !(acquired >> handle & 1)) return NULL;
-    const struct hvt_device *device = &hvt_state.manifest->device[handle];
+    const struct manifest_device *device = &hvt_state.manifest->device[handle];
     return device->type == type ? device : NULL;
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "manifest.h"
+
 /* Images lie at and above this address; below are the tender's own tables. */
 #define HVT_GUEST_BASE 0x100000u
 
@@ -19,7 +21,7 @@ struct hvt_boot_info {
     uint64_t kernel_end;     /* first address after the loaded segments */
     uint64_t cpu_cycle_freq; /* cycles of the time-stamp counter per second */
     const char *cmdline;     /* NUL-terminated, at most HVT_CMDLINE_SIZE bytes */
-    const struct hvt_manifest *manifest;
+    const struct manifest *manifest;
     uint32_t host_features; /* HVT_FEATURE_*: what the tender offers beyond version 2's beginnings */
     uint32_t guest_features;
     uint64_t net_ring;
@@ -27,43 +29,6 @@ struct hvt_boot_info {
 
 #define HVT_CMDLINE_SIZE 8192
 
-/* ---- Devices --------------------------------------------------------------------------------------------------- */
-
-enum { HVT_DEVICE_BLOCK = 1, HVT_DEVICE_NET = 2 };
-
-#define HVT_MANIFEST_VERSION 1
-#define HVT_MANIFEST_MAX 64 /* entries, the reserved entry 0 included */
-#define HVT_NAME_SIZE 68    /* bytes of a name, NUL included */
-
-struct hvt_device {
-    char name[HVT_NAME_SIZE];
-    uint32_t type;
-    union {
-        struct {
-            uint64_t capacity; /* bytes */
-            uint16_t block_size;
-        } block;
-        struct {
-            uint8_t mac[6];
-            uint16_t mtu;
-        } net;
-    };
-    uint64_t backing; /* the tender's own */
-    uint8_t attached; /* 1: the tender has given it a host device */
-};
-
-/* A device's handle is its index. Entry 0 is reserved. */
-struct hvt_manifest {
-    uint32_t version;
-    uint32_t entries;
-    struct hvt_device device[];
-};
-
-_Static_assert(sizeof(struct hvt_device) == 104, "a manifest entry has 104 bytes");
-_Static_assert(offsetof(struct hvt_device, type) == 68, "a manifest entry's type is at 68");
-_Static_assert(offsetof(struct hvt_device, block) == 72, "a manifest entry's properties are at 72");
-_Static_assert(offsetof(struct hvt_device, attached) == 96, "a manifest entry's attached flag is at 96");
-_Static_assert(offsetof(struct hvt_manifest, device) == 8, "a manifest's entries begin at 8");
 _Static_assert(sizeof(struct hvt_boot_info) == 56, "boot_info has 56 bytes");
 
 /* ---- Hypercalls ------------------------------------------------------------------------------------------------ */

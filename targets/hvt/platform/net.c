@@ -4,13 +4,13 @@
  */
 #include "platform.h"
 
-static size_t largest_frame(const struct hvt_device *device) { return (size_t)device->net.mtu + SOLO5_NET_HLEN; }
+static size_t largest_frame(const struct manifest_device *device) { return (size_t)device->net.mtu + SOLO5_NET_HLEN; }
 
 solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struct solo5_net_info *info) {
     if (handle == NULL || info == NULL) return SOLO5_R_EINVAL;
-    uint64_t found = hvt_device_acquire(name, HVT_DEVICE_NET);
+    uint64_t found = hvt_device_acquire(name, MANIFEST_NET);
     if (found == 0) return SOLO5_R_EINVAL;
-    const struct hvt_device *device = &hvt_state.manifest->device[found];
+    const struct manifest_device *device = &hvt_state.manifest->device[found];
     memcpy(info->mac_address, device->net.mac, SOLO5_NET_ALEN);
     info->mtu = device->net.mtu;
     *handle = found;
@@ -18,7 +18,7 @@ solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struc
 }
 
 solo5_result_t solo5_net_write(solo5_handle_t handle, const uint8_t *buf, size_t size) {
-    const struct hvt_device *device = hvt_device_of_handle(handle, HVT_DEVICE_NET);
+    const struct manifest_device *device = hvt_device_of_handle(handle, MANIFEST_NET);
     if (device == NULL || size < SOLO5_NET_HLEN || size > largest_frame(device) || !hvt_host_can_read(buf, size))
         return SOLO5_R_EINVAL;
     volatile struct hvt_net request = {.handle = handle, .data = buf, .size = size, .result = SOLO5_R_EUNSPEC};
@@ -27,7 +27,7 @@ solo5_result_t solo5_net_write(solo5_handle_t handle, const uint8_t *buf, size_t
 }
 
 solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, size_t *read_size) {
-    const struct hvt_device *device = hvt_device_of_handle(handle, HVT_DEVICE_NET);
+    const struct manifest_device *device = hvt_device_of_handle(handle, MANIFEST_NET);
     if (device == NULL || read_size == NULL || size < largest_frame(device) || !hvt_host_can_write(buf, size))
         return SOLO5_R_EINVAL;
     volatile struct hvt_net request = {.handle = handle, .data = buf, .size = size, .result = SOLO5_R_EUNSPEC};

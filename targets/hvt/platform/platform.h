@@ -6,13 +6,11 @@
 #define PLATFORM_H
 
 #include "hvt.h"
-#include "solo5.h"
-
-#define PAGE_SIZE 4096u
+#include "layer.h"
 
 /* Fields are set once, by hvt_start. */
 struct hvt_state {
-    const struct hvt_manifest *manifest;
+    const struct manifest *manifest;
     uint64_t memory_size;
     uint64_t stack_top; /* of the initial stack: the first address above it */
 };
@@ -45,7 +43,7 @@ void hvt_traps_init(void);
 void hvt_tls_init_first_thread(uintptr_t *heap_start, uintptr_t heap_end);
 
 /* devices.c: the device with this handle, if it has this type and was acquired; else NULL. */
-const struct hvt_device *hvt_device_of_handle(uint64_t handle, uint32_t type);
+const struct manifest_device *hvt_device_of_handle(uint64_t handle, uint32_t type);
 
 /* devices.c: the handle of the device with this name and type, which is then acquired; 0 when there is none to have. */
 uint64_t hvt_device_acquire(const char *name, uint32_t type);
@@ -61,15 +59,5 @@ void hvt_memory_layout(const struct hvt_boot_info *boot, uintptr_t *heap_start, 
 static inline solo5_result_t result_of_host(int32_t result) {
     return result >= SOLO5_R_OK && result <= SOLO5_R_EUNSPEC ? (solo5_result_t)result : SOLO5_R_EUNSPEC;
 }
-
-/* `alignment` is a power of two. */
-static inline uintptr_t align_up(uintptr_t value, uintptr_t alignment) {
-    return (value + alignment - 1) & ~(alignment - 1);
-}
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
-void *memmove(void *to, const void *from, size_t size);
-void *memset(void *to, int byte, size_t size);
-int memcmp(const void *left, const void *right, size_t size);
 
 #endif

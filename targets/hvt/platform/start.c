@@ -10,38 +10,6 @@
 
 struct hvt_state hvt_state;
 
-static const char *skip_blanks(const char *text) {
-    while (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r') text++;
-    return text;
-}
-
-/* The text after `word` when `text` begins with exactly that word, else NULL. */
-static const char *after_word(const char *text, const char *word) {
-    while (*word != '\0' && *text == *word) {
-        text++;
-        word++;
-    }
-    if (*word != '\0') return NULL;
-    return *text == '\0' || skip_blanks(text) != text ? text : NULL;
-}
-
-/*
- * The command line without the leading --solo5:* words, which set how much Solo5's own layer logs. We log nothing, but
- * scripts that start unikernels pass them, and programs do not expect to see them.
- */
-static const char *program_arguments(const char *cmdline) {
-    static const char *const options[] = {"--solo5:quiet", "--solo5:error", "--solo5:warn", "--solo5:info",
-                                          "--solo5:debug"};
-    const char *text = skip_blanks(cmdline);
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        const char *rest = after_word(text, options[i]);
-        if (rest == NULL) continue;
-        text = skip_blanks(rest);
-        i = (size_t)-1; /* look again from the first option */
-    }
-    return text;
-}
-
 /* Constructors of C and C++ code, when the layout collects them. */
 extern void (*const __init_array_start[])(void) __attribute__((weak));
 extern void (*const __init_array_end[])(void) __attribute__((weak));
@@ -57,15 +25,15 @@ static __attribute__((noinline)) _Noreturn void run(const struct hvt_boot_info *
     uintptr_t heap_start, heap_end;
 
     hvt_traps_init();
-    const struct hvt_manifest *manifest = boot->manifest;
-    if (manifest == NULL || manifest->version != HVT_MANIFEST_VERSION || manifest->entries > HVT_MANIFEST_MAX)
+    const struct manifest *manifest = boot->manifest;
+    if (manifest == NULL || manifest->version != MANIFEST_VERSION || manifest->entries > MANIFEST_MAX)
         hvt_abort("the tender's device manifest is not of version 1 or has more than 64 entries");
     hvt_state.manifest = manifest;
     if (boot->cpu_cycle_freq == 0) hvt_abort("the tender gives a cycle frequency of 0; there is no clock");
     hvt_clock_init(boot->cpu_cycle_freq);
     hvt_memory_layout(boot, &heap_start, &heap_end);
     hvt_tls_init_first_thread(&heap_start, heap_end);
-    info.cmdline = program_arguments(boot->cmdline);
+    info.cmdline = layer_program_arguments(boot->cmdline);
     info.heap_start = heap_start;
     info.heap_size = heap_end - heap_start;
     run_constructors();

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hvtPlatform } from '../../../targets/hvt/platform.ts';
+import { sharedHeaders } from '../../../targets/platform/sources.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { runOrThrow } from '../../support/run.ts';
 import { requireTool, requireTools } from '../../support/tools.ts';
@@ -397,6 +398,7 @@ describe('the layer as objects', () => {
       await runOrThrow(requireTool('clang'), [
         ...[...hvtPlatform.cflags, ...hvtPlatform.platformCflags, '-Werror'],
         `-I${join(projectRoot, hvtPlatform.include)}`,
+        `-I${join(projectRoot, sharedHeaders)}`,
         ...['-c', join(projectRoot, source), '-o', join(folder, `${source.replaceAll('/', '-')}.o`)],
       ]);
     }
@@ -409,7 +411,7 @@ describe('the layer as objects', () => {
 
   test('defines what solo5.h declares and nothing that could meet a program’s own names', () => {
     const names = symbols.filter(({ defined }) => defined).map(({ name }) => name);
-    const allowed = /^(hvt_\w+|solo5_\w+|_start|mem(cpy|move|set|cmp)|__stack_chk_(guard|fail))$/;
+    const allowed = /^(hvt_\w+|layer_\w+|solo5_\w+|_start|mem(cpy|move|set|cmp)|__stack_chk_(guard|fail))$/;
     expect(names.filter((name) => !allowed.test(name))).toEqual([]);
     const api = readFileSync(join(projectRoot, hvtPlatform.include, 'solo5.h'), 'utf8').replaceAll(/\/\*.*?\*\//gs, '');
     const declared = [...api.matchAll(/\b(solo5_\w+)\(/g)].map(([, name]) => name!);

@@ -1,5 +1,5 @@
 /**
- * targets/hvt/platform/clock.c: its scaling, compiled for this machine and held against exact arithmetic.
+ * targets/platform/layer/clock-scale.h, compiled for this machine and held against exact arithmetic.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { requireTool, requireTools } from '../../support/tools.ts';
 requireTools('clang');
 
 const harness = `
-#include "clock.c"
+#include "clock-scale.h"
 #include <stdio.h>
 int main(void) {
     unsigned long long frequency, ticks;
@@ -31,8 +31,7 @@ beforeAll(async () => {
   writeFileSync(source, harness);
   await runOrThrow(requireTool('clang'), [
     ...['-O2', '-fsanitize=undefined', '-fsanitize-trap=all'],
-    `-I${join(projectRoot, 'targets/hvt/platform')}`,
-    `-I${join(projectRoot, 'targets/platform/include')}`,
+    `-I${join(projectRoot, 'targets/platform/layer')}`,
     ...['-o', program, source],
   ]);
 });

@@ -1,0 +1,28 @@
+/**
+ * What a target's platform layer is as data, and the files that all layers share.
+ *
+ * Every target implements Solo5's public API (include/solo5.h). What of that knows nothing of a machine (Solo5's own
+ * words on the command line, the manifest's form, how ticks become nanoseconds) is in layer/; the rest is the target's.
+ */
+
+export interface PlatformSources {
+  /** C and assembly files, in link order. */
+  readonly sources: readonly string[];
+  /** What programs include <solo5.h> from. */
+  readonly include: string;
+  /** clang flags for the layer and for programs alike; a program's own flags come after them. */
+  readonly cflags: readonly string[];
+  /** Further flags for the layer's own files. */
+  readonly platformCflags: readonly string[];
+  /** Where execution starts. */
+  readonly entry: string;
+}
+
+/** Where <solo5.h> is. */
+export const sharedInclude = 'targets/platform/include';
+
+/** Headers that layers share and programs do not see. */
+export const sharedHeaders = 'targets/platform/layer';
+
+/** C files that belong to every layer. */
+export const sharedSources: readonly string[] = [`${sharedHeaders}/arguments.c`];
