@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
+import { readFile } from '../base/files.ts';
 import { probeImage } from '../pipeline/probe-image.ts';
 import { spawnChild } from '../pipeline/scratch.ts';
 import { findProgram } from '../pipeline/tools.ts';
@@ -10,6 +11,7 @@ import { parseBlock, parseBlockSize, parseMac, parseNet, withBlockSizes, withMac
 import { type BootResult, bootHvt, type Tender } from '../targets/hvt/boot.ts';
 import type { Host } from '../targets/hvt/machine.ts';
 import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
+import { bootRiscv, isRiscvImage } from '../targets/riscv64/boot.ts';
 import { findingsStatus, findingTable } from './check.ts';
 import { terminalProgress } from './progress.ts';
 
@@ -29,6 +31,7 @@ or failed. The last five come with a line on standard error.
 Examples:
   casemate boot build/hello.hvt -- Ada
   casemate boot build/kv.hvt --block store=disk.img -- get greeting
+  casemate boot build/hello.riscv64 --machine virt,aia=aplic-imsic
   casemate boot build/hello.hvt --probe --cpu EPYC
   casemate boot build/echo.hvt --net net0=user,hostfwd=udp::7007-:7`;
 
@@ -39,6 +42,7 @@ interface Flags {
   readonly block?: readonly string[];
   readonly blockSize?: readonly string[];
   readonly cpu?: string;
+  readonly machine?: string;
   readonly timeout?: string;
   readonly tender: string;
   readonly probe?: boolean;
@@ -62,7 +66,7 @@ function tenderOf(text: string): Tender | 'auto' {
 }
 
 /** The line for standard error, and the exit status. */
-function verdictOf(result: BootResult, image: string): [line: string, status: number] {
+function verdictOf(result: Omit<BootResult, 'tender'>, image: string): [line: string, status: number] {
   const name = printable(image);
   switch (result.outcome) {
     case 'halted':
@@ -92,21 +96,23 @@ async function probe(image: string, flags: Flags): Promise<void> {
 
 async function run(image: string, args: readonly string[], flags: Flags): Promise<void> {
   if (flags.probe) return probe(image, flags);
-  const result = await bootHvt(
-    {
-      image,
-      args,
-      memory: numberOf(flags.mem, '--mem'),
-      blocks: withBlockSizes((flags.block ?? []).map(parseBlock), (flags.blockSize ?? []).map(parseBlockSize)),
-      nets: withMacs((flags.net ?? []).map(parseNet), (flags.mac ?? []).map(parseMac)),
-      tender: tenderOf(flags.tender),
-      ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
-      ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
-      onConsole: (chunk) => (process.stdout.write(chunk) ? undefined : once(process.stdout, 'drain')),
-      keepConsole: false,
-    },
-    host,
-  );
+  const riscv = isRiscvImage(readFile(image));
+  if (flags.machine !== undefined && !riscv) fail('usage', '--machine: for images for riscv64 only');
+  if (flags.tender !== 'auto' && riscv) fail('usage', `--tender ${printable(flags.tender)}: for hvt images only`);
+  const options = {
+    image,
+    args,
+    memory: numberOf(flags.mem, '--mem'),
+    blocks: withBlockSizes((flags.block ?? []).map(parseBlock), (flags.blockSize ?? []).map(parseBlockSize)),
+    nets: withMacs((flags.net ?? []).map(parseNet), (flags.mac ?? []).map(parseMac)),
+    ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
+    ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
+    onConsole: (chunk: Uint8Array) => (process.stdout.write(chunk) ? undefined : once(process.stdout, 'drain')),
+    keepConsole: false,
+  };
+  const result = riscv
+    ? await bootRiscv({ ...options, ...(flags.machine === undefined ? {} : { machine: flags.machine }) }, host)
+    : await bootHvt({ ...options, tender: tenderOf(flags.tender) }, host);
   const [line, status] = verdictOf(result, image);
   if (line !== '') process.stderr.write(`casemate: ${line}\n`);
   process.exitCode = status;
@@ -119,18 +125,20 @@ function collect(value: string, before: readonly string[] = []): readonly string
 
 export function bootCommand(): Command {
   return new Command('boot')
-    .summary('run an hvt image, with or without KVM')
+    .summary('run an image: hvt, with or without KVM, or riscv64')
     .description(
-      'Runs IMAGE with ARGS: by solo5-hvt where it and /dev/kvm can be used, else in QEMU by an emulator of the tender.',
+      'Runs IMAGE with ARGS. An hvt image: by solo5-hvt where it and /dev/kvm can be used, else in QEMU by an emulator of ' +
+        'the tender. An image for riscv64: in a machine of QEMU.',
     )
-    .argument('<IMAGE>', 'an hvt image, ours or any other')
+    .argument('<IMAGE>', 'an hvt image, ours or any other, or an image for riscv64')
     .argument('[ARGS...]', "the guest's arguments, after --")
     .option('--mem <MB>', 'memory of the guest', '512')
     .option('--net <NAME=BACKEND>', 'attach a network to the device NAME', collect)
     .option('--mac <NAME=ADDRESS>', 'hardware address of the device NAME (default: random)', collect)
     .option('--block <NAME=FILE>', 'attach a file to the block device NAME', collect)
     .option('--block-size <NAME=BYTES>', 'block size of the device NAME (default: 512)', collect)
-    .option('--cpu <MODEL>', `processor model, for the emulator (default: ${DEFAULT_CPU})`)
+    .option('--cpu <MODEL>', `processor model, for the emulator and for riscv64 (default: ${DEFAULT_CPU}, and QEMU's)`)
+    .option('--machine <MODEL>', 'machine for riscv64: virt or sifive_u, with options (default: virt)')
     .option('--timeout <SECONDS>', 'kill the guest after this time')
     .option('--probe', 'do not run IMAGE: try what its protections forbid, one boot an attempt')
     .option('--tender <NAME>', 'auto, solo5-hvt or emulator', 'auto')

@@ -1,15 +1,17 @@
 /** `casemate build DIR`: flags in, summary out; the work is pipeline/build.ts. */
 import { relative } from 'node:path';
 import { Command } from 'commander';
-import { fail, hex } from '../base/errors.ts';
+import { fail, hex, printable } from '../base/errors.ts';
 import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildResult, buildProject } from '../pipeline/build.ts';
+import { type Target, targets } from '../pipeline/manifest.ts';
 import { terminalProgress } from './progress.ts';
 
 const examples = `
 Examples:
   casemate build examples/hello               write examples/hello/build/hello.hvt
+  casemate build examples/hello --target riscv64    the same for RISC-V: examples/hello/build/hello.riscv64
   casemate build . -o /tmp/app.hvt            write the image elsewhere
   casemate build . --update-lock              accept changed objects, archives or compiler
   casemate build . --frozen-lock              refuse any difference from casemate.lock (release builds)
@@ -73,10 +75,16 @@ function summary(result: BuildResult): string {
 
 interface Options {
   readonly output?: string;
+  readonly target?: string;
   readonly updateLock?: boolean;
   readonly frozenLock?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
+}
+
+function targetOf(text: string): Target {
+  const found = targets.find((target) => target === text);
+  return found ?? fail('usage', `--target ${printable(text)}: must be one of ${targets.join(', ')}`);
 }
 
 async function run(folder: string, options: Options): Promise<void> {
@@ -85,6 +93,7 @@ async function run(folder: string, options: Options): Promise<void> {
   const result = await buildProject({
     folder,
     ...(options.output === undefined ? {} : { output: options.output }),
+    ...(options.target === undefined ? {} : { target: targetOf(options.target) }),
     lock: options.updateLock ? 'update' : options.frozenLock ? 'frozen' : 'verify',
     progress,
   });
@@ -97,6 +106,7 @@ export function buildCommand(): Command {
     .description('Compiles, links and checks the project in DIR, and writes its image.')
     .argument('<DIR>', 'folder that holds casemate.json')
     .option('-o, --output <FILE>', 'where the image goes (default: DIR/build/NAME.hvt)')
+    .option('--target <TARGET>', `build for it instead of the manifest's: ${targets.join(', ')}`)
     .option('--update-lock', 'accept changed inputs and record them in casemate.lock')
     .option('--frozen-lock', 'fail on any difference from casemate.lock')
     .option('-v, --verbose', 'tell every phase and its time')

@@ -126,6 +126,8 @@ export const DF_1_PIE = 0x08000000;
 
 export const EF_RISCV_RVC = 1;
 export const EF_RISCV_FLOAT_ABI = 6;
+/** What EF_RISCV_FLOAT_ABI holds for lp64d. */
+export const EF_RISCV_FLOAT_ABI_DOUBLE = 4;
 export const EF_RISCV_RVE = 8;
 export const EF_RISCV_TSO = 16;
 

@@ -19,7 +19,7 @@ import { link } from '../linker/link.ts';
 import { readLinkInputs } from './link-inputs.ts';
 import { linkOptions } from './link-options.ts';
 import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
-import { type Manifest, type ParsedManifest, parseManifest } from './manifest.ts';
+import { type Manifest, type ParsedManifest, parseManifest, type Target } from './manifest.ts';
 import { type Confinement, confine, isInside, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
@@ -31,6 +31,8 @@ export interface BuildRequest {
   readonly folder: string;
   /** Where the image goes; default: build/NAME and the target's extension, in the project's folder. */
   readonly output?: string;
+  /** Built for instead of the manifest's own target. */
+  readonly target?: Target;
   readonly lock: LockMode;
   readonly progress: Progress;
 }
@@ -66,8 +68,8 @@ function readText(path: string, shown: string): string | undefined {
   }
 }
 
-/** casemate.json of a folder, parsed. */
-export function loadManifest(folder: string): ParsedManifest {
+/** casemate.json of a folder, parsed; `target` replaces its own. */
+export function loadManifest(folder: string, target?: Target): ParsedManifest {
   const stat = statIfPresent(folder);
   if (stat === undefined) fail('manifest', `${printable(folder)}: no such folder`);
   if (!stat.isDirectory()) {
@@ -76,7 +78,7 @@ export function loadManifest(folder: string): ParsedManifest {
   }
   const path = join(folder, manifestName);
   const text = readText(path, path) ?? fail('manifest', `${printable(path)}: no such file; a project has one`);
-  return parseManifest(text, path);
+  return parseManifest(text, path, target);
 }
 
 function loadLock(path: string): Lock | undefined {
@@ -112,7 +114,7 @@ function outputPath(request: BuildRequest, confinement: Confinement, name: strin
 /** Builds one project. Errors are CasemateErrors; on any of them no file has changed. */
 export async function buildProject(request: BuildRequest): Promise<BuildResult> {
   const { progress } = request;
-  const { manifest, at } = loadManifest(request.folder);
+  const { manifest, at } = loadManifest(request.folder, request.target);
   const confinement = confine(request.folder, manifest.roots ?? [], (i) => at(`/roots/${i}`));
   const lockPath = join(request.folder, lockName);
   const lockBefore = loadLock(lockPath);

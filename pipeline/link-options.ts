@@ -101,7 +101,9 @@ export function linkOptions(
   at: At,
   target: Partial<LinkOptions> = {},
 ): LinkOptions {
-  const found: Record<string, unknown> = { scripts };
+  // A target's layout is the default, as the linker's built-in one is.
+  const laidOut = scripts.some(({ hasSections, insert }) => hasSections && insert === undefined);
+  const found: Record<string, unknown> = { scripts: [...scripts, ...(laidOut ? [] : (target.scripts ?? []))] };
   for (const key of plain) if (link[key] !== undefined) found[key] = link[key];
   for (const key of numbers) {
     const value = link[key];

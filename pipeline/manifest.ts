@@ -71,10 +71,13 @@ export interface ManifestHarden {
   readonly executeOnly?: 'auto' | 'always' | 'never';
 }
 
+export const targets = ['hvt', 'riscv64', 'elf'] as const;
+export type Target = (typeof targets)[number];
+
 export interface Manifest {
   readonly name: string;
-  readonly target: 'hvt' | 'elf';
-  /** Absent: our platform layer for hvt, none for elf. */
+  readonly target: Target;
+  /** Absent: our platform layer, none for elf. */
   readonly platform?: 'casemate' | 'none';
   readonly sources?: readonly string[];
   readonly include?: readonly string[];
@@ -197,14 +200,18 @@ function checkMeaning(manifest: Manifest, at: At): void {
       ['harden', 'a plain executable is protected by the kernel that loads it'],
     ] as const) {
       if (manifest[key] !== undefined) {
-        fail('manifest', `${at(`/${key}`)}: ${why}; remove it or set "target" to "hvt"`);
+        fail('manifest', `${at(`/${key}`)}: ${why}; remove it or set "target" to "hvt" or "riscv64"`);
       }
     }
     if (manifest.platform === 'casemate') {
       fail('manifest', `${at('/platform')}: there is no platform layer for the target "elf"; set it to "none"`);
     }
   }
-  if (manifest.target === 'hvt' && manifest.platform === 'none' && manifest.devices !== undefined) {
+  if (manifest.target === 'riscv64' && manifest.harden !== undefined) {
+    const why = 'what it says is for hvt; images for riscv64 are hardened by casemate harden';
+    fail('manifest', `${at('/harden')}: ${why}; remove it`);
+  }
+  if (manifest.target !== 'elf' && manifest.platform === 'none' && manifest.devices !== undefined) {
     const why = 'with "platform": "none" the inputs bring the notes that name devices';
     fail('manifest', `${at('/devices')}: ${why}; remove it`);
   }
@@ -217,8 +224,8 @@ function checkMeaning(manifest: Manifest, at: At): void {
   }
 }
 
-/** Parses and validates the text of a manifest; `file` is how messages name it. */
-export function parseManifest(text: string, file: string): ParsedManifest {
+/** Parses and validates the text of a manifest; `file` is how messages name it; `target` replaces the manifest's own. */
+export function parseManifest(text: string, file: string, target?: Target): ParsedManifest {
   const document = parseJson(text, file);
   const at: At = (pointer) => {
     const path = readablePath(pointer);
@@ -230,7 +237,8 @@ export function parseManifest(text: string, file: string): ParsedManifest {
     const more = found.length > 1 ? ` (and ${found.length - 1} more)` : '';
     fail('manifest', `${at(first.pointer)}: ${first.text}${more}`);
   }
-  const manifest = document.value as Manifest;
+  const written = document.value as Manifest;
+  const manifest = target === undefined ? written : { ...written, target };
   checkMeaning(manifest, at);
   return { manifest, at };
 }

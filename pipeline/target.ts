@@ -9,13 +9,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CasemateError } from '../base/errors.ts';
 import { withSlideSection } from '../hardening/slide/attach.ts';
+import { EF_RISCV_FLOAT_ABI_DOUBLE, EF_RISCV_RVC, EM_RISCV } from '../linker/elf.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import type { InputFile, LinkOptions } from '../linker/request.ts';
+import { parseScript } from '../linker/script/parse.ts';
 import { DEFAULT_STACK, hardenImage } from '../targets/hvt/harden.ts';
 import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
-import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL } from '../targets/hvt/notes.ts';
+import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
 import { type PlatformSources, sharedHeaders } from '../targets/platform/sources.ts';
+import { checkFitsMemory, readRiscvImage, withLoadAddresses } from '../targets/riscv64/image.ts';
+import { riscvLayout } from '../targets/riscv64/layout.ts';
+import { riscvPlatform } from '../targets/riscv64/platform.ts';
 import type { SourceFile } from './compile.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -132,7 +137,40 @@ function hvtPlan(manifest: Manifest): TargetPlan {
   };
 }
 
+/** An image for bare RISC-V with our platform layer; it is not protected until it is hardened. */
+function riscvPlan(manifest: Manifest): TargetPlan {
+  const layer = manifest.platform !== 'none';
+  const { folders, platform } = layerOf(riscvPlatform);
+  const machine = { machine: EM_RISCV, flags: EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE };
+  const notes = { name: 'casemate/notes.o', bytes: manifestNoteObject(manifest.devices ?? [], machine) };
+  const name = `${manifest.name}.riscv64`;
+  return {
+    extension: '.riscv64',
+    defaultFlags: riscvPlatform.cflags,
+    requiredFlags: [],
+    platform: layer ? platform : [],
+    includeFolders: folders.slice(0, 1),
+    platformFolders: folders,
+    objects: layer ? [notes] : [],
+    link: {
+      machine: 'riscv64',
+      pie: true,
+      packRelativeRelocs: true,
+      maxPageSize: 0x1000,
+      scripts: [parseScript(riscvLayout, '<layout for riscv64>')],
+      ...(layer ? { entry: riscvPlatform.entry, gcSections: true } : {}),
+    },
+    keep: layer ? [MANIFEST_SYMBOL] : [],
+    finish: (image) => withLoadAddresses(image.bytes, name),
+    check: (bytes) => {
+      const image = readRiscvImage(bytes, name);
+      if (manifest.memory !== undefined) checkFitsMemory(image, BigInt(manifest.memory) << 20n, name);
+    },
+  };
+}
+
 /** The plan of a manifest's target. */
 export function targetPlan(manifest: Manifest): TargetPlan {
-  return manifest.target === 'hvt' ? hvtPlan(manifest) : elfPlan(manifest);
+  const plans = { hvt: hvtPlan, riscv64: riscvPlan, elf: elfPlan };
+  return plans[manifest.target](manifest);
 }

@@ -17,8 +17,8 @@ import {
   kvmIsUsable,
   type OnConsole,
   randomMac,
+  runPrinting,
   runQemu,
-  runTender,
 } from './machine.ts';
 import {
   commandLineOf,
@@ -69,7 +69,8 @@ export interface BootResult {
 
 const timeoutSeconds = { most: 86_400 };
 
-function checkTimeout(seconds: number | undefined): number | undefined {
+/** Milliseconds from seconds. */
+export function checkTimeout(seconds: number | undefined): number | undefined {
   if (seconds === undefined) return undefined;
   if (!(seconds > 0 && seconds <= timeoutSeconds.most))
     fail('usage', `--timeout ${seconds}: must be a number of seconds, above 0 and at most ${timeoutSeconds.most}`);
@@ -118,7 +119,7 @@ function chooseTender(wanted: Tender | 'auto', devices: readonly AttachedDevice[
 type End = Pick<BootResult, 'outcome' | 'status' | 'reason'>;
 
 /** QEMU's complaints without its notes about processor features that it does not emulate. */
-function qemuErrors(errors: string): string {
+export function qemuErrors(errors: string): string {
   const lines = errors.split('\n').filter((line) => line !== '' && !line.includes("TCG doesn't support requested"));
   return printable(lines.join('; '), 1000);
 }
@@ -168,7 +169,7 @@ async function runLaunch(choice: Choice, launch: Launch, options: BootOptions, h
   const end =
     choice.tender === 'emulator'
       ? await runQemu(host, { ...run, args: qemuArguments(launch, host.emulator, options.cpu) })
-      : await runTender(host, { ...run, args: tenderArguments(launch, options.args ?? []) });
+      : await runPrinting(host, { ...run, args: tenderArguments(launch, options.args ?? []) });
   const verdict: End = end.timedOut
     ? { outcome: 'timeout', status: -1, reason: `still running after ${options.timeout} s` }
     : choice.tender === 'emulator'

@@ -148,8 +148,8 @@ export async function runQemu(host: Host, run: ChildRun): Promise<ChildEnd> {
   return finish(child, run, errors, verdict).catch(startFailure(run.path));
 }
 
-/** Runs a real tender, whose console is its standard output. */
-export async function runTender(host: Host, run: ChildRun): Promise<ChildEnd> {
+/** Runs a program that prints its guest's console to its standard output: a real tender, or QEMU. */
+export async function runPrinting(host: Host, run: ChildRun): Promise<ChildEnd> {
   const child = host.spawn(run.path, run.args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const errors = collectErrors(child.stderr!);
   streamConsole(child.stdout!, run.onConsole);
@@ -192,6 +192,11 @@ export function interfaceMtu(name: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Letters and digits that no program's output holds by accident. */
+export function randomToken(): string {
+  return randomBytes(12).toString('hex');
 }
 
 /** A random address: unicast, locally administered. */

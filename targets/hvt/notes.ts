@@ -56,6 +56,12 @@ export function encodeAbi(target: number, version: number): Uint8Array {
   return bytes;
 }
 
+interface NoteSection {
+  readonly section: string;
+  readonly symbol: string;
+  readonly bytes: Uint8Array;
+}
+
 interface Section {
   readonly name: string;
   readonly type: number;
@@ -92,8 +98,16 @@ function symbolTable(symbols: readonly { name: number; section: number; size: nu
   return bytes;
 }
 
-/** An ELF64 little-endian ET_REL file for x86-64: header, contents, section headers (one per section, after a null one). */
-function encodeObject(sections: readonly Section[], shstrndx: number): Uint8Array {
+/** What an object's header says of its machine: e_machine and e_flags. */
+export interface NotesMachine {
+  readonly machine: number;
+  readonly flags: number;
+}
+
+const x86: NotesMachine = { machine: 62, flags: 0 };
+
+/** An ELF64 little-endian ET_REL file: header, contents, section headers (one per section, after a null one). */
+function encodeObject(sections: readonly Section[], shstrndx: number, { machine, flags }: NotesMachine): Uint8Array {
   const names = stringTable(sections.map(({ name }) => name));
   const placed: { section: Section; offset: number }[] = [];
   let end = 64;
@@ -107,9 +121,10 @@ function encodeObject(sections: readonly Section[], shstrndx: number): Uint8Arra
   const view = new DataView(bytes.buffer);
   bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]); // magic, 64-bit, little-endian, version 1
   view.setUint16(16, 1, true); // ET_REL
-  view.setUint16(18, 62, true); // EM_X86_64
+  view.setUint16(18, machine, true);
   view.setUint32(20, 1, true);
   view.setUint32(40, headersAt, true);
+  view.setUint32(48, flags, true);
   view.setUint16(52, 64, true); // e_ehsize
   view.setUint16(58, 64, true); // e_shentsize
   view.setUint16(60, sections.length + 1, true);
@@ -130,24 +145,37 @@ function encodeObject(sections: readonly Section[], shstrndx: number): Uint8Arra
   return bytes;
 }
 
-/** A relocatable object for x86-64 with the ABI1 and MFT1 notes of an hvt image that uses `devices`. */
-export function hvtNotesObject(devices: readonly Device[]): Uint8Array {
-  const abi = encodeNote(ABI1, encodeAbi(ABI_TARGET_HVT, HVT_ABI_VERSION));
-  const manifest = encodeNote(MFT1, encodeManifest(devices));
-  const symbolNames = stringTable([ABI_SYMBOL, MANIFEST_SYMBOL]);
-  const symbols = symbolTable([
-    { name: symbolNames.offsets[0], section: 1, size: abi.length },
-    { name: symbolNames.offsets[1], section: 2, size: manifest.length },
-  ]);
+/** A relocatable object with notes, each a section and a global symbol of its own. */
+function notesObject(notes: readonly NoteSection[], machine: NotesMachine): Uint8Array {
+  const symbolNames = stringTable(notes.map(({ symbol }) => symbol));
+  const symbols = symbolTable(
+    notes.map(({ bytes }, i) => ({ name: symbolNames.offsets[i], section: i + 1, size: bytes.length })),
+  );
   const alloc = 2;
+  const strings = notes.length + 3;
   const shared: Section[] = [
-    { name: ABI_SECTION, type: 7, flags: alloc, bytes: abi, align: 4 },
-    { name: MANIFEST_SECTION, type: 7, flags: alloc, bytes: manifest, align: 4 },
+    ...notes.map(({ section, bytes }) => ({ name: section, type: 7, flags: alloc, bytes, align: 4 })),
     // Without it GNU ld takes the object as one that needs an executable stack.
     { name: '.note.GNU-stack', type: 1, bytes: new Uint8Array(0), align: 1 },
-    { name: '.symtab', type: 2, bytes: symbols, align: 8, link: 5, info: 1, entsize: 24 },
+    { name: '.symtab', type: 2, bytes: symbols, align: 8, link: strings, info: 1, entsize: 24 },
     { name: '.strtab', type: 3, bytes: symbolNames.bytes, align: 1 },
   ];
   const names = stringTable([...shared.map(({ name }) => name), '.shstrtab']);
-  return encodeObject([...shared, { name: '.shstrtab', type: 3, bytes: names.bytes, align: 1 }], 6);
+  const sections = [...shared, { name: '.shstrtab', type: 3, bytes: names.bytes, align: 1 }];
+  return encodeObject(sections, sections.length, machine);
+}
+
+function manifestNote(devices: readonly Device[]): NoteSection {
+  return { section: MANIFEST_SECTION, symbol: MANIFEST_SYMBOL, bytes: encodeNote(MFT1, encodeManifest(devices)) };
+}
+
+/** A relocatable object for x86-64 with the ABI1 and MFT1 notes of an hvt image that uses `devices`. */
+export function hvtNotesObject(devices: readonly Device[]): Uint8Array {
+  const abi = encodeNote(ABI1, encodeAbi(ABI_TARGET_HVT, HVT_ABI_VERSION));
+  return notesObject([{ section: ABI_SECTION, symbol: ABI_SYMBOL, bytes: abi }, manifestNote(devices)], x86);
+}
+
+/** A relocatable object with the MFT1 note alone, for targets without a tender. */
+export function manifestNoteObject(devices: readonly Device[], machine: NotesMachine): Uint8Array {
+  return notesObject([manifestNote(devices)], machine);
 }

@@ -63,10 +63,11 @@ function checkCpu(model: string): string {
   return `${model},+svm,+npt`;
 }
 
-function blockArguments({ path }: BlockAttachment, id: string, bus: string): string[] {
+/** `properties`: further ones of the device, each with its leading comma. */
+export function blockArguments({ path }: BlockAttachment, id: string, bus: string, properties = ''): string[] {
   // As JSON, in which no character of a path has a meaning of its own.
   const node = { driver: 'raw', 'node-name': id, file: { driver: 'file', filename: path } };
-  return ['-blockdev', JSON.stringify(node), '-device', `virtio-blk-device,drive=${id},bus=${bus}`];
+  return ['-blockdev', JSON.stringify(node), '-device', `virtio-blk-device,drive=${id},bus=${bus}${properties}`];
 }
 
 /** A tap interface exists already: QEMU must not run scripts to make one. */
@@ -80,13 +81,14 @@ function backendOptions({ backend, options }: NetAttachment): string {
   return parts.map((part) => `,${part}`).join('');
 }
 
-function netArguments(net: NetAttachment, id: string, bus: string): string[] {
+/** As blockArguments. */
+export function netArguments(net: NetAttachment, id: string, bus: string, properties = ''): string[] {
   const mac = net.mac!.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
   return [
     '-netdev',
     `${net.backend},id=${id}${backendOptions(net)}`,
     '-device',
-    `virtio-net-device,netdev=${id},mac=${mac},bus=${bus}`,
+    `virtio-net-device,netdev=${id},mac=${mac},bus=${bus}${properties}`,
   ];
 }
 

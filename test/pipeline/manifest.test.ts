@@ -40,7 +40,10 @@ describe('casemate.json', () => {
       /^casemate\.json:7: zzz: unknown key "zzz"; allowed are \$schema, name, target, .* or roots$/,
     ],
     [{ target: 'hvt', sources: ['a.c'] }, 'casemate.json:1: the key "name" is missing'],
-    [{ ...hello, target: 'htv' }, 'casemate.json:3: target: found "htv"; must be "hvt" or "elf" (did you mean "hvt"?)'],
+    [
+      { ...hello, target: 'htv' },
+      'casemate.json:3: target: found "htv"; must be "hvt", "riscv64" or "elf" (did you mean "hvt"?)',
+    ],
     [{ ...hello, memory: '64' }, /^casemate\.json:7: memory: found "64"; must be a whole number: guest memory in MiB/],
     [{ ...hello, memory: 5000 }, /^casemate\.json:7: memory: found 5000; must be at most 4095/],
     [
@@ -82,6 +85,7 @@ describe('casemate.json', () => {
     expect(complaint({ ...hello, devices: [twice, twice] })).toContain('devices[1].name: found "a" again');
     expect(complaint({ name: 'a', target: 'hvt' })).toContain('nothing to build');
     expect(complaint({ ...hello, target: 'elf', devices: [] })).toContain('remove it or set "target" to "hvt"');
+    expect(complaint({ ...hello, target: 'riscv64', harden: {} })).toContain('hardened by casemate harden');
     expect(complaint({ ...hello, target: 'elf', harden: {} })).toContain('protected by the kernel that loads it');
     expect(complaint({ ...hello, target: 'elf', platform: 'casemate' })).toContain('no platform layer');
   });

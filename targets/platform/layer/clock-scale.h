@@ -20,7 +20,7 @@ struct clock_scale {
 };
 
 /* `frequency` in ticks per second, not 0. */
-static struct clock_scale clock_scale_of(uint64_t frequency) {
+static inline struct clock_scale clock_scale_of(uint64_t frequency) {
     struct clock_scale result = {.whole = NANOSECONDS / frequency};
     uint64_t rest = NANOSECONDS % frequency;
     /* (rest << 64) / frequency, bit by bit: a 128-bit division would need a library. */

@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildProject } from '../../../pipeline/build.ts';
+import type { Target } from '../../../pipeline/manifest.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
 import { type BootOptions, type BootResult, bootHvt } from '../../../targets/hvt/boot.ts';
 import type { Device } from '../../../targets/hvt/manifest.ts';
@@ -38,24 +39,30 @@ export async function boot(image: string, options: Partial<BootOptions> = {}): P
 }
 
 /** Builds the project in `folder`; the image's path. */
-async function build(folder: string): Promise<string> {
-  return (await buildProject({ folder, lock: 'update', progress: silent })).output;
+async function build(folder: string, target?: Target): Promise<string> {
+  const request = { folder, ...(target === undefined ? {} : { target }), lock: 'update' as const, progress: silent };
+  return (await buildProject(request)).output;
 }
 
 /** An image of one C file. */
-export async function buildGuest(name: string, source: string, devices: readonly Device[] = []): Promise<string> {
+export async function buildGuest(
+  name: string,
+  source: string,
+  devices: readonly Device[] = [],
+  target: Target = 'hvt',
+): Promise<string> {
   const folder = join(temporaryFolder('guest'), name);
   mkdirSync(folder);
   writeFileSync(join(folder, 'main.c'), source);
-  const manifest = { name, target: 'hvt', sources: ['main.c'], cflags: ['-Wall', '-Wextra'], devices };
+  const manifest = { name, target, sources: ['main.c'], cflags: ['-Wall', '-Wextra'], devices };
   writeFileSync(join(folder, 'casemate.json'), JSON.stringify(manifest));
   return build(folder);
 }
 
-/** The image of examples/NAME, built in a copy. */
-export async function buildExample(name: string): Promise<string> {
+/** The image of examples/NAME, built in a copy; `target` replaces its manifest's. */
+export async function buildExample(name: string, target?: Target): Promise<string> {
   const folder = temporaryFolder('example');
   for (const part of [name, 'lib'])
     cpSync(join(projectRoot, 'examples', part), join(folder, part), { recursive: true });
-  return build(join(folder, name));
+  return build(join(folder, name), target);
 }

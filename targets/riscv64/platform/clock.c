@@ -1,0 +1,54 @@
+/*
+ * Time: the time CSR scaled to nanoseconds, the wall clock of a goldfish RTC, and waiting.
+ *
+ * A wait ends by an interrupt that is pending and enabled in sie; sstatus.SIE stays clear, so that wfi comes back and no
+ * trap is taken. The timer is set through SBI.
+ */
+#include "clock-scale.h"
+#include "platform.h"
+#include "sbi.h"
+
+#define SIE_TIMER (1u << 5)
+#define SIE_EXTERNAL (1u << 9)
+
+static struct clock_scale scale;
+static uint64_t frequency;
+static volatile uint32_t *rtc; /* NULL: there is none */
+static bool has_time_extension;
+
+void rv_clock_init(uint64_t ticks_per_second) {
+    frequency = ticks_per_second;
+    scale = clock_scale_of(frequency);
+    has_time_extension = sbi_has(SBI_TIME);
+    if (rv_machine.rtc.size >= 8) rtc = rv_registers(rv_machine.rtc.address, 8);
+}
+
+uint64_t rv_ticks(void) {
+    uint64_t ticks;
+    __asm__ volatile("rdtime %0" : "=r"(ticks) : : "memory");
+    return ticks;
+}
+
+solo5_time_t solo5_clock_monotonic(void) { return clock_nanoseconds(scale, rv_ticks()); }
+
+/* Reading the low half makes the device keep the high half that belongs to it. Without a clock: 0. */
+solo5_time_t solo5_clock_wall(void) {
+    if (rtc == NULL) return 0;
+    uint32_t low = rtc[0];
+    return (uint64_t)rtc[1] << 32 | low;
+}
+
+static void set_timer(uint64_t ticks) {
+    sbi_call(has_time_extension ? SBI_TIME : SBI_LEGACY_SET_TIMER, 0, ticks, 0, 0);
+}
+
+void rv_wait_until(solo5_time_t deadline) {
+    solo5_time_t now = solo5_clock_monotonic();
+    if (deadline <= now) return;
+    uint64_t wait = deadline - now;
+    /* At most a second at less than 10 GHz, so that nothing overflows; a tick more, because both conversions round down. */
+    if (wait > NANOSECONDS) wait = NANOSECONDS;
+    set_timer(rv_ticks() + wait * frequency / NANOSECONDS + 1);
+    __asm__ volatile("csrs sie, %0\n\twfi\n\tcsrc sie, %0" : : "r"((uint64_t)(SIE_TIMER | SIE_EXTERNAL)) : "memory");
+    set_timer(UINT64_MAX);
+}

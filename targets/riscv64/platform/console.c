@@ -1,0 +1,59 @@
+/*
+ * The console, through the firmware: SBI's DBCN extension where there is one, else the legacy call for one character.
+ *
+ * DBCN takes physical addresses, and firmware reads them with no regard to our page tables. It is given a buffer of
+ * ours, never the program's pointer: what the program may not read, it cannot have printed.
+ */
+#include "platform.h"
+#include "sbi.h"
+
+static bool has_dbcn;
+static char buffer[256] __attribute__((aligned(256))); /* in one page */
+
+void rv_console_init(void) { has_dbcn = sbi_has(SBI_DBCN); }
+
+static void write_buffer(size_t size) {
+    uint64_t address = rv_physical(buffer, sizeof buffer);
+    for (size_t done = 0; done < size;) {
+        struct sbi_result result = sbi_call(SBI_DBCN, 0, size - done, address + done, 0);
+        if (result.error != 0 || result.value > size - done) return; /* what the host cannot take is lost */
+        done += result.value;
+    }
+}
+
+void solo5_console_write(const char *buf, size_t size) {
+    if (!has_dbcn) {
+        for (size_t i = 0; i < size; i++) sbi_call(SBI_LEGACY_PUTCHAR, 0, (unsigned char)buf[i], 0, 0);
+        return;
+    }
+    while (size > 0) {
+        size_t part = size < sizeof buffer ? size : sizeof buffer;
+        memcpy(buffer, buf, part);
+        write_buffer(part);
+        buf += part;
+        size -= part;
+    }
+}
+
+void rv_put(const char *text) {
+    size_t size = 0;
+    while (text[size] != '\0') size++;
+    solo5_console_write(text, size);
+}
+
+static void put_number(uint64_t value, unsigned base) {
+    char text[20];
+    size_t at = sizeof text;
+    do {
+        text[--at] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0);
+    solo5_console_write(text + at, sizeof text - at);
+}
+
+void rv_put_hex(uint64_t value) {
+    rv_put("0x");
+    put_number(value, 16);
+}
+
+void rv_put_decimal(uint64_t value) { put_number(value, 10); }

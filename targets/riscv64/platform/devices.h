@@ -1,0 +1,44 @@
+/*
+ * The manifest's devices, each bound to a virtio device of the machine.
+ */
+#ifndef DEVICES_H
+#define DEVICES_H
+
+#include "virtio.h"
+
+struct net {
+    struct virtio virtio;
+    bool interrupts; /* they end a wait */
+    size_t header_size;
+    size_t stride; /* from one buffer to the next */
+    uint8_t *receive, *send; /* VIRTIO_QUEUE buffers each */
+    uint64_t free; /* bit i: send buffer i is ours */
+    uint16_t mtu;
+};
+
+struct block {
+    struct virtio virtio;
+    bool broken; /* it did not answer */
+    uint8_t *data; /* block.c: CHUNK bytes */
+    struct block_request *request;
+    uint64_t capacity, block_size; /* bytes */
+};
+
+/* The device of a handle, when it has this type and was acquired; else NULL. Types are the manifest's. */
+struct net *rv_net(uint64_t handle);
+struct block *rv_block(uint64_t handle);
+
+/* The handle of a device that is then acquired; 0 when there is none to have. */
+uint64_t rv_acquire(const char *name, uint32_t type);
+
+/* The network device with this handle, acquired or not; NULL when there is none. For those who look at all of them. */
+struct net *rv_any_net(unsigned handle);
+
+/* The registers of a source of random numbers; NULL when the machine has none. */
+volatile uint32_t *rv_rng(void);
+
+/* net.c, block.c: false when the device refuses. `interrupt` is its source; 0: none. */
+bool rv_net_open(struct net *net, volatile uint32_t *registers, uint32_t interrupt);
+bool rv_block_open(struct block *block, volatile uint32_t *registers);
+
+#endif

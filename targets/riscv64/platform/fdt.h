@@ -1,0 +1,73 @@
+/*
+ * A flattened device tree, read in one pass.
+ */
+#ifndef FDT_H
+#define FDT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The properties that we look at, of every node. */
+enum fdt_property {
+    FDT_ADDRESS_CELLS,
+    FDT_SIZE_CELLS,
+    FDT_BOOTARGS,
+    FDT_COMPATIBLE,
+    FDT_DEVICE_TYPE,
+    FDT_INTERRUPTS,
+    FDT_INTERRUPTS_EXTENDED,
+    FDT_PHANDLE,
+    FDT_RANGES,
+    FDT_REG,
+    FDT_RNG_SEED,
+    FDT_STATUS,
+    FDT_TIMEBASE_FREQUENCY,
+    FDT_PROPERTIES,
+};
+
+/* A property's bytes, inside the tree; absent when `data` is NULL. */
+struct fdt_value {
+    const uint8_t *data;
+    uint32_t size;
+};
+
+struct fdt_node {
+    const char *name; /* NUL-terminated, unit address included */
+    unsigned depth;   /* 0: the root */
+    int parent;       /* what the visitor returned for the parent; 0 for the root */
+    bool addressable; /* `reg` is made of addresses as the processor sees them */
+    uint32_t address_cells, size_cells; /* of `reg` */
+    struct fdt_value properties[FDT_PROPERTIES];
+};
+
+struct fdt_visitor {
+    /* Called once for every node, parents first; what it returns is `parent` for the node's children. */
+    int (*node)(void *context, const struct fdt_node *node);
+    /* Called for every entry of the memory reservation block. */
+    void (*reserved)(void *context, uint64_t address, uint64_t size);
+    void *context;
+};
+
+/* Larger trees are refused. */
+#define FDT_LARGEST (2u * 1024u * 1024u)
+
+/* Bytes of the tree's header, which must be readable. */
+#define FDT_HEADER_SIZE 40u
+
+/* The size that the tree at `fdt` says it has; 0 when there is no tree or it is larger than FDT_LARGEST. */
+uint32_t fdt_size(const void *fdt);
+
+/* Walks the tree of at most `size` readable bytes. NULL when all is well, else what is wrong with it. */
+const char *fdt_walk(const void *fdt, uint32_t size, const struct fdt_visitor *visitor);
+
+/* The number in the `index`th cell; 0 when there is no such cell. */
+uint32_t fdt_cell(struct fdt_value value, uint32_t index);
+
+/* The `index`th address and size of a node; false when there is none, or one that wraps around. */
+bool fdt_reg(const struct fdt_node *node, uint32_t index, uint64_t *address, uint64_t *size);
+
+/* Whether a list of NUL-terminated strings holds `text`. */
+bool fdt_lists(struct fdt_value value, const char *text);
+
+#endif

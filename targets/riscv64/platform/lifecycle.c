@@ -1,0 +1,36 @@
+/*
+ * How a guest ends: on purpose, by solo5_abort, or because the layer found something wrong. Always by power-off, which
+ * firmware knows how to do: by SBI's SRST, else by its legacy call.
+ */
+#include "platform.h"
+#include "sbi.h"
+
+_Noreturn void rv_end(int status) {
+    rv_tell_boot(status);
+    /* Shutdown; the reason is "none" or "system failure". */
+    sbi_call(SBI_SRST, 0, 0, status == 0 ? 0 : 1, 0);
+    sbi_call(SBI_LEGACY_SHUTDOWN, 0, 0, 0, 0);
+    /* The firmware cannot: nothing more will run. */
+    __asm__ volatile("csrw sie, zero");
+    for (;;) __asm__ volatile("wfi");
+}
+
+_Noreturn void rv_abort(const char *reason) {
+    rv_put("casemate: ABORT: ");
+    rv_put(reason);
+    rv_put("\n");
+    rv_end(SOLO5_EXIT_ABORT);
+}
+
+_Noreturn void rv_abort_because(const char *reason, const char *detail) {
+    rv_put("casemate: ABORT: ");
+    rv_put(reason);
+    rv_put(": ");
+    rv_put(detail);
+    rv_put("\n");
+    rv_end(SOLO5_EXIT_ABORT);
+}
+
+void solo5_exit(int status) { rv_end(status); }
+
+void solo5_abort(void) { rv_abort("solo5_abort() was called"); }

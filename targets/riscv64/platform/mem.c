@@ -1,0 +1,55 @@
+/*
+ * The four functions that compilers call on their own. Words where both sides allow them, bytes elsewhere: unaligned
+ * words are emulated by firmware on some processors, at a hundred times the cost. Weak, so that a C library among the
+ * inputs may bring its own.
+ */
+#include "layer.h"
+
+typedef uint64_t __attribute__((may_alias)) word;
+
+#define WORD sizeof(word)
+
+__attribute__((weak)) void *memcpy(void *restrict to, const void *restrict from, size_t size) {
+    unsigned char *t = to;
+    const unsigned char *f = from;
+    if (((uintptr_t)t - (uintptr_t)f) % WORD == 0) {
+        for (; size > 0 && (uintptr_t)t % WORD != 0; size--) *t++ = *f++;
+        for (; size >= 4 * WORD; size -= 4 * WORD, t += 4 * WORD, f += 4 * WORD) {
+            word a = ((const word *)f)[0], b = ((const word *)f)[1], c = ((const word *)f)[2], d = ((const word *)f)[3];
+            ((word *)t)[0] = a, ((word *)t)[1] = b, ((word *)t)[2] = c, ((word *)t)[3] = d;
+        }
+        for (; size >= WORD; size -= WORD, t += WORD, f += WORD) *(word *)t = *(const word *)f;
+    }
+    while (size-- > 0) *t++ = *f++;
+    return to;
+}
+
+__attribute__((weak)) void *memmove(void *to, const void *from, size_t size) {
+    if ((uintptr_t)to - (uintptr_t)from >= size) return memcpy(to, from, size);
+    /* The target begins inside the source: copy from the end. */
+    unsigned char *t = (unsigned char *)to + size;
+    const unsigned char *f = (const unsigned char *)from + size;
+    if (((uintptr_t)t - (uintptr_t)f) % WORD == 0) {
+        for (; size > 0 && (uintptr_t)t % WORD != 0; size--) *--t = *--f;
+        for (; size >= WORD; size -= WORD) *(word *)(t -= WORD) = *(const word *)(f -= WORD);
+    }
+    while (size-- > 0) *--t = *--f;
+    return to;
+}
+
+__attribute__((weak)) void *memset(void *to, int byte, size_t size) {
+    unsigned char *t = to;
+    word pattern = (unsigned char)byte * 0x0101010101010101u;
+    for (; size > 0 && (uintptr_t)t % WORD != 0; size--) *t++ = (unsigned char)byte;
+    for (; size >= WORD; size -= WORD, t += WORD) *(word *)t = pattern;
+    while (size-- > 0) *t++ = (unsigned char)byte;
+    return to;
+}
+
+__attribute__((weak)) int memcmp(const void *left, const void *right, size_t size) {
+    const unsigned char *l = left, *r = right;
+    for (size_t i = 0; i < size; i++) {
+        if (l[i] != r[i]) return l[i] < r[i] ? -1 : 1;
+    }
+    return 0;
+}

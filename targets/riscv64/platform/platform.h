@@ -1,0 +1,82 @@
+/*
+ * What the files of the platform layer share. Nothing of this is for programs: they see solo5.h. Names begin with rv_
+ * so that they meet none of a program's own.
+ */
+#ifndef PLATFORM_H
+#define PLATFORM_H
+
+#include "boot.h"
+#include "layer.h"
+#include "machine.h"
+#include "manifest.h"
+
+/* Set once, by rv_start. */
+extern const struct boot_block *rv_boot;
+extern struct machine rv_machine;
+
+/* The linker script's (targets/riscv64/layout.ts): first byte of the image, linked at 0, and first after it. */
+extern const char rv_image[], rv_image_end[];
+
+/* traps.S */
+extern char rv_trap_entry[];
+
+/* lifecycle.c: ends the guest; `status` is told to `casemate boot` when it asked. */
+_Noreturn void rv_end(int status);
+
+/* lifecycle.c: says "casemate: ABORT: <reason>" and ends the guest with SOLO5_EXIT_ABORT. */
+_Noreturn void rv_abort(const char *reason);
+/* lifecycle.c: the same, with "<reason>: <detail>". */
+_Noreturn void rv_abort_because(const char *reason, const char *detail);
+
+/* canary.c */
+extern uintptr_t __stack_chk_guard;
+
+/* console.c: one piece of text or number after another; each is out when the call returns. */
+void rv_put(const char *text);
+void rv_put_hex(uint64_t value);
+void rv_put_decimal(uint64_t value);
+void rv_console_init(void);
+
+/* options.c: acts on the leading words of the command line that are ours; returns what is left for the program. */
+const char *rv_take_options(const char *cmdline);
+/* options.c: prints the line that tells `casemate boot` of the start (status < 0) or end, when it asked for it. */
+void rv_tell_boot(int status);
+/* options.c: how many devices have an address, and the i-th: its name, which has no NUL at its end, and its address. */
+size_t rv_bindings(void);
+uint64_t rv_binding(size_t i, const char **name, size_t *size);
+
+/* address.c: where the registers at a physical address are mapped; NULL when all `size` bytes are not. */
+volatile void *rv_registers(uint64_t physical, uint64_t size);
+/* address.c: the physical address of memory of ours, for devices; aborts when there is none. */
+uint64_t rv_physical(const void *data, size_t size);
+
+/* heap.c: `size` zeroed bytes for devices, page aligned, for good; taken from the start of the program's heap. */
+void *rv_take_memory(size_t size);
+/* heap.c */
+void rv_heap_init(void);
+uintptr_t rv_heap_start(void);
+uintptr_t rv_heap_end(void);
+
+/* clock.c: `frequency` in ticks per second, not 0. */
+void rv_clock_init(uint64_t frequency);
+uint64_t rv_ticks(void);
+/* clock.c: waits for an interrupt of a device or for the monotonic clock to reach `deadline`, perhaps a little longer. */
+void rv_wait_until(solo5_time_t deadline);
+
+/* interrupts.c */
+void rv_interrupts_init(void);
+/* interrupts.c: lets a device's interrupt end a wait; true when that will work. */
+bool rv_interrupt_enable(uint32_t source);
+/* interrupts.c: takes notice of those that have arrived. */
+void rv_interrupts_accept(void);
+
+/* devices.c: finds a device of the machine for every device of the manifest. */
+void rv_devices_init(void);
+
+/* tls.c: gives the initial thread its block. */
+void rv_tls_init(void);
+
+/* random.c: a random word of a virtio-rng; 0 when the machine has none. */
+uint64_t rv_random_word(void);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * The virtio transport: finding out what a device is, agreeing on features, and queues.
+ *
+ * A device is not trusted with more than its own memory: it is told physical addresses of memory that was taken for
+ * devices, what it gives back is checked by whoever asked, and nothing that it can write is used as an index here.
+ */
+#include "virtio.h"
+
+/* Byte offsets of registers. */
+enum {
+    MAGIC = 0x00, VERSION = 0x04, DEVICE_ID = 0x08, DEVICE_FEATURES = 0x10, DEVICE_FEATURES_SELECT = 0x14,
+    DRIVER_FEATURES = 0x20, DRIVER_FEATURES_SELECT = 0x24, GUEST_PAGE_SIZE = 0x28, QUEUE_SELECT = 0x30, QUEUE_MAX = 0x34,
+    QUEUE_SIZE = 0x38, QUEUE_ALIGN = 0x3c, QUEUE_PAGE = 0x40, QUEUE_READY = 0x44, QUEUE_NOTIFY = 0x50,
+    INTERRUPT_STATUS = 0x60, INTERRUPT_ACKNOWLEDGE = 0x64, STATUS = 0x70, QUEUE_DESCRIPTORS = 0x80,
+    QUEUE_AVAILABLE = 0x90, QUEUE_USED = 0xa0, CONFIG_GENERATION = 0xfc, CONFIG = 0x100,
+};
+
+enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8 };
+
+#define VERSION_1 1u /* feature bit 32, in the high word */
+
+_Static_assert(sizeof(struct virtq_memory) == 2 * PAGE_SIZE, "a queue takes two pages");
+_Static_assert(offsetof(struct virtq_memory, used) == PAGE_SIZE, "the used ring begins the second");
+
+static uint32_t get(const struct virtio *device, unsigned offset) { return device->registers[offset / 4]; }
+
+static void set(const struct virtio *device, unsigned offset, uint32_t value) { device->registers[offset / 4] = value; }
+
+static void set64(const struct virtio *device, unsigned offset, uint64_t value) {
+    set(device, offset, (uint32_t)value);
+    set(device, offset + 4, (uint32_t)(value >> 32));
+}
+
+/* Memory and registers, seen by both sides in the order in which they are written here. */
+static void barrier(void) { __asm__ volatile("fence iorw, iorw" : : : "memory"); }
+
+uint32_t virtio_type(volatile uint32_t *registers) {
+    if (registers[MAGIC / 4] != 0x74726976 /* "virt" */) return 0;
+    uint32_t version = registers[VERSION / 4];
+    return version == 1 || version == 2 ? registers[DEVICE_ID / 4] : 0;
+}
+
+static bool agree(struct virtio *device, uint32_t wanted) {
+    set(device, DEVICE_FEATURES_SELECT, 0);
+    device->features = get(device, DEVICE_FEATURES) & wanted;
+    set(device, DRIVER_FEATURES_SELECT, 0);
+    set(device, DRIVER_FEATURES, device->features);
+    if (!device->modern) {
+        set(device, GUEST_PAGE_SIZE, PAGE_SIZE);
+        return true;
+    }
+    set(device, DEVICE_FEATURES_SELECT, 1);
+    if (!(get(device, DEVICE_FEATURES) & VERSION_1)) return false;
+    set(device, DRIVER_FEATURES_SELECT, 1);
+    set(device, DRIVER_FEATURES, VERSION_1);
+    set(device, STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
+    return get(device, STATUS) & FEATURES_OK;
+}
+
+static bool open_queue(struct virtio *device, unsigned index) {
+    struct virtq *queue = &device->queues[index];
+    set(device, QUEUE_SELECT, index);
+    if (get(device, QUEUE_MAX) < VIRTIO_QUEUE) return false;
+    queue->memory = rv_take_memory(sizeof(struct virtq_memory));
+    virtio_allow_interrupts(queue, false);
+    uint64_t address = rv_physical((const void *)queue->memory, sizeof(struct virtq_memory));
+    set(device, QUEUE_SIZE, VIRTIO_QUEUE);
+    if (!device->modern) {
+        if (address / PAGE_SIZE > UINT32_MAX) return false;
+        set(device, QUEUE_ALIGN, PAGE_SIZE);
+        set(device, QUEUE_PAGE, (uint32_t)(address / PAGE_SIZE));
+        return true;
+    }
+    set64(device, QUEUE_DESCRIPTORS, address);
+    set64(device, QUEUE_AVAILABLE, address + offsetof(struct virtq_memory, available));
+    set64(device, QUEUE_USED, address + offsetof(struct virtq_memory, used));
+    set(device, QUEUE_READY, 1);
+    return true;
+}
+
+bool virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues) {
+    device->registers = registers;
+    device->modern = get(device, VERSION) == 2;
+    virtio_reset(device);
+    set(device, STATUS, ACKNOWLEDGE);
+    set(device, STATUS, ACKNOWLEDGE | DRIVER);
+    if (!agree(device, wanted)) return false;
+    for (unsigned i = 0; i < queues; i++) {
+        if (!open_queue(device, i)) return false;
+    }
+    return true;
+}
+
+void virtio_start(struct virtio *device) {
+    barrier();
+    set(device, STATUS, ACKNOWLEDGE | DRIVER | DRIVER_OK | (device->modern ? FEATURES_OK : 0));
+}
+
+void virtio_reset(struct virtio *device) {
+    set(device, STATUS, 0);
+    barrier();
+}
+
+uint8_t virtio_config8(const struct virtio *device, unsigned offset) {
+    return ((volatile uint8_t *)device->registers)[CONFIG + offset];
+}
+
+static uint64_t read_config(const struct virtio *device, unsigned offset, unsigned size) {
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size; i++) value |= (uint64_t)virtio_config8(device, offset + i) << 8 * i;
+    return value;
+}
+
+uint64_t virtio_config(const struct virtio *device, unsigned offset, unsigned size) {
+    uint64_t value = 0;
+    /* A device may change it meanwhile; one that never stops doing so is not waited for. */
+    for (unsigned i = 0; i < 8; i++) {
+        uint32_t before = device->modern ? get(device, CONFIG_GENERATION) : 0;
+        value = read_config(device, offset, size);
+        if (!device->modern || get(device, CONFIG_GENERATION) == before) break;
+    }
+    return value;
+}
+
+void virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
+                     uint16_t next) {
+    volatile struct virtq_descriptor *descriptor = &queue->memory->descriptors[index % VIRTIO_QUEUE];
+    descriptor->address = rv_physical(data, size);
+    descriptor->size = size;
+    descriptor->flags = flags;
+    descriptor->next = next;
+}
+
+void virtio_offer(struct virtq *queue, uint16_t head) {
+    queue->memory->available.ring[queue->offered % VIRTIO_QUEUE] = head;
+    queue->offered++;
+    barrier();
+    queue->memory->available.index = queue->offered;
+}
+
+void virtio_notify(struct virtio *device, unsigned queue) {
+    barrier();
+    if (!(device->queues[queue].memory->used.flags & 1)) set(device, QUEUE_NOTIFY, queue);
+}
+
+bool virtio_has_used(const struct virtq *queue) { return queue->memory->used.index != queue->taken; }
+
+bool virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size) {
+    if (!virtio_has_used(queue)) return false;
+    barrier();
+    unsigned at = queue->taken++ % VIRTIO_QUEUE;
+    *head = queue->memory->used.ring[at].id;
+    *size = queue->memory->used.ring[at].size;
+    return true;
+}
+
+void virtio_allow_interrupts(struct virtq *queue, bool allow) {
+    queue->memory->available.flags = allow ? 0 : 1;
+    barrier();
+}
+
+void virtio_acknowledge(struct virtio *device) {
+    uint32_t pending = get(device, INTERRUPT_STATUS);
+    if (pending != 0) set(device, INTERRUPT_ACKNOWLEDGE, pending);
+}

@@ -1,0 +1,92 @@
+/*
+ * virtio over memory-mapped registers, version 1 (legacy) and 2. Source: Virtual I/O Device specification 1.2, sections
+ * 2.6, 2.7, 4.2 and 6.
+ */
+#ifndef VIRTIO_H
+#define VIRTIO_H
+
+#include "platform.h"
+
+enum { VIRTIO_NET = 1, VIRTIO_BLOCK = 2, VIRTIO_RNG = 4 };
+
+/* Entries of a queue: a power of two, at most 128, so that both rings fit in a page each. */
+#define VIRTIO_QUEUE 64u
+#define VIRTIO_QUEUES 2u
+
+enum { VIRTQ_NEXT = 1, VIRTQ_WRITE = 2 }; /* flags of a descriptor: another follows; the device writes */
+
+struct virtq_descriptor {
+    uint64_t address; /* physical */
+    uint32_t size;
+    uint16_t flags, next;
+};
+
+struct virtq_available {
+    uint16_t flags; /* 1: send no interrupts */
+    uint16_t index;
+    uint16_t ring[VIRTIO_QUEUE];
+    uint16_t used_event;
+};
+
+struct virtq_used {
+    uint16_t flags; /* 1: needs no notification */
+    uint16_t index;
+    struct {
+        uint32_t id, size;
+    } ring[VIRTIO_QUEUE];
+    uint16_t available_event;
+};
+
+/* How a queue lies in memory: as version 1 demands, the used ring on a page of its own. */
+struct virtq_memory {
+    struct virtq_descriptor descriptors[VIRTIO_QUEUE];
+    struct virtq_available available;
+    struct virtq_used used __attribute__((aligned(PAGE_SIZE)));
+};
+
+struct virtq {
+    volatile struct virtq_memory *memory;
+    uint16_t offered; /* what available.index is; ours, because a device could change it */
+    uint16_t taken;   /* used entries that we have looked at */
+};
+
+struct virtio {
+    volatile uint32_t *registers;
+    bool modern; /* version 2 */
+    uint32_t features; /* that were agreed on: the low 32 bits */
+    struct virtq queues[VIRTIO_QUEUES];
+};
+
+/* The device type behind registers; 0 when there is none, or none that we can talk to. */
+uint32_t virtio_type(volatile uint32_t *registers);
+
+/*
+ * Resets the device at `registers` and agrees on the `wanted` features that it has, with `queues` queues. False when it
+ * refuses. It works once virtio_start is called.
+ */
+bool virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues);
+void virtio_start(struct virtio *device);
+void virtio_reset(struct virtio *device);
+
+/* Reads a byte and a little-endian number of the device's own registers. */
+uint8_t virtio_config8(const struct virtio *device, unsigned offset);
+uint64_t virtio_config(const struct virtio *device, unsigned offset, unsigned size);
+
+/* Describes memory of rv_take_memory. */
+void virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags, uint16_t next);
+
+/* Gives the chain that begins with descriptor `head` to the device; virtio_notify tells it, if it wants to be told. */
+void virtio_offer(struct virtq *queue, uint16_t head);
+void virtio_notify(struct virtio *device, unsigned queue);
+
+/* Whether the device has given a chain back. */
+bool virtio_has_used(const struct virtq *queue);
+/* Takes one chain back: its head and how many bytes the device wrote, both still to be checked. */
+bool virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size);
+
+/* Whether the device may interrupt when it gives chains of a queue back. */
+void virtio_allow_interrupts(struct virtq *queue, bool allow);
+/* Ends the device's interrupt request. */
+void virtio_acknowledge(struct virtio *device);
+
+#endif
