@@ -9,19 +9,9 @@
  * Numbers are little endian; addresses are guest-physical, below 4 GiB, as everything that hvt loads.
  */
 import { fail, hex } from '../../../base/errors.ts';
+import { KINDS, type Kind, PAGE, type Region } from '../../regions.ts';
 
-export const PAGE = 0x1000;
-
-/** What a page may do once the stub has run; the order is that of the entries' bits in the page. */
-export const KINDS = ['read', 'write', 'execute', 'read-execute'] as const;
-export type Kind = (typeof KINDS)[number];
-
-/** Whole pages [start, end) that stay mapped, with one permission. What is in no region is unmapped. */
-export interface Region {
-  readonly start: number;
-  readonly end: number;
-  readonly kind: Kind;
-}
+export { KINDS, type Kind, PAGE, type Region };
 
 /** What a machine must have or the guest halts with a message. */
 export const REQUIREMENTS = ['xom', 'pku', 'entropy'] as const;
