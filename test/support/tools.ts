@@ -18,6 +18,7 @@ export const toolPackages = {
   gcc: 'gcc',
   ld: 'binutils',
   'ld.lld': 'lld',
+  'llvm-objdump': 'llvm',
   make: 'make',
   mold: 'mold',
   ocamlopt: 'ocaml-nox',
