@@ -1,0 +1,30 @@
+/**
+ * How hard addresses are to guess: bits of entropy by paging mode, from the same arithmetic as the stub's.
+ *
+ * They hold when the words are random; the boot block says whether they were (hasEntropy).
+ */
+import { numbers } from '../../hardening/slide/arithmetic.ts';
+import { MODES, type Mode, TRAP_STACK } from './stage0/config.ts';
+import { imageChoices, WINDOWS_OF, windowChoices } from './stage0/placement.ts';
+
+export interface EntropyBits {
+  readonly image: number;
+  readonly stack: number;
+  readonly trapStack: number;
+}
+
+/** An eighth of a mode's address space, bytes. */
+export function unitOf(mode: Mode): number {
+  return 2 ** (9 * MODES[mode] - 36);
+}
+
+/** For a stack of `stack` bytes; rounded down to tenths. */
+export function entropyBits(mode: Mode, stack = 1 << 18): EntropyBits {
+  const unit = unitOf(mode);
+  const bits = (choices: number): number => Math.floor(10 * Math.log2(choices)) / 10;
+  return {
+    image: bits(imageChoices(numbers, unit)),
+    stack: bits(windowChoices(numbers, WINDOWS_OF.stack, unit, stack)),
+    trapStack: bits(windowChoices(numbers, WINDOWS_OF.trapStack, unit, TRAP_STACK)),
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * What hardening a RISC-V program comes to: each protection by name, enforced and how, or not and why.
+ */
+import { relro } from '../../hardening/rules/relro.ts';
+import type { Subject } from '../../hardening/subject.ts';
+import type { TextKind } from '../regions.ts';
+import { entropyBits } from './entropy-bits.ts';
+import type { Mode, Stage0Config } from './stage0/config.ts';
+import { MODES } from './stage0/config.ts';
+
+/** One protection: whether the hardened image enforces it, and in words how, or why not. */
+export interface Protection {
+  readonly name: string;
+  readonly enforced: boolean;
+  readonly detail: string;
+}
+
+export interface Hardening {
+  readonly subject: Subject;
+  readonly text: { readonly kind: TextKind; readonly reason: string };
+  readonly config: Stage0Config;
+}
+
+/** What the rule of the same name finds in the file is what the page tables enforce. */
+function relroProtection(subject: Subject): Protection {
+  const findings = relro.run(subject);
+  const open = findings.find(({ outcome }) => outcome !== 'pass');
+  const { message } = open ?? findings[0]!;
+  return { name: 'read-only after start (RELRO)', enforced: open === undefined, detail: message };
+}
+
+function addressProtection({ mode, require }: Stage0Config): Protection {
+  const modes = mode === undefined ? (Object.keys(MODES) as Mode[]) : [mode];
+  const bits = modes.map((each) => `${entropyBits(each).image} bits (${each})`).join(', ');
+  const weak = require.includes('entropy')
+    ? '; halts where there is no entropy source'
+    : '; weak: no entropy source, on a machine whose device tree has no rng-seed (--require entropy halts there)';
+  return { name: 'new addresses at every start', enforced: true, detail: `image base of ${bits}${weak}` };
+}
+
+/** In the order in which they are shown. */
+export function protectionsOf({ subject, text, config }: Hardening): Protection[] {
+  const execute = text.kind === 'execute';
+  return [
+    { name: 'no-execute data, stack, heap', enforced: true, detail: 'page tables of 4 KiB and 2 MiB' },
+    { name: 'read-only text and rodata', enforced: true, detail: 'page tables' },
+    {
+      name: 'execute-only text',
+      enforced: execute,
+      detail: execute ? `page tables; MXR is off${text.reason}` : text.reason,
+    },
+    relroProtection(subject),
+    { name: 'guarded stack', enforced: true, detail: `at most ${config.stack >> 10} KiB, absent pages on both sides` },
+    { name: 'trap stack apart', enforced: true, detail: 'absent pages on both sides' },
+    { name: 'absent page 0', enforced: true, detail: 'nothing in the lowest eighth of the address space' },
+    { name: 'hidden page tables, firmware and stub', enforced: true, detail: 'no identity map; absent in the tables' },
+    addressProtection(config),
+  ];
+}
