@@ -12,7 +12,7 @@ import { type Finding, worst } from '../hardening/finding.ts';
 import type { Rule } from '../hardening/rule.ts';
 import { rules } from '../hardening/rules/index.ts';
 import { readSubject } from '../hardening/subject.ts';
-import { hvtProtection } from '../targets/hvt/enforcement.ts';
+import { ownProtection } from '../targets/enforcement.ts';
 import { failureText } from './failure.ts';
 
 const examples = `
@@ -74,7 +74,7 @@ interface Checked {
 
 function check(path: string, chosen: readonly Rule[]): Checked {
   try {
-    const subject = readSubject(readFile(path), path, hvtProtection);
+    const subject = readSubject(readFile(path), path, ownProtection);
     return { file: subject.name, findings: chosen.flatMap((rule) => rule.run(subject)) };
   } catch (error) {
     if (!(error instanceof CasemateError)) throw error;

@@ -1,47 +1,72 @@
-/** `casemate harden IMAGE -o OUT`: an hvt image that protects itself, and a table of what that means for it. */
+/**
+ * `casemate harden IMAGE -o OUT`: an image that protects itself, and a table of what that means for it. Which target it is
+ * for is read off the image.
+ */
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, writeFileAtomic } from '../base/files.ts';
-import { DEFAULT_STACK, type HardenOptions, hardenImage } from '../targets/hvt/harden.ts';
-import type { Protection } from '../targets/hvt/protections.ts';
-import { REQUIREMENTS, type Requirement } from '../targets/hvt/stage0/config.ts';
+import { EM_RISCV } from '../linker/elf.ts';
+import * as hvt from '../targets/hvt/harden.ts';
+import { REQUIREMENTS } from '../targets/hvt/stage0/config.ts';
+import * as riscv from '../targets/riscv64/harden.ts';
+import * as stage0 from '../targets/riscv64/stage0/config.ts';
 
 const examples = `
+For RISC-V, IMAGE is a static position-independent program; OUT is for QEMU's -kernel, and --raw for U-Boot's booti.
+
 Requirements (--require xom,entropy): the guest halts with a message on a machine that cannot give
-  xom      execute-only text, by protection keys or by SMAP
-  pku      execute-only text by protection keys: SMAP's is undone by popf or stac
-  entropy  random numbers from the processor (RDSEED or RDRAND)
+  xom      execute-only text; hvt: by protection keys or by SMAP
+  pku      hvt: execute-only text by protection keys: SMAP's is undone by popf or stac
+  entropy  random numbers: hvt: from the processor (RDSEED or RDRAND); RISC-V: from the device tree (rng-seed)
 
 Examples:
   casemate harden build/hello.hvt -o hello.hvt
-  casemate harden unikernel.hvt -o hardened.hvt --require xom,entropy --stack 2048`;
+  casemate harden unikernel.hvt -o hardened.hvt --require xom,entropy --stack 2048
+  casemate harden build/hello.riscv64 -o hello.elf --raw hello.img --require xom,entropy`;
 
 interface Flags {
   readonly output: string;
   readonly require?: string;
-  readonly stack: string;
+  readonly stack?: string;
   readonly executeOnly: string;
+  readonly mode?: string;
+  readonly raw?: string;
 }
 
-function requirementsOf(text: string | undefined): Requirement[] {
+function requirementsOf<R extends string>(text: string | undefined, known: readonly R[]): R[] {
   const names = (text ?? '').split(',').filter((name) => name !== '');
   for (const name of names) {
-    if (!REQUIREMENTS.some((known) => known === name))
-      fail('usage', `--require ${printable(name)}: must be of ${REQUIREMENTS.join(', ')}`);
+    if (!known.some((each) => each === name))
+      fail('usage', `--require ${printable(name)}: must be of ${known.join(', ')}`);
   }
-  return REQUIREMENTS.filter((name) => names.includes(name));
+  return known.filter((name) => names.includes(name));
 }
 
-function stackOf(text: string): number {
+function stackOf(text: string | undefined, byDefault: number): number {
+  if (text === undefined) return byDefault;
   const kib = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
   if (kib < 16 || kib > 1 << 20 || kib % 4 !== 0)
     fail('usage', `--stack ${printable(text)}: must be a number of KiB, a multiple of 4 from 16 to ${1 << 20}`);
   return kib << 10;
 }
 
-function executeOnlyOf(text: string): HardenOptions['executeOnly'] {
+function executeOnlyOf(text: string): hvt.HardenOptions['executeOnly'] {
   if (text === 'auto' || text === 'always' || text === 'never') return text;
   return fail('usage', `--execute-only ${printable(text)}: must be auto, always or never`);
+}
+
+function modeOf(text: string): stage0.Mode {
+  const known = Object.keys(stage0.MODES) as stage0.Mode[];
+  return (
+    known.find((name) => name === text) ?? fail('usage', `--mode ${printable(text)}: must be of ${known.join(', ')}`)
+  );
+}
+
+/** One protection of either target. */
+interface Protection {
+  readonly name: string;
+  readonly enforced: boolean;
+  readonly detail: string;
 }
 
 function table(protections: readonly Protection[]): string {
@@ -54,28 +79,55 @@ function table(protections: readonly Protection[]): string {
     .join('');
 }
 
-function run(input: string, flags: Flags): void {
-  const options = {
-    require: requirementsOf(flags.require),
-    stack: stackOf(flags.stack),
+/** Whether the bytes say that they are an ELF file for RISC-V. */
+function isRiscv(bytes: Uint8Array): boolean {
+  return bytes.length >= 20 && bytes[18] === EM_RISCV && bytes[19] === 0;
+}
+
+function hardenHvt(bytes: Uint8Array, input: string, flags: Flags): hvt.Hardened {
+  for (const name of ['mode', 'raw'] as const) {
+    if (flags[name] !== undefined) fail('usage', `--${name} is for RISC-V; ${printable(input)} is for another machine`);
+  }
+  return hvt.hardenImage(bytes, input, {
+    require: requirementsOf(flags.require, REQUIREMENTS),
+    stack: stackOf(flags.stack, hvt.DEFAULT_STACK),
     executeOnly: executeOnlyOf(flags.executeOnly),
-  };
-  const { bytes, protections } = hardenImage(readFile(input), input, options);
+  });
+}
+
+function hardenRiscv(bytes: Uint8Array, input: string, flags: Flags): riscv.Hardened {
+  return riscv.hardenRiscv(bytes, input, {
+    require: requirementsOf(flags.require, stage0.REQUIREMENTS),
+    stack: stackOf(flags.stack, riscv.DEFAULT_STACK),
+    executeOnly: executeOnlyOf(flags.executeOnly),
+    ...(flags.mode === undefined ? {} : { mode: modeOf(flags.mode) }),
+  });
+}
+
+function run(input: string, flags: Flags): void {
+  const image = readFile(input);
+  const { bytes, protections } = (isRiscv(image) ? hardenRiscv : hardenHvt)(image, input, flags);
+  if (flags.raw !== undefined) writeFileAtomic(flags.raw, riscv.rawImage(bytes, input));
   writeFileAtomic(flags.output, bytes, 0o777);
   process.stdout.write(`${printable(flags.output)}:\n${table(protections)}`);
 }
 
 export function hardenCommand(): Command {
   return new Command('harden')
-    .summary('make an hvt image protect itself at run time')
+    .summary('make an image protect itself at run time')
     .description(
       'Adds a start-up stub to IMAGE, ours or any other, that enforces its permissions with page tables of its own.',
     )
-    .argument('<IMAGE>', 'a linked hvt image')
+    .argument('<IMAGE>', 'a linked hvt image, or a static position-independent RISC-V program')
     .requiredOption('-o, --output <FILE>', 'the hardened image')
     .option('--require <LIST>', 'halt on machines that lack these: xom, pku, entropy')
-    .option('--stack <KIB>', 'largest stack', String(DEFAULT_STACK >> 10))
+    .option(
+      '--stack <KIB>',
+      `largest stack (default: ${hvt.DEFAULT_STACK >> 10}, RISC-V: ${riscv.DEFAULT_STACK >> 10})`,
+    )
     .option('--execute-only <WHEN>', 'auto: unless code that reads text is found; always; never', 'auto')
+    .option('--mode <NAME>', 'RISC-V: only this paging mode (sv57, sv48, sv39), not the best that there is')
+    .option('--raw <FILE>', 'RISC-V: also the flat Image, for U-Boot')
     .addHelpText('after', examples)
     .action(run);
 }

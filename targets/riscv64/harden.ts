@@ -155,8 +155,8 @@ export function hardenRiscv(input: Uint8Array, name: string, options: HardenOpti
     span: imageTop(file),
     zeroFrom: contentsEnd(file),
     stack: options.stack,
-    ...readRelocations(file, input, where),
     regions: segmentRegions(file, name, text.kind),
+    ...readRelocations(file, input, where),
   };
   checkEntry(file, config, where);
   return { bytes: writeElfFile(addStub(file, config)), protections: protectionsOf({ subject, text, config }) };

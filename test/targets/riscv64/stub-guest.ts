@@ -17,7 +17,11 @@ const plain = ['-O2', '-ffreestanding', '-fno-builtin', '-fno-stack-protector', 
 /** Links objects or sources as a static position-independent program. */
 export async function linkProgram(
   sources: readonly string[],
-  { flags = [], link = ['--pack-dyn-relocs=relr'] }: { flags?: readonly string[]; link?: readonly string[] } = {},
+  {
+    flags = [],
+    link = ['--pack-dyn-relocs=relr'],
+    script = true,
+  }: { flags?: readonly string[]; link?: readonly string[]; script?: boolean } = {},
 ): Promise<Uint8Array> {
   const folder = temporaryFolder('rvguest');
   const objects: string[] = [];
@@ -27,8 +31,8 @@ export async function linkProgram(
     objects.push(object);
   }
   const output = join(folder, 'program.elf');
-  const script = ['-T', join(guests, 'guest.ld'), '-e', '_start'];
-  const options = ['-pie', '--no-dynamic-linker', ...script, ...link];
+  const layout = script ? ['-T', join(guests, 'guest.ld')] : [];
+  const options = ['-pie', '--no-dynamic-linker', ...layout, '-e', '_start', ...link];
   await runOrThrow(requireTool('ld.lld'), [...options, '-o', output, ...objects]);
   return new Uint8Array(readFileSync(output));
 }
