@@ -187,6 +187,15 @@ static void show_entry_state(const struct boot_info *boot) {
     show_tables();
 }
 
+/* 10000 exits; then it waits to be looked at. */
+static void many_hypercalls(void) {
+    volatile u64 time;
+    for (int i = 0; i < 10000; i++) hypercall(WALLTIME, &time);
+    print("done\n");
+    volatile struct poll_call poll = {.timeout = 60000000000};
+    hypercall(POLL, &poll);
+}
+
 static u64 hexadecimal(const char *text) {
     u64 value = 0;
     for (; *text != '\0'; text++) value = value << 4 | (u64)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
@@ -213,6 +222,8 @@ static void stock(const char *probe) {
         __asm__ volatile(".byte 0x66, 0x48, 0x0f, 0x32" : "=a"(low), "=d"(high) : "c"(0xc0000080));
         print_hex("efer", low);
     }
+    if (equal(probe, "hypercalls")) many_hypercalls();
+    if (equal(probe, "smap-hypercalls")) set_cr4(cr4() | 1 << 21), many_hypercalls();
     if (equal(probe, "mwait")) {
         __asm__ volatile("monitor; mwait" : : "a"(code_in_data), "c"(0), "d"(0));
         print("went on\n");
