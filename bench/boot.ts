@@ -1,68 +1,69 @@
 /**
- * What hardening costs: the same programs as built and hardened, booted in turns in the emulator, so that a busy moment
- * of the machine hits both, and compared within one run.
+ * What hardening costs: the same programs as built and hardened, in the emulator, in turns, and the stock image
+ * once more as a control (boot/turns.ts says why), all in one run.
  *
  * - time to the first console output of examples/hello, from the start of QEMU;
- * - run time of a program that computes and walks memory, by the guest's own clock and in processor time;
- * - round trips through examples/echo;
+ * - run time of a program that computes and walks memory, by the guest's own clock;
+ * - round trips through examples/echo, one at a time, and with some on the way;
  * - instructions that the start-up stub executes, from the entry to the program's own entry, counted exactly
  *   (boot/instructions.ts) after counting a piece of code whose count is known;
  * - sizes of the stub and of what it adds to an image.
  *
- * Prints Markdown. Options: --runs N (default 15; compute runs a third as often), --write (put the result into
- * bench/README.md as well).
+ * Prints Markdown. Options: --runs N (boots of hello, default 15; the others are launched two thirds as often), --write
+ * (put the result into bench/README.md as well).
  */
 import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as elf from '../linker/elf.ts';
 import { type ElfFile, readElfFile } from '../linker/elf-file.ts';
 import { readElfSymbols, symbolTables } from '../linker/elf-symbols.ts';
 import { findStub, stubCode } from '../targets/hvt/stage0/stub.ts';
+import { startCompute } from './boot/compute.ts';
 import { startEcho } from './boot/echo.ts';
-import { bootMeasured, buildGuest } from './boot/guests.ts';
+import { bootMeasured, buildGuest, type Guest } from './boot/guests.ts';
 import { countInstructions } from './boot/instructions.ts';
+import {
+  inTurns,
+  launchInTurns,
+  launchRatios,
+  onOneProcessor,
+  type Party,
+  type Sample,
+  type Taken,
+} from './boot/turns.ts';
 import { type Check, checkLines, compileMeasure, machineLine, median, writeResult } from './report.ts';
 
 const memory = 64;
+const turns = { compute: 8, echo: 60 };
+const echoes = { alone: 20, together: 48, inFlight: 16 };
 
-/** One quantity of both images of a program. */
+/** One quantity of all parties. */
 interface Comparison {
   readonly what: string;
   readonly unit: string;
   readonly digits: number;
-  readonly stock: readonly number[];
-  readonly hardened: readonly number[];
+  readonly taken: Taken<number>;
 }
 
-type Which = 'stock' | 'hardened';
-
-/** Takes `runs` samples of both in turns, the other first in every second round, after one round that warms up. */
-async function inTurns<T>(runs: number, sample: (which: Which) => Promise<T>) {
-  const taken = { stock: [] as T[], hardened: [] as T[] };
-  for (let round = 0; round <= runs; round++) {
-    const order: readonly Which[] = round % 2 === 0 ? ['stock', 'hardened'] : ['hardened', 'stock'];
-    for (const which of order) {
-      const value = await sample(which);
-      if (round > 0) taken[which].push(value);
-    }
-  }
-  return taken;
-}
+const imageOf = (guest: Guest, party: Party): string => (party === 'hardened' ? guest.hardened : guest.stock);
 
 function comparison<T>(
   what: string,
   unit: string,
   digits: number,
-  taken: { readonly stock: readonly T[]; readonly hardened: readonly T[] },
+  taken: Taken<T>,
   of: (value: T) => number,
 ): Comparison {
-  return { what, unit, digits, stock: taken.stock.map(of), hardened: taken.hardened.map(of) };
+  const mapped = (party: Party): number[][] => taken[party].map((values) => values.map(of));
+  const all = { stock: mapped('stock'), hardened: mapped('hardened'), control: mapped('control') };
+  return { what, unit, digits, taken: all };
 }
 
 async function firstOutput(measure: string, runs: number): Promise<Comparison[]> {
   const guest = await buildGuest('examples/hello');
-  const taken = await inTurns(runs, async (which) => {
-    const image = guest[which];
+  const taken = await inTurns(runs, async (party) => {
+    const image = imageOf(guest, party);
     const start = performance.now();
     let first: number | undefined;
     const result = await bootMeasured(measure, image, {
@@ -73,46 +74,35 @@ async function firstOutput(measure: string, runs: number): Promise<Comparison[]>
     });
     if (result.outcome !== 'halted' || result.status !== 0 || first === undefined)
       throw new Error(`${image}: ${result.outcome} ${result.reason}`);
-    return { first, cpu: result.cpu };
+    return { wall: first, cpu: result.cpu };
   });
+  const launches = { stock: [taken.stock], hardened: [taken.hardened], control: [taken.control] };
+  return runTimes('hello', 'time to first output', 1, launches);
+}
+
+function runTimes(program: string, what: string, digits: number, taken: Taken<Sample>): Comparison[] {
   return [
-    comparison('hello: time to first output', 'ms', 1, taken, ({ first }) => first),
-    comparison('hello: processor time of QEMU', 'ms', 1, taken, ({ cpu }) => cpu),
+    comparison(`${program}: ${what}`, 'ms', digits, taken, ({ wall }) => wall),
+    comparison(`${program}: processor time of QEMU`, 'ms', digits, taken, ({ cpu }) => cpu),
   ];
 }
 
-async function compute(measure: string, runs: number): Promise<Comparison[]> {
+async function compute(launches: number): Promise<Comparison[]> {
   const guest = await buildGuest('bench/inputs/boot/compute');
-  const checksums = new Set<string>();
-  const taken = await inTurns(runs, async (which) => {
-    const image = guest[which];
-    const result = await bootMeasured(measure, image, { memory, args: ['2'] });
-    const found = /^took (\d+) ns, checksum ([0-9a-f]+)$/m.exec(result.console);
-    if (found === null) throw new Error(`${image}: ${result.outcome} ${result.reason} ${result.console}`);
-    checksums.add(found[2]!);
-    return { time: Number(found[1]) / 1e6, cpu: result.cpu };
-  });
-  if (checksums.size !== 1) throw new Error(`the images compute different things: ${[...checksums].join(', ')}`);
-  return [
-    comparison('compute: run time', 'ms', 0, taken, ({ time }) => time),
-    comparison('compute: processor time of QEMU', 'ms', 0, taken, ({ cpu }) => cpu),
-  ];
+  const checksums = new Map<number, string>();
+  const start = (party: Party) => startCompute(imageOf(guest, party), checksums);
+  return runTimes('compute', 'run time', 1, await launchInTurns(launches, turns.compute, start));
 }
 
-async function echo(runs: number): Promise<Comparison[]> {
-  const images = await buildGuest('examples/echo');
-  const guests = { stock: await startEcho(images.stock), hardened: await startEcho(images.hardened) };
-  const batch = 100;
-  try {
-    const taken = await inTurns(20 * runs, (which) => guests[which].time(batch));
-    return [
-      comparison(`echo: ${batch} round trips`, 'ms', 1, taken, ({ wall }) => wall),
-      comparison(`echo: processor time of QEMU`, 'ms', 1, taken, ({ cpu }) => cpu),
-    ];
-  } finally {
-    await guests.stock.stop();
-    await guests.hardened.stop();
-  }
+async function echo(launches: number): Promise<Comparison[]> {
+  const guest = await buildGuest('examples/echo');
+  const take = (count: number, inFlight: number) =>
+    launchInTurns(launches, turns.echo, (party) => startEcho(imageOf(guest, party), count, inFlight));
+  const { alone, together, inFlight } = echoes;
+  return [
+    ...runTimes('echo', `${alone} round trips`, 2, await take(alone, 1)),
+    ...runTimes(`echo, ${inFlight} on the way`, `${together} round trips`, 2, await take(together, inFlight)),
+  ];
 }
 
 function symbolAddress(file: ElfFile, name: string, path: string): number {
@@ -163,35 +153,39 @@ async function stubFigures(): Promise<StubFigures> {
   };
 }
 
-/** Samples of one round are neighbours in time: what slows one down slows the other, and the ratio keeps out of it. */
-const ratioOf = ({ stock, hardened }: Comparison): number => median(hardened.map((value, i) => value / stock[i]!));
+/** The ratio of a party to stock. */
+const ratioOf = ({ taken }: Comparison, party: Party): number => median(launchRatios(taken, party));
 
 function table(comparisons: readonly Comparison[]): string {
-  const cell = (values: readonly number[], digits: number, unit: string): string => {
+  const spread = (values: readonly number[], digits: number, unit = ''): string => {
     const [least, most] = [Math.min(...values), Math.max(...values)];
-    return `${median(values).toFixed(digits)} ${unit} (${least.toFixed(digits)}..${most.toFixed(digits)})`;
+    return `${median(values).toFixed(digits)}${unit} (${least.toFixed(digits)}..${most.toFixed(digits)})`;
   };
-  const lines = ['| | stock | hardened | ratio |', '|---|---:|---:|---:|'];
+  const ratios = (row: Comparison, party: Party): string => {
+    const all = launchRatios(row.taken, party);
+    return all.length === 1 ? all[0]!.toFixed(3) : spread(all, 3);
+  };
+  const lines = ['| | stock | hardened | hardened / stock | stock / stock |', '|---|---:|---:|---:|---:|'];
   for (const row of comparisons) {
-    const cells = [row.stock, row.hardened].map((values) => cell(values, row.digits, row.unit));
-    lines.push(`| ${[row.what, ...cells, ratioOf(row).toFixed(3)].join(' | ')} |`);
+    const times = [row.taken.stock, row.taken.hardened].map((all) => spread(all.flat(), row.digits, ` ${row.unit}`));
+    lines.push(`| ${[row.what, ...times, ratios(row, 'hardened'), ratios(row, 'control')].join(' | ')} |`);
   }
   return lines.join('\n');
 }
 
 function checks(comparisons: readonly Comparison[], stub: StubFigures): Check[] {
+  const judged = comparisons.filter(({ what }) => !what.startsWith('hello: processor'));
   const atMost = (what: string, value: number, limit: number, digits = 0): Check => ({
     what: `${what}: ${value.toFixed(digits)}, limit ${limit.toFixed(digits)}`,
     held: value <= limit,
   });
-  const ratio = (name: string, limit: number): Check => {
-    const found = comparisons.find(({ what }) => what.startsWith(name))!;
-    return atMost(`${found.what}, hardened / stock`, ratioOf(found), limit, 3);
-  };
+  const ratio = (row: Comparison): Check =>
+    atMost(`${row.what}, hardened / stock`, ratioOf(row, 'hardened'), row.what.startsWith('hello') ? 1.1 : 1.02, 3);
+  const close = judged.filter(({ what }) => !what.startsWith('hello'));
+  const control = Math.max(...close.map((row) => Math.abs(ratioOf(row, 'control') - 1)));
   return [
-    ratio('hello: time', 1.1),
-    ratio('compute: processor time', 1.02),
-    ratio('echo: processor time', 1.02),
+    ...judged.map(ratio),
+    atMost('what the control of compute and echo is off by', control, 0.01, 3),
     {
       what: `counting works: ${stub.calibration.join(' and ')} of 2560`,
       held: stub.calibration.every((n) => n === 2560),
@@ -203,27 +197,28 @@ function checks(comparisons: readonly Comparison[], stub: StubFigures): Check[] 
 }
 
 async function main(): Promise<void> {
+  const [load] = loadavg() as [number, number, number];
   const { values } = parseArgs({
     options: { runs: { type: 'string', default: '15' }, write: { type: 'boolean', default: false } },
   });
   const runs = Number(values.runs);
   const measure = await compileMeasure();
   const stub = await stubFigures();
-  const longer = Math.max(3, Math.ceil(runs / 3));
+  const launches = Math.max(3, Math.ceil((runs * 2) / 3));
   const comparisons: Comparison[] = [];
   for (const [name, take] of [
     ['hello', () => firstOutput(measure, runs)],
-    ['compute', () => compute(measure, longer)],
-    ['echo', () => echo(longer)],
+    ['compute', () => compute(launches)],
+    ['echo', () => onOneProcessor(() => echo(launches))],
   ] as const) {
     process.stderr.write(`${name} ...\n`);
     comparisons.push(...(await take()));
   }
   const text = `${[
-    `- ${machineLine()}`,
+    `- ${machineLine()}; load average before the first run ${load.toFixed(1)}`,
     `- the emulator in QEMU, full emulation; a guest of ${memory} MiB`,
-    `- medians; both images in turns, ${runs} runs each of hello, ${longer} of compute, ${20 * longer} batches for echo`,
-    '- the ratio is the median of the rounds’ ratios; compute and echo are judged by processor time, which other work on the machine disturbs least',
+    `- medians (least..most); ${runs} boots of hello, ${launches} launches of the others with ${turns.compute} turns each of compute and ${turns.echo} of echo`,
+    '- a ratio is the median of the launches’ (least..most), a launch’s that of its rounds',
     '',
     table(comparisons),
     '',

@@ -1,16 +1,14 @@
 /**
- * Round trips through examples/echo: a datagram goes out on a wire that is a pair of UDP sockets of this host, and the
- * next when its echo has come. Guests that are to be compared run at the same time and get short batches in turns: the
- * one that has none sleeps.
+ * Round trips through examples/echo: datagrams go out on a wire that is a pair of UDP sockets of this host. One at a
+ * time, most of an echo is waking up, the guest and us in turns; with some on the way the guest never waits.
  */
 import type { ChildProcess } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { CasemateError } from '../../base/errors.ts';
-import type { BootOptions } from '../../targets/hvt/boot.ts';
 import * as net from '../../test/e2e/host/frames.ts';
 import { boot } from './guests.ts';
+import { type Contender, processorTime } from './turns.ts';
 
 const address = '127.0.0.1';
 const timeout = 30_000;
@@ -43,39 +41,43 @@ async function meet(socket: Socket, port: number): Promise<void> {
   throw new Error('the echo guest does not answer');
 }
 
-/** The next datagram from the guest; what else it sends is passed over. */
-async function nextDatagram(socket: Socket): Promise<Buffer> {
-  for (;;) {
-    const frame = await nextFrame(socket, timeout);
-    if (frame === undefined) throw new Error('the echo guest stopped answering');
-    const datagram = net.readUdp(frame);
-    if (datagram !== undefined) return datagram.data;
-  }
+/**
+ * `frames` there and back, at most `inFlight` of them on the way at a time. `payloads` is what must come back, in this
+ * order; what else the guest sends is passed over.
+ */
+function roundTrips(
+  socket: Socket,
+  port: number,
+  frames: readonly Buffer[],
+  payloads: readonly Buffer[],
+  inFlight: number,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let [sent, back] = [0, 0];
+    const send = (): void => {
+      if (sent < frames.length) socket.send(frames[sent++]!, port, address);
+    };
+    const end = (error?: Error): void => {
+      clearTimeout(timer);
+      socket.off('message', receive);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const receive = (frame: Buffer): void => {
+      const datagram = net.readUdp(frame);
+      if (datagram === undefined) return;
+      if (!datagram.data.equals(payloads[back]!)) end(new Error(`echo ${back} came back changed`));
+      else if (++back === frames.length) end();
+      else send();
+    };
+    const timer = setTimeout(() => end(new Error('the echo guest stopped answering')), timeout);
+    socket.on('message', receive);
+    for (let i = 0; i < inFlight; i++) send();
+  });
 }
 
-async function roundTrips(socket: Socket, port: number, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) {
-    const data = Buffer.alloc(64, i);
-    socket.send(net.udp(5000, 7, data), port, address);
-    if (!(await nextDatagram(socket)).equals(data)) throw new Error(`echo ${i} came back changed`);
-  }
-}
-
-/** Milliseconds that all threads of a process have run, by the scheduler's own account. */
-function processorTime(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const times = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]);
-  return times.reduce((sum, time) => sum + Number(time), 0) / 1e6;
-}
-
-/** A running echo guest on a wire of its own. */
-export interface EchoGuest {
-  /** Milliseconds that `count` round trips take: by the clock, and of processor time in QEMU. */
-  time(count: number): Promise<{ readonly wall: number; readonly cpu: number }>;
-  stop(): Promise<void>;
-}
-
-export async function startEcho(image: string, options: Partial<BootOptions> = {}): Promise<EchoGuest> {
+/** Starts an echo guest on a wire of its own; a turn is `count` echoes, at most `inFlight` of them at a time. */
+export async function startEcho(image: string, count: number, inFlight: number): Promise<Contender> {
   const [socket, other] = [await bound(), await bound()];
   const port = other.address().port;
   other.close();
@@ -88,15 +90,17 @@ export async function startEcho(image: string, options: Partial<BootOptions> = {
   const seen = (child: ChildProcess): void => {
     pid = child.pid!;
   };
-  const running = boot(image, { ...options, nets, abort: ending.signal }, undefined, seen).catch((error) => {
+  const running = boot(image, { nets, abort: ending.signal }, undefined, seen).catch((error) => {
     // Killed: it serves for ever.
     if (!(error instanceof CasemateError) || !ending.signal.aborted) throw error;
   });
   await Promise.race([meet(socket, port), running]);
+  const payloads = Array.from({ length: count }, (_, i) => Buffer.alloc(64, i));
+  const frames = payloads.map((data) => net.udp(5000, 7, data));
   return {
-    time: async (count) => {
+    turn: async () => {
       const [start, used] = [performance.now(), processorTime(pid)];
-      await roundTrips(socket, port, count);
+      await roundTrips(socket, port, frames, payloads, inFlight);
       return { wall: performance.now() - start, cpu: processorTime(pid) - used };
     },
     stop: async () => {

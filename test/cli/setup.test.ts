@@ -69,6 +69,7 @@ describe('setup', () => {
       ['tar', 'part of every Debian'],
       ['libstdc++-12-dev', 'g++ depends on the one of its version'],
       ['perl', 'only the benchmarks build OpenSSL'],
+      ['util-linux', 'part of every Debian'],
       ['zlib1g-dev', 'only the benchmarks link it'],
     ]);
     const installed = missing('test');

@@ -36,6 +36,7 @@ export const toolPackages = {
   'riscv64-unknown-elf-gcc': 'gcc-riscv64-unknown-elf',
   'riscv64-unknown-elf-ld': 'binutils-riscv64-unknown-elf',
   tar: 'tar',
+  taskset: 'util-linux',
   time: 'time',
   xz: 'xz-utils',
 } as const;
