@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   harden: async () => (await import('./harden.ts')).hardenCommand(),
   check: async () => (await import('./check.ts')).checkCommand(),
   slide: async () => (await import('./slide.ts')).slideCommand(),
+  pack: async () => (await import('./pack.ts')).packCommand(),
 };
 
 /** The subcommands that a command line needs: the one that it begins with, else all. */

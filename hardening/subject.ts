@@ -50,8 +50,11 @@ export interface FunctionBounds {
   readonly name: string;
 }
 
-/** Who maps the file: Solo5's tender; a kernel, as a user's program; or nobody knows (then: ring 0, the worst case). */
-export type Loader = 'solo5' | 'kernel' | 'unknown';
+/**
+ * Who maps the file: Solo5's tender; firmware, which knows no segments and starts the program in supervisor mode; a
+ * kernel, as a user's program; or nobody knows (then: ring 0, the worst case).
+ */
+export type Loader = 'solo5' | 'firmware' | 'kernel' | 'unknown';
 
 export interface Subject {
   /** Printable. */
@@ -192,7 +195,8 @@ function functionBounds(symbols: readonly ElfSymbol[], code: readonly CodeRange[
 
 function loaderOf(file: ElfFile, notes: readonly NoteSegment[]): Loader {
   const all = notes.flatMap(({ notes: some }) => some);
-  if (all.some(({ name }) => name === 'Solo5')) return 'solo5';
+  // Solo5 has no tender for RISC-V: there, its notes are in images for bare machines.
+  if (all.some(({ name }) => name === 'Solo5')) return file.header.machine === elf.EM_RISCV ? 'firmware' : 'solo5';
   const abiTag = all.some(({ name, type }) => name === 'GNU' && type === 1);
   const interpreted = file.segments.some(({ type }) => type === elf.PT_INTERP);
   return abiTag || interpreted ? 'kernel' : 'unknown';

@@ -125,6 +125,10 @@ function enforced(subject: Subject, report: Report): Finding[] {
   if (open !== undefined) {
     return [report('fail', 'enforced', `page tables let text at 0x${open.start.toString(16)} be read`)];
   }
+  if (subject.file.header.machine === elf.EM_RISCV)
+    return [
+      report('pass', 'enforced', 'by page tables that let text be executed alone (undoable by a write of sstatus.MXR)'),
+    ];
   if (enforcement.requires.includes('pku'))
     return [report('pass', 'enforced', 'by protection keys, without which it halts')];
   const how = 'by protection keys (PKU), else by SMAP, which is undoable by popf or stac';

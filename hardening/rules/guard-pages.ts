@@ -70,6 +70,7 @@ function run(subject: Subject): readonly Finding[] {
   }
   const who = {
     solo5: 'Solo5 maps all of memory: without hardening the heap follows .bss and the stack grows down into the heap',
+    firmware: 'firmware hands all of memory over as one: without hardening, stack and heap follow .bss',
     kernel: "they are the kernel's and the C library's to provide",
     unknown: 'nothing in the file says who provides them',
   }[subject.loader];

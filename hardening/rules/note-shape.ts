@@ -61,12 +61,22 @@ function solo5Problems(subject: Subject): string[] {
   return problems;
 }
 
+/** Start-up code on a bare machine finds the manifest by its symbol, wherever its note is. */
+function manifestNotes(subject: Subject): string[] {
+  const found = subject.notes.flatMap(({ notes }) =>
+    notes.filter(({ name, type }) => name === 'Solo5' && type === MFT1),
+  );
+  const many = found.length > 1 ? [`${found.length} MFT1 notes, must be 1 at most`] : [];
+  return [...many, ...found.flatMap(manifestProblems)];
+}
+
 function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   const problems = subject.notes.flatMap(({ index, size, problem }) =>
     problem === undefined ? [] : [`program header ${index}: ${problem} in a PT_NOTE of ${size} bytes`],
   );
   if (subject.loader === 'solo5') problems.push(...solo5Problems(subject));
+  if (subject.loader === 'firmware') problems.push(...manifestNotes(subject));
   const what = subject.loader === 'solo5' ? 'Solo5 notes' : 'notes';
   if (problems.length > 0) return [report('fail', 'declared', `${what}: ${problems[0]}`, problems)];
   return [report('pass', 'declared', `${what}: ${count(subject.notes.length, 'PT_NOTE')}, well-formed`)];

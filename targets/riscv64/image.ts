@@ -11,6 +11,8 @@ import { type ElfFile, type ElfSegment, readElfFile } from '../../linker/elf-fil
 import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { type Device, decodeManifest, MFT1 } from '../hvt/manifest.ts';
 import { NOTE_NAME } from '../hvt/notes.ts';
+import { STUB_SIZE } from './stage0/config.ts';
+import { findStub } from './stage0/stub.ts';
 
 export interface RiscvImage {
   readonly file: ElfFile;
@@ -101,20 +103,27 @@ export function readRiscvImage(bytes: Uint8Array, name: string): RiscvImage {
     fail('image', `${where}: made for machine ${machine}; must be ${elf.EM_RISCV} (RISC-V)`);
   if (type !== elf.ET_DYN)
     fail('image', `${where}: file type ${type}; must be ${elf.ET_DYN}, position-independent ("link": {"pie": true})`);
-  const loads = file.segments.filter(isLoad);
+  const stub = findStub(file, bytes, where);
+  // The stub's pages are entered first, and are gone when the program runs.
+  const loads = file.segments.filter((segment, i) => isLoad(segment) && stub?.indices.includes(i) !== true);
   const first = loads[0];
+  const start = stub === undefined ? entry : BigInt(stub.config.entry);
   if (first === undefined) return fail('image', `${where}: has no PT_LOAD; there is nothing to run`);
-  if (first.address !== 0n || entry !== 0n || (first.flags & elf.PF_X) === 0) {
+  if (first.address !== 0n || start !== 0n || (first.flags & elf.PF_X) === 0) {
     fail(
       'image',
-      `${where}: enters at ${hex(entry)}, and its first segment is at ${hex(first.address)}; both must be 0, and text: ` +
+      `${where}: enters at ${hex(start)}, and its first segment is at ${hex(first.address)}; both must be 0, and text: ` +
         'whoever loads an image enters it at its lowest address',
     );
   }
   checkSegments(file, where);
   checkRelocations(file, bytes, where);
   const last = loads.at(-1)!;
-  return { file, devices: devicesOf(file, bytes, where), memorySize: last.address + BigInt(last.memorySize) };
+  return {
+    file,
+    devices: devicesOf(file, bytes, where),
+    memorySize: last.address + BigInt(last.memorySize + (stub === undefined ? 0 : STUB_SIZE)),
+  };
 }
 
 /** The image with load addresses that QEMU's -kernel can use. */

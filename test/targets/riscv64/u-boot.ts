@@ -8,11 +8,22 @@ const U_BOOT = '/usr/lib/u-boot/qemu-riscv64_smode/uboot.elf';
 /** Where the file lies before U-Boot puts the image to its place. */
 const FILE_AT = 0x8400_0000;
 
+interface UBootOptions {
+  /** The guest's command line: words without quotes. */
+  readonly arguments?: string;
+  readonly seconds?: number;
+}
+
 /**
- * What the machine prints from the boot command on, until `until` appears in it, the machine is off, or `seconds` are
- * over. `image` is a file's path; `command` is booti or bootm.
+ * What the machine prints from the boot command on, until `until` appears in it, the machine is off, or `seconds` (60)
+ * are over. `image` is a file's path; `command` is booti or bootm.
  */
-export function bootByUBoot(image: string, command: 'booti' | 'bootm', until: string, seconds = 60): Promise<string> {
+export function bootByUBoot(
+  image: string,
+  command: 'booti' | 'bootm',
+  until: string,
+  { arguments: words = '', seconds = 60 }: UBootOptions = {},
+): Promise<string> {
   const qemu = spawn('qemu-system-riscv64', [
     ...['-M', 'virt', '-m', '128', '-nographic', '-no-reboot', '-net', 'none', '-kernel', U_BOOT],
     ...['-device', `loader,file=${image},addr=${FILE_AT},force-raw=on`],
@@ -21,7 +32,7 @@ export function bootByUBoot(image: string, command: 'booti' | 'bootm', until: st
   let sent = 0;
   const steps = [
     { wait: 'Hit any key', send: '\n' },
-    { wait: '=> ', send: `${command} ${FILE_AT.toString(16)} - \${fdtcontroladdr}\n` },
+    { wait: '=> ', send: `setenv bootargs ${words}; ${command} ${FILE_AT.toString(16)} - \${fdtcontroladdr}\n` },
   ];
   return new Promise((resolve, reject) => {
     const end = (): void => {
