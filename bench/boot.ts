@@ -35,7 +35,7 @@ import {
 import { type Check, checkLines, compileMeasure, machineLine, median, writeResult } from './report.ts';
 
 const memory = 64;
-const turns = { compute: 8, echo: 60 };
+const turns = { compute: 24, echo: 60 };
 const echoes = { alone: 20, together: 48, inFlight: 16 };
 
 /** One quantity of all parties. */
@@ -208,7 +208,7 @@ async function main(): Promise<void> {
   const comparisons: Comparison[] = [];
   for (const [name, take] of [
     ['hello', () => firstOutput(measure, runs)],
-    ['compute', () => compute(launches)],
+    ['compute', () => onOneProcessor(() => compute(launches))],
     ['echo', () => onOneProcessor(() => echo(launches))],
   ] as const) {
     process.stderr.write(`${name} ...\n`);

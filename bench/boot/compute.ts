@@ -9,7 +9,7 @@ import { type Contender, processorTime } from './turns.ts';
 
 /** Until the program has walked through all its memory, its pages come from the host one by one. */
 const warmUp = 20;
-const rounds = 5;
+const rounds = 2;
 
 interface Round {
   /** Milliseconds by the guest's own clock. */

@@ -5,8 +5,8 @@
  *   other one. What is compared are the neighbours of one round, by their ratio.
  * - Launched anew several times: where a process's memory happens to lie is worth a percent, for as long as it lives.
  * - The stock image takes part twice. Its ratio to itself, the control, says what a ratio is worth.
- * - Where threads wait for one another, on one processor: who waits for whom, and whether one sleeps in between, is then
- *   the same in every run. On two it depends on what else goes on, and makes an echo cost half as much again.
+ * - On one processor: which thread waits for which, and whether one sleeps in between, is then the same in every run. On
+ *   two it depends on what else goes on, and makes an echo cost half as much again.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
