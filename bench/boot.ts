@@ -181,11 +181,17 @@ function checks(comparisons: readonly Comparison[], stub: StubFigures): Check[] 
   });
   const ratio = (row: Comparison): Check =>
     atMost(`${row.what}, hardened / stock`, ratioOf(row, 'hardened'), row.what.startsWith('hello') ? 1.1 : 1.02, 3);
-  const close = judged.filter(({ what }) => !what.startsWith('hello'));
-  const control = Math.max(...close.map((row) => Math.abs(ratioOf(row, 'control') - 1)));
+  const control = (what: string, rows: readonly Comparison[]): Check => {
+    const off = rows.map((row) => Math.abs(ratioOf(row, 'control') - 1));
+    return atMost(`control of ${what}, stock / stock: off by`, Math.max(...off), 0.01, 3);
+  };
+  const close = judged.filter((row) => !row.what.startsWith('hello'));
+  const isProcessorTime = (row: Comparison): boolean => row.what.includes('processor time');
+  const isRunTime = (row: Comparison): boolean => !isProcessorTime(row);
   return [
     ...judged.map(ratio),
-    atMost('what the control of compute and echo is off by', control, 0.01, 3),
+    control('run times', close.filter(isRunTime)),
+    control('processor times', close.filter(isProcessorTime)),
     {
       what: `counting works: ${stub.calibration.join(' and ')} of 2560`,
       held: stub.calibration.every((n) => n === 2560),
