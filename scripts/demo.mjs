@@ -176,4 +176,18 @@ process.stdout.write(`   (this machine) sent ${JSON.stringify(sent)}, got ${JSON
 if (answer !== sent) stop('the unikernel answered something else');
 await echo.ended();
 
+const [riscv, protectedRiscv] = ['.cache/demo-hello.riscv64', '.cache/demo-hardened.riscv64'];
+await step(
+  'Build "hello", unchanged, for a bare RISC-V machine',
+  ['build', 'examples/hello', '--target', 'riscv64', '--update-lock', '-o', riscv],
+  { expected: [/demo-hello\.riscv64: /, /r-x .*\.text/] },
+);
+await step('Harden it: execute-only text, and new addresses at every start', ['harden', riscv, '-o', protectedRiscv], {
+  expected: [/^ *enforced +execute-only text/m, /^ *enforced +new addresses at every start/m],
+});
+await step('Boot it in S-mode, on firmware alone', ['boot', protectedRiscv, '--', 'Ada', '--exit=3'], {
+  status: 3,
+  expected: [/^Hello, Ada!$/m, /^heap: \d+ KiB from 0x[0-9a-f]{9,}$/m],
+});
+
 process.stdout.write(`\n${bold('demo passed:')} ${steps} steps\n`);
