@@ -8,7 +8,7 @@ import { temporaryFolder } from '../support/paths.ts';
 import { echoed, freePort } from '../support/tcp.ts';
 import { requireTools } from '../support/tools.ts';
 import { buildExample } from '../targets/hvt/guest.ts';
-import { boot, machines } from '../targets/riscv64/guest.ts';
+import { boot, machines } from '../targets/riscv64/machines.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
 

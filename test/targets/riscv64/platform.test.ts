@@ -9,7 +9,7 @@ import { readElfFile } from '../../../linker/elf-file.ts';
 import { projectRoot } from '../../support/paths.ts';
 import { requireTools } from '../../support/tools.ts';
 import { buildGuest } from '../hvt/guest.ts';
-import { boot, machines } from './guest.ts';
+import { boot, machines } from './machines.ts';
 import { startMeasured } from './measured.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
