@@ -20,7 +20,7 @@ import {
 } from '../hvt/machine.ts';
 import { tapInterface } from '../hvt/qemu.ts';
 import { type ConsoleFilter, consoleFilter } from './console.ts';
-import { readBootable } from './image.ts';
+import { readRiscvImage } from './image.ts';
 import { argumentsOf, checkMemory, type RiscvLaunch, riscvQemuArguments } from './qemu.ts';
 
 export interface RiscvBootOptions extends Omit<BootOptions, 'tender' | 'memory'> {
@@ -115,7 +115,7 @@ export async function bootRiscv(options: RiscvBootOptions, host: Host): Promise<
   const bytes = readFile(options.image);
   let devices: AttachedDevice[];
   try {
-    devices = attachDevices(readBootable(bytes, options.image), options.blocks ?? [], options.nets ?? []);
+    devices = attachDevices(readRiscvImage(bytes, options.image).devices, options.blocks ?? [], options.nets ?? []);
   } catch (error) {
     if (!(error instanceof CasemateError) || error.code !== 'image') throw error;
     return { outcome: 'refused', status: -1, reason: error.message, console: '' };

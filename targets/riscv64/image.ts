@@ -6,7 +6,6 @@
  */
 import { fail, hex, printable } from '../../base/errors.ts';
 import { readNoteSegments } from '../../hardening/notes.ts';
-import { lower } from '../../hardening/subject.ts';
 import * as elf from '../../linker/elf.ts';
 import { type ElfFile, type ElfSegment, readElfFile } from '../../linker/elf-file.ts';
 import { writeElfFile } from '../../linker/write-elf-file.ts';
@@ -125,28 +124,6 @@ export function readRiscvImage(bytes: Uint8Array, name: string): RiscvImage {
     devices: devicesOf(file, bytes, where),
     memorySize: last.address + BigInt(last.memorySize + (stub === undefined ? 0 : STUB_SIZE)),
   };
-}
-
-/**
- * The devices of an image that is to be booted, hardened or not. A hardened one has its stub's pages in front; what
- * counts is that the machine enters it where it means to be entered. Errors: 'image', and those of readElfFile.
- */
-export function readBootable(bytes: Uint8Array, name: string): readonly Device[] {
-  const where = printable(name);
-  const file = readElfFile(bytes, name);
-  const { machine, entry } = file.header;
-  if (machine !== elf.EM_RISCV)
-    fail('image', `${where}: made for machine ${machine}; must be ${elf.EM_RISCV} (RISC-V)`);
-  const loads = file.segments.filter(isLoad);
-  const entered = loads.find(({ address, memorySize }) => entry >= address && entry - address < BigInt(memorySize));
-  if (entered === undefined) return fail('image', `${where}: enters at ${hex(entry)}, which is in no PT_LOAD`);
-  const lowest = loads.reduce((low, { loadAddress }) => lower(low, loadAddress), entered.loadAddress);
-  const start = entered.loadAddress + (entry - entered.address);
-  if (start !== lowest) {
-    const why = 'machines enter an image where it begins';
-    fail('image', `${where}: is loaded from ${hex(lowest)} on and enters at ${hex(start)}; ${why}`);
-  }
-  return devicesOf(file, bytes, where);
 }
 
 /** The image with load addresses that QEMU's -kernel can use. */

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { LEAST_FREE, LEAST_HEAP } from '../../../../targets/riscv64/stage0/placement.ts';
 import { deviceTree, type TreeNode, wide } from '../../../support/fdt.ts';
 import { requireTools } from '../../../support/tools.ts';
-import { guestProgram } from '../guest.ts';
+import { guestProgram } from '../stub-guest.ts';
 import { BASE, LOADED, MIB, PROGRAM, type Start, start, virtTree } from './support.ts';
 
 requireTools('clang', 'ld.lld');

@@ -14,7 +14,7 @@ import { type TreeNode, wide } from '../../../support/fdt.ts';
 import { temporaryFolder } from '../../../support/paths.ts';
 import { runOrThrow } from '../../../support/run.ts';
 import { requireTool, requireTools } from '../../../support/tools.ts';
-import { guestProgram } from '../guest.ts';
+import { guestProgram } from '../stub-guest.ts';
 import {
   BASE,
   bootBlock,

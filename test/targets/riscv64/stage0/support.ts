@@ -11,7 +11,7 @@ import { decodeConfig, STUB_SIZE, type Stage0Config } from '../../../../targets/
 import { stubCode } from '../../../../targets/riscv64/stage0/stub.ts';
 import { deviceTree, type TreeNode, type TreeOptions, wide } from '../../../support/fdt.ts';
 import { type Ending, type MachineOptions, Rv64 } from '../../../support/rv64.ts';
-import { harden } from '../guest.ts';
+import { harden } from '../stub-guest.ts';
 
 export const BASE = 0x80000000;
 /** Where the image is loaded, and the tree. */
