@@ -124,7 +124,7 @@ const texts = {
   fdt: 'no device tree, or a damaged one',
   bank: 'the device tree has no memory node around this image',
   memory: 'not enough memory: give the guest more',
-  mode: 'this machine has none of the paging modes asked for',
+  mode: 'no paging mode of this machine is one that was asked for and reaches this memory',
   entropy: 'entropy is required, and this machine offers none (/chosen/rng-seed)',
   fault: 'memory that the device tree promises is not there',
 } as const;

@@ -3,7 +3,9 @@
  *
  * A mode is tried by writing it to satp and reading that back; a machine that lacks it leaves satp alone. While it is
  * tried, one entry of an otherwise empty table maps the stub onto itself; entry and table are gone afterwards, and no
- * table that the program runs on has such an entry. Pages are of 4 KiB, and of 2 MiB where virtual and physical address
+ * table that the program runs on has such an entry. A mode in which this image does not lie in the lowest eighth of the
+ * address space is passed over: nothing is mapped there, and so the switch, which runs at its physical address, ends in
+ * the fault that it is to end in. Pages are of 4 KiB, and of 2 MiB where virtual and physical address
  * allow it and no boundary runs through. Tables are taken downwards from s8; there is no memory left when they reach
  * s9.
  *
@@ -52,10 +54,12 @@ export function chooseMode(): Item[] {
     ...topShift('t0'),
     rv.la('t1', 'try mode'),
     rv.alu('srl', 't1', 't1', 't0'),
+    // The lowest eighth is where no table maps anything: from there the switch is sure to fault into the veneer.
+    rv.shift('srli', 't2', 't1', 6),
+    rv.branch('bne', 't2', 'zero', 'next mode'),
     rv.alu('sll', 't2', 't1', 't0'),
     rv.shift('srli', 't2', 't2', 2),
     rv.aluImmediate('ori', 't2', 't2', everything),
-    rv.aluImmediate('andi', 't1', 't1', 511),
     rv.shift('slli', 't1', 't1', 3),
     rv.alu('add', 't1', 't1', 's7'),
     rv.store('sd', 't2', 't1'),
@@ -67,6 +71,7 @@ export function chooseMode(): Item[] {
     rv.plain('sfence.vma'),
     rv.store('sd', 'zero', 't1'),
     rv.branch('beq', 't3', 't4', 'mode is known'),
+    label('next mode'),
     rv.branch('bne', 't5', 'zero', 'refuse mode'),
     rv.aluImmediate('addi', 's4', 's4', -1),
     ...rv.li('t0', MODES.sv39),

@@ -38,6 +38,8 @@ beforeAll(async () => {
 
 const abort = (text: string): string => `casemate: ABORT: stage 0: ${text}\n`;
 
+const noMode = 'no paging mode of this machine is one that was asked for and reaches this memory';
+
 /** A run that must have entered the program. */
 function entered(options: Start = {}): Run {
   const run = start(program, options);
@@ -83,7 +85,7 @@ describe('modes', () => {
   });
 
   it('halt with a message where none is there, or not the one that was asked for', () => {
-    const message = abort('this machine has none of the paging modes asked for');
+    const message = abort(noMode);
     for (const options of [{ modes: [] }, { modes: [8n, 10n], harden: { mode: 'sv48' as const } }]) {
       const { ending } = start(program, options);
       expect(ending).toMatchObject({ reason: 'off', console: message });
@@ -485,6 +487,26 @@ describe('the device tree', () => {
   });
 });
 
+describe('memory far up', () => {
+  const far = (base: number, modes: readonly bigint[]): Start => ({ base, modes, tree: virtTree(128 * MIB, { base }) });
+
+  it('below 64 GiB is reached by Sv39, above by larger modes alone', () => {
+    const mode = (options: Start): bigint => bootBlock(entered(options)).block.words.mode;
+    expect(mode(far(2 ** 36 - 2 ** 28, [8n, 9n]))).toBe(9n);
+    expect(mode(far(2 ** 36 - 2 ** 28, [8n]))).toBe(8n);
+    expect(mode(far(2 ** 36, [8n, 9n]))).toBe(9n);
+    expect(mode(far(2 ** 45, [8n, 9n, 10n]))).toBe(10n);
+  });
+
+  it('ends in a message, without a trial, where no mode reaches it', () => {
+    for (const base of [2 ** 36, 2 ** 38, 2 ** 45]) {
+      const { ending, machine } = start(program, far(base, base === 2 ** 45 ? [8n, 9n] : [8n]));
+      expect(ending).toMatchObject({ reason: 'off', console: abort(noMode) });
+      expect(machine.traps).toEqual([]);
+    }
+  });
+});
+
 describe('firmware', () => {
   it.each<[string, Start['machine']]>([
     ['with the debug console', { debugConsole: true }],
@@ -493,7 +515,7 @@ describe('firmware', () => {
     const { ending } = start(program, { modes: [], machine: machine! });
     expect(ending).toMatchObject({
       reason: 'off',
-      console: abort('this machine has none of the paging modes asked for'),
+      console: abort(noMode),
     });
   });
 });
