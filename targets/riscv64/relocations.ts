@@ -80,42 +80,51 @@ function findTables(file: ElfFile, bytes: Uint8Array, where: string): Relocation
   return { rela: table(elf.DT_RELA, elf.DT_RELASZ, 24), relr: table(elf.DT_RELR, elf.DT_RELRSZ, 8) };
 }
 
-/** Fails unless `address` is a word that a relocation may change. */
-function checkPlace(file: ElfFile, address: number, where: string): void {
-  const segment = file.segments.find(
-    ({ type, address: start, memorySize }) =>
-      type === elf.PT_LOAD && Number(start) <= address && address + 8 <= Number(start) + memorySize,
-  );
-  if (segment === undefined || address % 8 !== 0)
-    fail('image', `${where}: a relocation changes ${hex(address)}, which is not an aligned word of the program`);
-  if ((segment.flags & elf.PF_X) !== 0)
-    fail('image', `${where}: a relocation changes code at ${hex(address)}; compile it position independent (-fPIE)`);
+/** Fails unless a relocation may change the word at an address: given for each address in turn. */
+type CheckPlace = (address: number) => void;
+
+function placeChecker(file: ElfFile, { rela, relr }: Relocations, where: string): CheckPlace {
+  const tables = [
+    { start: rela.address, end: rela.address + 24 * rela.count },
+    { start: relr.address, end: relr.address + 8 * relr.count },
+  ];
+  const loads = file.segments
+    .filter(({ type }) => type === elf.PT_LOAD)
+    .map(({ address, memorySize, flags }) => ({ start: Number(address), end: Number(address) + memorySize, flags }));
+  return (address) => {
+    if (address % 8 !== 0 || !loads.some(({ start, end }) => start <= address && address + 8 <= end))
+      fail('image', `${where}: a relocation changes ${hex(address)}, which is not an aligned word of the program`);
+    const touches = ({ start, end }: { readonly start: number; readonly end: number }): boolean =>
+      address < end && start < address + 8;
+    if (loads.some((load) => touches(load) && (load.flags & elf.PF_X) !== 0))
+      fail('image', `${where}: a relocation changes code at ${hex(address)}; compile it position independent (-fPIE)`);
+    if (tables.some(touches))
+      fail('image', `${where}: a relocation changes the tables of relocations, at ${hex(address)}; link it again`);
+  };
 }
 
-function checkRela(file: ElfFile, bytes: Uint8Array, { address, count }: Table, where: string): void {
-  const view = loaded(file, bytes, address, count * 24, `${where}: RELA relocations`);
+function checkRela(view: DataView, count: number, where: string, checkPlace: CheckPlace): void {
   for (let i = 0; i < count; i++) {
     const type = view.getUint32(24 * i + 8, true);
     if (type === R_RISCV_NONE) continue;
     if (type !== R_RISCV_RELATIVE)
       fail('image', `${where}: relocation ${i} is of type ${type}; a static program has RELATIVE (3) alone`);
-    checkPlace(file, elf.readUnsigned64(view, 24 * i), where);
+    checkPlace(elf.readUnsigned64(view, 24 * i));
   }
 }
 
-function checkRelr(file: ElfFile, bytes: Uint8Array, { address, count }: Table, where: string): void {
-  const view = loaded(file, bytes, address, count * 8, `${where}: RELR relocations`);
+function checkRelr(view: DataView, count: number, where: string, checkPlace: CheckPlace): void {
   let next: number | undefined;
   for (let i = 0; i < count; i++) {
     const word = view.getBigUint64(8 * i, true);
     if ((word & 1n) === 0n) {
-      checkPlace(file, Number(word), where);
+      checkPlace(Number(word));
       next = Number(word) + 8;
       continue;
     }
     if (next === undefined) fail('image', `${where}: RELR relocations begin without an address`);
     for (let bit = 1; bit < 64; bit++) {
-      if ((word >> BigInt(bit)) & 1n) checkPlace(file, next + 8 * (bit - 1), where);
+      if ((word >> BigInt(bit)) & 1n) checkPlace(next + 8 * (bit - 1));
     }
     next += 63 * 8;
   }
@@ -124,7 +133,21 @@ function checkRelr(file: ElfFile, bytes: Uint8Array, { address, count }: Table, 
 /** A program's relocations. `where` is its printable name. Errors: 'image'. */
 export function readRelocations(file: ElfFile, bytes: Uint8Array, where: string): Relocations {
   const tables = findTables(file, bytes, where);
-  if (tables.rela.count > 0) checkRela(file, bytes, tables.rela, where);
-  if (tables.relr.count > 0) checkRelr(file, bytes, tables.relr, where);
+  const { rela, relr } = tables;
+  const checkPlace = placeChecker(file, tables, where);
+  if (rela.count > 0)
+    checkRela(
+      loaded(file, bytes, rela.address, rela.count * 24, `${where}: RELA relocations`),
+      rela.count,
+      where,
+      checkPlace,
+    );
+  if (relr.count > 0)
+    checkRelr(
+      loaded(file, bytes, relr.address, relr.count * 8, `${where}: RELR relocations`),
+      relr.count,
+      where,
+      checkPlace,
+    );
   return tables;
 }

@@ -114,7 +114,8 @@ describe('ten boots', () => {
   it('have ten bases, stacks, heaps, canaries and seeds, none of which tells of another', async () => {
     const image = harden(program, { mode: 'sv39' });
     const found: Record<string, bigint[]>[] = [];
-    for (let i = 0; i < 10; i++) found.push(shown(await boot(image, 'show;probe=none;')));
+    for (let i = 0; i < 5; i++)
+      found.push(...(await Promise.all([0, 1].map(() => boot(image, 'show;probe=none;')))).map(shown));
     for (const name of ['base', 'stack', 'trap', 'heap', 'info', 'canary', 'seed'])
       expect(new Set(found.map((each) => each[name]?.[0])).size, name).toBe(10);
     const distances = found.map((each) => each['stack']![0]! - each['base']![0]!);

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CasemateError } from '../../../base/errors.ts';
+import { findCsrWrites } from '../../../hardening/gadgets-riscv64.ts';
 import { readSubject } from '../../../hardening/subject.ts';
 import * as elf from '../../../linker/elf.ts';
 import { readElfFile } from '../../../linker/elf-file.ts';
@@ -47,6 +48,14 @@ function edited(bytes: Uint8Array, edit: Edit): Uint8Array {
 const header = (i: number): number => 64 + 56 * i;
 
 describe('the stub', () => {
+  it('leaves no instruction in its veneer that could undo a protection', () => {
+    const veneer = stubCode().pages.subarray(PAGE);
+    expect(findCsrWrites(veneer)).toEqual([]);
+    // The scan sees such instructions where they are.
+    const code = findCsrWrites(stubCode().pages.subarray(0, PAGE)).map(({ register }) => register);
+    expect(code).toEqual(expect.arrayContaining(['sstatus', 'satp']));
+  });
+
   it('has a page each for header, code and veneer, and room left in each', () => {
     const { sizes } = stubCode();
     expect(sizes.code).toBeLessThanOrEqual(PAGE);
@@ -203,6 +212,13 @@ describe('a program that cannot be protected is refused', () => {
       ['one in code', (v, at) => v.setBigUint64(at, 0x8n, true), /changes code at 0x8/],
     ])('%s', async (_, edit, message) => {
       expect(await withRela(edit)).toMatch(message);
+    });
+
+    it('one that changes the tables themselves', async () => {
+      const bytes = await guestProgram('rela');
+      const { address } = readElfFile(bytes, 'a').sections.find(({ type }) => type === elf.SHT_RELA)!;
+      const own = (await withRela((v, at) => v.setBigUint64(at, address + 32n, true))).replace(/0x[0-9a-f]+/, 'HERE');
+      expect(own).toBe('image: guest.elf: a relocation changes the tables of relocations, at HERE; link it again');
     });
 
     it('packed ones without an address, or outside', () => {
