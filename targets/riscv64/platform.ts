@@ -27,6 +27,7 @@ const files = [
   'tls.c',
   'clock.c',
   'interrupts.c',
+  'aia.c',
   'virtio.c',
   'devices.c',
   'net.c',

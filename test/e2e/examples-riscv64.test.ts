@@ -64,6 +64,7 @@ describe('kv', () => {
 describe('echo', () => {
   test.each(machines)('echoes over several TCP connections at once on $machine (legacy: $legacy)', async (machine) => {
     const port = await freePort();
+    let heard = '';
     let ready: () => void;
     const listening = new Promise<void>((resolve) => {
       ready = resolve;
@@ -73,7 +74,8 @@ describe('echo', () => {
       args: ['--connections=4'],
       nets: [{ name: 'net0', backend: 'user', options: `hostfwd=tcp:127.0.0.1:${port}-:7` }],
       onConsole: (chunk) => {
-        if (Buffer.from(chunk).toString().includes('listening')) ready();
+        heard += Buffer.from(chunk).toString();
+        if (heard.includes('listening')) ready();
       },
     });
     await Promise.race([listening, running]);

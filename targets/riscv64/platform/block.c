@@ -29,15 +29,15 @@ struct block_request {
 
 bool rv_block_open(struct block *block, volatile uint32_t *registers) {
     struct virtio *virtio = &block->virtio;
-    if (!virtio_open(virtio, registers, FEATURE_BLOCK_SIZE | FEATURE_FLUSH, 1)) return false;
-    block->block_size = virtio->features & FEATURE_BLOCK_SIZE ? virtio_config(virtio, CONFIG_BLOCK_SIZE, 4) : SECTOR;
-    uint64_t sectors = virtio_config(virtio, CONFIG_CAPACITY, 8);
+    if (!rv_virtio_open(virtio, registers, FEATURE_BLOCK_SIZE | FEATURE_FLUSH, 1)) return false;
+    block->block_size = virtio->features & FEATURE_BLOCK_SIZE ? rv_virtio_config(virtio, CONFIG_BLOCK_SIZE, 4) : SECTOR;
+    uint64_t sectors = rv_virtio_config(virtio, CONFIG_CAPACITY, 8);
     uint64_t size = block->block_size;
     if (size < SECTOR || size > CHUNK || (size & (size - 1)) != 0 || sectors > UINT64_MAX / SECTOR) return false;
     block->capacity = sectors * SECTOR & ~(size - 1);
     block->request = rv_take_memory(sizeof *block->request);
     block->data = rv_take_memory(CHUNK);
-    virtio_start(virtio);
+    rv_virtio_start(virtio);
     return true;
 }
 
@@ -49,16 +49,16 @@ static solo5_result_t request(struct block *block, uint32_t type, uint64_t secto
     header->type = type;
     header->sector = sector;
     header->status = 255;
-    virtio_describe(queue, DESCRIPTOR_HEADER, header, HEADER_SIZE, VIRTQ_NEXT,
+    rv_virtio_describe(queue, DESCRIPTOR_HEADER, header, HEADER_SIZE, VIRTQ_NEXT,
                     size > 0 ? DESCRIPTOR_DATA : DESCRIPTOR_STATUS);
-    virtio_describe(queue, DESCRIPTOR_DATA, block->data, size, VIRTQ_NEXT | (type == REQUEST_READ ? VIRTQ_WRITE : 0),
+    rv_virtio_describe(queue, DESCRIPTOR_DATA, block->data, size, VIRTQ_NEXT | (type == REQUEST_READ ? VIRTQ_WRITE : 0),
                     DESCRIPTOR_STATUS);
-    virtio_describe(queue, DESCRIPTOR_STATUS, (const void *)&header->status, 1, VIRTQ_WRITE, 0);
-    virtio_offer(queue, DESCRIPTOR_HEADER);
-    virtio_notify(&block->virtio, 0);
+    rv_virtio_describe(queue, DESCRIPTOR_STATUS, (const void *)&header->status, 1, VIRTQ_WRITE, 0);
+    rv_virtio_offer(queue, DESCRIPTOR_HEADER);
+    rv_virtio_notify(&block->virtio, 0);
     solo5_time_t limit = solo5_clock_monotonic() + PATIENCE;
     uint32_t head, used;
-    while (!virtio_take(queue, &head, &used)) {
+    while (!rv_virtio_take(queue, &head, &used)) {
         if (solo5_clock_monotonic() < limit) continue;
         /* It may still write to our memory: it gets no more requests. */
         block->broken = true;

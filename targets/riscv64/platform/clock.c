@@ -46,7 +46,7 @@ void rv_wait_until(solo5_time_t deadline) {
     solo5_time_t now = solo5_clock_monotonic();
     if (deadline <= now) return;
     uint64_t wait = deadline - now;
-    /* At most a second at less than 10 GHz, so that nothing overflows; a tick more, because both conversions round down. */
+    /* At most a second, at less than 10 GHz: nothing overflows. A tick more, because both conversions round down. */
     if (wait > NANOSECONDS) wait = NANOSECONDS;
     set_timer(rv_ticks() + wait * frequency / NANOSECONDS + 1);
     __asm__ volatile("csrs sie, %0\n\twfi\n\tcsrc sie, %0" : : "r"((uint64_t)(SIE_TIMER | SIE_EXTERNAL)) : "memory");

@@ -47,7 +47,7 @@ static void find_candidates(void) {
     for (uint32_t i = 0; i < rv_machine.virtio_count; i++) {
         volatile uint32_t *registers = rv_registers(rv_machine.virtio[i].address, rv_machine.virtio[i].size);
         if (registers == NULL) continue;
-        candidates[i].type = virtio_type(registers);
+        candidates[i].type = rv_virtio_type(registers);
         candidates[i].registers = registers;
     }
 }
@@ -72,7 +72,8 @@ static uint32_t virtio_type_of(const struct manifest_device *device) {
 static void open(uint32_t handle, uint32_t at) {
     const struct manifest_device *device = &MANIFEST->device[handle];
     volatile uint32_t *registers = at < rv_machine.virtio_count ? candidates[at].registers : NULL;
-    if (registers == NULL || candidates[at].type != virtio_type_of(device)) missing(device, "add one, or correct --casemate:device=");
+    if (registers == NULL || candidates[at].type != virtio_type_of(device))
+        missing(device, "add one, or correct --casemate:device=");
     candidates[at].registers = NULL;
     devices[handle] = rv_take_memory(PAGE_SIZE);
     bool opened = device->type == MANIFEST_NET
@@ -86,7 +87,8 @@ static void check_words(void) {
     for (size_t i = 0; i < rv_bindings(); i++) {
         uint64_t address;
         bool known = false;
-        for (uint32_t h = 1; h < MANIFEST->entries && !known; h++) known = word_names(i, &MANIFEST->device[h], &address);
+        for (uint32_t h = 1; h < MANIFEST->entries && !known; h++)
+            known = word_names(i, &MANIFEST->device[h], &address);
         if (!known) rv_abort("--casemate:device= names a device that is not in the image's manifest");
     }
 }

@@ -27,8 +27,9 @@ static uint64_t get64(const uint8_t *at) { return (uint64_t)get32(at) << 32 | ge
 
 /* In the order of enum fdt_property. */
 static const char property_names[FDT_PROPERTIES][24] = {
-    "#address-cells", "#size-cells", "bootargs", "compatible", "device_type", "interrupts", "interrupts-extended",
-    "phandle",        "ranges",      "reg",      "rng-seed",   "status",      "timebase-frequency",
+    "#address-cells", "#size-cells", "bootargs", "compatible", "device_type", "interrupts",
+    "interrupts-extended", "msi-parent", "phandle", "ranges", "reg", "rng-seed",
+    "status", "timebase-frequency",
 };
 
 /* Whether the string of at most `size` bytes at `text` is `wanted`, its NUL included. */
@@ -99,8 +100,8 @@ static void deliver(struct walk *walk) {
     struct frame *frame = &walk->frames[walk->depth - 1];
     /* The specification's defaults, where a bus says nothing. */
     *frame = (struct frame){.address_cells = 2, .size_cells = 1};
-    if (properties[FDT_ADDRESS_CELLS].size == 4) frame->address_cells = fdt_cell(properties[FDT_ADDRESS_CELLS], 0);
-    if (properties[FDT_SIZE_CELLS].size == 4) frame->size_cells = fdt_cell(properties[FDT_SIZE_CELLS], 0);
+    if (properties[FDT_ADDRESS_CELLS].size == 4) frame->address_cells = rv_fdt_cell(properties[FDT_ADDRESS_CELLS], 0);
+    if (properties[FDT_SIZE_CELLS].size == 4) frame->size_cells = rv_fdt_cell(properties[FDT_SIZE_CELLS], 0);
     /* Below a bus that translates addresses, or has none, `reg` is not what the processor sees. */
     bool transparent = properties[FDT_RANGES].data != NULL && properties[FDT_RANGES].size == 0;
     frame->addressable = walk->depth == 1 || (walk->node.addressable && transparent);
@@ -163,23 +164,24 @@ static const char *walk_reserved(const uint8_t *fdt, uint32_t size, const struct
     return "its memory reservations have no end";
 }
 
-uint32_t fdt_size(const void *fdt) {
+uint32_t rv_fdt_size(const void *fdt) {
     if (fdt == NULL || (uintptr_t)fdt % 8 != 0 || get32((const uint8_t *)fdt + AT_MAGIC) != MAGIC) return 0;
     uint32_t size = get32((const uint8_t *)fdt + AT_SIZE);
     return size >= FDT_HEADER_SIZE && size <= FDT_LARGEST ? size : 0;
 }
 
-const char *fdt_walk(const void *tree, uint32_t size, const struct fdt_visitor *visitor) {
+const char *rv_fdt_walk(const void *tree, uint32_t size, const struct fdt_visitor *visitor) {
     const uint8_t *fdt = tree;
-    if (size < FDT_HEADER_SIZE || fdt_size(fdt) == 0) return "it has no header";
-    if (fdt_size(fdt) > size) return "it is cut off";
-    size = fdt_size(fdt);
+    if (size < FDT_HEADER_SIZE || rv_fdt_size(fdt) == 0) return "it has no header";
+    if (rv_fdt_size(fdt) > size) return "it is cut off";
+    size = rv_fdt_size(fdt);
     /* 16 and 17 differ in nothing that is read here. */
     if (get32(fdt + AT_LAST_VERSION) > 17 || get32(fdt + AT_LAST_VERSION - 4) < 17) return "its version is unknown";
 
     uint32_t structure = get32(fdt + AT_STRUCT), strings = get32(fdt + AT_STRINGS);
     uint32_t structure_size = get32(fdt + AT_STRUCT_SIZE), strings_size = get32(fdt + AT_STRINGS_SIZE);
-    if (structure % 4 != 0 || structure > size || structure_size > size - structure) return "its nodes lie outside of it";
+    if (structure % 4 != 0 || structure > size || structure_size > size - structure)
+        return "its nodes lie outside of it";
     if (strings > size || strings_size > size - strings) return "its strings lie outside of it";
     const char *wrong = walk_reserved(fdt, size, visitor);
     if (wrong != NULL) return wrong;
@@ -193,18 +195,18 @@ const char *fdt_walk(const void *tree, uint32_t size, const struct fdt_visitor *
     return walk_structure(&walk);
 }
 
-uint32_t fdt_cell(struct fdt_value value, uint32_t index) {
+uint32_t rv_fdt_cell(struct fdt_value value, uint32_t index) {
     return value.data != NULL && index < value.size / 4 ? get32(value.data + 4 * index) : 0;
 }
 
 /* A number of `cells` cells, 0 to 2, from cell `at` on. */
 static uint64_t number(struct fdt_value value, uint32_t at, uint32_t cells) {
     uint64_t result = 0;
-    for (uint32_t i = 0; i < cells; i++) result = result << 32 | fdt_cell(value, at + i);
+    for (uint32_t i = 0; i < cells; i++) result = result << 32 | rv_fdt_cell(value, at + i);
     return result;
 }
 
-bool fdt_reg(const struct fdt_node *node, uint32_t index, uint64_t *address, uint64_t *size) {
+bool rv_fdt_reg(const struct fdt_node *node, uint32_t index, uint64_t *address, uint64_t *size) {
     struct fdt_value reg = node->properties[FDT_REG];
     if (node->address_cells < 1 || node->address_cells > 2 || node->size_cells > 2) return false;
     uint32_t cells = node->address_cells + node->size_cells;
@@ -214,7 +216,7 @@ bool fdt_reg(const struct fdt_node *node, uint32_t index, uint64_t *address, uin
     return *size <= UINT64_MAX - *address;
 }
 
-bool fdt_lists(struct fdt_value value, const char *text) {
+bool rv_fdt_lists(struct fdt_value value, const char *text) {
     for (uint32_t at = 0; at < value.size;) {
         if (is_string(value.data + at, value.size - at, text)) return true;
         while (at < value.size && value.data[at] != 0) at++;

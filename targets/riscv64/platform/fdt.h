@@ -17,6 +17,7 @@ enum fdt_property {
     FDT_DEVICE_TYPE,
     FDT_INTERRUPTS,
     FDT_INTERRUPTS_EXTENDED,
+    FDT_MSI_PARENT,
     FDT_PHANDLE,
     FDT_RANGES,
     FDT_REG,
@@ -56,18 +57,18 @@ struct fdt_visitor {
 #define FDT_HEADER_SIZE 40u
 
 /* The size that the tree at `fdt` says it has; 0 when there is no tree or it is larger than FDT_LARGEST. */
-uint32_t fdt_size(const void *fdt);
+uint32_t rv_fdt_size(const void *fdt);
 
 /* Walks the tree of at most `size` readable bytes. NULL when all is well, else what is wrong with it. */
-const char *fdt_walk(const void *fdt, uint32_t size, const struct fdt_visitor *visitor);
+const char *rv_fdt_walk(const void *fdt, uint32_t size, const struct fdt_visitor *visitor);
 
 /* The number in the `index`th cell; 0 when there is no such cell. */
-uint32_t fdt_cell(struct fdt_value value, uint32_t index);
+uint32_t rv_fdt_cell(struct fdt_value value, uint32_t index);
 
 /* The `index`th address and size of a node; false when there is none, or one that wraps around. */
-bool fdt_reg(const struct fdt_node *node, uint32_t index, uint64_t *address, uint64_t *size);
+bool rv_fdt_reg(const struct fdt_node *node, uint32_t index, uint64_t *address, uint64_t *size);
 
 /* Whether a list of NUL-terminated strings holds `text`. */
-bool fdt_lists(struct fdt_value value, const char *text);
+bool rv_fdt_lists(struct fdt_value value, const char *text);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * Device interrupts, as far as waiting needs them: an interrupt of a network device ends a wfi.
  *
- * The interrupt controller is a PLIC. Its context for our hart's S-mode is the position of (our hart's interrupt
- * controller, 9) among its interrupts-extended. Where there is no PLIC (machines with APLIC and IMSIC), or its registers
- * are not mapped, nothing is enabled, and solo5_yield wakes up by the timer to look at its devices instead.
+ * The interrupt controller is a PLIC, or an AIA (aia.c). A PLIC's context for our hart's S-mode is the position of (our
+ * hart's interrupt controller, 9) among its interrupts-extended. Where there is neither, or its registers are not mapped,
+ * nothing is enabled, and solo5_yield wakes up by the timer to look at its devices instead.
  *
  * Source: RISC-V PLIC specification 1.0.
  */
@@ -20,44 +20,48 @@
 #define CONTEXT 0x200000u
 #define CONTEXT_STRIDE 0x1000u
 
-/* NULL: unusable. */
+static enum { NONE, PLIC, AIA } controller;
 static volatile uint32_t *priorities, *enabled, *context;
 
-static bool find_context(uint32_t *found) {
-    struct fdt_value pairs = rv_machine.plic_contexts;
-    uint32_t count = pairs.size / 8;
+bool rv_find_hart(struct fdt_value pairs, uint32_t *position) {
     if (rv_machine.hart_phandle == 0) return false;
-    for (uint32_t i = 0; i < count && i < MOST_CONTEXTS; i++) {
-        if (fdt_cell(pairs, 2 * i) != rv_machine.hart_phandle || fdt_cell(pairs, 2 * i + 1) != SUPERVISOR_EXTERNAL) continue;
-        *found = i;
+    for (uint32_t i = 0; i < pairs.size / 8 && i < MOST_CONTEXTS; i++) {
+        if (rv_fdt_cell(pairs, 2 * i) != rv_machine.hart_phandle) continue;
+        if (rv_fdt_cell(pairs, 2 * i + 1) != SUPERVISOR_EXTERNAL) continue;
+        *position = i;
         return true;
     }
     return false;
 }
 
-void rv_interrupts_init(void) {
+static bool init_plic(void) {
     uint32_t number;
     uint64_t plic = rv_machine.plic.address;
-    if (rv_machine.plic.size == 0 || !find_context(&number)) return;
+    if (rv_machine.plic.size == 0 || !rv_find_hart(rv_machine.plic_contexts, &number)) return false;
     priorities = rv_registers(plic + PRIORITY, PAGE_SIZE);
     enabled = rv_registers(plic + ENABLE + number * ENABLE_STRIDE, ENABLE_STRIDE);
     context = rv_registers(plic + CONTEXT + number * CONTEXT_STRIDE, 8);
-    if (priorities == NULL || enabled == NULL || context == NULL) {
-        context = NULL;
-        return;
-    }
+    if (priorities == NULL || enabled == NULL || context == NULL) return false;
     context[0] = 0; /* threshold: every priority counts */
+    return true;
+}
+
+void rv_interrupts_init(void) {
+    if (init_plic()) controller = PLIC;
+    else if (rv_aia_init()) controller = AIA;
 }
 
 bool rv_interrupt_enable(uint32_t source) {
-    if (context == NULL || source == 0 || source >= MOST_SOURCES) return false;
+    if (source == 0 || source >= MOST_SOURCES || controller == NONE) return false;
+    if (controller == AIA) return rv_aia_enable(source);
     priorities[source] = 1;
     enabled[source / 32] |= 1u << source % 32;
     return true;
 }
 
 void rv_interrupts_accept(void) {
-    if (context == NULL) return;
+    if (controller == AIA) rv_aia_accept();
+    if (controller != PLIC) return;
     /* Claiming and completing; 0: there is none left. A source that keeps asking is taken once a call. */
     for (unsigned i = 0; i < 32; i++) {
         uint32_t source = context[1];

@@ -20,7 +20,7 @@ static bool is_named(const char *name, const char *word) {
 
 static bool is_disabled(const struct fdt_node *node) {
     struct fdt_value status = node->properties[FDT_STATUS];
-    return status.data != NULL && !fdt_lists(status, "okay") && !fdt_lists(status, "ok");
+    return status.data != NULL && !rv_fdt_lists(status, "okay") && !rv_fdt_lists(status, "ok");
 }
 
 static void add_range(struct machine *machine, struct machine_range *ranges, uint32_t *count, uint32_t most,
@@ -37,26 +37,41 @@ static void reserve(void *context, uint64_t address, uint64_t size) {
 }
 
 static void add_virtio(struct machine *machine, const struct fdt_node *node) {
-    struct machine_virtio device = {.interrupt = fdt_cell(node->properties[FDT_INTERRUPTS], 0)};
+    struct machine_virtio device = {.interrupt = rv_fdt_cell(node->properties[FDT_INTERRUPTS], 0)};
     /* The registers that every device has, and some of its own. */
-    if (!fdt_reg(node, 0, &device.address, &device.size) || device.size < 0x120) return;
+    if (!rv_fdt_reg(node, 0, &device.address, &device.size) || device.size < 0x120) return;
     if (machine->virtio_count == MACHINE_VIRTIO) return;
     uint32_t at = machine->virtio_count++;
-    for (; at > 0 && machine->virtio[at - 1].address > device.address; at--) machine->virtio[at] = machine->virtio[at - 1];
+    for (; at > 0 && machine->virtio[at - 1].address > device.address; at--)
+        machine->virtio[at] = machine->virtio[at - 1];
     machine->virtio[at] = device;
 }
 
 static void take_range(const struct fdt_node *node, struct machine_range *range) {
     struct machine_range found;
-    if (range->size == 0 && fdt_reg(node, 0, &found.address, &found.size)) *range = found;
+    if (range->size == 0 && rv_fdt_reg(node, 0, &found.address, &found.size)) *range = found;
+}
+
+static void add_imsic(struct machine *machine, const struct fdt_node *node) {
+    if (machine->imsic_count == MACHINE_AIA) return;
+    machine->imsics[machine->imsic_count++] = (struct machine_imsic){
+        .phandle = rv_fdt_cell(node->properties[FDT_PHANDLE], 0), .harts = node->properties[FDT_INTERRUPTS_EXTENDED]};
+}
+
+static void add_aplic(struct machine *machine, const struct fdt_node *node) {
+    struct machine_aplic aplic = {.msi_parent = rv_fdt_cell(node->properties[FDT_MSI_PARENT], 0)};
+    take_range(node, &aplic.registers);
+    if (machine->aplic_count < MACHINE_AIA) machine->aplics[machine->aplic_count++] = aplic;
 }
 
 static void visit_device(struct machine *machine, const struct fdt_node *node) {
     struct fdt_value compatible = node->properties[FDT_COMPATIBLE];
     if (!node->addressable || is_disabled(node)) return;
-    if (fdt_lists(compatible, "virtio,mmio")) add_virtio(machine, node);
-    else if (fdt_lists(compatible, "google,goldfish-rtc")) take_range(node, &machine->rtc);
-    else if (fdt_lists(compatible, "riscv,plic0") || fdt_lists(compatible, "sifive,plic-1.0.0")) {
+    if (rv_fdt_lists(compatible, "virtio,mmio")) add_virtio(machine, node);
+    else if (rv_fdt_lists(compatible, "google,goldfish-rtc")) take_range(node, &machine->rtc);
+    else if (rv_fdt_lists(compatible, "riscv,imsics")) add_imsic(machine, node);
+    else if (rv_fdt_lists(compatible, "riscv,aplic")) add_aplic(machine, node);
+    else if (rv_fdt_lists(compatible, "riscv,plic0") || rv_fdt_lists(compatible, "sifive,plic-1.0.0")) {
         if (machine->plic.size != 0) return;
         take_range(node, &machine->plic);
         machine->plic_contexts = node->properties[FDT_INTERRUPTS_EXTENDED];
@@ -66,13 +81,13 @@ static void visit_device(struct machine *machine, const struct fdt_node *node) {
 /* One cell or two. */
 static void take_timebase(struct machine *machine, const struct fdt_node *node) {
     struct fdt_value value = node->properties[FDT_TIMEBASE_FREQUENCY];
-    if (value.size == 4) machine->timebase_frequency = fdt_cell(value, 0);
-    if (value.size == 8) machine->timebase_frequency = (uint64_t)fdt_cell(value, 0) << 32 | fdt_cell(value, 1);
+    if (value.size == 4) machine->timebase_frequency = rv_fdt_cell(value, 0);
+    if (value.size == 8) machine->timebase_frequency = (uint64_t)rv_fdt_cell(value, 0) << 32 | rv_fdt_cell(value, 1);
 }
 
 static int visit_cpu(struct machine *machine, const struct fdt_node *node) {
     uint64_t hart, size;
-    if (!is_named(node->name, "cpu") || !fdt_reg(node, 0, &hart, &size) || hart != machine->hart) return OTHER;
+    if (!is_named(node->name, "cpu") || !rv_fdt_reg(node, 0, &hart, &size) || hart != machine->hart) return OTHER;
     take_timebase(machine, node);
     return OUR_CPU;
 }
@@ -86,9 +101,9 @@ static int visit_top(struct machine *machine, const struct fdt_node *node) {
     if (is_named(node->name, "chosen")) {
         machine->bootargs = node->properties[FDT_BOOTARGS];
         machine->rng_seed = node->properties[FDT_RNG_SEED];
-    } else if (fdt_lists(node->properties[FDT_DEVICE_TYPE], "memory") && !is_disabled(node)) {
+    } else if (rv_fdt_lists(node->properties[FDT_DEVICE_TYPE], "memory") && !is_disabled(node)) {
         uint64_t address, size;
-        for (uint32_t i = 0; fdt_reg(node, i, &address, &size); i++)
+        for (uint32_t i = 0; rv_fdt_reg(node, i, &address, &size); i++)
             add_range(machine, machine->memory, &machine->memory_count, MACHINE_MEMORY, address, size);
     } else visit_device(machine, node);
     return OTHER;
@@ -102,20 +117,21 @@ static int visit(void *context, const struct fdt_node *node) {
     case ROOT: return visit_top(machine, node);
     case CPUS: return visit_cpu(machine, node);
     case OUR_CPU:
-        if (is_named(node->name, "interrupt-controller")) machine->hart_phandle = fdt_cell(node->properties[FDT_PHANDLE], 0);
+        if (is_named(node->name, "interrupt-controller"))
+            machine->hart_phandle = rv_fdt_cell(node->properties[FDT_PHANDLE], 0);
         return OTHER;
     case RESERVED_MEMORY:
-        for (uint32_t i = 0; fdt_reg(node, i, &address, &size); i++) reserve(machine, address, size);
+        for (uint32_t i = 0; rv_fdt_reg(node, i, &address, &size); i++) reserve(machine, address, size);
         return OTHER;
     }
     visit_device(machine, node);
     return OTHER;
 }
 
-const char *machine_read(struct machine *machine, const void *fdt, uint32_t size, uint64_t hart) {
+const char *rv_machine_read(struct machine *machine, const void *fdt, uint32_t size, uint64_t hart) {
     *machine = (struct machine){.hart = hart};
     const struct fdt_visitor visitor = {.node = visit, .reserved = reserve, .context = machine};
-    const char *wrong = fdt_walk(fdt, size, &visitor);
+    const char *wrong = rv_fdt_walk(fdt, size, &visitor);
     if (wrong != NULL) return wrong;
     if (machine->overflow) return "it has more memory ranges than there is room for";
     struct fdt_value bootargs = machine->bootargs;

@@ -27,12 +27,13 @@ enum { CONFIG_MAC = 0, CONFIG_MTU = 10 };
 static size_t largest_frame(const struct net *net) { return (size_t)net->mtu + SOLO5_NET_HLEN; }
 
 /* Gives receive buffer `i` to the device. */
-static void offer_receive(struct net *net, uint32_t i) { virtio_offer(&net->virtio.queues[RECEIVE], (uint16_t)i); }
+static void offer_receive(struct net *net, uint32_t i) { rv_virtio_offer(&net->virtio.queues[RECEIVE], (uint16_t)i); }
 
 bool rv_net_open(struct net *net, volatile uint32_t *registers, uint32_t interrupt) {
     struct virtio *virtio = &net->virtio;
-    if (!virtio_open(virtio, registers, FEATURE_MTU | FEATURE_MAC, 2) || !(virtio->features & FEATURE_MAC)) return false;
-    uint64_t mtu = virtio->features & FEATURE_MTU ? virtio_config(virtio, CONFIG_MTU, 2) : DEFAULT_MTU;
+    if (!rv_virtio_open(virtio, registers, FEATURE_MTU | FEATURE_MAC, 2)) return false;
+    if (!(virtio->features & FEATURE_MAC)) return false;
+    uint64_t mtu = virtio->features & FEATURE_MTU ? rv_virtio_config(virtio, CONFIG_MTU, 2) : DEFAULT_MTU;
     if (mtu < 68 || mtu > LARGEST_MTU) return false;
     net->mtu = (uint16_t)mtu;
     net->header_size = virtio->modern ? 12 : 10;
@@ -43,13 +44,13 @@ bool rv_net_open(struct net *net, volatile uint32_t *registers, uint32_t interru
     for (uint16_t i = 0; i < VIRTIO_QUEUE; i++) {
         size_t at = i * net->stride + FRAME - net->header_size;
         uint32_t size = (uint32_t)(net->header_size + largest_frame(net));
-        virtio_describe(&virtio->queues[RECEIVE], i, net->receive + at, size, VIRTQ_WRITE, 0);
-        virtio_describe(&virtio->queues[SEND], i, net->send + at, size, 0, 0);
+        rv_virtio_describe(&virtio->queues[RECEIVE], i, net->receive + at, size, VIRTQ_WRITE, 0);
+        rv_virtio_describe(&virtio->queues[SEND], i, net->send + at, size, 0, 0);
         offer_receive(net, i);
     }
     net->interrupts = rv_interrupt_enable(interrupt);
-    virtio_start(virtio);
-    virtio_notify(virtio, RECEIVE);
+    rv_virtio_start(virtio);
+    rv_virtio_notify(virtio, RECEIVE);
     return true;
 }
 
@@ -58,7 +59,8 @@ solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struc
     uint64_t found = rv_acquire(name, MANIFEST_NET);
     if (found == 0) return SOLO5_R_EINVAL;
     struct net *net = rv_net(found);
-    for (unsigned i = 0; i < SOLO5_NET_ALEN; i++) info->mac_address[i] = virtio_config8(&net->virtio, CONFIG_MAC + i);
+    for (unsigned i = 0; i < SOLO5_NET_ALEN; i++)
+        info->mac_address[i] = rv_virtio_config8(&net->virtio, CONFIG_MAC + i);
     info->mtu = net->mtu;
     *handle = found;
     return SOLO5_R_OK;
@@ -67,7 +69,7 @@ solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struc
 /* Takes back the buffers that were sent. */
 static void reclaim(struct net *net) {
     uint32_t head, size;
-    while (virtio_take(&net->virtio.queues[SEND], &head, &size)) {
+    while (rv_virtio_take(&net->virtio.queues[SEND], &head, &size)) {
         if (head < VIRTIO_QUEUE) net->free |= 1ull << head;
     }
 }
@@ -92,8 +94,8 @@ solo5_result_t solo5_net_write(solo5_handle_t handle, const uint8_t *buf, size_t
     memcpy(net->send + i * net->stride + FRAME, buf, size);
     queue->memory->descriptors[i].size = (uint32_t)(net->header_size + size);
     net->free &= ~(1ull << i);
-    virtio_offer(queue, i);
-    virtio_notify(&net->virtio, SEND);
+    rv_virtio_offer(queue, i);
+    rv_virtio_notify(&net->virtio, SEND);
     return SOLO5_R_OK;
 }
 
@@ -101,7 +103,7 @@ solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, 
     struct net *net = rv_net(handle);
     if (net == NULL || buf == NULL || read_size == NULL || size < largest_frame(net)) return SOLO5_R_EINVAL;
     uint32_t head, used;
-    while (virtio_take(&net->virtio.queues[RECEIVE], &head, &used)) {
+    while (rv_virtio_take(&net->virtio.queues[RECEIVE], &head, &used)) {
         if (head >= VIRTIO_QUEUE) continue; /* never offered */
         bool sound = used >= net->header_size + SOLO5_NET_HLEN && used <= net->header_size + largest_frame(net);
         if (sound) {
@@ -109,7 +111,7 @@ solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, 
             memcpy(buf, net->receive + head * net->stride + FRAME, *read_size);
         }
         offer_receive(net, head);
-        virtio_notify(&net->virtio, RECEIVE);
+        rv_virtio_notify(&net->virtio, RECEIVE);
         if (sound) return SOLO5_R_OK;
     }
     return SOLO5_R_AGAIN;
@@ -120,7 +122,7 @@ static solo5_handle_set_t ready_devices(void) {
     solo5_handle_set_t ready = 0;
     for (unsigned h = 1; h < MANIFEST_MAX; h++) {
         struct net *net = rv_net(h);
-        if (net != NULL && virtio_has_used(&net->virtio.queues[RECEIVE])) ready |= 1ull << h;
+        if (net != NULL && rv_virtio_has_used(&net->virtio.queues[RECEIVE])) ready |= 1ull << h;
     }
     return ready;
 }
@@ -131,8 +133,8 @@ static uint64_t allow_interrupts(bool allow) {
     for (unsigned h = 1; h < MANIFEST_MAX; h++) {
         struct net *net = rv_net(h);
         if (net == NULL) continue;
-        virtio_allow_interrupts(&net->virtio.queues[RECEIVE], allow);
-        if (!allow) virtio_acknowledge(&net->virtio);
+        rv_virtio_allow_interrupts(&net->virtio.queues[RECEIVE], allow);
+        if (!allow) rv_virtio_acknowledge(&net->virtio);
         uint64_t wait = net->interrupts ? LONGEST_WAIT : POLL_INTERVAL;
         if (wait < longest) longest = wait;
     }

@@ -88,9 +88,9 @@ static void take_seed(void) {
 }
 
 const struct boot_block *rv_plain_boot(uint64_t hart, void *fdt) {
-    uint32_t size = fdt_size(fdt);
+    uint32_t size = rv_fdt_size(fdt);
     if (size == 0) rv_abort("the firmware gave us no device tree");
-    const char *wrong = machine_read(&rv_machine, fdt, size, hart);
+    const char *wrong = rv_machine_read(&rv_machine, fdt, size, hart);
     if (wrong != NULL) rv_abort_because("the device tree is damaged", wrong);
     block.magic = BOOT_MAGIC;
     block.hart = hart;
@@ -114,6 +114,8 @@ const struct boot_block *rv_plain_boot(uint64_t hart, void *fdt) {
     add(block.fdt, size, BOOT_FDT);
     add(rv_machine.rtc.address, rv_machine.rtc.size, BOOT_REGISTERS);
     add(rv_machine.plic.address, rv_machine.plic.size, BOOT_REGISTERS);
+    for (uint32_t i = 0; i < rv_machine.aplic_count; i++)
+        add(rv_machine.aplics[i].registers.address, rv_machine.aplics[i].registers.size, BOOT_REGISTERS);
     for (uint32_t i = 0; i < rv_machine.virtio_count; i++)
         add(rv_machine.virtio[i].address, rv_machine.virtio[i].size, BOOT_REGISTERS);
     return &block;

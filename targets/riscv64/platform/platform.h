@@ -69,6 +69,13 @@ void rv_interrupts_init(void);
 bool rv_interrupt_enable(uint32_t source);
 /* interrupts.c: takes notice of those that have arrived. */
 void rv_interrupts_accept(void);
+/* interrupts.c: the position of our hart's external interrupt for S-mode in such a list; false when it is not there. */
+bool rv_find_hart(struct fdt_value pairs, uint32_t *position);
+
+/* aia.c: the same for an AIA; false when there is none that we can use. */
+bool rv_aia_init(void);
+bool rv_aia_enable(uint32_t source);
+void rv_aia_accept(void);
 
 /* devices.c: finds a device of the machine for every device of the manifest. */
 void rv_devices_init(void);

@@ -10,19 +10,19 @@ uint64_t rv_random_word(void) {
     volatile uint32_t *registers = rv_rng();
     uint64_t value = 0;
     uint32_t head, size;
-    if (registers == NULL || !virtio_open(&rng, registers, 0, 1)) return 0;
+    if (registers == NULL || !rv_virtio_open(&rng, registers, 0, 1)) return 0;
     volatile uint64_t *word = rv_take_memory(sizeof *word);
-    virtio_describe(&rng.queues[0], 0, (const void *)word, sizeof *word, VIRTQ_WRITE, 0);
-    virtio_start(&rng);
-    virtio_offer(&rng.queues[0], 0);
-    virtio_notify(&rng, 0);
+    rv_virtio_describe(&rng.queues[0], 0, (const void *)word, sizeof *word, VIRTQ_WRITE, 0);
+    rv_virtio_start(&rng);
+    rv_virtio_offer(&rng.queues[0], 0);
+    rv_virtio_notify(&rng, 0);
     solo5_time_t limit = solo5_clock_monotonic() + PATIENCE;
     while (solo5_clock_monotonic() < limit) {
-        if (!virtio_take(&rng.queues[0], &head, &size)) continue;
+        if (!rv_virtio_take(&rng.queues[0], &head, &size)) continue;
         if (size == sizeof *word) value = *word;
         break;
     }
-    virtio_reset(&rng);
+    rv_virtio_reset(&rng);
     *word = 0;
     return value;
 }

@@ -26,7 +26,8 @@ static struct solo5_start_info info; /* the program keeps a pointer to it */
 static __attribute__((noinline)) void prepare(void) {
     if (rv_boot->magic != BOOT_MAGIC || rv_boot->fdt_size > FDT_LARGEST) rv_abort("the boot block is none");
     rv_console_init();
-    const char *wrong = machine_read(&rv_machine, (const void *)rv_boot->fdt, (uint32_t)rv_boot->fdt_size, rv_boot->hart);
+    const char *wrong =
+        rv_machine_read(&rv_machine, (const void *)rv_boot->fdt, (uint32_t)rv_boot->fdt_size, rv_boot->hart);
     if (wrong != NULL) rv_abort_because("the device tree is damaged", wrong);
     info.cmdline = rv_machine.bootargs.size > 0 ? (const char *)rv_machine.bootargs.data : "";
     info.cmdline = rv_take_options(info.cmdline);

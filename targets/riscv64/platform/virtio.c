@@ -34,7 +34,7 @@ static void set64(const struct virtio *device, unsigned offset, uint64_t value) 
 /* Memory and registers, seen by both sides in the order in which they are written here. */
 static void barrier(void) { __asm__ volatile("fence iorw, iorw" : : : "memory"); }
 
-uint32_t virtio_type(volatile uint32_t *registers) {
+uint32_t rv_virtio_type(volatile uint32_t *registers) {
     if (registers[MAGIC / 4] != 0x74726976 /* "virt" */) return 0;
     uint32_t version = registers[VERSION / 4];
     return version == 1 || version == 2 ? registers[DEVICE_ID / 4] : 0;
@@ -62,7 +62,7 @@ static bool open_queue(struct virtio *device, unsigned index) {
     set(device, QUEUE_SELECT, index);
     if (get(device, QUEUE_MAX) < VIRTIO_QUEUE) return false;
     queue->memory = rv_take_memory(sizeof(struct virtq_memory));
-    virtio_allow_interrupts(queue, false);
+    rv_virtio_allow_interrupts(queue, false);
     uint64_t address = rv_physical((const void *)queue->memory, sizeof(struct virtq_memory));
     set(device, QUEUE_SIZE, VIRTIO_QUEUE);
     if (!device->modern) {
@@ -78,10 +78,10 @@ static bool open_queue(struct virtio *device, unsigned index) {
     return true;
 }
 
-bool virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues) {
+bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues) {
     device->registers = registers;
     device->modern = get(device, VERSION) == 2;
-    virtio_reset(device);
+    rv_virtio_reset(device);
     set(device, STATUS, ACKNOWLEDGE);
     set(device, STATUS, ACKNOWLEDGE | DRIVER);
     if (!agree(device, wanted)) return false;
@@ -91,27 +91,27 @@ bool virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t w
     return true;
 }
 
-void virtio_start(struct virtio *device) {
+void rv_virtio_start(struct virtio *device) {
     barrier();
     set(device, STATUS, ACKNOWLEDGE | DRIVER | DRIVER_OK | (device->modern ? FEATURES_OK : 0));
 }
 
-void virtio_reset(struct virtio *device) {
+void rv_virtio_reset(struct virtio *device) {
     set(device, STATUS, 0);
     barrier();
 }
 
-uint8_t virtio_config8(const struct virtio *device, unsigned offset) {
+uint8_t rv_virtio_config8(const struct virtio *device, unsigned offset) {
     return ((volatile uint8_t *)device->registers)[CONFIG + offset];
 }
 
 static uint64_t read_config(const struct virtio *device, unsigned offset, unsigned size) {
     uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++) value |= (uint64_t)virtio_config8(device, offset + i) << 8 * i;
+    for (unsigned i = 0; i < size; i++) value |= (uint64_t)rv_virtio_config8(device, offset + i) << 8 * i;
     return value;
 }
 
-uint64_t virtio_config(const struct virtio *device, unsigned offset, unsigned size) {
+uint64_t rv_virtio_config(const struct virtio *device, unsigned offset, unsigned size) {
     uint64_t value = 0;
     /* A device may change it meanwhile; one that never stops doing so is not waited for. */
     for (unsigned i = 0; i < 8; i++) {
@@ -122,8 +122,8 @@ uint64_t virtio_config(const struct virtio *device, unsigned offset, unsigned si
     return value;
 }
 
-void virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
-                     uint16_t next) {
+void rv_virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
+                        uint16_t next) {
     volatile struct virtq_descriptor *descriptor = &queue->memory->descriptors[index % VIRTIO_QUEUE];
     descriptor->address = rv_physical(data, size);
     descriptor->size = size;
@@ -131,22 +131,22 @@ void virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint
     descriptor->next = next;
 }
 
-void virtio_offer(struct virtq *queue, uint16_t head) {
+void rv_virtio_offer(struct virtq *queue, uint16_t head) {
     queue->memory->available.ring[queue->offered % VIRTIO_QUEUE] = head;
     queue->offered++;
     barrier();
     queue->memory->available.index = queue->offered;
 }
 
-void virtio_notify(struct virtio *device, unsigned queue) {
+void rv_virtio_notify(struct virtio *device, unsigned queue) {
     barrier();
     if (!(device->queues[queue].memory->used.flags & 1)) set(device, QUEUE_NOTIFY, queue);
 }
 
-bool virtio_has_used(const struct virtq *queue) { return queue->memory->used.index != queue->taken; }
+bool rv_virtio_has_used(const struct virtq *queue) { return queue->memory->used.index != queue->taken; }
 
-bool virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size) {
-    if (!virtio_has_used(queue)) return false;
+bool rv_virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size) {
+    if (!rv_virtio_has_used(queue)) return false;
     barrier();
     unsigned at = queue->taken++ % VIRTIO_QUEUE;
     *head = queue->memory->used.ring[at].id;
@@ -154,12 +154,12 @@ bool virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size) {
     return true;
 }
 
-void virtio_allow_interrupts(struct virtq *queue, bool allow) {
+void rv_virtio_allow_interrupts(struct virtq *queue, bool allow) {
     queue->memory->available.flags = allow ? 0 : 1;
     barrier();
 }
 
-void virtio_acknowledge(struct virtio *device) {
+void rv_virtio_acknowledge(struct virtio *device) {
     uint32_t pending = get(device, INTERRUPT_STATUS);
     if (pending != 0) set(device, INTERRUPT_ACKNOWLEDGE, pending);
 }

@@ -58,35 +58,36 @@ struct virtio {
 };
 
 /* The device type behind registers; 0 when there is none, or none that we can talk to. */
-uint32_t virtio_type(volatile uint32_t *registers);
+uint32_t rv_virtio_type(volatile uint32_t *registers);
 
 /*
  * Resets the device at `registers` and agrees on the `wanted` features that it has, with `queues` queues. False when it
- * refuses. It works once virtio_start is called.
+ * refuses. It works once rv_virtio_start is called.
  */
-bool virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues);
-void virtio_start(struct virtio *device);
-void virtio_reset(struct virtio *device);
+bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues);
+void rv_virtio_start(struct virtio *device);
+void rv_virtio_reset(struct virtio *device);
 
 /* Reads a byte and a little-endian number of the device's own registers. */
-uint8_t virtio_config8(const struct virtio *device, unsigned offset);
-uint64_t virtio_config(const struct virtio *device, unsigned offset, unsigned size);
+uint8_t rv_virtio_config8(const struct virtio *device, unsigned offset);
+uint64_t rv_virtio_config(const struct virtio *device, unsigned offset, unsigned size);
 
 /* Describes memory of rv_take_memory. */
-void virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags, uint16_t next);
+void rv_virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
+                        uint16_t next);
 
-/* Gives the chain that begins with descriptor `head` to the device; virtio_notify tells it, if it wants to be told. */
-void virtio_offer(struct virtq *queue, uint16_t head);
-void virtio_notify(struct virtio *device, unsigned queue);
+/* Gives the chain that begins with descriptor `head` to the device; rv_virtio_notify tells it, if it wants to be told. */
+void rv_virtio_offer(struct virtq *queue, uint16_t head);
+void rv_virtio_notify(struct virtio *device, unsigned queue);
 
 /* Whether the device has given a chain back. */
-bool virtio_has_used(const struct virtq *queue);
+bool rv_virtio_has_used(const struct virtq *queue);
 /* Takes one chain back: its head and how many bytes the device wrote, both still to be checked. */
-bool virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size);
+bool rv_virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size);
 
 /* Whether the device may interrupt when it gives chains of a queue back. */
-void virtio_allow_interrupts(struct virtq *queue, bool allow);
+void rv_virtio_allow_interrupts(struct virtq *queue, bool allow);
 /* Ends the device's interrupt request. */
-void virtio_acknowledge(struct virtio *device);
+void rv_virtio_acknowledge(struct virtio *device);
 
 #endif

@@ -216,10 +216,8 @@ describe('devices', () => {
   test.each(machines)(
     'wake a sleeping guest, every time, and say which it is ($machine, legacy: $legacy)',
     async (machine) => {
-      expect(await boot(image, { ...attached(), args: ['w'], ...machine })).toMatchObject({
-        outcome: 'halted',
-        status: 0,
-      });
+      const result = await boot(image, { ...attached(), args: ['w'], ...machine });
+      expect(result).toMatchObject({ outcome: 'halted', status: 0 });
     },
   );
 
@@ -287,6 +285,44 @@ describe('frames', () => {
     },
     120_000,
   );
+});
+
+describe('a frame that comes while the guest sleeps', () => {
+  test.each(machines)('wakes it by an interrupt, not by the timer ($machine, legacy: $legacy)', async (machine) => {
+    const { socket, port, guest } = await wire();
+    const times: number[] = [];
+    let heard = '';
+    let sent = 0;
+    const send = () => {
+      sent = performance.now();
+      socket.send(Buffer.alloc(60, times.length), guest, '127.0.0.1');
+    };
+    const all = new Promise<void>((done) => {
+      socket.on('message', (bytes) => {
+        if (bytes[14] === 0xff) return;
+        times.push(performance.now() - sent);
+        if (times.length === 25) done();
+        else setTimeout(send, 20);
+      });
+    });
+    const options = `udp=127.0.0.1:${port},localaddr=127.0.0.1:${guest}`;
+    const result = boot(image, {
+      ...attached(undefined, 512, { backend: 'socket', options }),
+      ...machine,
+      args: ['r'],
+      onConsole: (chunk) => {
+        const before = heard;
+        heard += Buffer.from(chunk).toString();
+        if (heard.includes('waiting') && !before.includes('waiting')) setTimeout(send, 20);
+      },
+    });
+    await Promise.race([all, result]);
+    socket.send(Buffer.alloc(60, 0xff), guest, '127.0.0.1');
+    expect(await result).toMatchObject({ outcome: 'halted', status: 0 });
+    socket.close();
+    // The guest looks by itself 100 ms after it fell asleep: a frame that comes after 20 would have to wait for 80.
+    expect(times.sort((a, b) => a - b)[12]).toBeLessThan(50);
+  });
 });
 
 describe('a machine that is killed', () => {
