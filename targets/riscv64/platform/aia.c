@@ -39,7 +39,7 @@ bool rv_aia_init(void) {
         }
         if (aplic == NULL) continue;
         write_imsic(THRESHOLD, 0);
-        write_imsic(ENABLE, 1u << MESSAGE);
+        write_imsic(ENABLE, 1u << MESSAGE); /* and none of the other 62 that every IMSIC has */
         write_imsic(DELIVERY, 1);
         aplic[DOMAIN / 4] = DOMAIN_MESSAGES;
         return true;

@@ -12,11 +12,16 @@ static char buffer[256] __attribute__((aligned(256))); /* in one page */
 
 void rv_console_init(void) { has_dbcn = sbi_has(SBI_DBCN); }
 
+/* Calls that take nothing, one after another, until the rest of a text is lost. */
+#define PATIENCE 1000000u
+
 static void write_buffer(size_t size) {
     uint64_t address = rv_physical(buffer, sizeof buffer);
-    for (size_t done = 0; done < size;) {
+    size_t done = 0;
+    for (unsigned idle = 0; done < size && idle < PATIENCE; idle++) {
         struct sbi_result result = sbi_call(SBI_DBCN, 0, size - done, address + done, 0);
-        if (result.error != 0 || result.value > size - done) return; /* what the host cannot take is lost */
+        if (result.error != 0 || result.value > size - done) return;
+        if (result.value > 0) idle = 0;
         done += result.value;
     }
 }

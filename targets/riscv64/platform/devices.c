@@ -49,6 +49,8 @@ static void find_candidates(void) {
         if (registers == NULL) continue;
         candidates[i].type = rv_virtio_type(registers);
         candidates[i].registers = registers;
+        /* A boot loader may have left it at work, on memory that is ours now. */
+        if (candidates[i].type != 0) rv_virtio_stop(registers);
     }
 }
 

@@ -42,6 +42,8 @@ static bool init_plic(void) {
     enabled = rv_registers(plic + ENABLE + number * ENABLE_STRIDE, ENABLE_STRIDE);
     context = rv_registers(plic + CONTEXT + number * CONTEXT_STRIDE, 8);
     if (priorities == NULL || enabled == NULL || context == NULL) return false;
+    /* A source that a boot loader left enabled would end every wait. */
+    for (unsigned i = 0; i < ENABLE_STRIDE / 4; i++) enabled[i] = 0;
     context[0] = 0; /* threshold: every priority counts */
     return true;
 }

@@ -22,7 +22,7 @@ uint64_t rv_random_word(void) {
         if (size == sizeof *word) value = *word;
         break;
     }
-    rv_virtio_reset(&rng);
+    rv_virtio_stop(registers);
     *word = 0;
     return value;
 }

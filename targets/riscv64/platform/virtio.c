@@ -81,7 +81,7 @@ static bool open_queue(struct virtio *device, unsigned index) {
 bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues) {
     device->registers = registers;
     device->modern = get(device, VERSION) == 2;
-    rv_virtio_reset(device);
+    rv_virtio_stop(registers);
     set(device, STATUS, ACKNOWLEDGE);
     set(device, STATUS, ACKNOWLEDGE | DRIVER);
     if (!agree(device, wanted)) return false;
@@ -96,8 +96,8 @@ void rv_virtio_start(struct virtio *device) {
     set(device, STATUS, ACKNOWLEDGE | DRIVER | DRIVER_OK | (device->modern ? FEATURES_OK : 0));
 }
 
-void rv_virtio_reset(struct virtio *device) {
-    set(device, STATUS, 0);
+void rv_virtio_stop(volatile uint32_t *registers) {
+    registers[STATUS / 4] = 0;
     barrier();
 }
 

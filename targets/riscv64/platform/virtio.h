@@ -60,13 +60,15 @@ struct virtio {
 /* The device type behind registers; 0 when there is none, or none that we can talk to. */
 uint32_t rv_virtio_type(volatile uint32_t *registers);
 
+/* Makes the device behind registers forget all it was told. */
+void rv_virtio_stop(volatile uint32_t *registers);
+
 /*
  * Resets the device at `registers` and agrees on the `wanted` features that it has, with `queues` queues. False when it
  * refuses. It works once rv_virtio_start is called.
  */
 bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues);
 void rv_virtio_start(struct virtio *device);
-void rv_virtio_reset(struct virtio *device);
 
 /* Reads a byte and a little-endian number of the device's own registers. */
 uint8_t rv_virtio_config8(const struct virtio *device, unsigned offset);
