@@ -35,7 +35,7 @@ const trapLine = new RegExp(
 );
 
 /** The part of a console from the probe's announcement on, and the announced addresses. */
-function announcement(name: string, output: string): { low: bigint; high: bigint; rest: string } | undefined {
+export function announcement(name: string, output: string): { low: bigint; high: bigint; rest: string } | undefined {
   const found = new RegExp(`^probe ${name} tries ${number} ${number}\\n`, 'm').exec(output);
   if (found === null) return undefined;
   return { low: BigInt(found[1]), high: BigInt(found[2]), rest: output.slice(found.index + found[0].length) };

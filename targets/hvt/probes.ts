@@ -11,13 +11,16 @@
  * boot. This file is the list of them; judge-probe.ts judges how a boot ended, run-probes.ts boots. The last ones of the
  * list get through on a hardened image as well: they show what code in ring 0 can take back.
  */
+import { type ProbeFiles, sharedProbeHeader, sharedProbeSource } from '../platform/sources.ts';
+
 const folder = 'targets/hvt/probes';
 
-/** C files of the probes' unikernel, relative to the package's root; they include probe.h beside them. */
-export const probeSources: readonly string[] = ['main.c', 'memory.c', 'stack.c', 'undo.c'].map(
-  (file) => `${folder}/${file}`,
-);
-export const probeHeader = `${folder}/probe.h`;
+/** Files of the probes' unikernel, relative to the package's root. */
+export const hvtProbeFiles: ProbeFiles = {
+  target: 'hvt',
+  sources: ['main.c', 'memory.c', 'stack.c', 'undo.c'].map((file) => `${folder}/${file}`).concat(sharedProbeSource),
+  headers: [`${folder}/probe.h`, sharedProbeHeader],
+};
 
 export type Access = 'reading' | 'writing' | 'executing';
 

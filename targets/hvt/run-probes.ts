@@ -37,7 +37,11 @@ function argumentsOf(probe: Probe, address: bigint | undefined): string[] {
 }
 
 /** Runs `work` on every item, `parallel` at a time; results in the order of the items. */
-async function inParallel<T, R>(items: readonly T[], parallel: number, work: (item: T) => Promise<R>): Promise<R[]> {
+export async function inParallel<T, R>(
+  items: readonly T[],
+  parallel: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {

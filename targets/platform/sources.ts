@@ -26,3 +26,14 @@ export const sharedHeaders = 'targets/platform/layer';
 
 /** C files that belong to every layer. */
 export const sharedSources: readonly string[] = [`${sharedHeaders}/arguments.c`];
+
+/** The probes' unikernel of a target, as files relative to the package's root; all land in one folder. */
+export interface ProbeFiles {
+  readonly target: 'hvt' | 'riscv64';
+  readonly sources: readonly string[];
+  readonly headers: readonly string[];
+}
+
+/** What the probes of all targets share: how they say what happens. */
+export const sharedProbeSource = 'targets/platform/probes/say.c';
+export const sharedProbeHeader = 'targets/platform/probes/say.h';

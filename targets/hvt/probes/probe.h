@@ -1,35 +1,16 @@
 /*
- * What the probes share: how one says what it is about to try, and how it ends when nothing stopped it.
+ * What the probes share.
  *
- * A probe is a small crime: it does what a hardened image must forbid. Its last line tells who won:
- *
- *   probe NAME tries LOW HIGH        just before; the access goes to an address from LOW to HIGH, both included
- *   probe NAME succeeded VALUE       nothing stopped it
- *   probe NAME found nothing         nothing stopped it, and there was nothing there
- *
- * Between the two stands whatever stopped it: the platform layer's trap message, or nothing when the tender died. The
- * judge is targets/hvt/probes.ts.
+ * A probe is a small crime: it does what a hardened image must forbid. How it tells who won: say.h. The judge is
+ * targets/hvt/judge-probe.ts.
  */
 #ifndef PROBE_H
 #define PROBE_H
 
-#include <solo5.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define PAGE 4096u
+#include "say.h"
 
 /* The program's heap, as it was told. */
 extern uintptr_t heap_start, heap_end;
-
-/* say.c */
-void say(const char *text);
-void say_hex(uint64_t value);
-void tries(uintptr_t low, uintptr_t high);
-void succeeded(uint64_t value);
-void nothing_found(void);
-bool equal(const char *left, const char *right);
 
 /*
  * Each of these does the probe that `name` says and returns true when nothing stopped it, or returns false when it is
@@ -52,11 +33,5 @@ extern const uint8_t code_in_rodata[];
 extern uint8_t code_in_relro[];
 extern uint8_t code_in_data[];
 uintptr_t text_address(void);
-
-/* An address that the compiler knows nothing about. */
-static inline uintptr_t hidden(uintptr_t address) {
-    __asm__ volatile("" : "+r"(address));
-    return address;
-}
 
 #endif
