@@ -22,7 +22,7 @@ Networks (--net NAME=BACKEND[,OPTIONS], options as in qemu-system-x86_64 -netdev
   --net service=tap,ifname=tap100                     a tap interface of the host
 
 Probes (--probe): the image's protections are given to a program that tries to break them, on the processor model of
---cpu. Exit status: 0 every attempt ended as it has to; 1 one got through; 3 one could not be judged.
+--cpu, and for riscv64 the machine of --machine. Exit status: 0 every attempt ended as it has to; 1 one got through; 3 one could not be judged.
 
 Exit status: the guest's own (0 to 255; 255 when it aborted). Besides: 124 still running at --timeout;
 125 the tender refuses the image; 126 the guest did what kills the tender; 2 wrong usage; 3 a program is missing
@@ -33,6 +33,7 @@ Examples:
   casemate boot build/kv.hvt --block store=disk.img -- get greeting
   casemate boot build/hello.riscv64 --machine virt,aia=aplic-imsic
   casemate boot build/hello.hvt --probe --cpu EPYC
+  casemate boot hardened.riscv64 --probe --machine sifive_u
   casemate boot build/echo.hvt --net net0=user,hostfwd=udp::7007-:7`;
 
 interface Flags {
@@ -88,17 +89,18 @@ async function probe(image: string, flags: Flags): Promise<void> {
     ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
     ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
   };
+  const machine = flags.machine === undefined ? {} : { machine: flags.machine };
   const progress = terminalProgress(false);
-  const findings = await probeImage({ image, boot, host, progress });
+  const findings = await probeImage({ image, boot, ...machine, host, progress });
   process.stdout.write(findingTable(image, findings));
   process.exitCode = findingsStatus(findings);
 }
 
 async function run(image: string, args: readonly string[], flags: Flags): Promise<void> {
-  if (flags.probe) return probe(image, flags);
   const riscv = isRiscvImage(readFile(image));
   if (flags.machine !== undefined && !riscv) fail('usage', '--machine: for images for riscv64 only');
   if (flags.tender !== 'auto' && riscv) fail('usage', `--tender ${printable(flags.tender)}: for hvt images only`);
+  if (flags.probe) return probe(image, flags);
   const options = {
     image,
     args,

@@ -14,11 +14,13 @@ import { readElfFile } from '../linker/elf-file.ts';
 import type { BootOptions } from '../targets/hvt/boot.ts';
 import { type HardenOptions, hardenImage } from '../targets/hvt/harden.ts';
 import { readHvtImage } from '../targets/hvt/image.ts';
-import type { ProbeVerdict } from '../targets/hvt/judge-probe.ts';
 import type { Host } from '../targets/hvt/machine.ts';
 import { probes } from '../targets/hvt/probes.ts';
 import { runProbes } from '../targets/hvt/run-probes.ts';
 import { type FoundStub, findStub } from '../targets/hvt/stage0/stub.ts';
+import { isRiscvImage } from '../targets/riscv64/boot.ts';
+import { probeFinding } from './probe-finding.ts';
+import { probeRiscvImage } from './probe-riscv64.ts';
 import { buildProbes } from './probes.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
@@ -27,11 +29,11 @@ export interface ProbeRequest {
   /** The image's path. */
   readonly image: string;
   readonly boot: Omit<Partial<BootOptions>, 'image' | 'args'>;
+  /** QEMU's machine with its options, for an image for riscv64. */
+  readonly machine?: string;
   readonly host: Host;
   readonly progress: Progress;
 }
-
-const rule = { rule: 'probes', version: 1, state: 'exercised' } as const;
 
 /** Options that give another image the same protections. */
 function optionsOf({ config }: FoundStub): HardenOptions {
@@ -43,16 +45,14 @@ function optionsOf({ config }: FoundStub): HardenOptions {
 /** Probes that show what code in ring 0 can take back. */
 const limits = /^(undo-|host-write-page-tables$)/;
 
-function findingOf(subject: string, { probe, outcome, found, observed }: ProbeVerdict): Finding {
-  const tries = probes.find(({ name }) => name === probe)!.tries;
-  const known = outcome === 'pass' && observed.kind === 'succeeds' && limits.test(probe) ? 'known limit: ' : '';
-  return { ...rule, subject, outcome, message: `${known}a program that ${tries}: ${found}`, details: [] };
+/** Every probe's finding. Errors: 'image', 'tool', 'compile', 'usage'. */
+export function probeImage(request: ProbeRequest): Promise<Finding[]> {
+  const bytes = readFile(request.image);
+  return (isRiscvImage(bytes) ? probeRiscvImage : probeHvtImage)(request, bytes);
 }
 
-/** Every probe's finding. Errors: 'image', 'tool', 'compile', 'usage'. */
-export async function probeImage({ image, boot, host, progress }: ProbeRequest): Promise<Finding[]> {
+async function probeHvtImage({ image, boot, host, progress }: ProbeRequest, bytes: Uint8Array): Promise<Finding[]> {
   const subject = printable(image);
-  const bytes = readFile(image);
   readHvtImage(bytes, image);
   const stub = findStub(readElfFile(bytes, image), bytes, subject);
   return withScratch(async (folder) => {
@@ -67,6 +67,10 @@ export async function probeImage({ image, boot, host, progress }: ProbeRequest):
     const report = await progress.phase('probing', (step) =>
       runProbes({ image: path, state, ...where, boot, step: () => step(`${++done}/${probes.length}`) }, host),
     );
-    return report.verdicts.map((verdict) => findingOf(subject, verdict));
+    return report.verdicts.map(({ probe, outcome, found, observed }) => {
+      const tries = probes.find(({ name }) => name === probe)!.tries;
+      const limit = outcome === 'pass' && observed.kind === 'succeeds' && limits.test(probe);
+      return probeFinding(subject, { tries, outcome, found, limit });
+    });
   });
 }
