@@ -13,7 +13,7 @@ import { findTool, requireTools } from '../support/tools.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
 
-const silent: Progress = { phase: async (_name, work) => work(() => {}), note: () => {}, detail: () => {} };
+export const silent: Progress = { phase: async (_name, work) => work(() => {}), note: () => {}, detail: () => {} };
 export const host = { find: findTool, spawn, emulator: '' };
 export const long = process.env['CASEMATE_LONG'] === '1';
 
