@@ -89,7 +89,7 @@ export async function boot(kernel: Uint8Array, append: string, on: Machine = {})
       timedOut = true;
       child.kill('SIGKILL');
     },
-    machine === 'sifive_u' ? 3000 : 20_000,
+    machine === 'sifive_u' ? 8000 : 20_000,
   );
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString('latin1').replaceAll('\r', '');
