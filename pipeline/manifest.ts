@@ -69,6 +69,8 @@ export interface ManifestHarden {
   /** KiB. */
   readonly stack?: number;
   readonly executeOnly?: 'auto' | 'always' | 'never';
+  /** riscv64: only this paging mode. */
+  readonly mode?: 'sv39' | 'sv48' | 'sv57';
 }
 
 export const targets = ['hvt', 'riscv64', 'elf'] as const;
@@ -207,9 +209,13 @@ function checkMeaning(manifest: Manifest, at: At): void {
       fail('manifest', `${at('/platform')}: there is no platform layer for the target "elf"; set it to "none"`);
     }
   }
-  if (manifest.target === 'riscv64' && manifest.harden !== undefined) {
-    const why = 'what it says is for hvt; images for riscv64 are hardened by casemate harden';
-    fail('manifest', `${at('/harden')}: ${why}; remove it`);
+  const { require = [], mode } = manifest.harden ?? {};
+  if (manifest.target === 'riscv64' && require.includes('pku')) {
+    const where = at(`/harden/require/${require.indexOf('pku')}`);
+    fail('manifest', `${where}: found "pku"; RISC-V has no protection keys and needs none: its text is "xom"`);
+  }
+  if (manifest.target === 'hvt' && mode !== undefined) {
+    fail('manifest', `${at('/harden/mode')}: found "${mode}"; paging modes are RISC-V's; remove it`);
   }
   if (manifest.target !== 'elf' && manifest.platform === 'none' && manifest.devices !== undefined) {
     const why = 'with "platform": "none" the inputs bring the notes that name devices';

@@ -18,6 +18,7 @@ import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
 import { type PlatformSources, sharedHeaders } from '../targets/platform/sources.ts';
+import { DEFAULT_STACK as DEFAULT_RISCV_STACK, hardenRiscv } from '../targets/riscv64/harden.ts';
 import { checkFitsMemory, readRiscvImage, withLoadAddresses } from '../targets/riscv64/image.ts';
 import { riscvLayout } from '../targets/riscv64/layout.ts';
 import { riscvPlatform } from '../targets/riscv64/platform.ts';
@@ -81,6 +82,16 @@ function finishSlidable(image: LinkedImage, name: string, note: (text: string) =
   }
 }
 
+function noteMissing(
+  protections: readonly { readonly name: string; readonly enforced: boolean; readonly detail: string }[],
+  image: string,
+  note: (text: string) => void,
+): void {
+  for (const { name, enforced, detail } of protections) {
+    if (!enforced) note(`casemate: warning: ${image}: not enforced: ${name}: ${detail}`);
+  }
+}
+
 /** The image with what a launch needs to slide it, and hardened when the manifest asks for it. */
 function finishHvt(image: LinkedImage, manifest: Manifest, note: (text: string) => void): Uint8Array {
   const name = `${manifest.name}.hvt`;
@@ -89,9 +100,7 @@ function finishHvt(image: LinkedImage, manifest: Manifest, note: (text: string) 
   const { require = [], stack, executeOnly = 'auto' } = manifest.harden;
   const kib = stack === undefined ? DEFAULT_STACK : stack << 10;
   const hardened = hardenImage(bytes, name, { require, stack: kib, executeOnly });
-  for (const { name: what, enforced, detail } of hardened.protections) {
-    if (!enforced) note(`casemate: warning: ${name}: not enforced: ${what}: ${detail}`);
-  }
+  noteMissing(hardened.protections, name, note);
   return hardened.bytes;
 }
 
@@ -137,13 +146,29 @@ function hvtPlan(manifest: Manifest): TargetPlan {
   };
 }
 
-/** An image for bare RISC-V with our platform layer; it is not protected until it is hardened. */
+/** The image where QEMU can load it, and hardened when the manifest asks for it. */
+function finishRiscv(image: LinkedImage, manifest: Manifest, note: (text: string) => void): Uint8Array {
+  const name = `${manifest.name}.riscv64`;
+  const bytes = withLoadAddresses(image.bytes, name);
+  if (manifest.harden === undefined) return bytes;
+  const { require = [], stack, executeOnly = 'auto', mode } = manifest.harden;
+  const hardened = hardenRiscv(bytes, name, {
+    // Protection keys are x86's: the manifest's check has refused them.
+    require: require.filter((what) => what !== 'pku'),
+    stack: stack === undefined ? DEFAULT_RISCV_STACK : stack << 10,
+    executeOnly,
+    ...(mode === undefined ? {} : { mode }),
+  });
+  noteMissing(hardened.protections, name, note);
+  return hardened.bytes;
+}
+
+/** An image for bare RISC-V with our platform layer. */
 function riscvPlan(manifest: Manifest): TargetPlan {
   const layer = manifest.platform !== 'none';
   const { folders, platform } = layerOf(riscvPlatform);
   const machine = { machine: EM_RISCV, flags: EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE };
   const notes = { name: 'casemate/notes.o', bytes: manifestNoteObject(manifest.devices ?? [], machine) };
-  const name = `${manifest.name}.riscv64`;
   return {
     extension: '.riscv64',
     defaultFlags: riscvPlatform.cflags,
@@ -161,8 +186,9 @@ function riscvPlan(manifest: Manifest): TargetPlan {
       ...(layer ? { entry: riscvPlatform.entry, gcSections: true } : {}),
     },
     keep: layer ? [MANIFEST_SYMBOL] : [],
-    finish: (image) => withLoadAddresses(image.bytes, name),
+    finish: (image, note) => finishRiscv(image, manifest, note),
     check: (bytes) => {
+      const name = `${manifest.name}.riscv64`;
       const image = readRiscvImage(bytes, name);
       if (manifest.memory !== undefined) checkFitsMemory(image, BigInt(manifest.memory) << 20n, name);
     },

@@ -85,7 +85,10 @@ describe('casemate.json', () => {
     expect(complaint({ ...hello, devices: [twice, twice] })).toContain('devices[1].name: found "a" again');
     expect(complaint({ name: 'a', target: 'hvt' })).toContain('nothing to build');
     expect(complaint({ ...hello, target: 'elf', devices: [] })).toContain('remove it or set "target" to "hvt"');
-    expect(complaint({ ...hello, target: 'riscv64', harden: {} })).toContain('hardened by casemate harden');
+    expect(complaint({ ...hello, target: 'riscv64', harden: { require: ['xom', 'pku'] } })).toContain(
+      'has no protection keys',
+    );
+    expect(complaint({ ...hello, harden: { mode: 'sv39' } })).toContain("paging modes are RISC-V's");
     expect(complaint({ ...hello, target: 'elf', harden: {} })).toContain('protected by the kernel that loads it');
     expect(complaint({ ...hello, target: 'elf', platform: 'casemate' })).toContain('no platform layer');
   });

@@ -5,7 +5,7 @@
  * the emulator without KVM.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildProject } from '../../../pipeline/build.ts';
 import type { Target } from '../../../pipeline/manifest.ts';
@@ -59,10 +59,13 @@ export async function buildGuest(
   return build(folder);
 }
 
-/** The image of examples/NAME, built in a copy; `target` replaces its manifest's. */
-export async function buildExample(name: string, target?: Target): Promise<string> {
+/** The image of examples/NAME, built in a copy; `target` replaces its manifest's, `more` are further keys of that. */
+export async function buildExample(name: string, target?: Target, more?: object): Promise<string> {
   const folder = temporaryFolder('example');
   for (const part of [name, 'lib'])
     cpSync(join(projectRoot, 'examples', part), join(folder, part), { recursive: true });
+  const manifest = join(folder, name, 'casemate.json');
+  if (more !== undefined)
+    writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), ...more }));
   return build(join(folder, name), target);
 }

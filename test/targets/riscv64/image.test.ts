@@ -95,18 +95,15 @@ describe('an image', () => {
 describe('the layer as objects', () => {
   test('compiles without a warning and has no name that could meet a program’s own', async () => {
     const folder = path.slice(0, path.lastIndexOf('/'));
-    const objects: string[] = [];
-    for (const source of riscvPlatform.sources) {
+    const flags = [...riscvPlatform.cflags, ...riscvPlatform.platformCflags, '-Werror', '-Itargets/platform/layer'];
+    const compile = async (source: string): Promise<string> => {
       const object = `${folder}/${source.replaceAll('/', '-')}.o`;
-      const flags = [...riscvPlatform.cflags, ...riscvPlatform.platformCflags, '-Werror', '-Itargets/platform/layer'];
-      const compiled = await run(
-        requireTool('clang'),
-        [...flags, `-I${riscvPlatform.include}`, '-c', source, '-o', object],
-        { cwd: projectRoot },
-      );
-      expect(compiled.stderr).toBe('');
-      objects.push(object);
-    }
+      const args = [...flags, `-I${riscvPlatform.include}`, '-c', source, '-o', object];
+      const { stderr } = await run(requireTool('clang'), args, { cwd: projectRoot });
+      expect(stderr).toBe('');
+      return object;
+    };
+    const objects = await Promise.all(riscvPlatform.sources.map(compile));
     const table = (await run(requireTool('readelf'), ['-sW', ...objects])).stdout;
     const symbols = [...table.matchAll(/^ *\d+: \S+ +\d+ \S+ +(?:GLOBAL|WEAK) +\S+ +(\S+) (\S+)$/gm)];
     const defined = new Set(symbols.filter(([, section]) => section !== 'UND').map(([, , name]) => name!));
