@@ -15,9 +15,13 @@ async function notPassed(report: ReturnType<typeof run>): Promise<unknown[]> {
   return (await report).verdicts.filter(({ outcome }) => outcome !== 'pass');
 }
 
+/** Many boots, on a machine that others use too. */
+const slow = { timeout: 600_000 };
+
 describe('on a plain image', () => {
   test.each(long ? machines : machines.slice(0, 1))(
     'on %s every probe gets through that nothing stops',
+    slow,
     async (machine) => {
       const report = run({ image: await plainProbes(), state: 'plain', only: most, boot: { machine } });
       expect(await notPassed(report)).toEqual([]);
@@ -32,13 +36,17 @@ const matrix = machines.flatMap((machine) => modes.map((mode) => [machine, mode]
 const quick = matrix.filter(([machine, mode]) => machine === 'virt' || mode === 'sv48');
 
 describe('on a hardened image', () => {
-  test.each(long ? matrix : quick)('on %s in %s every probe is stopped as it has to be', async (machine, mode) => {
-    const only = probesFor(mode, machine);
-    const report = run({ image: await hardenedProbes({ mode }), state: 'hardened', only, boot: { machine } });
-    expect(await notPassed(report)).toEqual([]);
-    expect((await report).machine).toEqual({ mode, entropy: machine !== 'sifive_u' });
-    expect((await report).verdicts.map(({ probe }) => probe)).toEqual(only);
-  });
+  test.each(long ? matrix : quick)(
+    'on %s in %s every probe is stopped as it has to be',
+    slow,
+    async (machine, mode) => {
+      const only = probesFor(mode, machine);
+      const report = run({ image: await hardenedProbes({ mode }), state: 'hardened', only, boot: { machine } });
+      expect(await notPassed(report)).toEqual([]);
+      expect((await report).machine).toEqual({ mode, entropy: machine !== 'sifive_u' });
+      expect((await report).verdicts.map(({ probe }) => probe)).toEqual(only);
+    },
+  );
 });
 
 describe('an image whose stub gives away', () => {
