@@ -12,7 +12,8 @@ import * as riscv from '../targets/riscv64/harden.ts';
 import * as stage0 from '../targets/riscv64/stage0/config.ts';
 
 const examples = `
-For RISC-V, IMAGE is a static position-independent program; OUT is for QEMU's -kernel, and --raw for U-Boot's booti.
+For RISC-V, IMAGE is a static position-independent program; OUT is for QEMU's -kernel, and casemate pack makes of it what
+U-Boot takes.
 
 Requirements (--require xom,entropy): the guest halts with a message on a machine that cannot give
   xom      execute-only text; hvt: by protection keys or by SMAP
@@ -22,7 +23,7 @@ Requirements (--require xom,entropy): the guest halts with a message on a machin
 Examples:
   casemate harden build/hello.hvt -o hello.hvt
   casemate harden unikernel.hvt -o hardened.hvt --require xom,entropy --stack 2048
-  casemate harden build/hello.riscv64 -o hello.elf --raw hello.img --require xom,entropy`;
+  casemate harden build/hello.riscv64 -o hello.riscv64 --require xom,entropy`;
 
 interface Flags {
   readonly output: string;
@@ -30,7 +31,6 @@ interface Flags {
   readonly stack?: string;
   readonly executeOnly: string;
   readonly mode?: string;
-  readonly raw?: string;
 }
 
 function requirementsOf<R extends string>(text: string | undefined, known: readonly R[]): R[] {
@@ -85,9 +85,7 @@ function isRiscv(bytes: Uint8Array): boolean {
 }
 
 function hardenHvt(bytes: Uint8Array, input: string, flags: Flags): hvt.Hardened {
-  for (const name of ['mode', 'raw'] as const) {
-    if (flags[name] !== undefined) fail('usage', `--${name} is for RISC-V; ${printable(input)} is for another machine`);
-  }
+  if (flags.mode !== undefined) fail('usage', `--mode is for RISC-V; ${printable(input)} is for another machine`);
   return hvt.hardenImage(bytes, input, {
     require: requirementsOf(flags.require, REQUIREMENTS),
     stack: stackOf(flags.stack, hvt.DEFAULT_STACK),
@@ -107,7 +105,6 @@ function hardenRiscv(bytes: Uint8Array, input: string, flags: Flags): riscv.Hard
 function run(input: string, flags: Flags): void {
   const image = readFile(input);
   const { bytes, protections } = (isRiscv(image) ? hardenRiscv : hardenHvt)(image, input, flags);
-  if (flags.raw !== undefined) writeFileAtomic(flags.raw, riscv.rawImage(bytes, input));
   writeFileAtomic(flags.output, bytes, 0o777);
   process.stdout.write(`${printable(flags.output)}:\n${table(protections)}`);
 }
@@ -127,7 +124,6 @@ export function hardenCommand(): Command {
     )
     .option('--execute-only <WHEN>', 'auto: unless code that reads text is found; always; never', 'auto')
     .option('--mode <NAME>', 'RISC-V: only this paging mode (sv57, sv48, sv39), not the best that there is')
-    .option('--raw <FILE>', 'RISC-V: also the flat Image, for U-Boot')
     .addHelpText('after', examples)
     .action(run);
 }
