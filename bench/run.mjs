@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: bundles the benchmarks, which are TypeScript, and runs them: the linker's (link.ts), the slide before
- * a launch (slide.ts) and the boot of hardened images (boot.ts). `--only slide` or `--only boot` runs that one alone,
- * `--only` with other names the first with those cases; all other arguments are passed on to all.
+ * a launch (slide.ts) and the boot of hardened images (boot.ts, boot-riscv64.ts). `--only slide`, `--only boot` or
+ * `--only boot-riscv64` runs that one alone, `--only` with other names the first with those cases; all other arguments
+ * are passed on to all.
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -29,7 +30,7 @@ async function run(name, args) {
 }
 
 /** Those with a name of their own; all others are cases of the linker's. */
-const alone = ['slide', 'boot'];
+const alone = ['slide', 'boot', 'boot-riscv64'];
 
 const args = process.argv.slice(2);
 const at = args.indexOf('--only');

@@ -23,6 +23,8 @@ export interface Enforcement {
   readonly requires: readonly string[];
   /** Largest stack, bytes. */
   readonly stack: number;
+  /** How hard the image's address is to guess, in words, when the image draws it itself at every start. */
+  readonly addresses?: string;
 }
 
 const needed = { read: elf.PF_R, write: elf.PF_W, execute: elf.PF_X, 'read-execute': elf.PF_X } as const;

@@ -62,11 +62,10 @@ function run(subject: Subject): readonly Finding[] {
   if (subject.loads.length === 0) return [report('unknown', 'declared', 'no PT_LOAD: check what is linked')];
   const segments = between(subject, report);
   if (subject.enforcement !== undefined) {
-    const stack = `${subject.enforcement.stack >> 10} KiB`;
-    return [
-      segments,
-      report('pass', 'enforced', `stage 0 leaves pages absent on both sides of the stack (at most ${stack})`),
-    ];
+    const { stack, addresses } = subject.enforcement;
+    const guarded = `stage 0 leaves pages absent on both sides of the stack (at most ${stack >> 10} KiB)`;
+    const apart = addresses === undefined ? [] : [`image, stack and heap lie apart, anew at every start: ${addresses}`];
+    return [segments, report('pass', 'enforced', guarded, apart)];
   }
   const who = {
     solo5: 'Solo5 maps all of memory: without hardening the heap follows .bss and the stack grows down into the heap',

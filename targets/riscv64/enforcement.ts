@@ -6,18 +6,20 @@
  */
 import type { OwnProtection } from '../../hardening/subject.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
+import { addressWords } from './entropy-bits.ts';
 import { findStub } from './stage0/stub.ts';
 
 /** `name` is printable. Errors: 'image' for a stub that is not this version's. */
 export function riscvProtection(file: ElfFile, bytes: Uint8Array, name: string): OwnProtection | undefined {
   const stub = findStub(file, bytes, name);
   if (stub === undefined) return undefined;
-  const { regions, require, stack } = stub.config;
+  const { regions, require, stack, mode } = stub.config;
   return {
     enforcement: {
       regions: regions.map(({ start, end, kind }) => ({ start: BigInt(start), end: BigInt(end), kind })),
       requires: require,
       stack,
+      addresses: addressWords(mode, require),
     },
     startup: stub.indices,
   };

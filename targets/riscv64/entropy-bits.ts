@@ -4,7 +4,7 @@
  * They hold when the words are random; the boot block says whether they were (hasEntropy).
  */
 import { numbers } from '../../hardening/slide/arithmetic.ts';
-import { MODES, type Mode, TRAP_STACK } from './stage0/config.ts';
+import { MODES, type Mode, type Requirement, TRAP_STACK } from './stage0/config.ts';
 import { imageChoices, WINDOWS_OF, windowChoices } from './stage0/placement.ts';
 
 export interface EntropyBits {
@@ -27,4 +27,14 @@ export function entropyBits(mode: Mode, stack = 1 << 18): EntropyBits {
     stack: bits(windowChoices(numbers, WINDOWS_OF.stack, unit, stack)),
     trapStack: bits(windowChoices(numbers, WINDOWS_OF.trapStack, unit, TRAP_STACK)),
   };
+}
+
+/** In words: the image base's bits in the mode asked for, or in each, and what becomes of a machine without a source. */
+export function addressWords(mode: Mode | undefined, require: readonly Requirement[]): string {
+  const modes = mode === undefined ? (Object.keys(MODES) as Mode[]) : [mode];
+  const bits = modes.map((each) => `${entropyBits(each).image} bits (${each})`).join(', ');
+  const weak = require.includes('entropy')
+    ? '; halts where there is no entropy source'
+    : '; weak: no entropy source, on a machine whose device tree has no rng-seed (--require entropy halts there)';
+  return `image base of ${bits}${weak}`;
 }

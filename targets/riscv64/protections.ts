@@ -4,9 +4,8 @@
 import { relro } from '../../hardening/rules/relro.ts';
 import type { Subject } from '../../hardening/subject.ts';
 import type { TextKind } from '../regions.ts';
-import { entropyBits } from './entropy-bits.ts';
-import type { Mode, Stage0Config } from './stage0/config.ts';
-import { MODES } from './stage0/config.ts';
+import { addressWords } from './entropy-bits.ts';
+import type { Stage0Config } from './stage0/config.ts';
 
 /** One protection: whether the hardened image enforces it, and in words how, or why not. */
 export interface Protection {
@@ -30,12 +29,7 @@ function relroProtection(subject: Subject): Protection {
 }
 
 function addressProtection({ mode, require }: Stage0Config): Protection {
-  const modes = mode === undefined ? (Object.keys(MODES) as Mode[]) : [mode];
-  const bits = modes.map((each) => `${entropyBits(each).image} bits (${each})`).join(', ');
-  const weak = require.includes('entropy')
-    ? '; halts where there is no entropy source'
-    : '; weak: no entropy source, on a machine whose device tree has no rng-seed (--require entropy halts there)';
-  return { name: 'new addresses at every start', enforced: true, detail: `image base of ${bits}${weak}` };
+  return { name: 'new addresses at every start', enforced: true, detail: addressWords(mode, require) };
 }
 
 /** In the order in which they are shown. */

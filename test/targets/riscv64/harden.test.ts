@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CasemateError } from '../../../base/errors.ts';
 import { findCsrWrites } from '../../../hardening/gadgets-riscv64.ts';
+import { guardPages } from '../../../hardening/rules/guard-pages.ts';
 import { readSubject } from '../../../hardening/subject.ts';
 import * as elf from '../../../linker/elf.ts';
 import { readElfFile } from '../../../linker/elf-file.ts';
@@ -111,6 +112,19 @@ describe('a hardened program', () => {
     expect(subject.enforcement?.requires).toEqual(['entropy']);
     expect(subject.enforcement?.regions.map(({ kind }) => kind)).toEqual(['execute', 'read', 'write']);
     expect(subject.loads).toHaveLength(3);
+  });
+
+  it('tells casemate check how hard its addresses are to guess', () => {
+    const said = (options: Partial<HardenOptions>): readonly string[] =>
+      guardPages
+        .run(readSubject(harden(program, options), 'guest.elf', ownProtection))
+        .flatMap(({ details }) => details);
+    expect(said({})).toContain(
+      'image, stack and heap lie apart, anew at every start: image base of 43 bits (sv57), 34 bits (sv48), 25 bits (sv39); weak: no entropy source, on a machine whose device tree has no rng-seed (--require entropy halts there)',
+    );
+    expect(said({ mode: 'sv48', require: ['entropy'] })).toContain(
+      'image, stack and heap lie apart, anew at every start: image base of 34 bits (sv48); halts where there is no entropy source',
+    );
   });
 
   it('is refused when it is hardened again, and where its stub was changed', () => {
