@@ -64,6 +64,7 @@ function endOf(end: ChildEnd, filter: ConsoleFilter, options: RiscvBootOptions):
   const status = filter.status();
   if (status !== undefined) return { outcome: 'halted', status, reason: '' };
   if (end.timedOut) return { outcome: 'timeout', status: -1, reason: `still running after ${options.timeout} s` };
+  if (filter.gaveUp()) return { outcome: 'killed', status: -1, reason: 'its start-up code gave up, as it says' };
   const errors = qemuErrors(end.errors);
   if (end.signal === null && end.status === 0) {
     return { outcome: 'killed', status: -1, reason: 'the machine powered off without an exit status of the guest' };
@@ -76,7 +77,7 @@ async function runLaunch(path: string, launch: RiscvLaunch, options: RiscvBootOp
   const chunks: Uint8Array[] = [];
   const timeout = checkTimeout(options.timeout);
   const filter = consoleFilter(launch.token);
-  // This board cannot power off: it is stopped once the guest has had its last word.
+  // sifive_u cannot power off: it is stopped once the guest, or its start-up code, has had its last word.
   const stop = new AbortController();
   const show = (bytes: Uint8Array): unknown => {
     if (bytes.length === 0) return undefined;
@@ -92,7 +93,7 @@ async function runLaunch(path: string, launch: RiscvLaunch, options: RiscvBootOp
     abort: stop.signal,
     onConsole: (chunk) => {
       const waiting = show(filter.feed(chunk));
-      if (filter.status() !== undefined && launch.machine.startsWith('sifive_u')) stop.abort();
+      if ((filter.status() !== undefined || filter.gaveUp()) && launch.machine.startsWith('sifive_u')) stop.abort();
       return waiting;
     },
   });

@@ -16,7 +16,12 @@ export interface ConsoleFilter {
   end(): Uint8Array;
   /** The status that the guest ended with; undefined while it has not. */
   status(): number | undefined;
+  /** Whether start-up code has said why it goes no further, before there was a guest that could end. */
+  gaveUp(): boolean;
 }
+
+/** How start-up code, the stub's or the platform layer's, begins its last line. */
+const lastWord = /casemate: ABORT: [^\r\n]*\r?\n/;
 
 /** A guest that never says that it begins is shown after so many bytes. */
 const mostHeld = 65_536;
@@ -49,6 +54,7 @@ export function consoleFilter(token: string): ConsoleFilter {
   let state: 'firmware' | 'guest' | 'ended' = 'firmware';
   let held = Buffer.alloc(0);
   let status: number | undefined;
+  let stopped = false;
 
   /** The bytes to show of those held, as far as they can be told; `last` when no more will come. */
   const take = (last: boolean): Buffer => {
@@ -86,9 +92,11 @@ export function consoleFilter(token: string): ConsoleFilter {
   return {
     feed: (chunk) => {
       held = Buffer.concat([held, chunk]);
+      if (state === 'firmware') stopped ||= lastWord.test(held.toString('latin1'));
       return take(false);
     },
     end: () => take(true),
     status: () => status,
+    gaveUp: () => stopped && state !== 'ended',
   };
 }

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readFile } from '../../base/files.ts';
-import { hardenRiscv } from '../../targets/riscv64/harden.ts';
+import { defaultHardening, hardenRiscv } from '../../targets/riscv64/harden.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { echoed, freePort } from '../support/tcp.ts';
 import { requireTools } from '../support/tools.ts';
@@ -37,6 +37,15 @@ test('an example whose manifest asks for it is hardened by the build', async () 
   // In one half or the other of 39 bits' space, and not where memory is.
   expect(Math.min(heap, 2 ** 64 - heap)).toBeLessThanOrEqual(2 ** 38);
   expect(Math.abs(heap - 0x80000000)).toBeGreaterThan(2 ** 28);
+});
+
+test('a board that cannot power off is stopped once start-up code has given up', async () => {
+  const path = join(temporaryFolder('riscv64-entropy'), 'hello.riscv64');
+  const plain = readFile(images['plain hello']!);
+  writeFileSync(path, hardenRiscv(plain, 'hello', { ...defaultHardening, require: ['entropy'] }).bytes);
+  const result = await boot(path, { machine: 'sifive_u' });
+  expect(result).toMatchObject({ outcome: 'killed', reason: 'its start-up code gave up, as it says' });
+  expect(result.console).toContain('entropy is required, and this machine offers none');
 });
 
 describe.each(['plain', 'hardened'])('%s', (kind) => {

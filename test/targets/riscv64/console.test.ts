@@ -31,6 +31,17 @@ describe('the console of a guest', () => {
     expect(Buffer.from(filter.feed(Buffer.from(long))).toString()).toBe(long);
   });
 
+  test('knows when start-up code gives up, and takes no program’s word for it', () => {
+    const gaveUp = (...pieces: string[]): boolean => {
+      const filter = consoleFilter('abc123');
+      for (const piece of pieces) filter.feed(Buffer.from(piece));
+      return filter.gaveUp();
+    };
+    expect(gaveUp('OpenSBI\r\ncasemate: ABORT: stage 0: no', 't enough memory\r\n')).toBe(true);
+    expect(gaveUp('OpenSBI\r\ncasemate: ABORT: stage 0: not yet all')).toBe(false);
+    expect(gaveUp(begin, 'casemate: ABORT: says the program\r\n')).toBe(false);
+  });
+
   test('keeps carriage returns that a guest writes itself, and another boot’s lines', () => {
     expect(filtered([`${begin}a\rb\r\r\nc\r${exit(1)}`]).shown).toBe('a\rb\r\nc\r');
     expect(filtered([`${begin}casemate-abc124: exit 3\r\n${exit(4)}`])).toEqual({
