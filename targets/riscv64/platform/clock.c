@@ -15,6 +15,7 @@ static struct clock_scale scale;
 static uint64_t frequency;
 static volatile uint32_t *rtc; /* NULL: there is none */
 static bool has_time_extension;
+static uint64_t timer; /* ticks: when it interrupts, or interrupted last */
 
 void rv_clock_init(uint64_t ticks_per_second) {
     frequency = ticks_per_second;
@@ -42,13 +43,14 @@ static void set_timer(uint64_t ticks) {
     sbi_call(has_time_extension ? SBI_TIME : SBI_LEGACY_SET_TIMER, 0, ticks, 0, 0);
 }
 
-void rv_wait_until(solo5_time_t deadline) {
-    solo5_time_t now = solo5_clock_monotonic();
-    if (deadline <= now) return;
-    uint64_t wait = deadline - now;
+void rv_wait(uint64_t wait) {
     /* At most a second, at less than 10 GHz: nothing overflows. A tick more, because both conversions round down. */
     if (wait > NANOSECONDS) wait = NANOSECONDS;
-    set_timer(rv_ticks() + wait * frequency / NANOSECONDS + 1);
+    uint64_t start = rv_ticks(), end = start + wait * frequency / NANOSECONDS + 1;
+    /*
+     * Setting it takes the firmware longer than a frame takes us. One that is set already and not too late will do: who
+     * waits looks at the clock anyway. It is left as it is afterwards, where nothing heeds it until the next wait.
+     */
+    if (timer <= start || timer > end) set_timer(timer = end);
     __asm__ volatile("csrs sie, %0\n\twfi\n\tcsrc sie, %0" : : "r"((uint64_t)(SIE_TIMER | SIE_EXTERNAL)) : "memory");
-    set_timer(UINT64_MAX);
 }

@@ -64,10 +64,7 @@ bool rv_interrupt_enable(uint32_t source) {
 void rv_interrupts_accept(void) {
     if (controller == AIA) rv_aia_accept();
     if (controller != PLIC) return;
-    /* Claiming and completing; 0: there is none left. A source that keeps asking is taken once a call. */
-    for (unsigned i = 0; i < 32; i++) {
-        uint32_t source = context[1];
-        if (source == 0) return;
-        context[1] = source;
-    }
+    /* Claiming and completing; 0: there is none. If there are more, the next wait is over at once. */
+    uint32_t source = context[1];
+    if (source != 0) context[1] = source;
 }

@@ -6,19 +6,34 @@
 #include "layer.h"
 
 typedef uint64_t __attribute__((may_alias)) word;
+typedef uint32_t __attribute__((may_alias)) half;
 
 #define WORD sizeof(word)
+#define HALF sizeof(half)
 
 __attribute__((weak)) void *memcpy(void *restrict to, const void *restrict from, size_t size) {
     unsigned char *t = to;
     const unsigned char *f = from;
     if (((uintptr_t)t - (uintptr_t)f) % WORD == 0) {
         for (; size > 0 && (uintptr_t)t % WORD != 0; size--) *t++ = *f++;
-        for (; size >= 4 * WORD; size -= 4 * WORD, t += 4 * WORD, f += 4 * WORD) {
-            word a = ((const word *)f)[0], b = ((const word *)f)[1], c = ((const word *)f)[2], d = ((const word *)f)[3];
-            ((word *)t)[0] = a, ((word *)t)[1] = b, ((word *)t)[2] = c, ((word *)t)[3] = d;
+        const word *from_word = (const word *)f;
+        word *to_word = (word *)t;
+        for (; size >= 4 * WORD; size -= 4 * WORD, to_word += 4, from_word += 4) {
+            word a = from_word[0], b = from_word[1], c = from_word[2], d = from_word[3];
+            to_word[0] = a, to_word[1] = b, to_word[2] = c, to_word[3] = d;
         }
-        for (; size >= WORD; size -= WORD, t += WORD, f += WORD) *(word *)t = *(const word *)f;
+        if (size & 2 * WORD) {
+            word a = from_word[0], b = from_word[1];
+            to_word[0] = a, to_word[1] = b;
+            to_word += 2, from_word += 2;
+        }
+        if (size & WORD) *to_word++ = *from_word++;
+        t = (unsigned char *)to_word, f = (const unsigned char *)from_word;
+        if (size & HALF) {
+            *(half *)t = *(const half *)f;
+            t += HALF, f += HALF;
+        }
+        size %= HALF;
     }
     while (size-- > 0) *t++ = *f++;
     return to;

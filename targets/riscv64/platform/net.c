@@ -24,6 +24,12 @@ enum { CONFIG_MAC = 0, CONFIG_MTU = 10 };
 #define LONGEST_WAIT 100000000u
 #define POLL_INTERVAL 1000000u
 
+/* Those that the program has acquired, by handle, and one more than the highest of these: looked up for every frame. */
+static struct net *nets[MANIFEST_MAX];
+static unsigned end;
+
+static struct net *net_of(solo5_handle_t handle) { return handle < MANIFEST_MAX ? nets[handle] : NULL; }
+
 static size_t largest_frame(const struct net *net) { return (size_t)net->mtu + SOLO5_NET_HLEN; }
 
 /* Gives receive buffer `i` to the device. */
@@ -62,6 +68,8 @@ solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struc
     for (unsigned i = 0; i < SOLO5_NET_ALEN; i++)
         info->mac_address[i] = rv_virtio_config8(&net->virtio, CONFIG_MAC + i);
     info->mtu = net->mtu;
+    nets[found] = net;
+    if (found >= end) end = (unsigned)found + 1;
     *handle = found;
     return SOLO5_R_OK;
 }
@@ -79,14 +87,11 @@ static uint16_t free_buffer(struct net *net) {
     reclaim(net);
     solo5_time_t limit = net->free == 0 ? solo5_clock_monotonic() + PATIENCE : 0;
     while (net->free == 0 && solo5_clock_monotonic() < limit) reclaim(net);
-    for (uint16_t i = 0; i < VIRTIO_QUEUE; i++) {
-        if (net->free >> i & 1) return i;
-    }
-    return VIRTIO_QUEUE;
+    return net->free == 0 ? VIRTIO_QUEUE : (uint16_t)__builtin_ctzll(net->free);
 }
 
 solo5_result_t solo5_net_write(solo5_handle_t handle, const uint8_t *buf, size_t size) {
-    struct net *net = rv_net(handle);
+    struct net *net = net_of(handle);
     if (net == NULL || buf == NULL || size < SOLO5_NET_HLEN || size > largest_frame(net)) return SOLO5_R_EINVAL;
     uint16_t i = free_buffer(net);
     if (i == VIRTIO_QUEUE) return SOLO5_R_OK; /* dropped, as a busy host may */
@@ -100,7 +105,7 @@ solo5_result_t solo5_net_write(solo5_handle_t handle, const uint8_t *buf, size_t
 }
 
 solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, size_t *read_size) {
-    struct net *net = rv_net(handle);
+    struct net *net = net_of(handle);
     if (net == NULL || buf == NULL || read_size == NULL || size < largest_frame(net)) return SOLO5_R_EINVAL;
     uint32_t head, used;
     while (rv_virtio_take(&net->virtio.queues[RECEIVE], &head, &used)) {
@@ -120,8 +125,8 @@ solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, 
 /* Bit h: network device h was acquired and has a frame. */
 static solo5_handle_set_t ready_devices(void) {
     solo5_handle_set_t ready = 0;
-    for (unsigned h = 1; h < MANIFEST_MAX; h++) {
-        struct net *net = rv_net(h);
+    for (unsigned h = 1; h < end; h++) {
+        struct net *net = nets[h];
         if (net != NULL && rv_virtio_has_used(&net->virtio.queues[RECEIVE])) ready |= 1ull << h;
     }
     return ready;
@@ -130,8 +135,8 @@ static solo5_handle_set_t ready_devices(void) {
 /* Lets the devices interrupt, or not; returns the longest wait that makes sense. */
 static uint64_t allow_interrupts(bool allow) {
     uint64_t longest = UINT64_MAX;
-    for (unsigned h = 1; h < MANIFEST_MAX; h++) {
-        struct net *net = rv_net(h);
+    for (unsigned h = 1; h < end; h++) {
+        struct net *net = nets[h];
         if (net == NULL) continue;
         rv_virtio_allow_interrupts(&net->virtio.queues[RECEIVE], allow);
         if (!allow) rv_virtio_acknowledge(&net->virtio);
@@ -146,11 +151,12 @@ void solo5_yield(solo5_time_t deadline, solo5_handle_set_t *ready_set) {
     solo5_handle_set_t ready;
     for (;;) {
         ready = ready_devices();
+        if (ready != 0) break;
         solo5_time_t now = solo5_clock_monotonic();
-        if (ready != 0 || now >= deadline) break;
+        if (now >= deadline) break;
         uint64_t longest = allow_interrupts(true);
         /* A frame that came before interrupts were allowed announces itself in no other way. */
-        if (ready_devices() == 0) rv_wait_until(deadline - now > longest ? now + longest : deadline);
+        if (ready_devices() == 0) rv_wait(deadline - now < longest ? deadline - now : longest);
         allow_interrupts(false);
     }
     if (ready_set != NULL) *ready_set = ready;

@@ -60,8 +60,8 @@ uintptr_t rv_heap_end(void);
 /* clock.c: `frequency` in ticks per second, not 0. */
 void rv_clock_init(uint64_t frequency);
 uint64_t rv_ticks(void);
-/* clock.c: waits for an interrupt of a device or for the monotonic clock to reach `deadline`, perhaps a little longer. */
-void rv_wait_until(solo5_time_t deadline);
+/* clock.c: waits for an interrupt of a device, or about so many nanoseconds: perhaps a little longer, or shorter. */
+void rv_wait(uint64_t nanoseconds);
 
 /* interrupts.c */
 void rv_interrupts_init(void);

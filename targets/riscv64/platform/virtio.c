@@ -10,8 +10,7 @@
 enum {
     MAGIC = 0x00, VERSION = 0x04, DEVICE_ID = 0x08, DEVICE_FEATURES = 0x10, DEVICE_FEATURES_SELECT = 0x14,
     DRIVER_FEATURES = 0x20, DRIVER_FEATURES_SELECT = 0x24, GUEST_PAGE_SIZE = 0x28, QUEUE_SELECT = 0x30, QUEUE_MAX = 0x34,
-    QUEUE_SIZE = 0x38, QUEUE_ALIGN = 0x3c, QUEUE_PAGE = 0x40, QUEUE_READY = 0x44, QUEUE_NOTIFY = 0x50,
-    INTERRUPT_STATUS = 0x60, INTERRUPT_ACKNOWLEDGE = 0x64, STATUS = 0x70, QUEUE_DESCRIPTORS = 0x80,
+    QUEUE_SIZE = 0x38, QUEUE_ALIGN = 0x3c, QUEUE_PAGE = 0x40, QUEUE_READY = 0x44, INTERRUPT_STATUS = 0x60, INTERRUPT_ACKNOWLEDGE = 0x64, STATUS = 0x70, QUEUE_DESCRIPTORS = 0x80,
     QUEUE_AVAILABLE = 0x90, QUEUE_USED = 0xa0, CONFIG_GENERATION = 0xfc, CONFIG = 0x100,
 };
 
@@ -30,9 +29,6 @@ static void set64(const struct virtio *device, unsigned offset, uint64_t value) 
     set(device, offset, (uint32_t)value);
     set(device, offset + 4, (uint32_t)(value >> 32));
 }
-
-/* Memory and registers, seen by both sides in the order in which they are written here. */
-static void barrier(void) { __asm__ volatile("fence iorw, iorw" : : : "memory"); }
 
 uint32_t rv_virtio_type(volatile uint32_t *registers) {
     if (registers[MAGIC / 4] != 0x74726976 /* "virt" */) return 0;
@@ -92,13 +88,13 @@ bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_
 }
 
 void rv_virtio_start(struct virtio *device) {
-    barrier();
+    rv_virtio_barrier();
     set(device, STATUS, ACKNOWLEDGE | DRIVER | DRIVER_OK | (device->modern ? FEATURES_OK : 0));
 }
 
 void rv_virtio_stop(volatile uint32_t *registers) {
     registers[STATUS / 4] = 0;
-    barrier();
+    rv_virtio_barrier();
 }
 
 uint8_t rv_virtio_config8(const struct virtio *device, unsigned offset) {
@@ -131,32 +127,9 @@ void rv_virtio_describe(struct virtq *queue, uint16_t index, const void *data, u
     descriptor->next = next;
 }
 
-void rv_virtio_offer(struct virtq *queue, uint16_t head) {
-    queue->memory->available.ring[queue->offered % VIRTIO_QUEUE] = head;
-    queue->offered++;
-    barrier();
-    queue->memory->available.index = queue->offered;
-}
-
-void rv_virtio_notify(struct virtio *device, unsigned queue) {
-    barrier();
-    if (!(device->queues[queue].memory->used.flags & 1)) set(device, QUEUE_NOTIFY, queue);
-}
-
-bool rv_virtio_has_used(const struct virtq *queue) { return queue->memory->used.index != queue->taken; }
-
-bool rv_virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size) {
-    if (!rv_virtio_has_used(queue)) return false;
-    barrier();
-    unsigned at = queue->taken++ % VIRTIO_QUEUE;
-    *head = queue->memory->used.ring[at].id;
-    *size = queue->memory->used.ring[at].size;
-    return true;
-}
-
 void rv_virtio_allow_interrupts(struct virtq *queue, bool allow) {
     queue->memory->available.flags = allow ? 0 : 1;
-    barrier();
+    rv_virtio_barrier();
 }
 
 void rv_virtio_acknowledge(struct virtio *device) {

@@ -78,18 +78,43 @@ uint64_t rv_virtio_config(const struct virtio *device, unsigned offset, unsigned
 void rv_virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
                         uint16_t next);
 
-/* Gives the chain that begins with descriptor `head` to the device; rv_virtio_notify tells it, if it wants to be told. */
-void rv_virtio_offer(struct virtq *queue, uint16_t head);
-void rv_virtio_notify(struct virtio *device, unsigned queue);
-
-/* Whether the device has given a chain back. */
-bool rv_virtio_has_used(const struct virtq *queue);
-/* Takes one chain back: its head and how many bytes the device wrote, both still to be checked. */
-bool rv_virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size);
-
 /* Whether the device may interrupt when it gives chains of a queue back. */
 void rv_virtio_allow_interrupts(struct virtq *queue, bool allow);
 /* Ends the device's interrupt request. */
 void rv_virtio_acknowledge(struct virtio *device);
+
+/* The rest is inlined: a call costs an emulator more than what is called. */
+
+#define INLINED static inline __attribute__((always_inline))
+#define VIRTIO_NOTIFY 0x50 /* byte offset of the register */
+
+/* Memory and registers, seen by both sides in the order in which they are written here. */
+INLINED void rv_virtio_barrier(void) { __asm__ volatile("fence iorw, iorw" : : : "memory"); }
+
+/* Gives the chain that begins with descriptor `head` to the device; rv_virtio_notify tells it, if it wants to be told. */
+INLINED void rv_virtio_offer(struct virtq *queue, uint16_t head) {
+    queue->memory->available.ring[queue->offered % VIRTIO_QUEUE] = head;
+    queue->offered++;
+    rv_virtio_barrier();
+    queue->memory->available.index = queue->offered;
+}
+
+INLINED void rv_virtio_notify(struct virtio *device, unsigned queue) {
+    rv_virtio_barrier();
+    if (!(device->queues[queue].memory->used.flags & 1)) device->registers[VIRTIO_NOTIFY / 4] = queue;
+}
+
+/* Whether the device has given a chain back. */
+INLINED bool rv_virtio_has_used(const struct virtq *queue) { return queue->memory->used.index != queue->taken; }
+
+/* Takes one chain back: its head and how many bytes the device wrote, both still to be checked. */
+INLINED bool rv_virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size) {
+    if (!rv_virtio_has_used(queue)) return false;
+    rv_virtio_barrier();
+    unsigned at = queue->taken++ % VIRTIO_QUEUE;
+    *head = queue->memory->used.ring[at].id;
+    *size = queue->memory->used.ring[at].size;
+    return true;
+}
 
 #endif
