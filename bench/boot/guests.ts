@@ -15,7 +15,7 @@ export interface Guest {
   readonly hardened: string;
 }
 
-const silent: Progress = { phase: async (_name, work) => work(() => {}), note: () => {}, detail: () => {} };
+export const silent: Progress = { phase: async (_name, work) => work(() => {}), note: () => {}, detail: () => {} };
 
 /** Builds the project in `folder`, relative to the root, and hardens the image. */
 export async function buildGuest(folder: string): Promise<Guest> {
