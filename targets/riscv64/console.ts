@@ -97,6 +97,7 @@ export function consoleFilter(token: string): ConsoleFilter {
     },
     end: () => take(true),
     status: () => status,
-    gaveUp: () => stopped && state !== 'ended',
+    // A line that loses bytes may lose the guest's beginning, but not its status once it is known.
+    gaveUp: () => stopped && status === undefined,
   };
 }

@@ -1,6 +1,6 @@
 /** Images for RISC-V by the bundled command: built from a manifest that is for hvt, and booted. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -22,6 +22,8 @@ test('casemate build --target riscv64 builds an example as it is, and casemate b
   const folder = temporaryFolder('cli-riscv64');
   for (const part of ['hello', 'lib'])
     cpSync(join(projectRoot, 'examples', part), join(folder, part), { recursive: true });
+  // What a demo has built before is no matter.
+  rmSync(join(folder, 'hello/build'), { recursive: true, force: true });
   const built = run('build', join(folder, 'hello'), '--target', 'riscv64');
   expect(built.status).toBe(0);
   expect(built.stdout).toMatch(/build\/hello\.riscv64: .*, entry 0x0\n/);
