@@ -11,7 +11,8 @@ import { parseBlock, parseBlockSize, parseMac, parseNet, withBlockSizes, withMac
 import { type BootResult, bootHvt, type Tender } from '../targets/hvt/boot.ts';
 import type { Host } from '../targets/hvt/machine.ts';
 import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
-import { bootRiscv, isRiscvImage } from '../targets/riscv64/boot.ts';
+import { bootRiscv } from '../targets/riscv64/boot.ts';
+import { isRiscvImage } from '../targets/riscv64/image.ts';
 import { findingsStatus, findingTable } from './check.ts';
 import { terminalProgress } from './progress.ts';
 

@@ -5,10 +5,11 @@
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, writeFileAtomic } from '../base/files.ts';
-import { EM_RISCV } from '../linker/elf.ts';
 import * as hvt from '../targets/hvt/harden.ts';
 import { REQUIREMENTS } from '../targets/hvt/stage0/config.ts';
+import type { ExecuteOnly, Protection } from '../targets/protection.ts';
 import * as riscv from '../targets/riscv64/harden.ts';
+import { isRiscvImage } from '../targets/riscv64/image.ts';
 import * as stage0 from '../targets/riscv64/stage0/config.ts';
 
 const examples = `
@@ -50,7 +51,7 @@ function stackOf(text: string | undefined, byDefault: number): number {
   return kib << 10;
 }
 
-function executeOnlyOf(text: string): hvt.HardenOptions['executeOnly'] {
+function executeOnlyOf(text: string): ExecuteOnly {
   if (text === 'auto' || text === 'always' || text === 'never') return text;
   return fail('usage', `--execute-only ${printable(text)}: must be auto, always or never`);
 }
@@ -62,13 +63,6 @@ function modeOf(text: string): stage0.Mode {
   );
 }
 
-/** One protection of either target. */
-interface Protection {
-  readonly name: string;
-  readonly enforced: boolean;
-  readonly detail: string;
-}
-
 function table(protections: readonly Protection[]): string {
   const width = Math.max(...protections.map(({ name }) => name.length));
   return protections
@@ -77,11 +71,6 @@ function table(protections: readonly Protection[]): string {
         `  ${enforced ? 'enforced    ' : 'not enforced'}  ${name.padEnd(width)}  ${detail}\n`,
     )
     .join('');
-}
-
-/** Whether the bytes say that they are an ELF file for RISC-V. */
-function isRiscv(bytes: Uint8Array): boolean {
-  return bytes.length >= 20 && bytes[18] === EM_RISCV && bytes[19] === 0;
 }
 
 function hardenHvt(bytes: Uint8Array, input: string, flags: Flags): hvt.Hardened {
@@ -104,7 +93,7 @@ function hardenRiscv(bytes: Uint8Array, input: string, flags: Flags): riscv.Hard
 
 function run(input: string, flags: Flags): void {
   const image = readFile(input);
-  const { bytes, protections } = (isRiscv(image) ? hardenRiscv : hardenHvt)(image, input, flags);
+  const { bytes, protections } = (isRiscvImage(image) ? hardenRiscv : hardenHvt)(image, input, flags);
   writeFileAtomic(flags.output, bytes, 0o777);
   process.stdout.write(`${printable(flags.output)}:\n${table(protections)}`);
 }

@@ -18,7 +18,7 @@ import type { Host } from '../targets/hvt/machine.ts';
 import { probes } from '../targets/hvt/probes.ts';
 import { runProbes } from '../targets/hvt/run-probes.ts';
 import { type FoundStub, findStub } from '../targets/hvt/stage0/stub.ts';
-import { isRiscvImage } from '../targets/riscv64/boot.ts';
+import { isRiscvImage } from '../targets/riscv64/image.ts';
 import { probeFinding } from './probe-finding.ts';
 import { probeRiscvImage } from './probe-riscv64.ts';
 import { buildProbes } from './probes.ts';

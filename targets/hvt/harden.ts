@@ -6,22 +6,21 @@
  * it is reported by name, with the reason, next to what is enforced.
  */
 import { fail, printable } from '../../base/errors.ts';
-import type { Finding } from '../../hardening/finding.ts';
-import { executeOnly } from '../../hardening/rules/execute-only.ts';
 import { applyLayout } from '../../hardening/slide/apply.ts';
 import { addSlideSection } from '../../hardening/slide/attach.ts';
 import { decodeSlideInfo } from '../../hardening/slide/decode.ts';
 import { encodeSlideInfo } from '../../hardening/slide/encode.ts';
 import { identityLayout, type SlideInfo } from '../../hardening/slide/slide-info.ts';
 import { slideSectionIndex } from '../../hardening/slide/slide-section.ts';
-import { readSubject, type Subject } from '../../hardening/subject.ts';
+import { readSubject } from '../../hardening/subject.ts';
 import * as elf from '../../linker/elf.ts';
 import { addSections, addSegment, replaceSection, roomForSegments } from '../../linker/elf-edit.ts';
 import { type ElfFile, type ElfSegment, readElfFile } from '../../linker/elf-file.ts';
 import { writeElfFile } from '../../linker/write-elf-file.ts';
+import { type ExecuteOnly, type Protection, textOf } from '../protection.ts';
 import { readHvtImage } from './image.ts';
 import { type Movable, movableParts } from './movable.ts';
-import { type Protection, protectionsOf, type Text } from './protections.ts';
+import { protectionsOf } from './protections.ts';
 import { bytesAt, findCanary, replacementFor } from './stage0/canary.ts';
 import { PAGE, type Requirement, type Stage0Config } from './stage0/config.ts';
 import { findGates } from './stage0/gates.ts';
@@ -42,8 +41,7 @@ export interface HardenOptions {
   readonly require: readonly Requirement[];
   /** Largest stack, bytes, whole pages. */
   readonly stack: number;
-  /** auto: unless code that reads text, or data in it, is found. */
-  readonly executeOnly: 'auto' | 'always' | 'never';
+  readonly executeOnly: ExecuteOnly;
   /** Leave the image where it is, also one that could move. */
   readonly stay?: boolean;
 }
@@ -108,23 +106,6 @@ function addStubAtEnd(file: ElfFile, config: Omit<Stage0Config, 'wipe'>): ElfFil
   const segment = stubSegment(elf.PF_R | elf.PF_W, added.offsets[0]!, base, STUB_SIZE);
   const result = addSegment(added.file, segment, last + 1);
   return { ...result, header: { ...result.header, entry: BigInt(base) } };
-}
-
-/** What the rule found, with its first place. */
-function worded({ message, details }: Finding): string {
-  return [message, ...details.slice(0, 1)].join(': ');
-}
-
-/** Whether text can be execute-only, as asked and as its code allows. */
-function textOf(subject: Subject, wanted: HardenOptions['executeOnly']): Text {
-  if (wanted === 'never') return { kind: 'read-execute', reason: 'not wanted (--execute-only never)' };
-  const findings = executeOnly.run(subject);
-  const failed = findings.find(({ outcome }) => outcome === 'fail');
-  const unsure = findings.find(({ outcome }) => outcome === 'unknown');
-  if (failed === undefined)
-    return { kind: 'execute', reason: unsure === undefined ? '' : `; not certain: ${worded(unsure)}` };
-  if (wanted === 'always') return { kind: 'execute', reason: `; but ${worded(failed)}` };
-  return { kind: 'read-execute', reason: `${worded(failed)}; --execute-only always enforces it all the same` };
 }
 
 /** Writes and reads again, so that what follows sees a file as anyone would. */

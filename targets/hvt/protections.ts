@@ -5,30 +5,16 @@
  * here what to change to get the rest.
  */
 import { hex } from '../../base/errors.ts';
-import { relro } from '../../hardening/rules/relro.ts';
 import type { SlideInfo } from '../../hardening/slide/slide-info.ts';
 import type { Subject } from '../../hardening/subject.ts';
+import { type Protection, relroProtection, type Text } from '../protection.ts';
 import type { Movable } from './movable.ts';
 import type { Canary } from './stage0/canary.ts';
 import type { Stage0Config } from './stage0/config.ts';
 import { GATE_SIZE } from './stage0/gates.ts';
-import type { TextKind } from './stage0/regions.ts';
 import { textPlan } from './text-plan.ts';
 
-/** One protection: whether the hardened image enforces it, and in words how, or why not. */
-export interface Protection {
-  readonly name: string;
-  readonly enforced: boolean;
-  readonly detail: string;
-}
-
 type Config = Omit<Stage0Config, 'wipe'>;
-
-/** What text may do in the hardened image, and why not more. */
-export interface Text {
-  readonly kind: TextKind;
-  readonly reason: string;
-}
 
 /** What was found out about an image and decided for it. */
 export interface Hardening {
@@ -69,14 +55,6 @@ function gatesProtection({ gates, regions }: Config): Protection {
     enforced: false,
     detail: `its ${gates.count} gates at ${hex(gates.address)} are not in RELRO; link with -z relro`,
   };
-}
-
-/** What the rule of the same name finds in the file is what the page tables enforce. */
-function relroProtection(subject: Subject): Protection {
-  const findings = relro.run(subject);
-  const open = findings.find(({ outcome }) => outcome !== 'pass');
-  const { message } = open ?? findings[0]!;
-  return { name: 'read-only after start (RELRO)', enforced: open === undefined, detail: message };
 }
 
 function stubProtection(info: SlideInfo | undefined): Protection {

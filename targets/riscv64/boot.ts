@@ -101,11 +101,6 @@ async function runLaunch(path: string, launch: RiscvLaunch, options: RiscvBootOp
   return { ...endOf(end, filter, options), console: Buffer.concat(chunks).toString() };
 }
 
-/** Whether a file is for this target: an ELF file for RISC-V. */
-export function isRiscvImage(bytes: Uint8Array): boolean {
-  return bytes.length > 20 && Buffer.from(bytes.subarray(0, 4)).toString('latin1') === '\x7fELF' && bytes[18] === 243;
-}
-
 /**
  * Runs an image to its end. Throws a CasemateError for wrong options ('usage'), files that cannot be read ('io'), and
  * QEMU missing or breaking down ('tool').

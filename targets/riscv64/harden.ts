@@ -6,15 +6,14 @@
  * not start safely is refused here, by name, since nobody could read the reason at start-up.
  */
 import { fail, hex, printable } from '../../base/errors.ts';
-import type { Finding } from '../../hardening/finding.ts';
-import { executeOnly } from '../../hardening/rules/execute-only.ts';
 import { readSubject, type Subject } from '../../hardening/subject.ts';
 import * as elf from '../../linker/elf.ts';
 import { addSections, addSegment, roomForSegments } from '../../linker/elf-edit.ts';
 import { type ElfFile, type ElfSegment, readElfFile } from '../../linker/elf-file.ts';
 import { writeElfFile } from '../../linker/write-elf-file.ts';
-import { imageTop, PAGE, segmentRegions, type TextKind } from '../regions.ts';
-import { type Protection, protectionsOf } from './protections.ts';
+import { type ExecuteOnly, type Protection, type Text, textOf } from '../protection.ts';
+import { imageTop, PAGE, segmentRegions } from '../regions.ts';
+import { protectionsOf } from './protections.ts';
 import { readRelocations } from './relocations.ts';
 import type { Mode, Requirement, Stage0Config } from './stage0/config.ts';
 import { MOST_SPAN, STUB_SIZE } from './stage0/config.ts';
@@ -34,8 +33,7 @@ export interface HardenOptions {
   readonly require: readonly Requirement[];
   /** Largest stack, bytes, whole pages. */
   readonly stack: number;
-  /** auto: unless code that reads text, or data in it, is found. */
-  readonly executeOnly: 'auto' | 'always' | 'never';
+  readonly executeOnly: ExecuteOnly;
   /** Only this paging mode; absent: the best that the machine has. */
   readonly mode?: Mode;
 }
@@ -72,30 +70,12 @@ function checkProgram(file: ElfFile, where: string): void {
   }
 }
 
-/** What the rule found, with its first place. */
-function worded({ message, details }: Finding): string {
-  return [message, ...details.slice(0, 1)].join(': ');
-}
-
-/** What text may do, and why not less or whether that is certain. */
-export interface Text {
-  readonly kind: TextKind;
-  readonly reason: string;
-}
-
-function textOf(subject: Subject, { executeOnly: wanted, require }: HardenOptions, where: string): Text {
-  const readable = (reason: string): Text => {
-    if (require.includes('xom')) fail('image', `${where}: text cannot be execute-only, which is required: ${reason}`);
-    return { kind: 'read-execute', reason };
-  };
-  if (wanted === 'never') return readable('not wanted (--execute-only never)');
-  const findings = executeOnly.run(subject);
-  const failed = findings.find(({ outcome }) => outcome === 'fail');
-  const unsure = findings.find(({ outcome }) => outcome === 'unknown');
-  if (failed === undefined)
-    return { kind: 'execute', reason: unsure === undefined ? '' : `; not certain: ${worded(unsure)}` };
-  if (wanted === 'always') return { kind: 'execute', reason: `; but ${worded(failed)}` };
-  return readable(`${worded(failed)}; --execute-only always enforces it all the same`);
+/** What text may do. Errors: 'image' when it cannot be execute-only, which is required. */
+function checkedText(subject: Subject, { executeOnly, require }: HardenOptions, where: string): Text {
+  const text = textOf(subject, executeOnly);
+  if (text.kind !== 'execute' && require.includes('xom'))
+    fail('image', `${where}: text cannot be execute-only, which is required: ${text.reason}`);
+  return text;
 }
 
 /** Where the file's contents end, in memory; whole pieces of 64 bytes, as the stub clears from there. */
@@ -147,7 +127,7 @@ export function hardenRiscv(input: Uint8Array, name: string, options: HardenOpti
   if (roomForSegments(file) < 3)
     fail('image', `${where}: its program headers are loaded and have no room for three more; link them out of the way`);
   const subject = readSubject(input, name);
-  const text = textOf(subject, options, where);
+  const text = checkedText(subject, options, where);
   const config: Stage0Config = {
     require: options.require,
     ...(options.mode === undefined ? {} : { mode: options.mode }),

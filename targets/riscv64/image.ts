@@ -94,6 +94,11 @@ function devicesOf(file: ElfFile, bytes: Uint8Array, where: string): Device[] {
   return [];
 }
 
+/** Whether a file is for this target: an ELF file for RISC-V. */
+export function isRiscvImage(bytes: Uint8Array): boolean {
+  return bytes.length > 20 && Buffer.from(bytes.subarray(0, 4)).toString('latin1') === '\x7fELF' && bytes[18] === 243;
+}
+
 /** Reads an image and checks the rules. `name` is how messages call it. Errors: 'image', and those of readElfFile. */
 export function readRiscvImage(bytes: Uint8Array, name: string): RiscvImage {
   const where = printable(name);

@@ -1,31 +1,15 @@
 /**
  * What hardening a RISC-V program comes to: each protection by name, enforced and how, or not and why.
  */
-import { relro } from '../../hardening/rules/relro.ts';
 import type { Subject } from '../../hardening/subject.ts';
-import type { TextKind } from '../regions.ts';
+import { type Protection, relroProtection, type Text } from '../protection.ts';
 import { addressWords } from './entropy-bits.ts';
 import type { Stage0Config } from './stage0/config.ts';
 
-/** One protection: whether the hardened image enforces it, and in words how, or why not. */
-export interface Protection {
-  readonly name: string;
-  readonly enforced: boolean;
-  readonly detail: string;
-}
-
 export interface Hardening {
   readonly subject: Subject;
-  readonly text: { readonly kind: TextKind; readonly reason: string };
+  readonly text: Text;
   readonly config: Stage0Config;
-}
-
-/** What the rule of the same name finds in the file is what the page tables enforce. */
-function relroProtection(subject: Subject): Protection {
-  const findings = relro.run(subject);
-  const open = findings.find(({ outcome }) => outcome !== 'pass');
-  const { message } = open ?? findings[0]!;
-  return { name: 'read-only after start (RELRO)', enforced: open === undefined, detail: message };
 }
 
 function addressProtection({ mode, require }: Stage0Config): Protection {

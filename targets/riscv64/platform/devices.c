@@ -135,11 +135,6 @@ struct net *rv_net(uint64_t handle) { return device_of(handle, MANIFEST_NET); }
 
 struct block *rv_block(uint64_t handle) { return device_of(handle, MANIFEST_BLOCK); }
 
-struct net *rv_any_net(unsigned handle) {
-    bool net = handle > 0 && handle < MANIFEST->entries && MANIFEST->device[handle].type == MANIFEST_NET;
-    return net ? devices[handle] : NULL;
-}
-
 volatile uint32_t *rv_rng(void) {
     for (uint32_t i = 0; i < rv_machine.virtio_count; i++) {
         if (candidates[i].registers != NULL && candidates[i].type == VIRTIO_RNG) return candidates[i].registers;

@@ -31,9 +31,6 @@ struct block *rv_block(uint64_t handle);
 /* The handle of a device that is then acquired; 0 when there is none to have. */
 uint64_t rv_acquire(const char *name, uint32_t type);
 
-/* The network device with this handle, acquired or not; NULL when there is none. For those who look at all of them. */
-struct net *rv_any_net(unsigned handle);
-
 /* The registers of a source of random numbers; NULL when the machine has none. */
 volatile uint32_t *rv_rng(void);
 
