@@ -5,6 +5,9 @@
  * or on the machine's environment: the compiler runs in the project's folder on the paths as declared, folders are
  * mapped out of debug information and macros, its environment is emptied and __DATE__ is an error. Every header that
  * was read is reported back, so that the build can confine and lock it.
+ *
+ * For RISC-V, C goes through assembly text: clang 14 marks code as relaxable (R_RISCV_RELAX) only when it assembles, not
+ * when it writes an object straight from C, and the linker may shorten nothing that is not marked.
  */
 import { availableParallelism } from 'node:os';
 import { extname, join, resolve } from 'node:path';
@@ -29,6 +32,8 @@ export interface CompileJob {
   readonly scratch: string;
   /** Folder prefixes that must not show in the objects, with what stands for them. */
   readonly prefixes: readonly (readonly [from: string, to: string])[];
+  /** Compiles C to assembly text and assembles that, rather than at once. */
+  readonly viaAssembly?: boolean;
   readonly parallel?: number;
   /** Called as files finish. */
   readonly step?: (done: number, total: number) => void;
@@ -117,20 +122,33 @@ export async function compileSources(job: CompileJob): Promise<CompiledObject[]>
   let done = 0;
   let failed = false;
 
+  const compile = async ({ flags, path, name }: SourceFile, i: number): Promise<Outcome> => {
+    const invoke = (args: readonly string[]): Promise<Outcome> =>
+      run(job.compiler.path, [...args, '-fno-color-diagnostics', '-Qunused-arguments'], job.folder, job.scratch);
+    const object = ['-c', '-o', output(i, 'o')];
+    const text = output(i, 's');
+    const twice = job.viaAssembly === true && extname(path) === '.c';
+    const compiled = await invoke([
+      ...flags,
+      ...maps,
+      '-fdebug-compilation-dir=.',
+      // Last, so that no manifest can turn it off: the time of the build must not reach the image.
+      '-Werror=date-time',
+      ...['-MD', '-MF', output(i, 'd')],
+      ...(twice ? ['-S', '-o', text] : object),
+      asArgument(path),
+    ]);
+    if (!twice || compiled.status !== 0) return compiled;
+    // Debug information is in the text already. The text is no file that a user knows: messages name the source.
+    const assembled = await invoke([...flags, '-g0', ...object, text]);
+    const named = assembled.diagnostics.replaceAll(text, `${name} (assembly)`);
+    return { ...assembled, diagnostics: compiled.diagnostics + named };
+  };
+
   const worker = async (): Promise<void> => {
     while (next < sources.length && !failed) {
       const i = next++;
-      const args = [
-        ...sources[i].flags,
-        ...maps,
-        '-fdebug-compilation-dir=.',
-        '-fno-color-diagnostics',
-        '-Qunused-arguments',
-        // Last, so that no manifest can turn it off: the time of the build must not reach the image.
-        '-Werror=date-time',
-        ...['-MD', '-MF', output(i, 'd'), '-c', '-o', output(i, 'o'), asArgument(sources[i].path)],
-      ];
-      const outcome = await run(job.compiler.path, args, job.folder, job.scratch);
+      const outcome = await compile(sources[i], i);
       outcomes[i] = outcome;
       if (outcome.status !== 0) failed = true;
       job.step?.(++done, sources.length);

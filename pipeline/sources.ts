@@ -94,6 +94,7 @@ export async function compileProject(job: ProjectSources): Promise<InputFile[]> 
     folder: confinement.folder,
     sources,
     scratch: job.scratch,
+    viaAssembly: target.viaAssembly,
     prefixes: [
       ...target.platformFolders.map((folder) => [folder, 'casemate'] as const),
       ...confinement.roots.map((root, i) => [root, declared[i]] as const),

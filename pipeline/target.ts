@@ -33,6 +33,8 @@ export interface TargetPlan {
   readonly requiredFlags: readonly string[];
   /** The platform layer: compiled with exactly these flags. */
   readonly platform: readonly SourceFile[];
+  /** Whether C is compiled to assembly text first: see compile.ts. */
+  readonly viaAssembly: boolean;
   /** Absolute folders where the project's C files find the platform's headers. */
   readonly includeFolders: readonly string[];
   /** Absolute folders of the platform layer's headers and sources; their files are ours, not foreign. */
@@ -61,6 +63,7 @@ function elfPlan(manifest: Manifest): TargetPlan {
     defaultFlags: ['-O2', `--target=${triples[manifest.link?.machine ?? 'x86-64']}`],
     requiredFlags: [],
     platform: [],
+    viaAssembly: manifest.link?.machine === 'riscv64',
     includeFolders: [],
     platformFolders: [],
     objects: [],
@@ -125,6 +128,7 @@ function hvtPlan(manifest: Manifest): TargetPlan {
     defaultFlags: hvtPlatform.cflags,
     requiredFlags: [],
     platform: layer ? platform : [],
+    viaAssembly: false,
     includeFolders: folders.slice(0, 1),
     platformFolders: folders,
     objects: layer ? [notes] : [],
@@ -174,6 +178,7 @@ function riscvPlan(manifest: Manifest): TargetPlan {
     defaultFlags: riscvPlatform.cflags,
     requiredFlags: [],
     platform: layer ? platform : [],
+    viaAssembly: true,
     includeFolders: folders.slice(0, 1),
     platformFolders: folders,
     objects: layer ? [notes] : [],

@@ -1,6 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readElfFile, viewOf } from '../../linker/elf-file.ts';
 import { checkLanguages, compileSources, parseDependencies } from '../../pipeline/compile.ts';
 import { withScratch } from '../../pipeline/scratch.ts';
 import { requireTool } from '../../pipeline/tools.ts';
@@ -8,9 +9,16 @@ import { errorOf, project, rejectionOf } from './support.ts';
 
 const clang = requireTool('clang');
 
-function compile(folder: string, sources: readonly string[], flags: readonly string[] = [], messages: string[] = []) {
+function compile(
+  folder: string,
+  sources: readonly string[],
+  flags: readonly string[] = [],
+  messages: string[] = [],
+  viaAssembly = false,
+) {
   return withScratch((scratch) =>
     compileSources({
+      viaAssembly,
       compiler: clang,
       folder,
       scratch,
@@ -37,6 +45,38 @@ describe('compiling', () => {
     expect(texts[2]).toBe(texts[0]);
     expect(texts[3]).toBe(texts[1]);
     for (const text of texts) expect(text).not.toContain('casemate-test-');
+  });
+
+  it('marks calls as relaxable for RISC-V by way of assembly, in any folder the same, with debug information', async () => {
+    const files = { 'main.c': 'int g(int);\nint f(int a) { return g(a) + 1; }\n', 's.S': '.globl h\nh: ret\n' };
+    const flags = ['--target=riscv64-unknown-elf', '-march=rv64gc', '-mabi=lp64d', '-g', '-O1', '-Wall', '-Werror'];
+    const R_RISCV_RELAX = 51;
+    const relaxable = async (viaAssembly: boolean): Promise<[number, string]> => {
+      const objects = await Promise.all(
+        [project(files), project(files)].map((folder) => compile(folder, Object.keys(files), flags, [], viaAssembly)),
+      );
+      const [first, second] = objects.map((each) => each.map(({ bytes }) => Buffer.from(bytes).toString('latin1')));
+      expect(second).toEqual(first);
+      const rela = readElfFile(objects[0][0].bytes, 'main.c.o').sections.find(({ name }) => name === '.rela.text')!;
+      const view = viewOf(rela.data);
+      const types = Array.from({ length: view.byteLength / 24 }, (_, i) => view.getUint32(24 * i + 8, true));
+      return [types.filter((type) => type === R_RISCV_RELAX).length, first[0]];
+    };
+    const [marks, text] = await relaxable(true);
+    expect(marks).toBe(1);
+    expect(text).toContain('main.c');
+    expect(text).not.toContain('casemate-');
+    // Why it takes this way: should a compiler ever mark them at once, this fails and the way can go.
+    expect((await relaxable(false))[0]).toBe(0);
+  });
+
+  it('says of inline assembly that does not assemble in which source it is', async () => {
+    const messages: string[] = [];
+    const folder = project({ 'a.c': 'void f(void) { __asm__("nonsense"); }' });
+    const error = await rejectionOf(compile(folder, ['a.c'], ['--target=riscv64-unknown-elf'], messages, true));
+    expect(error.message).toBe("a.c: does not compile; the compiler's messages are above");
+    expect(messages.join('\n')).toMatch(/a\.c.*error: unrecognized instruction/);
+    expect(messages.join('\n')).not.toContain('casemate-');
   });
 
   it('keeps the order of the sources, whichever finishes first', async () => {
