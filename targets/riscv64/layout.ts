@@ -5,7 +5,8 @@
  * its lowest address on (QEMU, a boot loader with a raw image) enters it there; the ELF headers are not loaded. Then what
  * is read only, what is read only once relocated (RELRO), and what is written: each on pages of its own.
  *
- * Start-up code finds the template of thread-local variables by the words at rv_tls_template, in place of program headers.
+ * Start-up code finds its relocations by symbols around them, and the template of thread-local variables by the words at
+ * rv_tls_template, in place of program headers.
  */
 export const riscvLayout = `SECTIONS
 {
@@ -33,8 +34,14 @@ export const riscvLayout = `SECTIONS
   .hash : { *(.hash) }
   .dynsym : { *(.dynsym) }
   .dynstr : { *(.dynstr) }
+  . = ALIGN(8);
+  PROVIDE_HIDDEN(rv_rela = .);
   .rela.dyn : { *(.rela.dyn) }
+  PROVIDE_HIDDEN(rv_rela_end = .);
+  . = ALIGN(8);
+  PROVIDE_HIDDEN(rv_relr = .);
   .relr.dyn : { *(.relr.dyn) }
+  PROVIDE_HIDDEN(rv_relr_end = .);
   .rodata :
   {
     . = ALIGN(8);

@@ -30,10 +30,11 @@ static void write_imsic(uint64_t number, uint64_t value) {
 }
 
 bool rv_aia_init(void) {
-    for (uint32_t i = 0; i < rv_machine.imsic_count; i++) {
+    for (size_t i = 0; i < rv_machine.imsic_count; i++) {
         const struct machine_imsic *imsic = &rv_machine.imsics[i];
-        if (imsic->phandle == 0 || !rv_find_hart(imsic->harts, &hart)) continue;
-        for (uint32_t j = 0; j < rv_machine.aplic_count && aplic == NULL; j++) {
+        hart = rv_find_hart(imsic->harts);
+        if (imsic->phandle == 0 || hart == NO_HART) continue;
+        for (size_t j = 0; j < rv_machine.aplic_count && aplic == NULL; j++) {
             if (rv_machine.aplics[j].msi_parent != imsic->phandle) continue;
             aplic = rv_registers(rv_machine.aplics[j].registers.address, APLIC_SIZE);
         }

@@ -55,15 +55,11 @@ static solo5_result_t request(struct block *block, uint32_t type, uint64_t secto
                     DESCRIPTOR_STATUS);
     rv_virtio_describe(queue, DESCRIPTOR_STATUS, (const void *)&header->status, 1, VIRTQ_WRITE, 0);
     rv_virtio_offer(queue, DESCRIPTOR_HEADER);
-    rv_virtio_notify(&block->virtio, 0);
-    solo5_time_t limit = solo5_clock_monotonic() + PATIENCE;
-    uint32_t head, used;
-    while (!rv_virtio_take(queue, &head, &used)) {
-        if (solo5_clock_monotonic() < limit) continue;
-        /* It may still write to our memory: it gets no more requests. */
-        block->broken = true;
-        return SOLO5_R_EUNSPEC;
-    }
+    rv_virtio_publish(&block->virtio, 0);
+    /* If not, it may still write to our memory: it gets no more requests. */
+    block->broken = !rv_virtio_await(queue, PATIENCE);
+    if (block->broken) return SOLO5_R_EUNSPEC;
+    queue->taken = queue->announced;
     return header->status == 0 ? SOLO5_R_OK : SOLO5_R_EUNSPEC;
 }
 

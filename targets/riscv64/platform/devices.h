@@ -10,10 +10,11 @@ struct net {
     struct virtio virtio;
     bool interrupts; /* they end a wait */
     size_t header_size;
+    size_t largest; /* frame */
     size_t stride; /* from one buffer to the next */
-    uint8_t *receive, *send; /* VIRTIO_QUEUE buffers each */
-    uint64_t free; /* bit i: send buffer i is ours */
-    uint16_t mtu;
+    uint8_t *receive, *send; /* the frames in VIRTIO_QUEUE buffers each */
+    uint64_t busy; /* bit i: the device has send buffer i, as far as we know */
+    size_t next;   /* the send buffer whose turn it is */
 };
 
 struct block {

@@ -27,23 +27,35 @@ enum fdt_property {
     FDT_PROPERTIES,
 };
 
-/* A property's bytes, inside the tree; absent when `data` is NULL. */
+/* A property's bytes, inside the tree; absent when `data` is NULL, and then `size` is 0. */
 struct fdt_value {
     const uint8_t *data;
     uint32_t size;
 };
 
+/* Addresses as a node's `reg` has them. */
+struct fdt_range {
+    uint64_t address, size;
+};
+
+/* An address that no range has: nothing would fit behind it. */
+#define FDT_NO_RANGE UINT64_MAX
+
+/* What a node gives its children. */
+struct fdt_parent {
+    uint32_t address_cells, size_cells; /* of `reg` */
+    int word;         /* what the visitor returned for the node; 0 above the root */
+    bool addressable; /* `reg` is made of addresses as the processor sees them */
+};
+
 struct fdt_node {
     const char *name; /* NUL-terminated, unit address included */
-    unsigned depth;   /* 0: the root */
-    int parent;       /* what the visitor returned for the parent; 0 for the root */
-    bool addressable; /* `reg` is made of addresses as the processor sees them */
-    uint32_t address_cells, size_cells; /* of `reg` */
+    struct fdt_parent parent;
     struct fdt_value properties[FDT_PROPERTIES];
 };
 
 struct fdt_visitor {
-    /* Called once for every node, parents first; what it returns is `parent` for the node's children. */
+    /* Called once for every node, parents first; what it returns, which is not 0, is `parent.word` for the node's children. */
     int (*node)(void *context, const struct fdt_node *node);
     /* Called for every entry of the memory reservation block. */
     void (*reserved)(void *context, uint64_t address, uint64_t size);
@@ -65,8 +77,11 @@ const char *rv_fdt_walk(const void *fdt, uint32_t size, const struct fdt_visitor
 /* The number in the `index`th cell; 0 when there is no such cell. */
 uint32_t rv_fdt_cell(struct fdt_value value, uint32_t index);
 
-/* The `index`th address and size of a node; false when there is none, or one that wraps around. */
-bool rv_fdt_reg(const struct fdt_node *node, uint32_t index, uint64_t *address, uint64_t *size);
+/* A number of `cells` cells, 0 to 2, from cell `at` on. */
+uint64_t rv_fdt_number(struct fdt_value value, uint32_t at, uint32_t cells);
+
+/* The `index`th address and size of a node; FDT_NO_RANGE when there is none, or one that wraps around. */
+struct fdt_range rv_fdt_reg(const struct fdt_node *node, uint32_t index);
 
 /* Whether a list of NUL-terminated strings holds `text`. */
 bool rv_fdt_lists(struct fdt_value value, const char *text);

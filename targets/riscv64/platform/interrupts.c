@@ -23,21 +23,18 @@
 static enum { NONE, PLIC, AIA } controller;
 static volatile uint32_t *priorities, *enabled, *context;
 
-bool rv_find_hart(struct fdt_value pairs, uint32_t *position) {
-    if (rv_machine.hart_phandle == 0) return false;
+uint32_t rv_find_hart(struct fdt_value pairs) {
+    uint64_t wanted = (uint64_t)rv_machine.hart_phandle << 32 | SUPERVISOR_EXTERNAL;
     for (uint32_t i = 0; i < pairs.size / 8 && i < MOST_CONTEXTS; i++) {
-        if (rv_fdt_cell(pairs, 2 * i) != rv_machine.hart_phandle) continue;
-        if (rv_fdt_cell(pairs, 2 * i + 1) != SUPERVISOR_EXTERNAL) continue;
-        *position = i;
-        return true;
+        if (rv_machine.hart_phandle != 0 && rv_fdt_number(pairs, 2 * i, 2) == wanted) return i;
     }
-    return false;
+    return NO_HART;
 }
 
 static bool init_plic(void) {
-    uint32_t number;
+    uint32_t number = rv_find_hart(rv_machine.plic_contexts);
     uint64_t plic = rv_machine.plic.address;
-    if (rv_machine.plic.size == 0 || !rv_find_hart(rv_machine.plic_contexts, &number)) return false;
+    if (rv_machine.plic.size == 0 || number == NO_HART) return false;
     priorities = rv_registers(plic + PRIORITY, PAGE_SIZE);
     enabled = rv_registers(plic + ENABLE + number * ENABLE_STRIDE, ENABLE_STRIDE);
     context = rv_registers(plic + CONTEXT + number * CONTEXT_STRIDE, 8);

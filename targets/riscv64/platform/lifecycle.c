@@ -15,21 +15,18 @@ _Noreturn void rv_end(int status) {
     for (;;) __asm__ volatile("wfi");
 }
 
-_Noreturn void rv_abort(const char *reason) {
+static _Noreturn void abort_with(const char *reason, const char *between, const char *detail) {
     rv_put("casemate: ABORT: ");
     rv_put(reason);
-    rv_put("\n");
-    rv_end(SOLO5_EXIT_ABORT);
-}
-
-_Noreturn void rv_abort_because(const char *reason, const char *detail) {
-    rv_put("casemate: ABORT: ");
-    rv_put(reason);
-    rv_put(": ");
+    rv_put(between);
     rv_put(detail);
     rv_put("\n");
     rv_end(SOLO5_EXIT_ABORT);
 }
+
+_Noreturn void rv_abort(const char *reason) { abort_with(reason, "", ""); }
+
+_Noreturn void rv_abort_because(const char *reason, const char *detail) { abort_with(reason, ": ", detail); }
 
 void solo5_exit(int status) { rv_end(status); }
 

@@ -14,6 +14,9 @@ enum { CONFIG_MAC = 0, CONFIG_MTU = 10 };
 
 /* Where the frame is in a buffer; the header, of 10 or 12 bytes, ends there. */
 #define FRAME 16u
+/* So many receive buffers are given back at once. */
+#define BATCH 16u
+
 #define DEFAULT_MTU 1500u
 #define LARGEST_MTU 9000u
 
@@ -30,33 +33,27 @@ static unsigned end;
 
 static struct net *net_of(solo5_handle_t handle) { return handle < MANIFEST_MAX ? nets[handle] : NULL; }
 
-static size_t largest_frame(const struct net *net) { return (size_t)net->mtu + SOLO5_NET_HLEN; }
-
-/* Gives receive buffer `i` to the device. */
-static void offer_receive(struct net *net, uint32_t i) { rv_virtio_offer(&net->virtio.queues[RECEIVE], (uint16_t)i); }
-
 bool rv_net_open(struct net *net, volatile uint32_t *registers, uint32_t interrupt) {
     struct virtio *virtio = &net->virtio;
     if (!rv_virtio_open(virtio, registers, FEATURE_MTU | FEATURE_MAC, 2)) return false;
     if (!(virtio->features & FEATURE_MAC)) return false;
     uint64_t mtu = virtio->features & FEATURE_MTU ? rv_virtio_config(virtio, CONFIG_MTU, 2) : DEFAULT_MTU;
     if (mtu < 68 || mtu > LARGEST_MTU) return false;
-    net->mtu = (uint16_t)mtu;
+    net->largest = mtu + SOLO5_NET_HLEN;
     net->header_size = virtio->modern ? 12 : 10;
-    net->stride = align_up(FRAME + largest_frame(net), 64);
-    net->receive = rv_take_memory(VIRTIO_QUEUE * net->stride);
-    net->send = rv_take_memory(VIRTIO_QUEUE * net->stride);
-    net->free = UINT64_MAX;
+    net->stride = align_up(FRAME + net->largest, 64);
+    net->receive = (uint8_t *)rv_take_memory(VIRTIO_QUEUE * net->stride) + FRAME;
+    net->send = (uint8_t *)rv_take_memory(VIRTIO_QUEUE * net->stride) + FRAME;
     for (uint16_t i = 0; i < VIRTIO_QUEUE; i++) {
-        size_t at = i * net->stride + FRAME - net->header_size;
-        uint32_t size = (uint32_t)(net->header_size + largest_frame(net));
+        size_t at = i * net->stride - net->header_size;
+        uint32_t size = (uint32_t)(net->header_size + net->largest);
         rv_virtio_describe(&virtio->queues[RECEIVE], i, net->receive + at, size, VIRTQ_WRITE, 0);
         rv_virtio_describe(&virtio->queues[SEND], i, net->send + at, size, 0, 0);
-        offer_receive(net, i);
+        rv_virtio_offer(&virtio->queues[RECEIVE], i);
     }
     net->interrupts = rv_interrupt_enable(interrupt);
     rv_virtio_start(virtio);
-    rv_virtio_notify(virtio, RECEIVE);
+    rv_virtio_publish(virtio, RECEIVE);
     return true;
 }
 
@@ -65,9 +62,9 @@ solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struc
     uint64_t found = rv_acquire(name, MANIFEST_NET);
     if (found == 0) return SOLO5_R_EINVAL;
     struct net *net = rv_net(found);
-    for (unsigned i = 0; i < SOLO5_NET_ALEN; i++)
+    for (size_t i = 0; i < SOLO5_NET_ALEN; i++)
         info->mac_address[i] = rv_virtio_config8(&net->virtio, CONFIG_MAC + i);
-    info->mtu = net->mtu;
+    info->mtu = net->largest - SOLO5_NET_HLEN;
     nets[found] = net;
     if (found >= end) end = (unsigned)found + 1;
     *handle = found;
@@ -76,47 +73,58 @@ solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struc
 
 /* Takes back the buffers that were sent. */
 static void reclaim(struct net *net) {
-    uint32_t head, size;
+    size_t head, size;
     while (rv_virtio_take(&net->virtio.queues[SEND], &head, &size)) {
-        if (head < VIRTIO_QUEUE) net->free |= 1ull << head;
+        if (head < VIRTIO_QUEUE) net->busy &= ~(1ull << head);
     }
 }
 
-/* A send buffer, or VIRTIO_QUEUE when the device keeps them all. */
-static uint16_t free_buffer(struct net *net) {
-    reclaim(net);
-    solo5_time_t limit = net->free == 0 ? solo5_clock_monotonic() + PATIENCE : 0;
-    while (net->free == 0 && solo5_clock_monotonic() < limit) reclaim(net);
-    return net->free == 0 ? VIRTIO_QUEUE : (uint16_t)__builtin_ctzll(net->free);
+/*
+ * Buffers are sent from in turn, and what came back is looked at only when the next one is not known to have: once for
+ * a whole queue of frames.
+ */
+static bool next_is_busy(const struct net *net) { return net->busy >> net->next & 1; }
+
+/* Waits until the next buffer has come back; false when the device gives nothing back. Apart, so that a write saves few registers. */
+static __attribute__((noinline)) bool wait_for_next(struct net *net) {
+    do {
+        reclaim(net);
+        if (!next_is_busy(net)) return true;
+    } while (rv_virtio_await(&net->virtio.queues[SEND], PATIENCE));
+    return false;
 }
 
 solo5_result_t solo5_net_write(solo5_handle_t handle, const uint8_t *buf, size_t size) {
     struct net *net = net_of(handle);
-    if (net == NULL || buf == NULL || size < SOLO5_NET_HLEN || size > largest_frame(net)) return SOLO5_R_EINVAL;
-    uint16_t i = free_buffer(net);
-    if (i == VIRTIO_QUEUE) return SOLO5_R_OK; /* dropped, as a busy host may */
+    if (net == NULL || buf == NULL || size < SOLO5_NET_HLEN || size > net->largest) return SOLO5_R_EINVAL;
+    if (next_is_busy(net) && !wait_for_next(net)) return SOLO5_R_OK; /* dropped, as a busy host may */
+    size_t i = net->next;
     struct virtq *queue = &net->virtio.queues[SEND];
-    memcpy(net->send + i * net->stride + FRAME, buf, size);
+    memcpy(net->send + i * net->stride, buf, size);
     queue->memory->descriptors[i].size = (uint32_t)(net->header_size + size);
-    net->free &= ~(1ull << i);
-    rv_virtio_offer(queue, i);
-    rv_virtio_notify(&net->virtio, SEND);
+    net->busy |= 1ull << i;
+    net->next = (i + 1) % VIRTIO_QUEUE;
+    rv_virtio_offer(queue, (uint16_t)i);
+    rv_virtio_publish_fast(&net->virtio, SEND);
     return SOLO5_R_OK;
 }
 
 solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, size_t *read_size) {
     struct net *net = net_of(handle);
-    if (net == NULL || buf == NULL || read_size == NULL || size < largest_frame(net)) return SOLO5_R_EINVAL;
-    uint32_t head, used;
-    while (rv_virtio_take(&net->virtio.queues[RECEIVE], &head, &used)) {
+    if (net == NULL || buf == NULL || read_size == NULL || size < net->largest) return SOLO5_R_EINVAL;
+    struct virtq *queue = &net->virtio.queues[RECEIVE];
+    size_t head, used;
+    while (rv_virtio_take(queue, &head, &used)) {
         if (head >= VIRTIO_QUEUE) continue; /* never offered */
-        bool sound = used >= net->header_size + SOLO5_NET_HLEN && used <= net->header_size + largest_frame(net);
+        used -= net->header_size;
+        bool sound = used >= SOLO5_NET_HLEN && used <= net->largest;
         if (sound) {
-            *read_size = used - net->header_size;
-            memcpy(buf, net->receive + head * net->stride + FRAME, *read_size);
+            *read_size = used;
+            memcpy(buf, net->receive + head * net->stride, used);
         }
-        offer_receive(net, head);
-        rv_virtio_notify(&net->virtio, RECEIVE);
+        rv_virtio_offer(queue, (uint16_t)head);
+        /* Some at a time: the device has enough of the others. */
+        if (queue->offered % BATCH == 0) rv_virtio_publish(&net->virtio, RECEIVE);
         if (sound) return SOLO5_R_OK;
     }
     return SOLO5_R_AGAIN;
@@ -125,7 +133,7 @@ solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, 
 /* Bit h: network device h was acquired and has a frame. */
 static solo5_handle_set_t ready_devices(void) {
     solo5_handle_set_t ready = 0;
-    for (unsigned h = 1; h < end; h++) {
+    for (size_t h = 1; h < end; h++) {
         struct net *net = nets[h];
         if (net != NULL && rv_virtio_has_used(&net->virtio.queues[RECEIVE])) ready |= 1ull << h;
     }
@@ -135,7 +143,7 @@ static solo5_handle_set_t ready_devices(void) {
 /* Lets the devices interrupt, or not; returns the longest wait that makes sense. */
 static uint64_t allow_interrupts(bool allow) {
     uint64_t longest = UINT64_MAX;
-    for (unsigned h = 1; h < end; h++) {
+    for (size_t h = 1; h < end; h++) {
         struct net *net = nets[h];
         if (net == NULL) continue;
         rv_virtio_allow_interrupts(&net->virtio.queues[RECEIVE], allow);

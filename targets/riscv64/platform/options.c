@@ -12,11 +12,7 @@
 
 #define MOST_BINDINGS 16
 
-static struct {
-    const char *name;
-    size_t name_size;
-    uint64_t address;
-} bindings[MOST_BINDINGS];
+static struct binding bindings[MOST_BINDINGS];
 
 static size_t binding_count;
 static const char *token;
@@ -54,11 +50,11 @@ static void take_device(const char *word, size_t size) {
     size_t at = 0;
     while (at < size && word[at] != '@') at++;
     if (at == 0 || at == size || binding_count == MOST_BINDINGS) rv_abort("--casemate:device= must be NAME@ADDRESS");
-    bindings[binding_count].name = word;
-    bindings[binding_count].name_size = at;
-    if (!read_hex(word + at + 1, size - at - 1, &bindings[binding_count].address))
+    struct binding *binding = &bindings[binding_count++];
+    binding->name = word;
+    binding->name_size = at;
+    if (!read_hex(word + at + 1, size - at - 1, &binding->address))
         rv_abort("--casemate:device=: the address must be hexadecimal");
-    binding_count++;
 }
 
 const char *rv_take_options(const char *cmdline) {
@@ -73,13 +69,7 @@ const char *rv_take_options(const char *cmdline) {
     }
 }
 
-size_t rv_bindings(void) { return binding_count; }
-
-uint64_t rv_binding(size_t i, const char **name, size_t *size) {
-    *name = bindings[i].name;
-    *size = bindings[i].name_size;
-    return bindings[i].address;
-}
+const struct binding *rv_binding(size_t i) { return i < binding_count ? &bindings[i] : NULL; }
 
 void rv_tell_boot(int status) {
     if (token == NULL) return;

@@ -20,57 +20,44 @@ struct piece {
     uint64_t start, end;
 };
 
-/* Cuts a piece off where [start, start + size) begins; makes it empty when it begins inside. */
-static void avoid(struct piece *piece, uint64_t start, uint64_t size) {
-    if (piece->start >= start && piece->start - start < size) piece->end = piece->start;
-    else if (start > piece->start && start < piece->end) piece->end = start;
+/* The free memory from `start` on, at most to `end`, with its borders on pages; empty when `start` is not free. */
+static struct piece free_from(uint64_t start, uint64_t end) {
+    const struct fdt_range *busy = rv_machine.reserved;
+    for (const struct fdt_range *last = busy + rv_machine.reserved_count; busy < last; busy++) {
+        if (start >= busy->address + busy->size || busy->address >= end) continue;
+        end = busy->address;
+    }
+    return (struct piece){align_up(start, PAGE_SIZE), end & ~(uint64_t)(PAGE_SIZE - 1)};
 }
 
-/* The free memory from `start` on, at most to `end`, with its borders on pages. */
-static struct piece free_from(uint64_t start, uint64_t end) {
-    struct piece piece = {start, end};
-    if (start > end) return (struct piece){0, 0};
-    avoid(&piece, block.fdt, block.fdt_size);
-    for (uint32_t i = 0; i < rv_machine.reserved_count; i++)
-        avoid(&piece, rv_machine.reserved[i].address, rv_machine.reserved[i].size);
-    piece.start = align_up(piece.start, PAGE_SIZE);
-    piece.end &= ~(uint64_t)(PAGE_SIZE - 1);
-    return piece.end > piece.start ? piece : (struct piece){0, 0};
+/* The end of the memory that holds the image; 0 when none does. */
+static uint64_t memory_end(void) {
+    for (size_t i = 0; i < rv_machine.memory_count; i++) {
+        const struct fdt_range *memory = &rv_machine.memory[i];
+        uint64_t end = memory->address + memory->size;
+        if ((uintptr_t)rv_image >= memory->address && (uintptr_t)rv_image_end <= end) return end;
+    }
+    return 0;
 }
 
 /* The largest free piece of the memory that holds the image, after the image. */
 static struct piece largest_free(void) {
     struct piece best = {0, 0};
-    uint64_t image = (uintptr_t)rv_image, low = (uintptr_t)rv_image_end;
-    for (uint32_t i = 0; i < rv_machine.memory_count; i++) {
-        const struct machine_range *memory = &rv_machine.memory[i];
-        if (image < memory->address || low - memory->address > memory->size) continue;
-        uint64_t end = memory->address + memory->size;
-        /* A free piece begins at the image's end, or where something else ends. */
-        struct piece candidate = free_from(low, end);
-        if (candidate.end - candidate.start > best.end - best.start) best = candidate;
-        for (uint32_t j = 0; j <= rv_machine.reserved_count; j++) {
-            const struct machine_range *busy = &rv_machine.reserved[j];
-            bool tree = j == rv_machine.reserved_count;
-            uint64_t start = tree ? block.fdt + block.fdt_size : busy->address + busy->size;
-            if (start < low || start >= end) continue;
-            candidate = free_from(start, end);
-            if (candidate.end - candidate.start > best.end - best.start) best = candidate;
+    uint64_t low = (uintptr_t)rv_image_end, start = low, end = memory_end();
+    /* A free piece begins at the image's end, or where something else ends. */
+    for (size_t i = 0;; i++) {
+        if (start >= low && start < end) {
+            struct piece free = free_from(start, end);
+            if (free.end > free.start && free.end - free.start > best.end - best.start) best = free;
         }
+        if (i == rv_machine.reserved_count) return best;
+        start = rv_machine.reserved[i].address + rv_machine.reserved[i].size;
     }
-    return best;
 }
 
-static void add(uint64_t start, uint64_t size, enum boot_kind kind) {
-    if (size == 0 || block.range_count == BOOT_MOST_RANGES) return;
-    block.ranges[block.range_count++] = (struct boot_range){start, start, size, kind};
-}
-
-/* Spreads every bit of its input over the whole word (the finaliser of SplitMix64); a bijection, so it loses nothing. */
-static uint64_t mixed(uint64_t value) {
-    value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
-    value = (value ^ value >> 27) * 0x94d049bb133111ebu;
-    return value ^ value >> 31;
+static void add(struct fdt_range range, enum boot_kind kind) {
+    if (range.size == 0 || block.range_count == BOOT_MOST_RANGES) return;
+    block.ranges[block.range_count++] = (struct boot_range){range.address, range.address, range.size, kind};
 }
 
 /* Three words of the seed are the program's; the fourth becomes the canary. */
@@ -82,8 +69,11 @@ static void take_seed(void) {
         block.has_entropy = 1;
     }
     if (bytes != NULL) memset(bytes, 0, seed.size);
-    /* The lowest byte is 0, so that a string that runs over the end of its buffer neither reads nor forges it. */
-    block.canary = mixed(block.seed[3] ^ rv_ticks()) & ~(uint64_t)0xff;
+    /*
+     * The time's low bits vary most: the product has them all over the word. The lowest byte is 0, so that a string that
+     * runs over the end of its buffer neither reads nor forges it.
+     */
+    block.canary = (block.seed[3] ^ rv_ticks() * 0x9e3779b97f4a7c15u) & ~(uint64_t)0xff;
     block.seed[3] = 0;
 }
 
@@ -96,6 +86,7 @@ const struct boot_block *rv_plain_boot(uint64_t hart, void *fdt) {
     block.hart = hart;
     block.fdt = (uintptr_t)fdt;
     block.fdt_size = size;
+    rv_machine.reserved[rv_machine.reserved_count++] = (struct fdt_range){block.fdt, size};
     struct piece memory = largest_free();
     if (memory.end - memory.start < SMALLEST_FREE) rv_abort("not enough memory: give the machine more");
     uint64_t reserve = ((memory.end - memory.start) / 4) & ~(uint64_t)(PAGE_SIZE - 1);
@@ -108,15 +99,13 @@ const struct boot_block *rv_plain_boot(uint64_t hart, void *fdt) {
     block.heap_size = block.stack_low - memory.start;
     take_seed();
 
-    add((uintptr_t)rv_image, (uintptr_t)(rv_image_end - rv_image), BOOT_IMAGE);
-    add(block.stack_low, reserve, BOOT_STACK);
-    add(block.heap, block.heap_size, BOOT_HEAP);
-    add(block.fdt, size, BOOT_FDT);
-    add(rv_machine.rtc.address, rv_machine.rtc.size, BOOT_REGISTERS);
-    add(rv_machine.plic.address, rv_machine.plic.size, BOOT_REGISTERS);
-    for (uint32_t i = 0; i < rv_machine.aplic_count; i++)
-        add(rv_machine.aplics[i].registers.address, rv_machine.aplics[i].registers.size, BOOT_REGISTERS);
-    for (uint32_t i = 0; i < rv_machine.virtio_count; i++)
-        add(rv_machine.virtio[i].address, rv_machine.virtio[i].size, BOOT_REGISTERS);
+    add((struct fdt_range){(uintptr_t)rv_image, (uintptr_t)(rv_image_end - rv_image)}, BOOT_IMAGE);
+    add((struct fdt_range){block.stack_low, reserve}, BOOT_STACK);
+    add((struct fdt_range){block.heap, block.heap_size}, BOOT_HEAP);
+    add((struct fdt_range){block.fdt, size}, BOOT_FDT);
+    add(rv_machine.rtc, BOOT_REGISTERS);
+    add(rv_machine.plic, BOOT_REGISTERS);
+    for (size_t i = 0; i < rv_machine.aplic_count; i++) add(rv_machine.aplics[i].registers, BOOT_REGISTERS);
+    for (size_t i = 0; i < rv_machine.virtio_count; i++) add(rv_machine.virtio[i].registers, BOOT_REGISTERS);
     return &block;
 }

@@ -41,9 +41,16 @@ void rv_console_init(void);
 const char *rv_take_options(const char *cmdline);
 /* options.c: prints the line that tells `casemate boot` of the start (status < 0) or end, when it asked for it. */
 void rv_tell_boot(int status);
-/* options.c: how many devices have an address, and the i-th: its name, which has no NUL at its end, and its address. */
-size_t rv_bindings(void);
-uint64_t rv_binding(size_t i, const char **name, size_t *size);
+
+/* A word that says where a device's registers are. */
+struct binding {
+    const char *name; /* no NUL at its end */
+    size_t name_size;
+    uint64_t address;
+};
+
+/* options.c: the i-th such word; NULL when there are not so many. */
+const struct binding *rv_binding(size_t i);
 
 /* address.c: where the registers at a physical address are mapped; NULL when all `size` bytes are not. */
 volatile void *rv_registers(uint64_t physical, uint64_t size);
@@ -69,8 +76,9 @@ void rv_interrupts_init(void);
 bool rv_interrupt_enable(uint32_t source);
 /* interrupts.c: takes notice of those that have arrived. */
 void rv_interrupts_accept(void);
-/* interrupts.c: the position of our hart's external interrupt for S-mode in such a list; false when it is not there. */
-bool rv_find_hart(struct fdt_value pairs, uint32_t *position);
+/* interrupts.c: the position of our hart's external interrupt for S-mode in such a list, or NO_HART. */
+#define NO_HART UINT32_MAX
+uint32_t rv_find_hart(struct fdt_value pairs);
 
 /* aia.c: the same for an AIA; false when there is none that we can use. */
 bool rv_aia_init(void);

@@ -37,7 +37,6 @@ _start:
     mv s0, a0
     mv s1, a1
     lla a0, rv_image
-    lla a1, _DYNAMIC
     call rv_relocate
     mv a0, s0
     mv a1, s1

@@ -58,6 +58,7 @@ static bool open_queue(struct virtio *device, unsigned index) {
     set(device, QUEUE_SELECT, index);
     if (get(device, QUEUE_MAX) < VIRTIO_QUEUE) return false;
     queue->memory = rv_take_memory(sizeof(struct virtq_memory));
+    queue->used = &queue->memory->used;
     rv_virtio_allow_interrupts(queue, false);
     uint64_t address = rv_physical((const void *)queue->memory, sizeof(struct virtq_memory));
     set(device, QUEUE_SIZE, VIRTIO_QUEUE);
@@ -81,7 +82,7 @@ bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_
     set(device, STATUS, ACKNOWLEDGE);
     set(device, STATUS, ACKNOWLEDGE | DRIVER);
     if (!agree(device, wanted)) return false;
-    for (unsigned i = 0; i < queues; i++) {
+    for (size_t i = 0; i < queues; i++) {
         if (!open_queue(device, i)) return false;
     }
     return true;
@@ -103,14 +104,14 @@ uint8_t rv_virtio_config8(const struct virtio *device, unsigned offset) {
 
 static uint64_t read_config(const struct virtio *device, unsigned offset, unsigned size) {
     uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++) value |= (uint64_t)rv_virtio_config8(device, offset + i) << 8 * i;
+    for (size_t i = 0; i < size; i++) value |= (uint64_t)rv_virtio_config8(device, offset + i) << 8 * i;
     return value;
 }
 
 uint64_t rv_virtio_config(const struct virtio *device, unsigned offset, unsigned size) {
     uint64_t value = 0;
     /* A device may change it meanwhile; one that never stops doing so is not waited for. */
-    for (unsigned i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         uint32_t before = device->modern ? get(device, CONFIG_GENERATION) : 0;
         value = read_config(device, offset, size);
         if (!device->modern || get(device, CONFIG_GENERATION) == before) break;
@@ -130,6 +131,22 @@ void rv_virtio_describe(struct virtq *queue, uint16_t index, const void *data, u
 void rv_virtio_allow_interrupts(struct virtq *queue, bool allow) {
     queue->memory->available.flags = allow ? 0 : 1;
     rv_virtio_barrier();
+}
+
+void rv_virtio_publish(struct virtio *device, unsigned index) { rv_virtio_publish_fast(device, index); }
+
+bool rv_virtio_look(struct virtq *queue) {
+    queue->announced = queue->used->index;
+    rv_virtio_barrier();
+    return queue->announced != queue->taken;
+}
+
+bool rv_virtio_await(struct virtq *queue, uint64_t patience) {
+    solo5_time_t limit = solo5_clock_monotonic() + patience;
+    while (!rv_virtio_look(queue)) {
+        if (solo5_clock_monotonic() >= limit) return false;
+    }
+    return true;
 }
 
 void rv_virtio_acknowledge(struct virtio *device) {

@@ -46,8 +46,10 @@ struct virtq_memory {
 
 struct virtq {
     volatile struct virtq_memory *memory;
-    uint16_t offered; /* what available.index is; ours, because a device could change it */
-    uint16_t taken;   /* used entries that we have looked at */
+    volatile struct virtq_used *used; /* the memory's */
+    uint16_t offered;   /* chains put on the available ring so far */
+    uint16_t taken;     /* used entries that we have looked at */
+    uint16_t announced; /* used.index as it was read last */
 };
 
 struct virtio {
@@ -91,29 +93,41 @@ void rv_virtio_acknowledge(struct virtio *device);
 /* Memory and registers, seen by both sides in the order in which they are written here. */
 INLINED void rv_virtio_barrier(void) { __asm__ volatile("fence iorw, iorw" : : : "memory"); }
 
-/* Gives the chain that begins with descriptor `head` to the device; rv_virtio_notify tells it, if it wants to be told. */
+/* Puts the chain that begins with descriptor `head` on the list of what the device is to have: see rv_virtio_publish. */
 INLINED void rv_virtio_offer(struct virtq *queue, uint16_t head) {
-    queue->memory->available.ring[queue->offered % VIRTIO_QUEUE] = head;
-    queue->offered++;
-    rv_virtio_barrier();
-    queue->memory->available.index = queue->offered;
+    queue->memory->available.ring[queue->offered++ % VIRTIO_QUEUE] = head;
 }
 
-INLINED void rv_virtio_notify(struct virtio *device, unsigned queue) {
+/* Gives the device all chains that were put on the list, and tells it, if it wants to be told. */
+void rv_virtio_publish(struct virtio *device, unsigned index);
+
+/* The same, for where it is done for every frame. */
+INLINED void rv_virtio_publish_fast(struct virtio *device, unsigned index) {
+    struct virtq *queue = &device->queues[index];
     rv_virtio_barrier();
-    if (!(device->queues[queue].memory->used.flags & 1)) device->registers[VIRTIO_NOTIFY / 4] = queue;
+    queue->memory->available.index = queue->offered;
+    rv_virtio_barrier();
+    if (!(queue->used->flags & 1)) device->registers[VIRTIO_NOTIFY / 4] = index;
 }
 
 /* Whether the device has given a chain back. */
-INLINED bool rv_virtio_has_used(const struct virtq *queue) { return queue->memory->used.index != queue->taken; }
+INLINED bool rv_virtio_has_used(const struct virtq *queue) { return queue->used->index != queue->taken; }
 
-/* Takes one chain back: its head and how many bytes the device wrote, both still to be checked. */
-INLINED bool rv_virtio_take(struct virtq *queue, uint32_t *head, uint32_t *size) {
-    if (!rv_virtio_has_used(queue)) return false;
-    rv_virtio_barrier();
-    unsigned at = queue->taken++ % VIRTIO_QUEUE;
-    *head = queue->memory->used.ring[at].id;
-    *size = queue->memory->used.ring[at].size;
+/* What rv_virtio_take does when all that was announced is taken: looks for more. */
+bool rv_virtio_look(struct virtq *queue);
+
+/* Looks for so many nanoseconds; false when the device has given nothing back. */
+bool rv_virtio_await(struct virtq *queue, uint64_t patience);
+
+/*
+ * Takes one chain back: its head and how many bytes the device wrote, both still to be checked. The device's index is
+ * read only when all of what it announced last is taken: a barrier costs as much as a dozen instructions.
+ */
+INLINED bool rv_virtio_take(struct virtq *queue, size_t *head, size_t *size) {
+    if (queue->taken == queue->announced && !rv_virtio_look(queue)) return false;
+    size_t at = queue->taken++ % VIRTIO_QUEUE;
+    *head = queue->used->ring[at].id;
+    *size = queue->used->ring[at].size;
     return true;
 }
 

@@ -7,7 +7,7 @@
 
 #include "machine.h"
 
-static void print_range(const char *name, struct machine_range range) {
+static void print_range(const char *name, struct fdt_range range) {
     printf(" %s=%llx+%llx", name, (unsigned long long)range.address, (unsigned long long)range.size);
 }
 
@@ -23,9 +23,9 @@ static void report(const struct machine *machine) {
     for (uint32_t i = 0; i < machine->memory_count; i++) print_range("memory", machine->memory[i]);
     for (uint32_t i = 0; i < machine->reserved_count; i++) print_range("reserved", machine->reserved[i]);
     for (uint32_t i = 0; i < machine->virtio_count; i++) {
-        print_range("virtio", (struct machine_range){machine->virtio[i].address, machine->virtio[i].size});
+        print_range("virtio", machine->virtio[i].registers);
         printf("!%u", machine->virtio[i].interrupt);
-        if (i > 0 && machine->virtio[i].address < machine->virtio[i - 1].address) abort();
+        if (i > 0 && machine->virtio[i].registers.address < machine->virtio[i - 1].registers.address) abort();
     }
     if (machine->rtc.size > 0) print_range("rtc", machine->rtc);
     if (machine->plic.size > 0) print_range("plic", machine->plic);
