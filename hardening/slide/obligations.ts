@@ -8,7 +8,7 @@
  * unit comes next. Beside safety stand claims of tightness (no page of room is given away), which is entropy.
  */
 import { type Claim, type Obligations, obligationsOf } from '../../proofs/smt/obligations.ts';
-import { exactAsNumbers, symbolicArithmetic, type Trace } from '../../proofs/smt/symbolic.ts';
+import { exactAsNumbers, makeTrace, symbolicArithmetic, type Trace } from '../../proofs/smt/symbolic.ts';
 import {
   add,
   all,
@@ -53,7 +53,6 @@ interface Scene {
   readonly trace: Trace;
   /** Arithmetic for what is claimed. */
   readonly claim: Arithmetic<Term, Term>;
-  readonly claimed: Trace;
   readonly shape: Shape<Term>;
   readonly room: Room<Term>;
   readonly base: Term;
@@ -75,10 +74,9 @@ const zero = integer(0);
 const within = (low: Term, value: Term, end: Term): Term => all([atMost(low, value), less(value, end)]);
 
 function makeScene(code: SlideCode, form: SlideForm): Scene {
-  const trace: Trace = { definitions: [], values: [] };
-  const claimed: Trace = { definitions: [], values: [] };
+  const trace = makeTrace();
   const a = symbolicArithmetic(trace, 'layout');
-  const claim = symbolicArithmetic(claimed, 'claim');
+  const claim = symbolicArithmetic(makeTrace(trace.quotients), 'claim');
   const indices = Array.from({ length: form.segments }, (_, i) => i);
   const shape: Shape<Term> = {
     memory: variable('memory'),
@@ -104,7 +102,6 @@ function makeScene(code: SlideCode, form: SlideForm): Scene {
     a,
     trace,
     claim,
-    claimed,
     shape,
     room,
     base,
@@ -372,5 +369,5 @@ export function slideObligations(code: SlideCode, form: SlideForm): Obligations 
     ...unitClaims(scene),
     ...exactClaims(scene),
   ];
-  return obligationsOf([...scene.trace.definitions, ...scene.claimed.definitions], claims);
+  return obligationsOf(scene.trace.quotients.definitions, claims);
 }

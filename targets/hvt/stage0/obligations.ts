@@ -6,7 +6,7 @@
  * machine code computes what placement.ts says is shown by running it (the tests of the stub's pieces).
  */
 import { type Claim, type Obligations, obligationsOf } from '../../../proofs/smt/obligations.ts';
-import { symbolicArithmetic, type Trace } from '../../../proofs/smt/symbolic.ts';
+import { makeTrace, symbolicArithmetic } from '../../../proofs/smt/symbolic.ts';
 import { add, all, atMost, integer, less, scale, subtract, type Term, variable } from '../../../proofs/smt/terms.ts';
 
 /** The placement that is proved. */
@@ -20,10 +20,9 @@ const LEAST_HEAP_BYTES = 64 * 1024;
 const UPPER = 6;
 
 export function placementObligations(code: PlacementCode): Obligations {
-  const trace: Trace = { definitions: [], values: [] };
-  const claimed: Trace = { definitions: [], values: [] };
+  const trace = makeTrace();
   const a = symbolicArithmetic(trace, 'placement');
-  const claim = symbolicArithmetic(claimed, 'claim');
+  const claim = symbolicArithmetic(makeTrace(trace.quotients), 'claim');
   const [memory, top, stack, tables, pieces] = ['memory', 'top', 'stack', 'tables', 'pieces'].map((name) =>
     variable(name),
   );
@@ -125,5 +124,5 @@ export function placementObligations(code: PlacementCode): Obligations {
       goal: all(trace.values.flatMap((value) => [less(integer(-(2n ** 53n)), value), less(value, integer(2n ** 53n))])),
     },
   ];
-  return obligationsOf([...trace.definitions, ...claimed.definitions], claims);
+  return obligationsOf(trace.quotients.definitions, claims);
 }

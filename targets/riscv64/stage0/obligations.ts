@@ -6,7 +6,7 @@
  * machine code computes what placement.ts says is shown by running it (the tests of the stub on an interpreter).
  */
 import { type Claim, type Obligations, obligationsOf } from '../../../proofs/smt/obligations.ts';
-import { symbolicArithmetic, type Trace } from '../../../proofs/smt/symbolic.ts';
+import { makeTrace, symbolicArithmetic, type Trace } from '../../../proofs/smt/symbolic.ts';
 import {
   add,
   all,
@@ -77,10 +77,9 @@ function within64(name: string, given: readonly Term[], trace: Trace): Claim {
 
 /** Physical memory, for every mode. */
 export function physicalObligations(code: PlacementCode): Obligations {
-  const trace: Trace = { definitions: [], values: [] };
-  const claimed: Trace = { definitions: [], values: [] };
+  const trace = makeTrace();
   const a = symbolicArithmetic(trace, 'placement');
-  const claim = symbolicArithmetic(claimed, 'claim');
+  const claim = symbolicArithmetic(makeTrace(trace.quotients), 'claim');
   const aligned = (term: Term): Term => claim.isAligned(term, PAGE_BYTES);
   const [imageEnd, limit, tree, stack, tables, unit] = ['imageEnd', 'limit', 'tree', 'stack', 'tables', 'unit'].map(
     (name) => variable(name),
@@ -186,15 +185,14 @@ export function physicalObligations(code: PlacementCode): Obligations {
     },
     within64('no value wraps in 64 bits', taken, trace),
   ];
-  return obligationsOf([...trace.definitions, ...claimed.definitions], claims);
+  return obligationsOf(trace.quotients.definitions, claims);
 }
 
 /** The address space of one mode. */
 export function virtualObligations(code: PlacementCode, mode: Mode): Obligations {
-  const trace: Trace = { definitions: [], values: [] };
-  const claimed: Trace = { definitions: [], values: [] };
+  const trace = makeTrace();
   const a = symbolicArithmetic(trace, 'placement');
-  const claim = symbolicArithmetic(claimed, 'claim');
+  const claim = symbolicArithmetic(makeTrace(trace.quotients), 'claim');
   const { bits, entropy } = modes[mode];
   const eighth = 2 ** (bits - 3);
   const unit = whole(eighth);
@@ -298,5 +296,5 @@ export function virtualObligations(code: PlacementCode, mode: Mode): Obligations
     },
     within64('no value wraps in 64 bits', given, trace),
   ];
-  return obligationsOf([...trace.definitions, ...claimed.definitions], claims);
+  return obligationsOf(trace.quotients.definitions, claims);
 }

@@ -7,7 +7,7 @@ import { obligationsOf, proveObligations } from '../../../proofs/smt/obligations
 import { printQuery, type Query, variablesOf } from '../../../proofs/smt/print.ts';
 import { judge, prove, proveAll } from '../../../proofs/smt/prove.ts';
 import { type Answer, askSolver, findSolvers, type Solver } from '../../../proofs/smt/solver.ts';
-import { symbolicArithmetic, type Trace } from '../../../proofs/smt/symbolic.ts';
+import { makeTrace, symbolicArithmetic } from '../../../proofs/smt/symbolic.ts';
 import * as t from '../../../proofs/smt/terms.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 
@@ -78,7 +78,7 @@ describe('the solvers', () => {
       seed: 5,
       numRuns: 40,
     });
-    const trace: Trace = { definitions: [], values: [] };
+    const trace = makeTrace();
     const s = symbolicArithmetic(trace, 'test');
     const claims = [...samples, [4096, -4096, 4096] as const, [-4097, 0, 4096] as const].flatMap(([a, b, k]) => {
       const [sa, sb] = [t.integer(a), t.integer(b)];
@@ -104,21 +104,61 @@ describe('the solvers', () => {
         ...truths.map(([term, truth]) => (truth ? term : t.not(term))),
       ];
     });
-    const verdict = await prove(solvers, query(trace.definitions, t.all(claims)));
+    const verdict = await prove(solvers, query(trace.quotients.definitions, t.all(claims)));
     expect([verdict.status, ...verdict.answers.map(({ result }) => result)]).toEqual(['proved', 'unsat', 'unsat']);
   });
 
   it('know that a definition of a quotient excludes no value', async () => {
-    const trace: Trace = { definitions: [], values: [] };
+    const trace = makeTrace();
     const s = symbolicArithmetic(trace, 'test');
     const quotient = s.divide(x, 4096);
     // Two quotients of one value are the same, and each value in reach has one.
-    const other = symbolicArithmetic(trace, 'other').divide(x, 4096);
-    expect((await prove(solvers, query(trace.definitions, t.equal(quotient, other)))).status).toBe('proved');
+    const other = makeTrace();
+    const again = symbolicArithmetic(other, 'other').divide(x, 4096);
+    const both = [...trace.quotients.definitions, ...other.quotients.definitions];
+    expect((await prove(solvers, query(both, t.equal(quotient, again)))).status).toBe('proved');
     for (const value of [-4097, -4096, -1, 0, 1, 4095, 4096]) {
-      const possible = query([...trace.definitions, t.equal(x, t.integer(value))], t.truth(false));
+      const possible = query([...trace.quotients.definitions, t.equal(x, t.integer(value))], t.truth(false));
       expect((await prove(solvers, possible)).status).toBe('refuted');
     }
+  });
+});
+
+describe('what is divided', () => {
+  const quotientsOf = (divide: (s: ReturnType<typeof symbolicArithmetic>, a: t.Term, k: number) => void): string[] => {
+    const trace = makeTrace();
+    const [s, other] = [symbolicArithmetic(trace, 's'), symbolicArithmetic(makeTrace(trace.quotients), 'other')];
+    for (const arithmetic of [s, other]) divide(arithmetic, t.add(x, t.integer(-1)), 8);
+    return trace.quotients.definitions.map((definition) => printQuery(query([], definition)));
+  };
+
+  it('twice by one divisor has one quotient, whoever divides and for whatever', () => {
+    const once = quotientsOf((s, a, k) => s.divide(a, k));
+    expect(once).toHaveLength(2);
+    const same = quotientsOf((s, a, k) => [s.divide(a, k), s.alignDown(a, k), s.isAligned(a, k)]);
+    expect(same).toEqual(once);
+  });
+
+  it.each<[string, t.Term, t.Term, number]>([
+    ['another divisor', x, x, 9],
+    ['another variable', x, y, 8],
+    ['another constant', t.add(x, t.integer(1)), t.add(x, t.integer(-1)), 8],
+    ['another operator', t.add(x, y), t.subtract(x, y), 8],
+    ['another order', t.subtract(x, y), t.subtract(y, x), 8],
+    ['another place of brackets', t.subtract(t.subtract(x, y), x), t.subtract(x, t.subtract(y, x)), 8],
+    ['another branch', t.select(t.less(x, y), x, y), t.select(t.less(x, y), y, x), 8],
+  ])('differently has two: %s', (_, a, b, k) => {
+    const trace = makeTrace();
+    const s = symbolicArithmetic(trace, 's');
+    expect([s.divide(a, 8), s.divide(b, k)].map((q) => q.kind === 'variable' && q.name)).toEqual(['s.1', 's.2']);
+    expect(trace.quotients.definitions).toHaveLength(4);
+  });
+
+  it('may be deeper than the call stack', () => {
+    const deep = (): t.Term => Array.from({ length: 50_000 }).reduce<t.Term>((sum) => t.add(sum, y), x);
+    const s = symbolicArithmetic(makeTrace(), 's');
+    expect(s.divide(deep(), 8)).toBe(s.divide(deep(), 8));
+    expect(s.divide(t.add(deep(), y), 8)).not.toBe(s.divide(deep(), 8));
   });
 });
 

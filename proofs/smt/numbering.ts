@@ -1,0 +1,40 @@
+/**
+ * Which terms are the same: equal ones get one number.
+ *
+ * Code that runs twice on terms builds what it computes twice, and by reference the two are strangers. Here a term is
+ * known by its operator and its operands' numbers, so two are the same exactly when they are written alike; nothing is
+ * reordered or simplified.
+ */
+import type { Term } from './terms.ts';
+
+/** A function from terms to numbers from 0 up: the same number for terms that are written alike, and for no others. */
+export function makeNumbering(): (term: Term) => number {
+  const numbers = new WeakMap<Term, number>();
+  const numbersByText = new Map<string, number>();
+  const shallow = (term: Term): string => {
+    switch (term.kind) {
+      case 'integer':
+      case 'truth':
+        return `${term.value}`;
+      case 'variable':
+        return `${term.name} ${term.sort}`;
+      case 'apply':
+        return `(${term.operator} ${term.operands.map((operand) => numbers.get(operand)).join(' ')})`;
+    }
+  };
+  return (root) => {
+    // An explicit stack: terms may be deeper than the call stack. A term waits on it until its operands have numbers.
+    const stack = [root];
+    for (let term = stack.at(-1); term !== undefined; term = stack.at(-1)) {
+      const missing = term.kind === 'apply' ? term.operands.filter((operand) => !numbers.has(operand)) : [];
+      stack.push(...missing);
+      if (missing.length > 0) continue;
+      const text = shallow(term);
+      const number = numbersByText.get(text) ?? numbersByText.size;
+      numbersByText.set(text, number);
+      numbers.set(term, number);
+      stack.pop();
+    }
+    return numbers.get(root)!;
+  };
+}
