@@ -30,6 +30,16 @@ async function planted(from: string, to: string): Promise<SlideCode> {
 
 const form: SlideForm = { segments: 3, signedAddresses: true, text: { segment: 0, granule: 16 } };
 
+/** One to twelve segments, with 32-bit fields of either kind, not shuffled and shuffled by every granule. */
+function everyForm(): SlideForm[] {
+  return [1, 2, 3, 5, 8, 12].flatMap((segments) =>
+    [true, false].flatMap((signedAddresses) => [
+      { segments, signedAddresses },
+      ...[16, 32, 64].map((granule) => ({ segments, signedAddresses, text: { segment: segments >> 1, granule } })),
+    ]),
+  );
+}
+
 describe('every slide of every image', () => {
   it('is proved sound and tight, by solvers that agree', async () => {
     const proof = await proveForm(solvers, { ...form, segments: 4 });
@@ -57,20 +67,15 @@ describe('every slide of every image', () => {
     await expect(proveSlide(solvers, { ...problem, ceiling: 0x103000 })).rejects.toThrow(/cannot slide the image/);
   });
 
-  it.runIf(long)(
-    'is proved for one to twelve segments, every granule, with and without units',
-    async () => {
-      for (const segments of [1, 2, 3, 5, 8, 12]) {
-        for (const signedAddresses of [true, false]) {
-          const texts = [16, 32, 64].map((granule) => ({ text: { segment: segments >> 1, granule } }));
-          for (const shuffled of [{}, ...texts]) {
-            const proof = await proveForm(solvers, { segments, signedAddresses, ...shuffled });
-            expect(proof.verdicts.filter(({ status }) => status !== 'proved').map(({ name }) => name)).toEqual([]);
-          }
-        }
-      }
+  // In quick runs the form that solvers found hardest, when it was not said that a quotient is one number.
+  it.each(long ? everyForm() : [{ segments: 2, signedAddresses: false, text: { segment: 1, granule: 64 } }])(
+    'is proved of $segments segments, fields signed: $signedAddresses, text: $text',
+    async (form) => {
+      const { status, verdicts } = await proveForm(solvers, form);
+      expect(verdicts.filter((verdict) => verdict.status !== 'proved').map(({ name }) => name)).toEqual([]);
+      expect(status).toBe('proved');
     },
-    3_600_000,
+    600_000,
   );
 });
 

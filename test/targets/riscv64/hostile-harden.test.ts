@@ -72,7 +72,7 @@ function endOf(image: Uint8Array, entry: number): string {
   return `${reason} ${console}`;
 }
 
-it(`${count} programs with a hostile field are refused in one line, or start`, () => {
+it(`${count} programs with a hostile field are refused in one line, or start`, { timeout: 3_600_000 }, () => {
   const outcomes = { refused: 0, started: 0, halted: 0 };
   for (let i = 0; i < count; i++) {
     const random = createRandom(42, i);
