@@ -25,14 +25,18 @@ export async function hardenedGuest(name: string): Promise<string> {
   return hardened;
 }
 
-/** Boots an image; `kill` is for whoever wants QEMU gone without a word, as by SIGKILL. */
+/**
+ * Boots an image; `kill` is for whoever wants QEMU gone without a word, as by SIGKILL. `change` makes other arguments of
+ * QEMU's.
+ */
 export function launch(
   image: string,
   options: Partial<RiscvBootOptions>,
+  change: (args: readonly string[]) => readonly string[] = (args) => args,
 ): { readonly result: Promise<RiscvBootResult>; readonly kill: () => void } {
   let kill = (): void => {};
   const start = (path: string, args: readonly string[], how: SpawnOptions) => {
-    const child = spawn(path, args, how);
+    const child = spawn(path, change(args), how);
     kill = () => child.kill('SIGKILL');
     return child;
   };

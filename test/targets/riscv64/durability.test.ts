@@ -9,16 +9,16 @@
  *
  * What this can show: that the driver reports success only once the device has answered, and that nothing is left in
  * the guest's memory or QEMU's. What it cannot: that the host's disk has it. The host's page cache outlives QEMU, so a
- * write without a flush would look the same here.
+ * write without a flush would look the same here; power-failure.test.ts tells the two apart.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../support/paths.ts';
 import { createRandom } from '../../support/random.ts';
 import { requireTools } from '../../support/tools.ts';
-import { hardenedGuest, launch } from './campaigns.ts';
+import { hardenedGuest } from './campaigns.ts';
+import { missing, readBack, type Versions, writeUntilKilled } from './sectors.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
 
@@ -31,85 +31,6 @@ beforeAll(async () => {
   image = await hardenedGuest('sectors');
 });
 
-/** Sector to the batch that wrote it last. */
-type Versions = Map<number, number>;
-
-interface Batch {
-  readonly number: number;
-  readonly places: readonly number[];
-}
-
-/** A whole line of the guest's. */
-function parseBatch(line: string): Batch {
-  const match = /^batch (\d+):((?: \d+\+\d+)+)$/.exec(line);
-  if (match === null) throw new Error(`the guest says ${JSON.stringify(line)}`);
-  const places = match[2]!
-    .trim()
-    .split(' ')
-    .flatMap((run) => {
-      const [place, count] = run.split('+').map(Number);
-      return Array.from({ length: count! }, (_, i) => place! + i);
-    });
-  return { number: Number(match[1]), places };
-}
-
-/** Lets a guest write until `delay` milliseconds after its first batch, and kills QEMU; what it announced. */
-async function writeUntilKilled(disk: string, first: number, seed: number, delay: number, legacy: boolean) {
-  let said = '';
-  let begun: () => void;
-  const beginning = new Promise<void>((resolve) => {
-    begun = resolve;
-  });
-  const { result, kill } = launch(image, {
-    legacy,
-    args: ['write', String(first), String(seed)],
-    blocks: [{ name: 'disk', path: disk }],
-    onConsole: (chunk) => {
-      said += Buffer.from(chunk).toString();
-      if (said.includes('\n')) begun();
-    },
-  });
-  const ended = result.then(
-    (end) => {
-      throw new Error(`the guest ended by itself: ${JSON.stringify(end)}`);
-    },
-    (error) => error as Error,
-  );
-  await Promise.race([beginning, ended]);
-  await sleep(delay);
-  kill();
-  expect((await ended).message).toContain('signal SIGKILL');
-  // The last line may be cut short: it announces nothing.
-  return said.split('\n').slice(0, -1).map(parseBatch);
-}
-
-/** What a new boot reads. */
-async function readBack(disk: string, legacy: boolean): Promise<{ versions: Versions; damaged: number[] }> {
-  const { result } = launch(image, { legacy, args: ['read'], blocks: [{ name: 'disk', path: disk }] });
-  const { outcome, status, console: said } = await result;
-  expect({ outcome, status }).toEqual({ outcome: 'halted', status: 0 });
-  const lines = said.trimEnd().split('\n');
-  expect(lines.pop()).toBe('end');
-  const versions: Versions = new Map();
-  const damaged: number[] = [];
-  for (const line of lines) {
-    const [place, batch] = line.split(' ');
-    if (batch === 'damaged') damaged.push(Number(place));
-    else versions.set(Number(place), Number(batch));
-  }
-  return { versions, damaged };
-}
-
-/** Sectors that are not what was announced; those of batches after `last` may be in any state between. */
-function missing(announced: Versions, found: Versions, last: number): string[] {
-  return [...announced]
-    .filter(([place, batch]) => {
-      const there = found.get(place);
-      return there !== batch && !(there !== undefined && there > last);
-    })
-    .map(([place, batch]) => `sector ${place}: batch ${batch} announced, ${found.get(place) ?? 'nothing'} there`);
-}
-
 describe.each([{ legacy: false }, { legacy: true }])('virtio-mmio (legacy: $legacy)', ({ legacy }) => {
   test(`keeps every announced sector over ${kills} kills`, { timeout: 1_800_000 }, async () => {
     const disk = join(temporaryFolder('durability'), 'disk.img');
@@ -118,14 +39,19 @@ describe.each([{ legacy: false }, { legacy: true }])('virtio-mmio (legacy: $lega
     const announced: Versions = new Map();
     let [next, batches, sectors, unannounced] = [1, 0, 0, 0];
     for (let i = 0; i < kills; i++) {
-      const said = await writeUntilKilled(disk, next, random.below(2 ** 31), random.below(300), legacy);
+      const said = await writeUntilKilled(image, disk, {
+        first: next,
+        seed: random.below(2 ** 31),
+        delay: random.below(300),
+        legacy,
+      });
       for (const { number, places } of said) {
         expect(number).toBe(next++);
         for (const place of places) announced.set(place, number);
         sectors += places.length;
       }
       batches += said.length;
-      const { versions, damaged } = await readBack(disk, legacy);
+      const { versions, damaged } = await readBack(image, disk, legacy);
       expect(damaged, `after kill ${i}`).toEqual([]);
       expect(missing(announced, versions, next - 1), `after kill ${i}`).toEqual([]);
       // At most what was under way: the batch that was not announced, and one whose line was cut.
