@@ -1,4 +1,5 @@
 /** The stub's configuration page and its code as bytes. */
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -10,7 +11,7 @@ import {
   REQUIREMENTS,
   type Stage0Config,
 } from '../../../../targets/hvt/stage0/config.ts';
-import { stubCode } from '../../../../targets/hvt/stage0/stub.ts';
+import { STUB_BASE, STUB_DIGEST, stubCode } from '../../../../targets/hvt/stage0/stub.ts';
 
 const pages = (most: number) => fc.nat({ max: most }).map((n) => n * PAGE);
 
@@ -97,6 +98,12 @@ describe('the configuration page', () => {
 });
 
 describe('the stub’s code', () => {
+  it('is what its digest says, by which a slide recognises it', () => {
+    const code = stubCode(STUB_BASE);
+    const sha256 = createHash('sha256').update(code).digest('hex');
+    expect(STUB_DIGEST).toEqual({ size: code.length, sha256 });
+  });
+
   it('has at most 1.5 KiB, the veneer included', () => {
     expect(stubCode(0x100000).length).toBeLessThanOrEqual(1536);
   });
