@@ -17,14 +17,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folders = ['linker/kernels', 'hardening/slide/kernels'];
+/** What says where a unit goes. */
+const placementSource = join(root, 'hardening/slide/space.ts');
 
 /** Paths of the TypeScript and AssemblyScript below `folder`, but not of what is made here. */
 function sourcesOf(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && entry.name !== 'wasm.gen.ts')
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.gen.ts'))
     .map(({ path, name }) => join(path, name));
 }
 
@@ -33,8 +36,44 @@ function isFresh(output) {
   const made = statSync(output).mtimeMs;
   // One lot may use the other's small helpers.
   const sources = folders.flatMap((folder) => sourcesOf(join(root, folder)));
-  const inputs = [...sources, fileURLToPath(import.meta.url), join(root, 'package-lock.json')];
+  const inputs = [...sources, placementSource, fileURLToPath(import.meta.url), join(root, 'package-lock.json')];
   return inputs.every((path) => statSync(path).mtimeMs < made);
+}
+
+/**
+ * Writes the kernels' arithmetic of where a unit goes: the text of space.ts, which is proved, run on terms of
+ * AssemblyScript. What that text may use beyond sums must be taught to it here.
+ */
+async function writePlacement() {
+  const output = join(root, 'hardening/slide/kernels/assembly/placement.gen.ts');
+  const { outputFiles } = await build({
+    entryPoints: [placementSource],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    logLevel: 'silent',
+  });
+  const { placeUnit } = await import(
+    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
+  );
+  const terms = new Proxy(
+    {
+      constant: (value) => `${value}`,
+      add: (a, b) => `(${a} + ${b})`,
+      subtract: (a, b) => `(${a} - ${b})`,
+      scale: (a, factor) => `(${a} * ${factor})`,
+    },
+    {
+      get(known, name) {
+        if (name in known) return known[name];
+        throw new Error(`placing a unit takes ${String(name)}, which kernels.mjs does not know how to say`);
+      },
+    },
+  );
+  const { offset, next } = placeUnit(terms, 'cursor', 'size');
+  const define = (name, term) => `export function ${name}(cursor: i64, size: i64): i64 {\n  return ${term};\n}\n`;
+  const text = `/** Made by scripts/kernels.mjs from space.ts. */\n${define('unitOffset', offset)}${define('nextCursor', next)}`;
+  if (!existsSync(output) || readFileSync(output, 'utf8') !== text) writeFileSync(output, text);
 }
 
 /** Compiles the kernels of one folder; throws what the compiler says. */
@@ -64,6 +103,7 @@ async function compileKernels(folder) {
 
 /** Compiles all kernels; throws what the compiler says. */
 export async function buildKernels() {
+  await writePlacement();
   for (const folder of folders) await compileKernels(folder);
 }
 

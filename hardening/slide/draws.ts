@@ -14,6 +14,8 @@ import { allocate, u32 } from '../../linker/arena.ts';
 import { createSlideArena, type SlideArena } from './kernels/kernels.ts';
 import { STREAM_USED, STREAM_WORDS } from './kernels/numbers.ts';
 import { layoutSlide, roomOf, type SlideDraws, type SlideLayout, type SlideProblem, shapeOf } from './layout.ts';
+import type { Shape } from './space.ts';
+import { kernelLoops } from './unit-loops.ts';
 
 /** Uniform draws from a key, in order. */
 export interface Draws {
@@ -55,8 +57,7 @@ export function shuffledOrder({ arena, stream }: Draws, count: number): Uint32Ar
 }
 
 /** All draws of a slide, taken in the order of the fields. A problem that cannot be slid is a 'layout' error. */
-export function drawSlide(problem: SlideProblem, draws: Draws): SlideDraws {
-  const shape = shapeOf(problem);
+export function drawSlide(problem: SlideProblem, draws: Draws, shape: Shape<number> = shapeOf(problem)): SlideDraws {
   const room = roomOf(shape);
   const base = uniform(draws, room.baseSlots);
   const gaps = shape.sizes.slice(1).map(() => uniform(draws, room.gapSlots));
@@ -66,6 +67,12 @@ export function drawSlide(problem: SlideProblem, draws: Draws): SlideDraws {
 }
 
 /** The layout of a seed. */
-export function seededLayout(problem: SlideProblem, seed: Uint8Array, arena?: SlideArena): SlideLayout {
-  return layoutSlide(problem, drawSlide(problem, seededDraws(seed, arena)));
+export function seededLayout(
+  problem: SlideProblem,
+  seed: Uint8Array,
+  arena: SlideArena = createSlideArena(),
+): SlideLayout {
+  const loops = kernelLoops(arena);
+  const shape = shapeOf(problem, loops);
+  return layoutSlide(problem, drawSlide(problem, seededDraws(seed, arena), shape), loops, shape);
 }

@@ -6,6 +6,7 @@
  */
 import { fail, hex } from '../../base/errors.ts';
 import { numbers } from './arithmetic.ts';
+import { UNPLACED } from './kernels/numbers.ts';
 import {
   firstUnit,
   PAGE,
@@ -74,20 +75,35 @@ function refuse(problem: string): never {
   return fail('layout', `cannot slide the image: ${problem}`);
 }
 
-/** A loop over thousands in a function of its own, which an engine compiles much sooner than the long one around it. */
-function sumOfUnits(sizes: Uint32Array, granule: number): number {
-  let sum = 0;
-  for (let unit = 0; unit < sizes.length; unit++) {
-    if (sizes[unit] % granule !== 0) {
-      refuse(`unit ${unit} has ${sizes[unit]} bytes, which is no multiple of the granule, ${granule}`);
-    }
-    sum += sizes[unit];
-  }
-  return sum;
+/** The loops over all units, of which there may be thousands. */
+export interface UnitLoops {
+  /** The sum of all sizes; -1 less the index of one that is no multiple of the granule. */
+  readonly sumOfUnits: (sizes: Uint32Array, granule: number) => number;
+  /** Offsets of the units, placed one after another from `first` on, in `order`; RangeError when that is no permutation. */
+  readonly placeUnits: (sizes: Uint32Array, order: Uint32Array, first: number) => Uint32Array;
 }
 
+/** They say what is right. A launch has no time for an engine to compile them and takes those of unit-loops.ts. */
+export const plainLoops: UnitLoops = {
+  sumOfUnits: (sizes, granule) => {
+    const odd = sizes.findIndex((size) => size % granule !== 0);
+    return odd >= 0 ? -1 - odd : sizes.reduce((sum, size) => sum + size, 0);
+  },
+  placeUnits: (sizes, order, first) => {
+    const offsets = new Uint32Array(sizes.length).fill(UNPLACED);
+    let cursor = first;
+    for (const unit of order) {
+      const { offset, next } = placeUnit(numbers, cursor, sizes[unit]);
+      if (offsets[unit] !== UNPLACED) refuseOrder();
+      offsets[unit] = offset;
+      cursor = next;
+    }
+    return offsets;
+  },
+};
+
 /** The numbers of a problem as space.ts takes them; a problem with parts that do not belong together is refused. */
-export function shapeOf(problem: SlideProblem): Shape<number> {
+export function shapeOf(problem: SlideProblem, loops: UnitLoops = plainLoops): Shape<number> {
   const { memory, lowest, ceiling, segments, signedAddresses, text } = problem;
   if (segments.length < 1 || segments.length > MOST_SEGMENTS) {
     refuse(`it has ${segments.length} segments; a slide takes 1 to ${MOST_SEGMENTS}`);
@@ -103,7 +119,11 @@ export function shapeOf(problem: SlideProblem): Shape<number> {
   const segment = segments.findIndex(({ code }) => code);
   const codes = segments.filter(({ code }) => code).length;
   if (codes !== 1) refuse(`${codes} of its segments are code; units are shuffled where exactly one is`);
-  const unitsSize = sumOfUnits(unitSizes, granule);
+  const unitsSize = loops.sumOfUnits(unitSizes, granule);
+  if (unitsSize < 0) {
+    const unit = -1 - unitsSize;
+    refuse(`unit ${unit} has ${unitSizes[unit]} bytes, which is no multiple of the granule, ${granule}`);
+  }
   if (headSize + unitsSize > LARGEST_TEXT) refuse(`its text has ${headSize + unitsSize} bytes, more than 2 GiB`);
   return { ...shape, text: { segment, granule, headSize, unitsSize } };
 }
@@ -142,30 +162,30 @@ function checkDraws(shape: Shape<number>, room: Room<number>, draws: SlideDraws)
   }
 }
 
-/** Offsets of the units in the text, placed one after another in the order of the draws. */
-function placeUnits(text: NonNullable<Shape<number>['text']>, sizes: Uint32Array, draws: SlideDraws): Uint32Array {
-  const unplaced = 0xffff_ffff;
-  const offsets = new Uint32Array(sizes.length).fill(unplaced);
-  let cursor = firstUnit(numbers, text, draws.offset);
-  for (const unit of draws.order) {
-    const { offset, next } = placeUnit(numbers, cursor, sizes[unit]);
-    if (offsets[unit] !== unplaced) throw new RangeError('the order of units is no permutation');
-    offsets[unit] = offset;
-    cursor = next;
-  }
-  return offsets;
+/** Says that the order of the draws is none. */
+export function refuseOrder(): never {
+  throw new RangeError('the order of units is no permutation');
 }
 
-/** The layout that `draws` choose. Draws outside their room, or an order that is no permutation, are defects: they throw. */
-export function layoutSlide(problem: SlideProblem, draws: SlideDraws): SlideLayout {
-  const shape = shapeOf(problem);
+/**
+ * The layout that `draws` choose. Draws outside their room, or an order that is no permutation, are defects: they throw.
+ * `shape` is the problem's.
+ */
+export function layoutSlide(
+  problem: SlideProblem,
+  draws: SlideDraws,
+  loops: UnitLoops = plainLoops,
+  shape: Shape<number> = shapeOf(problem, loops),
+): SlideLayout {
   const room = roomOf(shape);
   checkDraws(shape, room, draws);
-  const unitSizes = shape.text === undefined ? new Uint32Array(0) : problem.text!.unitSizes;
-  if (draws.order.length !== unitSizes.length) throw new RangeError('the order of units is no permutation');
+  const { text } = shape;
+  const unitSizes = text === undefined ? new Uint32Array(0) : problem.text!.unitSizes;
+  if (draws.order.length !== unitSizes.length) refuseOrder();
   return {
     segmentAddress: placeSegments(numbers, shape, draws.base, draws.gaps),
-    unitOffset: shape.text === undefined ? new Uint32Array(0) : placeUnits(shape.text, unitSizes, draws),
+    unitOffset:
+      text === undefined ? unitSizes : loops.placeUnits(unitSizes, draws.order, firstUnit(numbers, text, draws.offset)),
     textSize: shape.text === undefined ? (problem.segments.find(({ code }) => code)?.size ?? 0) : room.textSize,
   };
 }

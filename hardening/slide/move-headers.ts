@@ -85,7 +85,8 @@ function movedSection(
   if (within + section.size <= codeStart(units)) return place(within, section.size);
   const unit = unitAt(units.offset, within);
   if (unit >= first) return place(within + moves.unit[unit]!, section.size);
-  let end = within;
-  for (let u = units.pinned; u < first; u++) end = Math.max(end, layout.unitOffset[u]! + units.size[u]!);
+  // The last in order of those that move, but for the trailing ones, which come behind all others.
+  const last = moves.order.subarray(0, first).findLast((u) => u >= units.pinned);
+  const end = last === undefined ? within : Math.max(within, layout.unitOffset[last]! + units.size[last]!);
   return place(within, end - within);
 }

@@ -1,30 +1,54 @@
 /**
  * Symbols after a move: the values of .symtab follow what they name. Their sections keep their numbers; absolute symbols
- * and offsets of thread-local variables stay.
+ * and offsets of thread-local variables stay. A kernel does it: a program has as many symbols as functions, and more.
  */
+import { allocate, u8 } from '../../linker/arena.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
-import { type Moves, mapAddress } from './moves.ts';
+import { SEGMENT_BYTES } from './kernels/numbers.ts';
+import type { Moves } from './moves.ts';
 
+/** Changes the symbols of `moved`, whose contents lie in the arena of `moves`. */
 export function moveSymbols(moved: ElfFile, base: ElfFile, moves: Moves): ElfFile {
-  const loaded = base.sections.map(({ flags }) => (flags & elf.SHF_ALLOC) !== 0);
-  for (const section of moved.sections) {
-    if (section.type !== elf.SHT_SYMTAB || section.entsize !== elf.SYM_SIZE) continue;
-    const { data } = section;
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    for (let at = elf.SYM_SIZE; at + elf.SYM_SIZE <= data.length; at += elf.SYM_SIZE) {
-      const index = view.getUint16(at + 6, true);
-      const type = data[at + 4]! & 15;
-      if (index === elf.SHN_UNDEF || type === elf.STT_TLS || type === elf.STT_FILE) continue;
-      if (index >= elf.SHN_LORESERVE ? index !== elf.SHN_XINDEX : !loaded[index]) continue;
-      const value = elf.readUnsigned64(view, at + 8);
-      // A section's symbol is where the section begins, not what is first in it.
-      const to =
-        type === elf.STT_SECTION && index < elf.SHN_LORESERVE
-          ? Number(moved.sections[index]!.address)
-          : mapAddress(moves, value);
-      if (to !== value) elf.write64(view, at + 8, to);
-    }
+  const { info, unit, end, table, arena } = moves;
+  const loaded = u8(arena, base.sections.length);
+  loaded.set(base.sections.map(({ flags }) => ((flags & elf.SHF_ALLOC) !== 0 ? 1 : 0)));
+  const starts = allocate(arena, 8 * moved.sections.length);
+  moved.sections.forEach(({ address }, i) => {
+    arena.view.setBigUint64(starts + 8 * i, address, true);
+  });
+  const segments = segmentTable(moves);
+  for (const { type, entsize, data } of moved.sections) {
+    if (type !== elf.SHT_SYMTAB || entsize !== elf.SYM_SIZE) continue;
+    arena.kernels.moveSymbols(
+      data.byteOffset,
+      Math.floor(data.length / elf.SYM_SIZE),
+      loaded.byteOffset,
+      starts,
+      loaded.length,
+      segments,
+      info.segments.length,
+      info.text,
+      end(1),
+      table.starts.byteOffset,
+      table.starts.length,
+      unit.byteOffset,
+      table.size,
+      table.last.byteOffset,
+    );
   }
   return moved;
+}
+
+/** Address of a list of the segments as the kernel takes them. */
+function segmentTable({ info, segment, arena }: Moves): number {
+  const { view } = arena;
+  const at = allocate(arena, SEGMENT_BYTES * info.segments.length);
+  info.segments.forEach(({ address, memorySize }, i) => {
+    const row = at + SEGMENT_BYTES * i;
+    elf.write64(view, row, address);
+    elf.write64(view, row + 8, address + memorySize);
+    elf.write64(view, row + 16, segment[i]!);
+  });
+  return at;
 }

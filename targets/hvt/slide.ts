@@ -99,7 +99,7 @@ export function slideProblem(
       code: i === info.text,
     })),
     signedAddresses: info.groups.some(({ encoding }) => encoding === Encoding.Abs32Signed),
-    ...(plan === undefined ? {} : { text: textProblem(info, plan) }),
+    ...(plan === undefined ? {} : { text: textProblem(plan) }),
   };
 }
 
@@ -116,7 +116,7 @@ function layoutOf(
   if (plan === undefined) {
     return { segmentAddress, unitOffset: info.units.offset.slice(), textSize: info.segments[info.text]!.memorySize };
   }
-  return { segmentAddress, unitOffset: unitOffsets(info, plan, drawn), textSize: drawn.textSize };
+  return { segmentAddress, unitOffset: unitOffsets(info, plan, drawn, arena), textSize: drawn.textSize };
 }
 
 export interface SlideEntropy {
@@ -209,7 +209,7 @@ export function slideInPieces(
 ): Iterable<Uint8Array> {
   const image = readSlidable(input, name, arena);
   const { file, stub, info } = image;
-  const plan = textPlan(info);
+  const plan = textPlan(info, arena);
   const layout = layoutOf(info, plan, slideProblem(image, options, name, plan), options.seed, arena);
   const inArena = input.buffer === arena.bytes.buffer;
   const room = (size: number): Uint8Array =>

@@ -8,10 +8,21 @@
  * multiple of the granule as they were, which keeps their alignment.
  */
 import { numbers } from '../../hardening/slide/arithmetic.ts';
+import { createSlideArena, type SlideArena, wordsIn } from '../../hardening/slide/kernels/kernels.ts';
+import {
+  PLAN_END,
+  PLAN_GRANULE,
+  PLAN_LARGE,
+  PLAN_SHUFFLED,
+  PLAN_SUM,
+  PLAN_WORDS,
+} from '../../hardening/slide/kernels/numbers.ts';
 import type { SlideLayout, SlideProblem } from '../../hardening/slide/layout.ts';
 import { codeStart, type SlideInfo, type Units } from '../../hardening/slide/slide-info.ts';
+import { allocate, u32 } from '../../linker/arena.ts';
 import { PAGE } from './stage0/config.ts';
 
+const SMALLEST_GRANULE = 16;
 const LARGEST_GRANULE = 64;
 
 export interface TextPlan {
@@ -19,8 +30,11 @@ export interface TextPlan {
   readonly granule: number;
   /** Units that change places, ascending. */
   readonly shuffled: Uint32Array;
+  /** Their sizes as whole granules. */
+  readonly sizes: Uint32Array;
   /** Units of larger alignment, ascending, and the offset of each in every layout. */
-  readonly large: readonly { readonly unit: number; readonly offset: number }[];
+  readonly large: Uint32Array;
+  readonly largeOffset: Uint32Array;
   /** Bytes at the start that hold the pinned units and the large ones, and at the end for the trailing ones. */
   readonly headSize: number;
   readonly tailSize: number;
@@ -37,56 +51,77 @@ function tailSize(units: Units, granule: number): number {
   return trailing === 0 ? 0 : numbers.alignUp(offset[last]! + size[last]! - tailStart(units, granule), granule);
 }
 
-/** Undefined when the order stays: fewer than two units could change places, or offsets say nothing about alignment. */
-export function textPlan({ units, segments, text }: SlideInfo): TextPlan | undefined {
+/**
+ * Undefined when the order stays: fewer than two units could change places, or offsets say nothing about alignment. The
+ * lists are in `arena`.
+ */
+export function textPlan(
+  { units, segments, text }: SlideInfo,
+  arena: SlideArena = createSlideArena(),
+): TextPlan | undefined {
   if (segments[text]!.address % PAGE !== 0) return undefined;
   const { align, size, pinned, trailing } = units;
-  const last = align.length - trailing;
-  const shuffled = new Uint32Array(last - pinned);
-  const large: { unit: number; offset: number }[] = [];
-  let count = 0;
-  let granule = 16;
-  let end = codeStart(units);
-  for (let unit = pinned; unit < align.length; unit++) {
-    const wanted = align[unit]!;
-    if (wanted <= LARGEST_GRANULE) {
-      granule = Math.max(granule, wanted);
-      if (unit < last) shuffled[count++] = unit;
-    } else {
-      if (wanted > PAGE || unit >= last) return undefined;
-      const offset = numbers.alignUp(end, wanted);
-      large.push({ unit, offset });
-      end = offset + size[unit]!;
-    }
-  }
-  if (count < 2) return undefined;
+  const count = align.length;
+  const [shuffled, sizes] = [u32(arena, count - pinned), u32(arena, count - pinned)];
+  const [large, places] = [u32(arena, count - pinned), u32(arena, count - pinned)];
+  const block = allocate(arena, 4 * PLAN_WORDS);
+  const planned = arena.kernels.planText(
+    wordsIn(arena, align),
+    wordsIn(arena, size),
+    count,
+    pinned,
+    trailing,
+    SMALLEST_GRANULE,
+    LARGEST_GRANULE,
+    PAGE,
+    codeStart(units),
+    shuffled.byteOffset,
+    sizes.byteOffset,
+    large.byteOffset,
+    places.byteOffset,
+    block,
+  );
+  const word = (index: number): number => arena.view.getUint32(block + 4 * index, true);
+  const sum = (index: number): number => arena.view.getFloat64(block + 4 * index, true);
+  const moving = word(PLAN_SHUFFLED);
+  if (planned === 0 || moving < 2) return undefined;
+  const granule = word(PLAN_GRANULE);
   const tail = tailSize(units, granule);
-  let rest = tail;
-  for (let i = 0; i < count; i++) rest += numbers.alignUp(size[shuffled[i]!]!, granule);
   // Gaps that alignment left in the old order stay at the head, so that a text never becomes smaller than it was.
-  const headSize = numbers.alignUp(Math.max(end, segments[text]!.memorySize - rest), granule);
-  return { granule, shuffled: shuffled.subarray(0, count), large, headSize, tailSize: tail };
-}
-
-/** What hardening/slide is asked to shuffle. */
-export function textProblem({ units }: SlideInfo, plan: TextPlan): NonNullable<SlideProblem['text']> {
-  const { granule, shuffled, headSize, tailSize } = plan;
-  const unitSizes = new Uint32Array(shuffled.length);
-  for (let i = 0; i < unitSizes.length; i++) unitSizes[i] = numbers.alignUp(units.size[shuffled[i]!]!, granule);
+  const least = segments[text]!.memorySize - sum(PLAN_SUM) - tail;
   return {
     granule,
-    // What comes last is counted as part of the head: the room is the same, see `unitOffsets`.
-    headSize: headSize + tailSize,
-    unitSizes,
+    shuffled: shuffled.subarray(0, moving),
+    sizes: sizes.subarray(0, moving),
+    large: large.subarray(0, word(PLAN_LARGE)),
+    largeOffset: places.subarray(0, word(PLAN_LARGE)),
+    headSize: numbers.alignUp(Math.max(sum(PLAN_END), least), granule),
+    tailSize: tail,
   };
 }
 
-/** Offset of every unit of the image when the shuffled ones are where `drawn` has them. */
-export function unitOffsets({ units }: SlideInfo, plan: TextPlan, drawn: SlideLayout): Uint32Array {
-  const { granule, shuffled, large, tailSize } = plan;
-  const offsets = units.offset.slice();
-  for (let i = 0; i < shuffled.length; i++) offsets[shuffled[i]!] = drawn.unitOffset[i]! - tailSize;
-  for (const { unit, offset } of large) offsets[unit] = offset;
+/** What hardening/slide is asked to shuffle. */
+export function textProblem({ granule, sizes, headSize, tailSize }: TextPlan): NonNullable<SlideProblem['text']> {
+  // What comes last is counted as part of the head: the room is the same, see `unitOffsets`.
+  return { granule, headSize: headSize + tailSize, unitSizes: sizes };
+}
+
+/** Offset of every unit of the image when the shuffled ones are where `drawn` has them; in `arena`. */
+export function unitOffsets(
+  { units }: SlideInfo,
+  plan: TextPlan,
+  drawn: SlideLayout,
+  arena: SlideArena = createSlideArena(),
+): Uint32Array {
+  const { granule, shuffled, large, largeOffset, tailSize } = plan;
+  const offsets = u32(arena, units.offset.length);
+  offsets.set(units.offset);
+  const put = (places: Uint32Array, values: Uint32Array, less: number): void => {
+    const [to, from] = [wordsIn(arena, places), wordsIn(arena, values)];
+    arena.kernels.putOffsets(to, from, places.length, less, offsets.byteOffset);
+  };
+  put(shuffled, drawn.unitOffset, tailSize);
+  put(large, largeOffset, 0);
   const first = offsets.length - units.trailing;
   if (first === offsets.length) return offsets;
   const moved = drawn.textSize - tailSize - tailStart(units, granule);

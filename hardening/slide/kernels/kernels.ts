@@ -85,6 +85,45 @@ export interface SlideKernels {
     to: number,
   ) => number;
 
+  // plan.ts
+  readonly planText: (
+    align: number,
+    size: number,
+    count: number,
+    pinned: number,
+    trailing: number,
+    granule: number,
+    most: number,
+    page: number,
+    start: number,
+    shuffled: number,
+    sizes: number,
+    large: number,
+    places: number,
+    plan: number,
+  ) => number;
+  readonly sumOfUnits: (sizes: number, count: number, granule: number) => number;
+  readonly placeUnits: (sizes: number, order: number, count: number, first: number, offsets: number) => number;
+  readonly putOffsets: (places: number, values: number, count: number, less: number, offsets: number) => void;
+
+  // symbols.ts
+  readonly moveSymbols: (
+    symbols: number,
+    count: number,
+    loaded: number,
+    starts: number,
+    sectionCount: number,
+    segments: number,
+    segmentCount: number,
+    text: number,
+    endMove: number,
+    unitStarts: number,
+    unitCount: number,
+    unitMove: number,
+    textSize: number,
+    unitTable: number,
+  ) => void;
+
   // draws.ts
   readonly drawUniform: (stream: number, bound: number) => number;
   readonly drawOrder: (stream: number, order: number, count: number) => void;

@@ -53,3 +53,18 @@ export const FRAME_TABLE = 12;
 export const STREAM_BLOCK = 16;
 export const STREAM_USED = 32;
 export const STREAM_WORDS = 33;
+
+/** What a plan of a text leaves: its granule, how many units change places and how many are large; of 64 bits, as f64: */
+export const PLAN_GRANULE = 0;
+export const PLAN_SHUFFLED = 1;
+export const PLAN_LARGE = 2;
+/** where the last of the large ones ends, and the sizes of those that change places. */
+export const PLAN_END = 4;
+export const PLAN_SUM = 6;
+export const PLAN_WORDS = 8;
+
+/** Offset of a unit that has none yet. */
+export const UNPLACED = 0xffffffff;
+
+/** Bytes of a segment for the kernel that moves symbols. */
+export const SEGMENT_BYTES = 24;

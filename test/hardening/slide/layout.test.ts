@@ -9,7 +9,9 @@ import {
   shuffledOrder,
   uniform,
 } from '../../../hardening/slide/draws.ts';
+import { createSlideArena } from '../../../hardening/slide/kernels/kernels.ts';
 import { layoutSlide, roomOf, type SlideLayout, type SlideProblem, shapeOf } from '../../../hardening/slide/layout.ts';
+import { kernelLoops } from '../../../hardening/slide/unit-loops.ts';
 
 const MiB = 1 << 20;
 const seed = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -180,6 +182,41 @@ describe('a layout', () => {
         }
       }),
       { seed: 11, numRuns: 300 },
+    );
+  });
+
+  it('is the same from the kernels as from the text that is proved', () => {
+    const arena = createSlideArena();
+    const loops = kernelLoops(arena);
+    const of = (run: () => unknown): unknown => {
+      try {
+        return run();
+      } catch (error) {
+        return `${error}`;
+      }
+    };
+    fc.assert(
+      fc.property(problems, fc.string(), fc.nat(), fc.nat(), (slid, text, at, other) => {
+        expect(seededLayout(slid, seed(text), arena)).toEqual(
+          layoutSlide(slid, drawSlide(slid, seededDraws(seed(text)))),
+        );
+        const draws = drawSlide(slid, seededDraws(seed(text)));
+        const { unitSizes } = slid.text!;
+        // Orders that are none, and sizes that are no whole granules, are refused in the same words.
+        const order = draws.order.slice();
+        if (order.length > 0) order[at % order.length] = other % (order.length + 2);
+        const sizes = unitSizes.slice();
+        if (sizes.length > 0) sizes[at % sizes.length]! += other % 3;
+        for (const bad of [
+          { ...draws, order },
+          { ...draws, order: order.subarray(1) },
+        ]) {
+          expect(of(() => layoutSlide(slid, bad, loops))).toEqual(of(() => layoutSlide(slid, bad)));
+        }
+        const odd = { ...slid, text: { ...slid.text!, unitSizes: sizes } };
+        expect(of(() => shapeOf(odd, loops))).toEqual(of(() => shapeOf(odd)));
+      }),
+      { seed: 13, numRuns: 500 },
     );
   });
 

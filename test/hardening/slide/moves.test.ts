@@ -1,10 +1,13 @@
 /** The fast ways of a move do what the plain ones do. */
 import { describe, expect, it } from 'vitest';
 import { createSlideArena } from '../../../hardening/slide/kernels/kernels.ts';
+import { moveSymbols } from '../../../hardening/slide/move-symbols.ts';
 import { addressUnder, mapAddress, movesOf } from '../../../hardening/slide/moves.ts';
 import { codeStart, type SlideInfo, unitAt } from '../../../hardening/slide/slide-info.ts';
 import { findUnit, unitTable } from '../../../hardening/slide/unit-table.ts';
 import { u8 } from '../../../linker/arena.ts';
+import * as elf from '../../../linker/elf.ts';
+import type { ElfFile, ElfHeader, ElfSection } from '../../../linker/elf-file.ts';
 import { createRandom, type Random } from '../../support/random.ts';
 import { randomLayout } from './random-layout.ts';
 
@@ -54,6 +57,49 @@ describe('a move', () => {
           if (addressUnder(info, layout, at) !== mapAddress(moves, at)) expect.fail(`round ${round}, address ${at}`);
         }
       }
+    }
+  });
+
+  it('moves each symbol as its address, and leaves those that name none', () => {
+    const header = { ident: new Uint8Array(16) } as ElfHeader;
+    for (let round = 0; round < 200; round++) {
+      const random = createRandom(0x5e1b01, round);
+      const info = randomInfo(random);
+      const moves = movesOf(info, randomLayout(info, random), arena);
+      const count = 1 + random.below(60);
+      const data = u8(arena, elf.SYM_SIZE * count + random.below(elf.SYM_SIZE));
+      const symtab = { type: elf.SHT_SYMTAB, entsize: elf.SYM_SIZE, flags: 0, address: 0n, data } as ElfSection;
+      const loaded = { ...symtab, type: elf.SHT_PROGBITS, flags: elf.SHF_ALLOC, address: 0x1234n } as ElfSection;
+      const file: ElfFile = { header, segments: [], sections: [symtab, symtab, loaded], rest: [], size: 0 };
+      const view = new DataView(data.buffer, data.byteOffset, data.length);
+      const edges = info.segments.flatMap(({ address, memorySize }) => [address, address + memorySize]);
+      for (let i = 0; i < count; i++) {
+        const at = i * elf.SYM_SIZE;
+        const value = edges[random.below(edges.length)]! + random.below(9) - 4;
+        data[at + 4] = random.below(256);
+        view.setUint16(at + 6, [0, 1, 2, 2, 2, 3, 0xff00, 0xfff1, 0xffff][random.below(9)]!, true);
+        view.setBigUint64(
+          at + 8,
+          random.oneIn(9)
+            ? 2n ** 64n - 1n
+            : BigInt(random.oneIn(2) ? value : info.segments[0]!.address + random.below(info.segments[0]!.memorySize)),
+          true,
+        );
+      }
+      const before = data.slice();
+      moveSymbols(file, file, moves);
+      const expected = Buffer.from(before);
+      for (let i = 1; i < count; i++) {
+        const at = i * elf.SYM_SIZE;
+        const [type, section] = [before[at + 4]! & 15, expected.readUInt16LE(at + 6)];
+        const named = section === 2 || section === 0xffff;
+        if (!named || type === elf.STT_TLS || type === elf.STT_FILE) continue;
+        const value = expected.readBigUInt64LE(at + 8);
+        if (value === 2n ** 64n - 1n && !(type === elf.STT_SECTION && section === 2)) continue;
+        const to = type === elf.STT_SECTION && section === 2 ? 0x1234 : mapAddress(moves, Number(value));
+        expected.writeBigUInt64LE(BigInt(to), at + 8);
+      }
+      expect(Buffer.compare(data, expected)).toBe(0);
     }
   });
 

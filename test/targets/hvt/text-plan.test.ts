@@ -41,7 +41,7 @@ function layoutOf(info: SlideInfo, seed: string) {
     ceiling: 2 ** 25,
     segments: [{ size: info.segments[0]!.memorySize, code: true }],
     signedAddresses: false,
-    text: textProblem(info, plan),
+    text: textProblem(plan),
   };
   const drawn = seededLayout(problem, Buffer.from(seed));
   const segmentAddress = [...drawn.segmentAddress];

@@ -9,7 +9,9 @@
 export * from './draws';
 export * from './fields';
 export { orderUnits, sortFrames } from './order';
+export * from './plan';
 export * from './read';
+export * from './symbols';
 export * from './text';
 export { fillUnitTable } from './units';
 export * from './write';
