@@ -4,7 +4,7 @@
  * A reader of our outputs must never see half a file, so every output is written under a temporary name in the same
  * folder and renamed over its target; on failure or Ctrl-C the temporary file is removed.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fail, printable } from './errors.ts';
 
@@ -76,6 +76,55 @@ export function readFileIfPresent(path: string, room: (size: number) => Uint8Arr
   } finally {
     closeSync(fd);
   }
+}
+
+/** Parts in which a file is read at the same time, and the least bytes of one that are worth it. */
+const PARTS = 4;
+const LEAST_PART = 2 ** 20;
+
+/** Reads `part` of an open file, from `position` on; false when the file ends before it does. */
+function readPart(fd: number, part: Uint8Array, position: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    let done = 0;
+    const next = (): void => {
+      read(fd, part, done, Math.min(part.length - done, 1 << 30), position + done, (error, count) => {
+        done += count;
+        if (error) reject(error);
+        else if (count === 0 || done === part.length) resolve(done === part.length);
+        else next();
+      });
+    };
+    next();
+  });
+}
+
+/**
+ * Bytes of a regular file, read by other threads while this one goes on; its absence is an 'io' error too. `room` gives
+ * the memory that they are read into, before this returns.
+ */
+export async function readFileInParts(path: string, room: (size: number) => Uint8Array): Promise<Uint8Array> {
+  let fd: number | undefined;
+  let bytes: Uint8Array | undefined;
+  let whole = false;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
+    if (stat.isFile()) {
+      bytes = room(stat.size);
+      const size = Math.max(LEAST_PART, Math.ceil(stat.size / PARTS));
+      const parts: Promise<boolean>[] = [];
+      for (let at = 0; at < stat.size; at += size) parts.push(readPart(fd, bytes.subarray(at, at + size), at));
+      // No part may still be read when the file is closed.
+      whole = (await Promise.allSettled(parts)).every((part) => part.status === 'fulfilled' && part.value);
+    }
+  } catch (error) {
+    if (error instanceof Error && error.name === 'CasemateError') throw error;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+  if (whole) return bytes!;
+  // Whatever went wrong is said by the plain way.
+  return readFileIfPresent(path, room) ?? fail('io', `${printable(path)}: no such file`);
 }
 
 /** Bytes of a regular file; its absence is an 'io' error too. */

@@ -8,12 +8,12 @@
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
-import { readFile, readFileIfPresent, writeFileAtomic } from '../base/files.ts';
+import { readFile, writeFileAtomic } from '../base/files.ts';
 import type { Bits } from '../hardening/slide/entropy.ts';
-import { createSlideArena } from '../hardening/slide/kernels/kernels.ts';
 import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import { memoryOf } from '../targets/hvt/qemu.ts';
-import { imageRoom, readSlidable, slideEntropy, slideInPieces } from '../targets/hvt/slide.ts';
+import { readSlidable, slideEntropy, slideInPieces } from '../targets/hvt/slide.ts';
+import { readImage } from './read-ahead.ts';
 
 const examples = `
 The guest must be started with as much memory as --mem says, or more.
@@ -71,13 +71,10 @@ function entropy(input: string, flags: Flags): void {
   );
 }
 
-function slide(input: string, output: string, flags: Flags): void {
+async function slide(input: string, output: string, flags: Flags): Promise<void> {
   const memory = memoryOf(megabytes(flags.mem, '--mem'));
   const options = { memory, heapMin: heapOf(flags.heapMin, memory), seed: seedOf(flags.seed) };
-  // Read into the memory that it is moved in.
-  const arena = createSlideArena();
-  const bytes =
-    readFileIfPresent(input, (size) => imageRoom(arena, size)) ?? fail('io', `${printable(input)}: no such file`);
+  const { arena, bytes } = await readImage(input);
   writeFileAtomic(output, slideInPieces(bytes, input, options, arena), 0o777);
 }
 
@@ -89,7 +86,7 @@ function check(base: string, slid: string): void {
   );
 }
 
-function run(input: string, slid: string | undefined, flags: Flags): void {
+async function run(input: string, slid: string | undefined, flags: Flags): Promise<void> {
   if (flags.check) {
     check(input, slid ?? fail('usage', '--check takes two images: the hardened one and what may be its slide'));
     return;
@@ -100,7 +97,7 @@ function run(input: string, slid: string | undefined, flags: Flags): void {
     return;
   }
   if (flags.output === undefined) fail('usage', '-o FILE is missing: where the slid image goes');
-  slide(input, flags.output!, flags);
+  await slide(input, flags.output!, flags);
 }
 
 export function slideCommand(): Command {

@@ -116,7 +116,7 @@ mkdirSync(dist, { recursive: true });
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 await buildKernels();
 await command('cli/casemate.ts', 'casemate');
-await bundle('cli/casemate.ts', 'casemate-slide', onlyCommand('slide'));
+await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommand('slide'));
 await command('cli/casemate-ld.ts', 'casemate-ld');
 
 try {

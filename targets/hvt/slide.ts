@@ -22,6 +22,7 @@ import * as elf from '../../linker/elf.ts';
 import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
 import { readHvtImage } from './image.ts';
 import { movableParts } from './movable.ts';
+import { imageCapacity } from './slide-room.ts';
 import { encodeConfig, PAGE, type Stage0Config } from './stage0/config.ts';
 import { gapChoices, placement } from './stage0/placement.ts';
 import { imageRegions, imageTop, pageDown, type TextKind } from './stage0/regions.ts';
@@ -186,19 +187,9 @@ export function configOffset(file: ElfFile, stub: FoundStub): number {
   return file.segments.find(({ type, address }) => type === elf.PT_LOAD && address === at)!.offset;
 }
 
-/** Bytes that are kept for a file of `size` bytes, since its text may grow. */
-function capacity(size: number): number {
-  return size + (size >> 4) + 2 ** 16;
-}
-
-/** Memory of an arena for an image of `size` bytes that is to be slid, with room behind it. Errors: 'limit'. */
-export function imageRoom(arena: SlideArena, size: number): Uint8Array {
-  return u8(arena, capacity(size), 16).subarray(0, size);
-}
-
 /**
  * The image with a new layout, as pieces of a file; each holds until the next is taken. `input` is used up where it is in
- * `arena` (see `imageRoom`). Errors, before there is a piece: 'image', 'layout' for too little memory, 'relocation',
+ * `arena` (see slide-room.ts). Errors, before there is a piece: 'image', 'layout' for too little memory, 'relocation',
  * 'malformed-elf', 'limit'.
  */
 export function slideInPieces(
@@ -213,7 +204,7 @@ export function slideInPieces(
   const layout = layoutOf(info, plan, slideProblem(image, options, name, plan), options.seed, arena);
   const inArena = input.buffer === arena.bytes.buffer;
   const room = (size: number): Uint8Array =>
-    inArena && size <= capacity(input.length)
+    inArena && size <= imageCapacity(input.length)
       ? new Uint8Array(input.buffer, input.byteOffset, size)
       : u8(arena, size, 16);
   const { file: moved, pieces } = applyLayoutInPieces(file, info, layout, name, { arena, room });

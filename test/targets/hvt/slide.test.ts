@@ -8,13 +8,13 @@ import { readElfFile } from '../../../linker/elf-file.ts';
 import { checkHvtSlide } from '../../../targets/hvt/check-slide.ts';
 import { defaultHardening, hardenImage } from '../../../targets/hvt/harden.ts';
 import {
-  imageRoom,
   readSlidable,
   type SlideOptions,
   slideEntropy,
   slideImage,
   slideInPieces,
 } from '../../../targets/hvt/slide.ts';
+import { imageRoom } from '../../../targets/hvt/slide-room.ts';
 import { buildTestGuest } from './emulator-guest.ts';
 import { buildExample } from './guest.ts';
 
