@@ -14,6 +14,7 @@ import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
 import { bootRiscv } from '../targets/riscv64/boot.ts';
 import { isRiscvImage } from '../targets/riscv64/image.ts';
 import { findingsStatus, findingTable } from './check.ts';
+import { print, standardOutput } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
 const examples = `
@@ -93,7 +94,7 @@ async function probe(image: string, flags: Flags): Promise<void> {
   const machine = flags.machine === undefined ? {} : { machine: flags.machine };
   const progress = terminalProgress(false);
   const findings = await probeImage({ image, boot, ...machine, host, progress });
-  process.stdout.write(findingTable(image, findings));
+  print(findingTable(image, findings));
   process.exitCode = findingsStatus(findings);
 }
 
@@ -110,7 +111,7 @@ async function run(image: string, args: readonly string[], flags: Flags): Promis
     nets: withMacs((flags.net ?? []).map(parseNet), (flags.mac ?? []).map(parseMac)),
     ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
     ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
-    onConsole: (chunk: Uint8Array) => (process.stdout.write(chunk) ? undefined : once(process.stdout, 'drain')),
+    onConsole: (chunk: Uint8Array) => (standardOutput().write(chunk) ? undefined : once(standardOutput(), 'drain')),
     keepConsole: false,
   };
   const result = riscv

@@ -6,6 +6,7 @@ import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildResult, buildProject } from '../pipeline/build.ts';
 import { type Target, targets } from '../pipeline/manifest.ts';
+import { print } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
 const examples = `
@@ -97,7 +98,7 @@ async function run(folder: string, options: Options): Promise<void> {
     lock: options.updateLock ? 'update' : options.frozenLock ? 'frozen' : 'verify',
     progress,
   });
-  if (!options.quiet) process.stdout.write(summary(result));
+  if (!options.quiet) print(summary(result));
 }
 
 export function buildCommand(): Command {

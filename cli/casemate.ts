@@ -7,6 +7,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../package.json';
 import { failureStatus, failureText } from './failure.ts';
+import { hasPrinted, print } from './output.ts';
 
 const help = `
 Exit status: 0 passed; 1 a check failed; 2 wrong usage, manifest or input; 3 could not decide.
@@ -46,17 +47,12 @@ async function program(argv: readonly string[]): Promise<Command> {
     .addHelpText('after', help)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`casemate: ${text}`) });
+    .configureOutput({ writeOut: print, outputError: (text, write) => write(`casemate: ${text}`) });
   for (const load of neededCommands(argv[2])) adopt(casemate, await load());
   return casemate;
 }
 
 async function main(): Promise<number> {
-  // A reader that goes away early (`casemate ... | head`) is no failure of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
   try {
     await (await program(process.argv)).parseAsync(process.argv);
     // A command that ran and has a verdict of its own has set the status.
@@ -71,4 +67,6 @@ async function main(): Promise<number> {
 
 void main().then((status) => {
   process.exitCode = status;
+  // Nothing waits to be written, and all else that ends by itself would be waited for: compilers on other threads.
+  if (status === 0 && !hasPrinted()) process.exit();
 });

@@ -14,6 +14,7 @@ import { rules } from '../hardening/rules/index.ts';
 import { readSubject } from '../hardening/subject.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { failureText } from './failure.ts';
+import { print } from './output.ts';
 
 const examples = `
 Outcomes: pass, FAIL, or unknown, which is never a pass. Each says on which ground it stands: "declared" (the file says
@@ -96,7 +97,7 @@ export function checkStatus(all: readonly Checked[]): number {
 
 function run(files: readonly string[], flags: Flags): void {
   if (flags.list) {
-    process.stdout.write(listing());
+    print(listing());
     return;
   }
   if (files.length === 0) fail('usage', 'check: no file given');
@@ -105,11 +106,11 @@ function run(files: readonly string[], flags: Flags): void {
   for (const path of files) {
     const checked = check(path, chosen);
     if (!flags.json && checked.error === undefined) {
-      process.stdout.write(`${all.length > 0 ? '\n' : ''}${findingTable(checked.file, checked.findings)}`);
+      print(`${all.length > 0 ? '\n' : ''}${findingTable(checked.file, checked.findings)}`);
     }
     all.push(checked);
   }
-  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, files: all }, null, 2)}\n`);
+  if (flags.json) print(`${JSON.stringify({ version: 1, files: all }, null, 2)}\n`);
   process.exitCode = checkStatus(all);
 }
 

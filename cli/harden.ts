@@ -11,6 +11,7 @@ import type { ExecuteOnly, Protection } from '../targets/protection.ts';
 import * as riscv from '../targets/riscv64/harden.ts';
 import { isRiscvImage } from '../targets/riscv64/image.ts';
 import * as stage0 from '../targets/riscv64/stage0/config.ts';
+import { print } from './output.ts';
 
 const examples = `
 For RISC-V, IMAGE is a static position-independent program; OUT is for QEMU's -kernel, and casemate pack makes of it what
@@ -95,7 +96,7 @@ function run(input: string, flags: Flags): void {
   const image = readFile(input);
   const { bytes, protections } = (isRiscvImage(image) ? hardenRiscv : hardenHvt)(image, input, flags);
   writeFileAtomic(flags.output, bytes, 0o777);
-  process.stdout.write(`${printable(flags.output)}:\n${table(protections)}`);
+  print(`${printable(flags.output)}:\n${table(protections)}`);
 }
 
 export function hardenCommand(): Command {

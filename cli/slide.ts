@@ -13,6 +13,7 @@ import type { Bits } from '../hardening/slide/entropy.ts';
 import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import { memoryOf } from '../targets/hvt/qemu.ts';
 import { readSlidable, slideEntropy, slideInPieces } from '../targets/hvt/slide.ts';
+import { print } from './output.ts';
 import { readImage } from './read-ahead.ts';
 
 const examples = `
@@ -62,7 +63,7 @@ function entropy(input: string, flags: Flags): void {
   const options = { memory, heapMin: heapOf(flags.heapMin, memory) };
   const { entry, units, pinned } = slideEntropy(readSlidable(readFile(input), input), options, input);
   const known = flags.seed === undefined ? '' : '; against whoever knows the seed: 0';
-  process.stdout.write(
+  print(
     `${printable(input)}: in ${memory / 2 ** 20} MiB with a heap of ${options.heapMin / 2 ** 20} MiB or more\n` +
       `  base address          ${entry.base.toFixed(2)} bits${known}\n` +
       `  one function, min     ${bits(entry.minimum)} bits\n` +
@@ -81,7 +82,7 @@ async function slide(input: string, output: string, flags: Flags): Promise<void>
 /** Proves that one image is a slide of the other; a difference is an error and exit status 1. */
 function check(base: string, slid: string): void {
   const { units, movedUnits } = checkHvtSlide(readFile(base), readFile(slid), { base, slid });
-  process.stdout.write(
+  print(
     `${printable(slid)}: is a slide of ${printable(base)}: every byte is accounted for; ${movedUnits} of ${units} units of code are elsewhere\n`,
   );
 }

@@ -1,0 +1,26 @@
+/**
+ * Standard output, made ready when there is something to print: that takes milliseconds, which a slide before a launch
+ * need not wait for, since it prints nothing.
+ */
+let used = false;
+
+/** A reader that goes away early (`casemate ... | head`) is no failure of ours. */
+function onError(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+}
+
+export function standardOutput(): NodeJS.WriteStream {
+  if (!used) process.stdout.on('error', onError);
+  used = true;
+  return process.stdout;
+}
+
+export function print(text: string): void {
+  standardOutput().write(text);
+}
+
+/** Whether anything has been printed. */
+export function hasPrinted(): boolean {
+  return used;
+}
