@@ -34,6 +34,7 @@ const files = [
   'block.c',
   'random.c',
   'mem.c',
+  'copy.S',
 ];
 
 export const riscvPlatform: PlatformSources = {

@@ -85,8 +85,8 @@ static void reclaim(struct net *net) {
  */
 static bool next_is_busy(const struct net *net) { return net->busy >> net->next & 1; }
 
-/* Waits until the next buffer has come back; false when the device gives nothing back. Apart, so that a write saves few registers. */
-static __attribute__((noinline)) bool wait_for_next(struct net *net) {
+/* Waits until the next buffer has come back; false when the device gives nothing back. */
+static bool wait_for_next(struct net *net) {
     do {
         reclaim(net);
         if (!next_is_busy(net)) return true;
@@ -94,16 +94,22 @@ static __attribute__((noinline)) bool wait_for_next(struct net *net) {
     return false;
 }
 
+/* Apart, so that a write saves hardly any registers. */
+static __attribute__((noinline)) solo5_result_t write_later(solo5_handle_t handle, const uint8_t *buf, size_t size) {
+    /* Else dropped, as a busy host may. */
+    return wait_for_next(nets[handle]) ? solo5_net_write(handle, buf, size) : SOLO5_R_OK;
+}
+
 solo5_result_t solo5_net_write(solo5_handle_t handle, const uint8_t *buf, size_t size) {
     struct net *net = net_of(handle);
     if (net == NULL || buf == NULL || size < SOLO5_NET_HLEN || size > net->largest) return SOLO5_R_EINVAL;
-    if (next_is_busy(net) && !wait_for_next(net)) return SOLO5_R_OK; /* dropped, as a busy host may */
+    if (next_is_busy(net)) return write_later(handle, buf, size);
     size_t i = net->next;
     struct virtq *queue = &net->virtio.queues[SEND];
-    memcpy(net->send + i * net->stride, buf, size);
-    queue->memory->descriptors[i].size = (uint32_t)(net->header_size + size);
     net->busy |= 1ull << i;
     net->next = (i + 1) % VIRTIO_QUEUE;
+    queue->memory->descriptors[i].size = (uint32_t)(net->header_size + size);
+    copy_fast(net->send + i * net->stride, buf, size);
     rv_virtio_offer(queue, (uint16_t)i);
     rv_virtio_publish_fast(&net->virtio, SEND);
     return SOLO5_R_OK;
@@ -114,20 +120,18 @@ solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, 
     if (net == NULL || buf == NULL || read_size == NULL || size < net->largest) return SOLO5_R_EINVAL;
     struct virtq *queue = &net->virtio.queues[RECEIVE];
     size_t head, used;
-    while (rv_virtio_take(queue, &head, &used)) {
-        if (head >= VIRTIO_QUEUE) continue; /* never offered */
-        used -= net->header_size;
-        bool sound = used >= SOLO5_NET_HLEN && used <= net->largest;
-        if (sound) {
-            *read_size = used;
-            memcpy(buf, net->receive + head * net->stride, used);
-        }
-        rv_virtio_offer(queue, (uint16_t)head);
-        /* Some at a time: the device has enough of the others. */
-        if (queue->offered % BATCH == 0) rv_virtio_publish(&net->virtio, RECEIVE);
-        if (sound) return SOLO5_R_OK;
+    if (!rv_virtio_take(queue, &head, &used)) return SOLO5_R_AGAIN;
+    if (head >= VIRTIO_QUEUE) return SOLO5_R_AGAIN; /* never offered */
+    used -= net->header_size;
+    bool sound = used >= SOLO5_NET_HLEN && used <= net->largest;
+    if (sound) {
+        *read_size = used;
+        copy_fast(buf, net->receive + head * net->stride, used);
     }
-    return SOLO5_R_AGAIN;
+    rv_virtio_offer(queue, (uint16_t)head);
+    /* The device has enough of the others: it is told of some at a time. */
+    if (queue->offered % BATCH == 0) rv_virtio_publish(&net->virtio, RECEIVE);
+    return sound ? SOLO5_R_OK : SOLO5_R_AGAIN;
 }
 
 /* Bit h: network device h was acquired and has a frame. */

@@ -135,12 +135,6 @@ void rv_virtio_allow_interrupts(struct virtq *queue, bool allow) {
 
 void rv_virtio_publish(struct virtio *device, unsigned index) { rv_virtio_publish_fast(device, index); }
 
-bool rv_virtio_look(struct virtq *queue) {
-    queue->announced = queue->used->index;
-    rv_virtio_barrier();
-    return queue->announced != queue->taken;
-}
-
 bool rv_virtio_await(struct virtq *queue, uint64_t patience) {
     solo5_time_t limit = solo5_clock_monotonic() + patience;
     while (!rv_virtio_look(queue)) {

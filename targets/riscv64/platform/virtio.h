@@ -114,7 +114,11 @@ INLINED void rv_virtio_publish_fast(struct virtio *device, unsigned index) {
 INLINED bool rv_virtio_has_used(const struct virtq *queue) { return queue->used->index != queue->taken; }
 
 /* What rv_virtio_take does when all that was announced is taken: looks for more. */
-bool rv_virtio_look(struct virtq *queue);
+INLINED bool rv_virtio_look(struct virtq *queue) {
+    queue->announced = queue->used->index;
+    rv_virtio_barrier();
+    return queue->announced != queue->taken;
+}
 
 /* Looks for so many nanoseconds; false when the device has given nothing back. */
 bool rv_virtio_await(struct virtq *queue, uint64_t patience);
