@@ -9,7 +9,7 @@
  * The memory is as large as it can be from the start, because growing it would detach all typed arrays. That costs
  * address space alone: pages come into being when they are first written. It is a shared memory, though no thread shares
  * it: of any other the engine thinks that collecting garbage could give it back, and sets out to do so at once.
- * Nothing is ever given back; a link ends.
+ * A link gives nothing back, for it ends. A slide does, once: memory that has been written to before is the cheaper.
  */
 import { fail } from '../base/errors.ts';
 import { type Kernels, startKernels } from './kernels/kernels.ts';
@@ -21,8 +21,10 @@ export interface ArenaOf<K> {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly kernels: K;
-  /** Everything below is taken; what lies above is zero. */
+  /** Everything below is taken, but for `spare`; what lies above is zero. */
   used: number;
+  /** Where memory that was given back begins and ends; it is zero. */
+  readonly spare: { at: number; end: number };
 }
 
 export type Arena = ArenaOf<Kernels>;
@@ -52,6 +54,7 @@ export function createArenaFor<K>(start: (memory: WebAssembly.Memory) => K): Are
     view: new DataView(memory.buffer),
     kernels: start(memory),
     used: ARENA_START,
+    spare: { at: 0, end: 0 },
   };
 }
 
@@ -61,6 +64,12 @@ export function createArena(): Arena {
 
 /** Takes `size` bytes, all zero, at a multiple of `align` (a power of two); returns their address. Errors: 'limit'. */
 export function allocate(arena: ArenaOf<unknown>, size: number, align = 8): number {
+  const { spare } = arena;
+  const again = Math.ceil(spare.at / align) * align;
+  if (spare.at < spare.end && size <= spare.end - again) {
+    spare.at = again + size;
+    return again;
+  }
   const at = Math.ceil(arena.used / align) * align;
   const limit = arena.bytes.length - READ_AHEAD;
   if (size > limit - at) {
@@ -69,6 +78,16 @@ export function allocate(arena: ArenaOf<unknown>, size: number, align = 8): numb
   }
   arena.used = at + size;
   return at;
+}
+
+/**
+ * Gives `size` bytes back, which the caller has cleared: they are taken again first, unless more are left of others. Not
+ * for a link, whose phases set `used` back to where they began.
+ */
+export function giveBack({ spare }: ArenaOf<unknown>, at: number, size: number): void {
+  if (size <= spare.end - spare.at) return;
+  spare.at = at;
+  spare.end = at + size;
 }
 
 export function u8(arena: ArenaOf<unknown>, length: number, align = 1): Uint8Array {

@@ -4,7 +4,7 @@
  * A launch waits for this, so the long lists are read by kernels; what is said about a damaged one is said here.
  */
 import { fail, hex, printable } from '../../base/errors.ts';
-import { adopt, allocate, u32 } from '../../linker/arena.ts';
+import { adopt, allocate, giveBack, u32 } from '../../linker/arena.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
 import { type Reader, takeNumber, takeSigned } from './bytes.ts';
@@ -191,6 +191,20 @@ function takeNamedUnits(reader: SectionReader, count: number, units: number): Ui
   return list;
 }
 
+/** Bytes of the bits of `takeOffsets` for a segment of `limit` bytes. */
+function takenSize(limit: number): number {
+  return Math.ceil(limit / 8) + 8;
+}
+
+/** Gives back what told which bytes fields hold: the rest of a slide needs as much again. */
+function giveBackTaken({ arena }: SectionReader, segments: readonly SlideSegment[], taken: readonly number[]): void {
+  taken.forEach((at, segment) => {
+    const size = takenSize(segments[segment]!.fileSize);
+    arena.kernels.clearBytes(at, size);
+    giveBack(arena, at, size);
+  });
+}
+
 /** `taken`: by segment, address of the bits of `takeOffsets`. */
 function takeGroup(
   reader: SectionReader,
@@ -206,7 +220,7 @@ function takeGroup(
   const { target, named } = takeTarget(reader, segments.length, encoding);
   const count = takeCount(reader, named ? 2 : 1, 'fields');
   // The kernel reads and writes 64 bits at the byte of a field's first bit.
-  taken[segment] ??= allocate(reader.arena, Math.ceil(limit / 8) + 8);
+  taken[segment] ??= allocate(reader.arena, takenSize(limit));
   const offsets = takeOffsets(reader, count, width!, limit, segment, taken[segment]);
   if (!named) return { encoding, segment, target, offsets };
   return { encoding, segment, target: { kind: 'units', units: takeNamedUnits(reader, count, units) }, offsets };
@@ -271,6 +285,7 @@ export function decodeSlideInfo(
   const taken: number[] = [];
   const groups: FieldGroup[] = [];
   for (let i = 0; i < count; i++) groups.push(takeGroup(reader, segments, units.offset.length, taken));
+  giveBackTaken(reader, segments, taken);
   checkFieldsInUnits(reader, groups, text, units);
   checkEnd(reader);
   return { segments, text, units, groups, ...(header ? { frameHeader: header } : {}) };

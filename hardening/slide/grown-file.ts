@@ -40,7 +40,9 @@ export function growthOf(file: ElfFile, info: SlideInfo, textSize: number): Grow
     // Bytes of unknown meaning, unlike padding, are kept.
     const from = Math.max(at, oldEnd);
     const end = Math.min(at + data.length, offset + textSize, next);
-    for (let i = from; i < end; i++) if (data[i - at] !== 0) next = Math.min(next, i);
+    if (from >= end) continue;
+    const used = data.subarray(from - at, end - at).findIndex((byte) => byte !== 0);
+    if (used >= 0) next = from + used;
   }
   const missing = offset + textSize - next;
   return { offset, oldEnd, shift: missing <= 0 ? 0 : elf.alignUp(missing, align) };

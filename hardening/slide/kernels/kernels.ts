@@ -130,6 +130,7 @@ export interface SlideKernels {
 
   // write.ts
   readonly writeDifferences: (words: number, count: number, to: number) => number;
+  readonly clearBytes: (at: number, size: number) => void;
   readonly copyBytes: (to: number, from: number, size: number) => void;
 
   // order.ts

@@ -23,6 +23,11 @@ export function writeDifferences(words: usize, count: u32, to: usize): usize {
   return to;
 }
 
+/** Clears `size` bytes. */
+export function clearBytes(at: usize, size: u32): void {
+  memory.fill(at, 0, size);
+}
+
 /** Copies `size` bytes, wherever the two places overlap. The engine's own copies within shared memory are slow. */
 export function copyBytes(to: usize, from: usize, size: u32): void {
   memory.copy(to, from, size);
