@@ -1,7 +1,8 @@
 /**
  * Makes dist/: the two commands, each bundled into one file so that start-up reads one file, and the hvt emulator that
  * `casemate boot` needs. Only what a command needs is bundled (the linker's holds no JSON-schema code), and `casemate
- * slide`, for which every launch waits, has a bundle of its own, since reading code that is not run takes time as well.
+ * slide`, for which every launch waits, has a bundle of its own, since reading code that is not run takes time as well;
+ * so has `casemate prove`, with which the TypeScript compiler comes.
  * The emulator is linked by the casemate-ld just built; that link also warms up casemate-ld's code cache. casemate's is
  * made by hardening a small image, the slide's by sliding it.
  */
@@ -40,6 +41,27 @@ const onlyCommand = (kept) => ({
   },
 });
 
+/** Leaves out what only `casemate prove` does; its flags stay, for the help. */
+const withoutProver = {
+  name: 'without-prover',
+  setup(plugin) {
+    plugin.onResolve({ filter: /\/pipeline\/prove\.ts$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
+    plugin.onLoad({ filter: /./, namespace: 'left-out' }, () => ({
+      contents: 'throw new Error("not in this bundle");',
+    }));
+  },
+};
+
+/** ts-morph's own code is not needed: the compiler that it hands on is its other package's. */
+const onlyCompiler = {
+  name: 'only-compiler',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^ts-morph$/ }, ({ resolveDir, kind }) =>
+      plugin.resolve('@ts-morph/common', { resolveDir, kind }),
+    );
+  },
+};
+
 /**
  * Bundles `entry` as a CommonJS module, dist/NAME.bundle.js: those start faster than ES modules and can have a code cache.
  * It is wrapped in the function that Node.js would wrap it in, and dist/NAME.js starts it.
@@ -70,8 +92,8 @@ async function bundle(entry, name, ...plugins) {
 }
 
 /** Bundles a command and makes what starts it, dist/NAME.js. */
-async function command(entry, name) {
-  await bundle(entry, name);
+async function command(entry, name, ...plugins) {
+  await bundle(entry, name, ...plugins);
   copyFileSync(`${root}/scripts/start.cjs`, `${dist}/${name}.js`);
   chmodSync(`${dist}/${name}.js`, 0o755);
 }
@@ -111,17 +133,30 @@ function slideSmallImage() {
   }
 }
 
+/** Proves a function whose contract its types imply, so that no solver is needed. */
+function proveSmallFunction() {
+  const cwd = mkdtempSync(`${dist}/.prove-`);
+  try {
+    writeFileSync(`${cwd}/same.ts`, '/** @verified */\nexport function same(n: number): number {\n  return n;\n}\n');
+    runCommand('casemate', ['prove', 'same.ts'], { cwd, cache: 'casemate-prove' });
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+}
+
 mkdirSync(dist, { recursive: true });
 // Inside dist everything is CommonJS, whatever the package says.
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 await buildKernels();
-await command('cli/casemate.ts', 'casemate');
+await command('cli/casemate.ts', 'casemate', withoutProver);
 await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommand('slide'));
+await bundle('cli/casemate.ts', 'casemate-prove', onlyCommand('prove'), onlyCompiler);
 await command('cli/casemate-ld.ts', 'casemate-ld');
 
 try {
   buildEmulator({ outDir: dist, link: linkWithCasemate });
   slideSmallImage();
+  proveSmallFunction();
 } catch (error) {
   process.stderr.write(`build: error: ${error.message}\n`);
   process.exitCode = 1;

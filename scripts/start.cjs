@@ -3,7 +3,7 @@
  * Starts a command (NAME.js, a copy of this file) from its bundle (NAME.bundle.js) with V8's code cache (NAME.cache), which
  * saves parsing and compiling it anew: for a small link or a slide that is most of the time. The cache is a by-product of
  * the build (it belongs to one version of Node.js and is ignored by any other); CASEMATE_WRITE_CODE_CACHE, set by the
- * build alone, makes it after a real run. A subcommand may have a bundle to itself.
+ * build alone, makes it after a real run. Two subcommands have bundles to themselves.
  */
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
@@ -11,7 +11,8 @@ const { basename, join } = require('node:path');
 const { Script } = require('node:vm');
 
 const command = basename(__filename, '.js');
-const name = command === 'casemate' && process.argv[2] === 'slide' ? 'casemate-slide' : command;
+const own = command === 'casemate' && ['slide', 'prove'].includes(process.argv[2]);
+const name = own ? `casemate-${process.argv[2]}` : command;
 const bundle = join(__dirname, `${name}.bundle.js`);
 const cache = join(__dirname, `${name}.cache`);
 const target = process.env.CASEMATE_WRITE_CODE_CACHE;

@@ -2,10 +2,11 @@
  * Queries as SMT-LIB 2 text: the text that solvers read, that evidence keeps, and whose hash names it.
  *
  * The same query gives the same bytes: variables are declared in the order in which they are first met, and a term that
- * is used more than once, or is long, is defined once, as t!1, t!2, ... in that order too. A text asks exactly one question. Nothing
- * in it belongs to one solver: limits go on the solver's command line.
+ * is used more than once, or is long, is defined once, as t!1, t!2, ... in that order too; one with a variable of a
+ * quantifier around it stays where it is. A text asks exactly one question. Nothing in it belongs to one solver: limits
+ * go on the solver's command line.
  */
-import type { Term } from './terms.ts';
+import type { Sort, Term } from './terms.ts';
 
 /** "Do the assumptions imply the goal?", for all values of the variables. */
 export interface Query {
@@ -25,10 +26,55 @@ function leaf(term: Term): string | undefined {
     case 'truth':
       return `${term.value}`;
     case 'variable':
+    case 'bound':
       return term.name;
-    case 'apply':
+    default:
       return undefined;
   }
+}
+
+const sortText: Readonly<Record<Sort, string>> = { Int: 'Int', Bool: 'Bool', Array: '(Array Int Int)' };
+
+/** What a term is made of, triggers last. */
+function operandsOf(term: Term): readonly Term[] {
+  switch (term.kind) {
+    case 'apply':
+    case 'call':
+      return term.operands;
+    case 'quantified':
+      return [term.body, ...term.triggers.flat()];
+    default:
+      return [];
+  }
+}
+
+/** The text of a term that is no leaf, from its operands' texts. */
+function compound(term: Term, textOf: (operand: Term) => string): string {
+  switch (term.kind) {
+    case 'apply':
+      return `(${term.operator} ${term.operands.map(textOf).join(' ')})`;
+    case 'call':
+      return `(${term.name} ${term.operands.map(textOf).join(' ')})`;
+    case 'quantified': {
+      const variables = term.variables.map(({ name }) => `(${name} Int)`).join(' ');
+      const patterns = term.triggers.map((terms) => ` :pattern (${terms.map(textOf).join(' ')})`).join('');
+      const body = textOf(term.body);
+      return `(${term.quantifier} (${variables}) ${patterns === '' ? body : `(! ${body}${patterns})`})`;
+    }
+    default:
+      throw new TypeError(`${term.kind} has no operands`);
+  }
+}
+
+/** The least logic that older callers' texts name, and for anything beyond it all of them. */
+function logicOf(terms: readonly Term[]): string {
+  const linear = (term: Term): boolean => {
+    if (term.kind === 'call' || term.kind === 'quantified' || term.sort === 'Array') return false;
+    if (term.kind !== 'apply') return true;
+    if (term.operator === '*') return term.operands.some(({ kind }) => kind === 'integer');
+    return !['div', 'mod', 'select', 'store'].includes(term.operator);
+  };
+  return terms.every(linear) ? 'QF_LIA' : 'ALL';
 }
 
 /** Terms in an order in which operands stand before what uses them, and how often each is used. */
@@ -51,7 +97,7 @@ function walk(roots: readonly Term[]): { readonly order: readonly Term[]; readon
     uses.set(term, count + 1);
     if (count > 0) continue;
     stack.push({ term, operandsDone: true });
-    if (term.kind === 'apply') push(term.operands);
+    push(operandsOf(term));
   }
   return { order, uses };
 }
@@ -63,25 +109,42 @@ function walk(roots: readonly Term[]): { readonly order: readonly Term[]; readon
 export function printQuery(query: Query): string {
   const roots = [...query.assumptions, query.goal];
   const { order, uses } = walk(roots);
-  const lines = [`; ${query.name.replace(/[^\x20-\x7e]/g, '?')}`, '(set-logic QF_LIA)'];
+  const lines = [`; ${query.name.replace(/[^\x20-\x7e]/g, '?')}`, `(set-logic ${logicOf(order)})`];
   const sorts = new Map<string, string>();
   const texts = new Map<Term, string>();
   let definitions = 0;
-  for (const term of order) {
-    if (term.kind === 'variable') {
-      const declared = sorts.get(term.name);
-      if (declared !== undefined && declared !== term.sort) throw new TypeError(`${term.name} has two sorts`);
-      if (declared === undefined) lines.push(`(declare-const ${term.name} ${term.sort})`);
-      sorts.set(term.name, term.sort);
+  const declare = (name: string, operands: string, sort: Sort): void => {
+    const signature = `(${operands}) ${sortText[sort]}`;
+    const declared = sorts.get(name);
+    if (declared !== undefined && declared !== signature) throw new TypeError(`${name} has two sorts`);
+    if (declared === undefined) {
+      lines.push(operands === '' ? `(declare-const ${name} ${sortText[sort]})` : `(declare-fun ${name} ${signature})`);
     }
-    if (term.kind !== 'apply') {
-      texts.set(term, leaf(term)!);
+    sorts.set(name, signature);
+  };
+  /** Bound variables of a term whose quantifier is around it, for the few terms that have any. */
+  const freeBound = new Map<Term, ReadonlySet<string>>();
+  const freeOf = (term: Term): ReadonlySet<string> => {
+    if (term.kind === 'bound') return new Set([term.name]);
+    const free = new Set<string>();
+    for (const operand of operandsOf(term)) for (const name of freeBound.get(operand) ?? []) free.add(name);
+    if (term.kind === 'quantified') for (const { name } of term.variables) free.delete(name);
+    return free;
+  };
+  for (const term of order) {
+    if (term.kind === 'variable') declare(term.name, '', term.sort);
+    if (term.kind === 'call') declare(term.name, term.operands.map(({ sort }) => sortText[sort]).join(' '), term.sort);
+    const leafText = leaf(term);
+    const free = freeOf(term);
+    if (free.size > 0) freeBound.set(term, free);
+    if (leafText !== undefined) {
+      texts.set(term, leafText);
       continue;
     }
-    const text = `(${term.operator} ${term.operands.map((operand) => texts.get(operand)!).join(' ')})`;
-    if (uses.get(term)! > 1 || text.length > LONGEST_LINE) {
+    const text = compound(term, (operand) => texts.get(operand)!);
+    if (free.size === 0 && (uses.get(term)! > 1 || text.length > LONGEST_LINE)) {
       definitions++;
-      lines.push(`(define-fun t!${definitions} () ${term.sort} ${text})`);
+      lines.push(`(define-fun t!${definitions} () ${sortText[term.sort]} ${text})`);
       texts.set(term, `t!${definitions}`);
     } else {
       texts.set(term, text);

@@ -1,0 +1,441 @@
+/**
+ * Runs the IR on values, and watches what the prover proves: bounds, ranges, divisors, contracts, invariants, measures,
+ * frames. It replays a counterexample to tell a bug from a proof that is too weak, and looks for states that come to a
+ * branch. A user's source is never evaluated; every run has a bound on its steps.
+ *
+ * Operations in code compute what JavaScript computes (operators.ts), once their exact result is known to be the same;
+ * clauses are exact.
+ */
+import type { Argument, Clause, Expression, FunctionIr, Loop, Program, Span, Statement } from '../ir.ts';
+import { exact, evaluate as javascript, operatorOf } from '../operators.ts';
+import { inRange, rangeOf } from '../types.ts';
+import { type ArrayValue, isArrayValue, type Value } from './values.ts';
+
+/** A claim of a contract, or a condition of an operation, that did not hold; named as obligations name it. */
+export interface Violation {
+  readonly function: string;
+  readonly kind: string;
+  readonly text: string;
+  readonly span: Span;
+}
+
+export type Outcome =
+  | { readonly kind: 'returned'; readonly value: Value | undefined }
+  | { readonly kind: 'violation'; readonly violation: Violation }
+  /** The arguments do not meet the precondition. */
+  | { readonly kind: 'rejected' }
+  /** Out of steps. */
+  | { readonly kind: 'gave up' };
+
+export interface Run {
+  readonly outcome: Outcome;
+  /** Marks of the places that the function itself came to, see `mark`. */
+  readonly visited: ReadonlySet<string>;
+}
+
+/** Names a branch or a loop's body for `visited`. */
+export const mark = (what: 'then' | 'else' | 'loop', span: Span): string => `${what}@${span.file}:${span.start}`;
+
+const QUANTIFIER_LIMIT = 5_000n;
+const DEEPEST = 200;
+
+class Stop extends Error {
+  readonly outcome: Outcome;
+  constructor(outcome: Outcome) {
+    super(outcome.kind);
+    this.outcome = outcome;
+  }
+}
+
+interface Machine {
+  readonly program: Program;
+  readonly functions: ReadonlyMap<string, FunctionIr>;
+  readonly tables: ReadonlyMap<string, ArrayValue>;
+  steps: number;
+  depth: number;
+  readonly visited: Set<string>;
+}
+
+interface Frame {
+  readonly function: FunctionIr;
+  readonly variables: Map<string, Value>;
+  /** Copies of the array parameters as they were at the entry. */
+  readonly entry: ReadonlyMap<string, ArrayValue>;
+  /** In a clause: exact arithmetic; inside `old`: the entry's arrays. */
+  readonly clause: boolean;
+  readonly old: boolean;
+  /** Marks are those of the outermost function's frame alone. */
+  readonly top: boolean;
+  readonly measure: readonly bigint[];
+}
+
+type Signal = undefined | 'break' | 'continue' | { readonly returned: Value | undefined };
+
+function step(machine: Machine): void {
+  if (--machine.steps < 0) throw new Stop({ kind: 'gave up' });
+}
+
+function violate(frame: Frame, kind: string, text: string, span: Span): never {
+  throw new Stop({ kind: 'violation', violation: { function: frame.function.key, kind, text, span } });
+}
+
+function textOf(machine: Machine, { file, start, end }: Span): string {
+  return (machine.program.sources.get(file) ?? '').slice(start, end);
+}
+
+function check(frame: Frame, holds: boolean, kind: string, text: string, span: Span): void {
+  if (holds) return;
+  violate(frame, frame.clause ? 'defined' : kind, text, span);
+}
+
+function arrayOf(machine: Machine, frame: Frame, id: string): ArrayValue {
+  const value = (frame.old ? frame.entry.get(id) : undefined) ?? frame.variables.get(id) ?? machine.tables.get(id);
+  if (value === undefined || !isArrayValue(value)) throw new TypeError(`no array ${id}`);
+  return value;
+}
+
+function integer(machine: Machine, frame: Frame, expression: Expression): bigint {
+  const value = compute(machine, frame, expression);
+  if (typeof value !== 'bigint') throw new TypeError('no integer');
+  return value;
+}
+
+function truth(machine: Machine, frame: Frame, expression: Expression): boolean {
+  const value = compute(machine, frame, expression);
+  if (typeof value !== 'boolean') throw new TypeError('no truth');
+  return value;
+}
+
+function computeOperation(machine: Machine, frame: Frame, expression: Expression & { kind: 'operation' }): Value {
+  const operator = operatorOf(expression.operator);
+  const operands = expression.operands.map((operand) => integer(machine, frame, operand));
+  const text = textOf(machine, expression.span);
+  for (const { kind, holds } of operator.conditions?.(exact, operands) ?? []) {
+    check(frame, holds, kind, text, expression.span);
+  }
+  const result = operator.meaning(exact, operands);
+  if (frame.clause) return result;
+  if (typeof result === 'bigint' && operator.gives === 'integer') {
+    check(frame, inRange(result, rangeOf(operator.result)), 'overflow', text, expression.span);
+  }
+  return javascript(expression.operator, operands);
+}
+
+function computeQuantifier(machine: Machine, frame: Frame, expression: Expression & { kind: 'quantifier' }): boolean {
+  const low = integer(machine, frame, expression.low);
+  const high = integer(machine, frame, expression.high);
+  if (high - low > QUANTIFIER_LIMIT) throw new Stop({ kind: 'gave up' });
+  for (let i = low; i < high; i++) {
+    step(machine);
+    const inner: Frame = { ...frame, variables: new Map([...frame.variables, [expression.variable.id, i]]) };
+    if (truth(machine, inner, expression.body) === (expression.quantifier === 'exists'))
+      return expression.quantifier === 'exists';
+  }
+  return expression.quantifier === 'forall';
+}
+
+function compute(machine: Machine, frame: Frame, expression: Expression): Value {
+  step(machine);
+  switch (expression.kind) {
+    case 'integer':
+    case 'boolean':
+      return expression.value;
+    case 'variable': {
+      const value = frame.variables.get(expression.variable.id);
+      if (value === undefined) throw new TypeError(`no value of ${expression.variable.id}`);
+      return value;
+    }
+    case 'operation':
+      return computeOperation(machine, frame, expression);
+    case 'convert': {
+      const value = integer(machine, frame, expression.operand);
+      const { name } = expression.type;
+      check(
+        frame,
+        inRange(value, rangeOf(name)),
+        'range',
+        `${textOf(machine, expression.span)} is ${name}`,
+        expression.span,
+      );
+      return value;
+    }
+    case 'not':
+      return !truth(machine, frame, expression.operand);
+    case 'logical': {
+      const left = truth(machine, frame, expression.left);
+      if (expression.operator === 'and') return left && truth(machine, frame, expression.right);
+      // `a || b` is decided by a true a, implies(a, b) by a false one; then both are true.
+      return (expression.operator === 'or') === left || truth(machine, frame, expression.right);
+    }
+    case 'same':
+      return truth(machine, frame, expression.left) === truth(machine, frame, expression.right);
+    case 'conditional':
+      return compute(
+        machine,
+        frame,
+        truth(machine, frame, expression.condition) ? expression.whenTrue : expression.whenFalse,
+      );
+    case 'element': {
+      const { elements } = arrayOf(machine, frame, expression.array.id);
+      const index = integer(machine, frame, expression.index);
+      check(
+        frame,
+        index >= 0n && index < BigInt(elements.length),
+        'bounds',
+        textOf(machine, expression.span),
+        expression.span,
+      );
+      return elements[Number(index)];
+    }
+    case 'length':
+      return BigInt(arrayOf(machine, frame, expression.array.id).elements.length);
+    case 'record':
+      return { kind: 'fields', fields: expression.fields.map((field) => compute(machine, frame, field)) };
+    case 'field': {
+      const operand = compute(machine, frame, expression.operand);
+      const { type } = expression.operand;
+      if (typeof operand !== 'object' || operand.kind !== 'fields' || type.kind !== 'record')
+        throw new TypeError('no record');
+      return operand.fields[type.fields.findIndex(({ name }) => name === expression.name)];
+    }
+    case 'call':
+      return callFunction(machine, frame, expression.function, expression.arguments, expression.span)!;
+    case 'quantifier':
+      return computeQuantifier(machine, frame, expression);
+    case 'old':
+      return compute(machine, { ...frame, old: true }, expression.operand);
+  }
+}
+
+function clauseHolds(machine: Machine, frame: Frame, { expression }: Clause): boolean {
+  return truth(machine, { ...frame, clause: true }, expression);
+}
+
+function measureOf(machine: Machine, frame: Frame, clauses: readonly Clause[]): bigint[] {
+  return clauses.map(({ expression }) => integer(machine, { ...frame, clause: true }, expression));
+}
+
+/** Whether the second measure is smaller, as proofs require it. */
+function falls(before: readonly bigint[], after: readonly bigint[]): boolean {
+  const at = before.findIndex((value, i) => value !== after[i]);
+  return at >= 0 && after[at] < before[at] && before[at] >= 0n;
+}
+
+const copyArray = (array: ArrayValue): ArrayValue => ({ ...array, elements: [...array.elements] });
+
+function callFunction(
+  machine: Machine,
+  caller: Frame,
+  key: string,
+  args: readonly Argument[],
+  span: Span,
+): Value | undefined {
+  const callee = machine.functions.get(key);
+  if (callee === undefined) throw new TypeError(`no function ${key}`);
+  if (callee.body === undefined || machine.depth >= DEEPEST) throw new Stop({ kind: 'gave up' });
+  const values = args.map(
+    (argument): Value =>
+      argument.kind === 'array' ? arrayOf(machine, caller, argument.array.id) : compute(machine, caller, argument),
+  );
+  callee.parameters.forEach(({ id, name }, i) => {
+    if (!callee.modifies.includes(id)) return;
+    values.forEach((value, j) => {
+      if (i !== j && value === values[i])
+        violate(caller, 'separated', `${callee.name}: ${name}, ${callee.parameters[j].name}`, span);
+    });
+  });
+  const frame = enterFrame(machine, callee, values, false);
+  for (const clause of callee.requires) {
+    if (!clauseHolds(machine, frame, clause))
+      violate(caller, caller.clause ? 'defined' : 'requires', `${callee.name}: ${clause.text}`, span);
+  }
+  const { measure } = frame;
+  if (
+    callee.key === caller.function.key &&
+    !caller.clause &&
+    caller.measure.length > 0 &&
+    !falls(caller.measure, measure)
+  ) {
+    violate(caller, 'decreases', `call of ${callee.name}`, span);
+  }
+  machine.depth++;
+  const result = runBody(machine, frame);
+  machine.depth--;
+  return result;
+}
+
+function enterFrame(machine: Machine, callee: FunctionIr, values: readonly Value[], top: boolean): Frame {
+  const variables = new Map(callee.parameters.map(({ id }, i) => [id, values[i]]));
+  const entry = new Map(
+    [...variables].flatMap(([id, value]) => (isArrayValue(value) ? [[id, copyArray(value)] as const] : [])),
+  );
+  const frame: Frame = { function: callee, variables, entry, clause: false, old: false, top, measure: [] };
+  return {
+    ...frame,
+    measure:
+      top || callee.requires.every((clause) => clauseHolds(machine, frame, clause))
+        ? measureOf(machine, frame, callee.decreases)
+        : [],
+  };
+}
+
+function runBody(machine: Machine, frame: Frame): Value | undefined {
+  const signal = runAll(machine, frame, frame.function.body ?? []);
+  if (typeof signal === 'object') return signal.returned;
+  if (frame.function.result.kind !== 'void') violate(frame, 'returns', 'a value', frame.function.span);
+  leave(machine, frame, undefined, frame.function.span);
+  return undefined;
+}
+
+function leave(machine: Machine, frame: Frame, value: Value | undefined, span: Span): void {
+  const { function: own, variables } = frame;
+  if (value !== undefined) variables.set(own.resultVariable.id, value);
+  for (const clause of own.ensures) {
+    if (!clauseHolds(machine, frame, clause)) violate(frame, 'ensures', clause.text, span);
+  }
+}
+
+function runLoop(machine: Machine, frame: Frame, loop: Loop): Signal {
+  const text = textOf(machine, loop.condition.span);
+  let kind = 'invariant entry';
+  let before: bigint[] | undefined;
+  for (;;) {
+    step(machine);
+    for (const clause of loop.invariants)
+      if (!clauseHolds(machine, frame, clause)) violate(frame, kind, clause.text, clause.span);
+    kind = 'invariant kept';
+    if (before !== undefined && !falls(before, measureOf(machine, frame, loop.decreases))) {
+      violate(
+        frame,
+        'decreases',
+        `${loop.decreases.map((clause) => clause.text).join(', ')} of ${text}`,
+        loop.decreases[0].span,
+      );
+    }
+    if (!truth(machine, frame, loop.condition)) return undefined;
+    if (frame.top) machine.visited.add(mark('loop', loop.span));
+    before = measureOf(machine, frame, loop.decreases);
+    const signal = runAll(machine, frame, loop.body);
+    if (signal === 'break') return undefined;
+    if (typeof signal === 'object') return signal;
+    runAll(machine, frame, loop.update);
+  }
+}
+
+function checkFrame(frame: Frame, id: string, name: string, span: Span): void {
+  const own = frame.function;
+  if (own.parameters.some((parameter) => parameter.id === id) && !own.modifies.includes(id))
+    violate(frame, 'modifies', name, span);
+}
+
+function runCall(machine: Machine, frame: Frame, statement: Statement & { kind: 'call' }): void {
+  const callee = machine.functions.get(statement.function);
+  callee?.parameters.forEach(({ id }, i) => {
+    const argument = statement.arguments[i];
+    if (callee.modifies.includes(id) && argument.kind === 'array')
+      checkFrame(frame, argument.array.id, argument.array.name, statement.span);
+  });
+  const value = callFunction(machine, frame, statement.function, statement.arguments, statement.span);
+  const { target } = statement;
+  if (target === undefined || value === undefined) return;
+  if (target.type.kind === 'integer' && typeof value === 'bigint') {
+    const text = `${textOf(machine, statement.span)} is ${target.type.name}`;
+    check(frame, inRange(value, rangeOf(target.type.name)), 'range', text, statement.span);
+  }
+  frame.variables.set(target.id, value);
+}
+
+function runStatement(machine: Machine, frame: Frame, statement: Statement): Signal {
+  step(machine);
+  switch (statement.kind) {
+    case 'declare':
+    case 'assign':
+      frame.variables.set(statement.variable.id, compute(machine, frame, statement.value));
+      return undefined;
+    case 'allocate': {
+      const elements =
+        statement.values === undefined
+          ? Array.from({ length: Number(statement.length) }, () => 0n)
+          : [...statement.values];
+      frame.variables.set(statement.variable.id, { kind: 'array', type: statement.variable.type, elements });
+      return undefined;
+    }
+    case 'store': {
+      const { elements } = arrayOf(machine, frame, statement.array.id);
+      const index = integer(machine, frame, statement.index);
+      const value = integer(machine, frame, statement.value);
+      checkFrame(frame, statement.array.id, statement.array.name, statement.span);
+      check(
+        frame,
+        index >= 0n && index < BigInt(elements.length),
+        'bounds',
+        textOf(machine, statement.span),
+        statement.span,
+      );
+      elements[Number(index)] = value;
+      return undefined;
+    }
+    case 'if': {
+      const taken = truth(machine, frame, statement.condition);
+      if (frame.top) machine.visited.add(mark(taken ? 'then' : 'else', statement.span));
+      return runAll(machine, frame, taken ? statement.whenTrue : statement.whenFalse);
+    }
+    case 'loop':
+      return runLoop(machine, frame, statement);
+    case 'break':
+    case 'continue':
+      return statement.kind;
+    case 'return': {
+      const value = statement.value === undefined ? undefined : compute(machine, frame, statement.value);
+      leave(machine, frame, value, statement.span);
+      return { returned: value };
+    }
+    case 'call':
+      runCall(machine, frame, statement);
+      return undefined;
+    case 'assert':
+      if (!clauseHolds(machine, frame, statement.clause))
+        violate(frame, 'assert', statement.clause.text, statement.clause.span);
+      return undefined;
+  }
+}
+
+function runAll(machine: Machine, frame: Frame, statements: readonly Statement[]): Signal {
+  for (const statement of statements) {
+    const signal = runStatement(machine, frame, statement);
+    if (signal !== undefined) return signal;
+  }
+  return undefined;
+}
+
+/** Runs a function; arrays among the arguments are changed. `steps` bounds the work. */
+export function run(program: Program, subject: FunctionIr, args: readonly Value[], steps = 20_000): Run {
+  const machine: Machine = {
+    program,
+    functions: new Map(program.functions.map((one) => [one.key, one])),
+    tables: new Map(
+      program.tables.map(({ variable, values }) => [
+        variable.id,
+        { kind: 'array', type: variable.type, elements: [...values] },
+      ]),
+    ),
+    steps,
+    depth: 0,
+    visited: new Set(),
+  };
+  try {
+    const frame = enterFrame(machine, { ...subject, decreases: [] }, args, true);
+    for (const clause of subject.requires) {
+      if (!clauseHolds(machine, frame, clause)) return { outcome: { kind: 'rejected' }, visited: machine.visited };
+    }
+    machine.visited.add('entry');
+    const started: Frame = { ...frame, function: subject, measure: measureOf(machine, frame, subject.decreases) };
+    const value = runBody(machine, started);
+    return { outcome: { kind: 'returned', value }, visited: machine.visited };
+  } catch (error) {
+    if (error instanceof RangeError && error.message.includes('call stack'))
+      return { outcome: { kind: 'gave up' }, visited: machine.visited };
+    if (!(error instanceof Stop)) throw error;
+    return { outcome: error.outcome, visited: machine.visited };
+  }
+}

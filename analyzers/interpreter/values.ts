@@ -1,0 +1,56 @@
+/** Values of the interpreter: integers as bigints whatever they are at run time, so that no sum is ever rounded. */
+import { type ArrayType, inRange, rangeOf, showType, type Type } from '../types.ts';
+
+/** An array with identity; its elements change. */
+export interface ArrayValue {
+  readonly kind: 'array';
+  readonly type: ArrayType;
+  readonly elements: bigint[];
+}
+
+/** Fields in the order of the type. */
+export interface FieldsValue {
+  readonly kind: 'fields';
+  readonly fields: readonly Value[];
+}
+
+export type Value = bigint | boolean | ArrayValue | FieldsValue;
+
+export const isArrayValue = (value: Value): value is ArrayValue => typeof value === 'object' && value.kind === 'array';
+
+/** Whether a value is one of the type. */
+export function isOfType(value: Value, type: Type): boolean {
+  switch (type.kind) {
+    case 'integer':
+      return typeof value === 'bigint' && inRange(value, rangeOf(type.name));
+    case 'boolean':
+      return typeof value === 'boolean';
+    case 'array':
+      return isArrayValue(value) && value.elements.every((element) => inRange(element, rangeOf(type.element.name)));
+    case 'record':
+      return (
+        typeof value === 'object' &&
+        value.kind === 'fields' &&
+        value.fields.length === type.fields.length &&
+        value.fields.every((field, i) => isOfType(field, type.fields[i].type))
+      );
+    case 'void':
+      return false;
+  }
+}
+
+/** A value as TypeScript would write it; long arrays are cut. */
+export function showValue(value: Value, type: Type): string {
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'bigint') {
+    const big = type.kind === 'integer' && ['u64', 'i64', 'bigint'].includes(type.name);
+    return `${value}${big ? 'n' : ''}`;
+  }
+  if (isArrayValue(value)) {
+    const shown = value.elements.slice(0, 16).map((element) => showValue(element, value.type.element));
+    const rest = value.elements.length > 16 ? `, ... ${value.elements.length} in all` : '';
+    return `${value.type.name} [${shown.join(', ')}${rest}]`;
+  }
+  if (type.kind !== 'record') return showType(type);
+  return `{ ${type.fields.map(({ name, type: of }, i) => `${name}: ${showValue(value.fields[i], of)}`).join(', ')} }`;
+}

@@ -1,0 +1,180 @@
+/**
+ * The typed intermediate representation: what a verified function means, as plain data.
+ *
+ * Everything after the front end (proofs, interpreter, lowering) reads only this. Its invariants:
+ * - Expressions have no effect but `call`, and a call in an expression is of a function that modifies nothing. Calls
+ *   that modify something are statements.
+ * - Every operation's operands are of its operator's domain; whoever wants a narrower type says so with `convert`, and
+ *   that is where a value must be shown to fit.
+ * - A variable's `id` is unique in its function and made of its name and an ordinal among equal names, so an edit
+ *   elsewhere does not change it.
+ * - An array variable is a parameter, a local made by `new`, or a table of the module; no two name one array unless a
+ *   caller passed one array twice, which a caller is not allowed to do where one of the two is written.
+ * - `break` and `continue` stand only inside a loop and mean the innermost; `continue` runs the loop's `update`.
+ * - Clauses (contracts, invariants) hold only expressions whose calls are of pure functions.
+ * - Every node has the span of source that it came from; a clause from JSDoc has the span inside the comment.
+ */
+import type { OperatorName } from './operators.ts';
+import type { ArrayType, IntegerType, RecordType, Type } from './types.ts';
+
+/** A piece of a source file: offsets of UTF-16 units, the end excluded. */
+export interface Span {
+  readonly file: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Variable {
+  readonly id: string;
+  readonly name: string;
+  readonly type: Type;
+  readonly span: Span;
+}
+
+export interface ArrayVariable extends Variable {
+  readonly type: ArrayType;
+}
+
+interface Typed {
+  readonly type: Type;
+  readonly span: Span;
+}
+
+export type Expression =
+  | (Typed & { readonly kind: 'integer'; readonly value: bigint; readonly type: IntegerType })
+  | (Typed & { readonly kind: 'boolean'; readonly value: boolean })
+  | (Typed & { readonly kind: 'variable'; readonly variable: Variable })
+  /** An operator of the table in operators.ts. */
+  | (Typed & { readonly kind: 'operation'; readonly operator: OperatorName; readonly operands: readonly Expression[] })
+  /** The same integer as another integer type of its domain, whose range it must be in. */
+  | (Typed & { readonly kind: 'convert'; readonly operand: Expression; readonly type: IntegerType })
+  | (Typed & { readonly kind: 'not'; readonly operand: Expression })
+  /** The right operand is computed only when the left one does not decide. */
+  | (Typed & {
+      readonly kind: 'logical';
+      readonly operator: 'and' | 'or' | 'implies';
+      readonly left: Expression;
+      readonly right: Expression;
+    })
+  /** Equality of truths. */
+  | (Typed & { readonly kind: 'same'; readonly left: Expression; readonly right: Expression })
+  | (Typed & {
+      readonly kind: 'conditional';
+      readonly condition: Expression;
+      readonly whenTrue: Expression;
+      readonly whenFalse: Expression;
+    })
+  | (Typed & { readonly kind: 'element'; readonly array: ArrayVariable; readonly index: Expression })
+  | (Typed & { readonly kind: 'length'; readonly array: ArrayVariable })
+  | (Typed & { readonly kind: 'record'; readonly type: RecordType; readonly fields: readonly Expression[] })
+  | (Typed & { readonly kind: 'field'; readonly operand: Expression; readonly name: string })
+  | (Typed & { readonly kind: 'call'; readonly function: string; readonly arguments: readonly Argument[] })
+  /** For all, or for some, integers of low <= variable < high. Only in clauses. */
+  | (Typed & {
+      readonly kind: 'quantifier';
+      readonly quantifier: 'forall' | 'exists';
+      readonly variable: Variable;
+      readonly low: Expression;
+      readonly high: Expression;
+      readonly body: Expression;
+    })
+  /** The operand's value when the function was entered. Only in clauses. */
+  | (Typed & { readonly kind: 'old'; readonly operand: Expression });
+
+/** An array is passed by its variable, everything else by value. */
+export type Argument =
+  | Expression
+  | { readonly kind: 'array'; readonly array: ArrayVariable; readonly span: Span; readonly type: ArrayType };
+
+export interface Clause {
+  /** As written, on one line. */
+  readonly text: string;
+  readonly expression: Expression;
+  readonly span: Span;
+}
+
+export type Statement =
+  | { readonly kind: 'declare'; readonly variable: Variable; readonly value: Expression; readonly span: Span }
+  /** An array of zeros, or of the given values. */
+  | {
+      readonly kind: 'allocate';
+      readonly variable: ArrayVariable;
+      readonly length: bigint;
+      readonly values?: readonly bigint[];
+      readonly span: Span;
+    }
+  | { readonly kind: 'assign'; readonly variable: Variable; readonly value: Expression; readonly span: Span }
+  | {
+      readonly kind: 'store';
+      readonly array: ArrayVariable;
+      readonly index: Expression;
+      readonly value: Expression;
+      readonly span: Span;
+    }
+  | {
+      readonly kind: 'if';
+      readonly condition: Expression;
+      readonly whenTrue: readonly Statement[];
+      readonly whenFalse: readonly Statement[];
+      readonly span: Span;
+    }
+  | Loop
+  | { readonly kind: 'break'; readonly span: Span }
+  | { readonly kind: 'continue'; readonly span: Span }
+  | { readonly kind: 'return'; readonly value?: Expression; readonly span: Span }
+  /** A call for its effect; its result goes to `target`, converted to the target's type. */
+  | {
+      readonly kind: 'call';
+      readonly function: string;
+      readonly arguments: readonly Argument[];
+      readonly target?: Variable;
+      readonly declares: boolean;
+      readonly span: Span;
+    }
+  | { readonly kind: 'assert'; readonly clause: Clause; readonly span: Span };
+
+export interface Loop {
+  readonly kind: 'loop';
+  readonly condition: Expression;
+  readonly invariants: readonly Clause[];
+  /** Compared in order of rank; each stays at least 0 while it decides. */
+  readonly decreases: readonly Clause[];
+  readonly body: readonly Statement[];
+  readonly update: readonly Statement[];
+  readonly span: Span;
+}
+
+export interface FunctionIr {
+  /** FILE#NAME, unique in a program. */
+  readonly key: string;
+  readonly name: string;
+  readonly parameters: readonly Variable[];
+  readonly result: Type;
+  /** The variable that stands for the result in `ensures`. */
+  readonly resultVariable: Variable;
+  readonly requires: readonly Clause[];
+  readonly ensures: readonly Clause[];
+  /** Ids of the array parameters that it may write. */
+  readonly modifies: readonly string[];
+  readonly decreases: readonly Clause[];
+  /** May be used in clauses: no effect, and the same result for the same arguments. */
+  readonly pure: boolean;
+  /** Undefined: trusted, nothing of it is proved (`declare function`, or `@trusted`). */
+  readonly body: readonly Statement[] | undefined;
+  /** Its name, in its declaration. */
+  readonly span: Span;
+}
+
+/** A typed array of constants at module level, which nobody writes. */
+export interface Table {
+  readonly variable: ArrayVariable;
+  readonly values: readonly bigint[];
+}
+
+export interface Program {
+  /** In the order of the sources and of the declarations in each. */
+  readonly functions: readonly FunctionIr[];
+  readonly tables: readonly Table[];
+  /** Text of each source by name, for messages. */
+  readonly sources: ReadonlyMap<string, string>;
+}

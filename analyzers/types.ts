@@ -1,0 +1,110 @@
+/**
+ * The types of the verified subset of TypeScript.
+ *
+ * Integers carry the range that their brand promises. `number` means a safe integer, the numbers on which a double
+ * counts without gaps; `bigint` has no bound. Types are plain data and are compared by what they say. -0 is the integer
+ * 0: nothing in the subset can tell them apart.
+ */
+
+/** Names as the `casemate` module exports them, and TypeScript's own two. */
+export type IntegerName = 'u8' | 'u16' | 'u32' | 'i8' | 'i16' | 'i32' | 'number' | 'u64' | 'i64' | 'bigint';
+
+/** What a value of an integer type is at run time. */
+export type Domain = 'number' | 'bigint';
+
+export interface IntegerType {
+  readonly kind: 'integer';
+  readonly name: IntegerName;
+}
+
+/** A typed array: its name, what it holds, and whether it may be written through this name. */
+export interface ArrayType {
+  readonly kind: 'array';
+  readonly name: string;
+  readonly element: IntegerType;
+  readonly readonly: boolean;
+}
+
+/** An object that nobody changes: fields in the order of their declaration. */
+export interface RecordType {
+  readonly kind: 'record';
+  readonly name: string;
+  readonly fields: readonly { readonly name: string; readonly type: Type }[];
+}
+
+export type Type = IntegerType | { readonly kind: 'boolean' } | ArrayType | RecordType | { readonly kind: 'void' };
+
+export interface Range {
+  /** Undefined: no bound. Both ends are part of it. */
+  readonly low?: bigint;
+  readonly high?: bigint;
+}
+
+const unsigned = (bits: bigint): Range => ({ low: 0n, high: 2n ** bits - 1n });
+const signed = (bits: bigint): Range => ({ low: -(2n ** (bits - 1n)), high: 2n ** (bits - 1n) - 1n });
+
+const integers: Readonly<Record<IntegerName, { readonly domain: Domain; readonly range: Range }>> = {
+  u8: { domain: 'number', range: unsigned(8n) },
+  u16: { domain: 'number', range: unsigned(16n) },
+  u32: { domain: 'number', range: unsigned(32n) },
+  i8: { domain: 'number', range: signed(8n) },
+  i16: { domain: 'number', range: signed(16n) },
+  i32: { domain: 'number', range: signed(32n) },
+  number: { domain: 'number', range: { low: -(2n ** 53n - 1n), high: 2n ** 53n - 1n } },
+  u64: { domain: 'bigint', range: unsigned(64n) },
+  i64: { domain: 'bigint', range: signed(64n) },
+  bigint: { domain: 'bigint', range: {} },
+};
+
+/** All integer types' names. */
+export const integerNames = Object.keys(integers) as readonly IntegerName[];
+
+export const boolean: Type = { kind: 'boolean' };
+export const nothing: Type = { kind: 'void' };
+export const integer = (name: IntegerName): IntegerType => ({ kind: 'integer', name });
+
+export const domainOf = (type: IntegerType): Domain => integers[type.name].domain;
+export const rangeOf = (name: IntegerName): Range => integers[name].range;
+
+/** Element types of the typed arrays that are modelled, by name. The clamped and the floating ones are not. */
+export const typedArrays: Readonly<Record<string, IntegerName>> = {
+  Uint8Array: 'u8',
+  Uint16Array: 'u16',
+  Uint32Array: 'u32',
+  Int8Array: 'i8',
+  Int16Array: 'i16',
+  Int32Array: 'i32',
+  BigUint64Array: 'u64',
+  BigInt64Array: 'i64',
+};
+
+/** No typed array is longer than this; Node's own limit is smaller. */
+export const LONGEST_ARRAY = 2n ** 32n;
+
+/** Whether a value lies in a range. */
+export function inRange(value: bigint, { low, high }: Range): boolean {
+  return (low === undefined || low <= value) && (high === undefined || value <= high);
+}
+
+/** Whether all of one range lies in another. */
+export function within(inner: Range, outer: Range): boolean {
+  const lowHolds = outer.low === undefined || (inner.low !== undefined && outer.low <= inner.low);
+  const highHolds = outer.high === undefined || (inner.high !== undefined && inner.high <= outer.high);
+  return lowHolds && highHolds;
+}
+
+/** A type as TypeScript spells it. */
+export function showType(type: Type): string {
+  switch (type.kind) {
+    case 'integer':
+      return type.name;
+    case 'boolean':
+      return 'boolean';
+    case 'array':
+      return type.readonly ? `Readonly<${type.name}>` : type.name;
+    case 'record':
+      return type.name;
+    case 'void':
+      return 'void';
+  }
+}

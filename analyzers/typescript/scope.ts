@@ -1,0 +1,93 @@
+/**
+ * What names mean while one function is lowered: variables by symbol, functions and tables of the program by symbol,
+ * and where nodes lie in the user's own text (contracts are checked in a copy of it, see shadow.ts).
+ */
+import type { Diagnostic } from '../diagnostics.ts';
+import type { ArrayVariable, Expression, Span, Table, Variable } from '../ir.ts';
+import type { Type } from '../types.ts';
+import { type CONTRACTS_FILE, type GLOBALS_FILE, ts } from './compiler.ts';
+
+/** What callers need to know of a function that has a contract. */
+export interface Header {
+  readonly key: string;
+  readonly name: string;
+  readonly parameters: readonly Variable[];
+  readonly result: Type;
+  readonly modifies: readonly string[];
+  readonly pure: boolean;
+}
+
+/** What is known of the whole program. */
+export interface World {
+  readonly checker: ts.TypeChecker;
+  readonly headers: ReadonlyMap<ts.Symbol, Header>;
+  /** Tables of modules, found when they are first named. */
+  readonly tables: Map<ts.Symbol, Table>;
+  readonly spanOf: (node: ts.Node) => Span;
+  /** Constants that are being computed, so that a cycle of them is seen. */
+  readonly computing: Set<ts.Symbol>;
+}
+
+export type Place = 'body' | 'body clause' | 'contract';
+
+export interface Scope {
+  readonly world: World;
+  readonly variables: Map<ts.Symbol, Variable>;
+  /** How often each name has been given an id in this function. */
+  readonly ids: Map<string, number>;
+  readonly diagnostics: Diagnostic[];
+  readonly place: Place;
+  /** In a clause about a state after the entry: `old` means something. */
+  readonly oldAllowed: boolean;
+  readonly header: Header;
+}
+
+/** A new variable of a function, bound to a symbol. */
+export function declareVariable(
+  scope: Scope,
+  symbol: ts.Symbol | undefined,
+  name: string,
+  type: Type,
+  span: Span,
+): Variable {
+  const count = (scope.ids.get(name) ?? 0) + 1;
+  scope.ids.set(name, count);
+  const variable: Variable = { id: count === 1 ? name : `${name}.${count}`, name, type, span };
+  if (symbol !== undefined) scope.variables.set(symbol, variable);
+  return variable;
+}
+
+/** The symbol that a name means, imports followed. */
+export function symbolOf(world: World, node: ts.Node): ts.Symbol | undefined {
+  const symbol = world.checker.getSymbolAtLocation(node);
+  if (symbol === undefined) return undefined;
+  return (symbol.flags & ts.SymbolFlags.Alias) !== 0 ? world.checker.getAliasedSymbol(symbol) : symbol;
+}
+
+/** The name that a node has in one of casemate's own files, where it has one. */
+export function libraryName(
+  world: World,
+  node: ts.Node,
+  file: typeof CONTRACTS_FILE | typeof GLOBALS_FILE,
+): string | undefined {
+  const symbol = symbolOf(world, node);
+  const declared = symbol?.declarations?.[0]?.getSourceFile().fileName;
+  return declared === file ? symbol!.name : undefined;
+}
+
+export const isArrayVariable = (variable: Variable): variable is ArrayVariable => variable.type.kind === 'array';
+
+/** The expression of a variable. */
+export const read = (variable: Variable, span: Span): Expression => ({
+  kind: 'variable',
+  variable,
+  type: variable.type,
+  span,
+});
+
+/** Without parentheses around it. */
+export function bare(node: ts.Expression): ts.Expression {
+  let inner = node;
+  while (ts.isParenthesizedExpression(inner)) inner = inner.expression;
+  return inner;
+}

@@ -1,0 +1,228 @@
+/**
+ * Contracts in comments, made visible to the compiler.
+ *
+ * A copy of each source gets, behind its own text, one function for each clause, with the parameters of the function
+ * that the clause belongs to: `function NAME(a: Uint8Array, n: number, result: u32): boolean { return ( CLAUSE ); }`.
+ * The compiler then resolves and checks every name in it, so a contract that still uses a parameter's old name is an
+ * error and not a contract about something else. What is at the same offset in both texts is the same; what lies in a
+ * clause maps back to its place in the comment.
+ *
+ * A clause is first parsed by itself and must be exactly one expression, or it could close the function that it is put
+ * into and begin another.
+ */
+import type { Diagnostic } from '../diagnostics.ts';
+import type { Span } from '../ir.ts';
+import { parseSource, syntaxErrors, ts } from './compiler.ts';
+import { type ContractTag, contractTags, isContractTag, meantTag, type Piece, readTags, type Tag } from './jsdoc.ts';
+
+/** Begins the name of each function that is added; no source may use it. */
+export const PREFIX = '__casemate_clause_';
+
+export interface ShadowClause {
+  readonly tag: ContractTag;
+  readonly value: Piece;
+  /** Name of the function that holds it; none for tags without an expression. */
+  readonly holder?: string;
+}
+
+export interface Contracted {
+  /** Offset of the function's node. */
+  readonly pos: number;
+  readonly name: string;
+  readonly nameSpan: Span;
+  readonly clauses: readonly ShadowClause[];
+  readonly tags: ReadonlySet<ContractTag>;
+}
+
+export interface Shadow {
+  readonly text: string;
+  readonly functions: readonly Contracted[];
+  /** The span in the user's own text of a span in the shadow's. */
+  readonly toSource: (start: number, end: number) => Span;
+}
+
+interface Region {
+  readonly start: number;
+  readonly piece: Piece;
+}
+
+/** The JSDoc comment before a node. */
+function commentBefore(text: string, node: ts.Node): { readonly pos: number; readonly end: number } | undefined {
+  const ranges = ts.getLeadingCommentRanges(text, node.pos) ?? [];
+  return ranges.filter(({ pos, end }) => text.startsWith('/**', pos) && end - pos > 4).at(-1);
+}
+
+/** Splits at commas outside brackets: `a, f(b, c)` is two. */
+export function splitList(piece: Piece): Piece[] {
+  const parts: Piece[] = [];
+  let depth = 0;
+  let from = 0;
+  const cut = (to: number): void => {
+    const raw = piece.text.slice(from, to);
+    const start = from + (raw.length - raw.trimStart().length);
+    const end = Math.max(start, from + raw.trimEnd().length);
+    parts.push({ text: piece.text.slice(start, end), offsets: piece.offsets.slice(start, end + 1) });
+  };
+  for (let i = 0; i < piece.text.length; i++) {
+    if ('([{'.includes(piece.text[i])) depth++;
+    if (')]}'.includes(piece.text[i])) depth--;
+    if (piece.text[i] === ',' && depth === 0) {
+      cut(i);
+      from = i + 1;
+    }
+  }
+  cut(piece.text.length);
+  return parts;
+}
+
+/** Why a text is not exactly one expression. */
+function notAnExpression(piece: Piece): string | undefined {
+  if (piece.text === '') return 'the clause is empty';
+  const wrapped = `(${piece.text}\n)`;
+  const file = parseSource('clause.ts', wrapped);
+  const [error] = syntaxErrors(file);
+  if (error !== undefined) return `the clause is not an expression: ${error.message}`;
+  const [statement] = file.statements;
+  const whole =
+    file.statements.length === 1 &&
+    ts.isExpressionStatement(statement) &&
+    ts.isParenthesizedExpression(statement.expression) &&
+    statement.expression.getStart(file) === 0 &&
+    statement.expression.end === wrapped.length;
+  return whole ? undefined : 'the clause is not one expression';
+}
+
+function pieceSpan(file: string, piece: Piece, start = 0, end = piece.text.length): Span {
+  const from = piece.offsets[Math.min(start, piece.offsets.length - 1)];
+  const last = piece.offsets[Math.min(Math.max(end - 1, start), piece.offsets.length - 1)];
+  return { file, start: from, end: Math.max(from + 1, last + 1) };
+}
+
+/** A function that has a contract, and what is wrong with its tags. */
+function readContract(
+  file: string,
+  text: string,
+  node: ts.FunctionDeclaration,
+  tags: readonly Tag[],
+  diagnostics: Diagnostic[],
+): (Omit<Contracted, 'clauses'> & { readonly clauses: readonly Omit<ShadowClause, 'holder'>[] }) | undefined {
+  const ours = tags.filter(({ name }) => isContractTag(name));
+  for (const { name, start } of tags) {
+    const meant = meantTag(name);
+    if (meant !== undefined) {
+      diagnostics.push({
+        span: { file, start, end: start + name.length + 1 },
+        message: `@${name} is no tag of a contract`,
+        advice: `Write @${meant}.`,
+      });
+    }
+  }
+  if (ours.length === 0) return undefined;
+  if (
+    node.name === undefined ||
+    node.asteriskToken !== undefined ||
+    node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword) ||
+    node.typeParameters !== undefined
+  ) {
+    diagnostics.push({
+      span: { file, start: node.getStart(), end: node.getStart() + 8 },
+      message: 'a function without a name, with type parameters, async or a generator has a contract',
+      advice: 'Contracts are for plain functions.',
+    });
+    return undefined;
+  }
+  const clauses = ours.flatMap(({ name, value }) => {
+    const tag = name as ContractTag;
+    if (tag === 'pure' || tag === 'verified' || tag === 'trusted') return [];
+    return (tag === 'decreases' || tag === 'modifies' ? splitList(value) : [value]).map((piece) => ({
+      tag,
+      value: piece,
+    }));
+  });
+  const nameSpan = { file, start: node.name.getStart(), end: node.name.end };
+  void text;
+  return {
+    pos: node.pos,
+    name: node.name.text,
+    nameSpan,
+    clauses,
+    tags: new Set(ours.map(({ name }) => name as ContractTag)),
+  };
+}
+
+/** Contracts that stand where none is read: they would be silently without effect. */
+function strayContracts(file: string, text: string, taken: ReadonlySet<number>, diagnostics: Diagnostic[]): void {
+  const pattern = new RegExp(`@(${contractTags.join('|')})\\b`);
+  for (const match of text.matchAll(/\/\*\*[\s\S]*?\*\//g)) {
+    if (taken.has(match.index) || !pattern.test(match[0])) continue;
+    const tag = readTags(text, match.index, match.index + match[0].length).find(({ name }) => isContractTag(name));
+    if (tag === undefined || tag.name === 'pure') continue;
+    diagnostics.push({
+      span: { file, start: tag.start, end: tag.start + tag.name.length + 1 },
+      message: `@${tag.name} stands where no contract is read`,
+      advice: 'Contracts stand in the comment right before a function declaration at the top level of a module.',
+    });
+  }
+}
+
+/** The shadow of a source, or what is wrong with it. */
+export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]): Shadow {
+  const parsed = parseSource(file, text);
+  const before = diagnostics.length;
+  for (const { start, end, message } of syntaxErrors(parsed))
+    diagnostics.push({ span: { file, start, end: Math.max(end, start + 1) }, message });
+  const at = text.indexOf(PREFIX);
+  if (at >= 0)
+    diagnostics.push({
+      span: { file, start: at, end: at + PREFIX.length },
+      message: `names that begin with ${PREFIX} are the prover's`,
+      advice: 'Choose another name.',
+    });
+  const functions: Contracted[] = [];
+  const regions: Region[] = [];
+  const taken = new Set<number>();
+  let shadow = text;
+  let count = 0;
+  for (const node of diagnostics.length > before ? [] : parsed.statements) {
+    if (!ts.isFunctionDeclaration(node)) continue;
+    const comment = commentBefore(text, node);
+    if (comment === undefined) continue;
+    taken.add(comment.pos);
+    const read = readContract(file, text, node, readTags(text, comment.pos, comment.end), diagnostics);
+    if (read === undefined) continue;
+    const parameters = node.parameters.map((parameter) => parameter.getText()).join(', ');
+    const result = node.type?.getText() ?? 'void';
+    const clauses = read.clauses.map((clause): ShadowClause => {
+      if (clause.tag === 'modifies') return clause;
+      const problem = notAnExpression(clause.value);
+      if (problem !== undefined) {
+        diagnostics.push({
+          span: pieceSpan(file, clause.value),
+          message: problem,
+          advice: `Write one TypeScript expression after @${clause.tag}.`,
+        });
+        return clause;
+      }
+      const holder = `${PREFIX}${count++}`;
+      const named =
+        clause.tag === 'ensures' && result !== 'void'
+          ? `${parameters}${parameters === '' ? '' : ', '}result: ${result}`
+          : parameters;
+      const type = clause.tag === 'decreases' ? 'number | bigint' : 'boolean';
+      shadow += `\nfunction ${holder}(${named}): ${type} { return (`;
+      regions.push({ start: shadow.length, piece: clause.value });
+      shadow += `${clause.value.text}\n); }`;
+      return { ...clause, holder };
+    });
+    functions.push({ ...read, clauses });
+  }
+  strayContracts(file, text, taken, diagnostics);
+  const toSource = (start: number, end: number): Span => {
+    if (start < text.length) return { file, start, end: Math.min(end, text.length) };
+    const region = regions.find(({ start: from, piece }) => from <= start && start <= from + piece.text.length);
+    if (region === undefined)
+      return { file, start: functions[0]?.nameSpan.start ?? 0, end: functions[0]?.nameSpan.end ?? 1 };
+    return pieceSpan(file, region.piece, start - region.start, end - region.start);
+  };
+  return { text: shadow, functions, toSource };
+}

@@ -1,0 +1,116 @@
+/**
+ * From the compiler's types to ours. What has no counterpart is refused by the name that the compiler gives it.
+ *
+ * A brand is recognised by its property, which only the `casemate` module declares. A type that is written down and
+ * one that is inferred come the same way, so there is one place where `any` (which would be a hole) is turned away.
+ */
+import type { Span } from '../ir.ts';
+import {
+  boolean,
+  type IntegerName,
+  integer,
+  integerNames,
+  nothing,
+  type RecordType,
+  type Type,
+  typedArrays,
+} from '../types.ts';
+import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
+import { refuse } from './refuse.ts';
+import type { World } from './scope.ts';
+
+function declaredIn(symbol: ts.Symbol | undefined, file: string): boolean {
+  return symbol?.declarations?.[0]?.getSourceFile().fileName === file;
+}
+
+/** The integer type of a type with a brand. */
+function brandOf(type: ts.Type, checker: ts.TypeChecker): IntegerName | undefined {
+  const brands = integerNames.filter((name) =>
+    declaredIn(checker.getPropertyOfType(type, `__${name}`), CONTRACTS_FILE),
+  );
+  return brands.length === 1 ? brands[0] : undefined;
+}
+
+/** The type that `Readonly<T>` has been given. */
+function withoutReadonly(type: ts.Type): ts.Type | undefined {
+  const { aliasSymbol, aliasTypeArguments } = type;
+  if (aliasSymbol?.name !== 'Readonly' || !declaredIn(aliasSymbol, GLOBALS_FILE)) return undefined;
+  return aliasTypeArguments?.[0];
+}
+
+/** The `Type` of a compiler's type; `span` is what a refusal points at. */
+export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, frozen = false): Type {
+  const { checker } = world;
+  const shown = checker.typeToString(type);
+  const has = (flags: ts.TypeFlags): boolean => (type.flags & flags) !== 0;
+  if (depth > 8) refuse(span, `the type ${shown} is nested too deeply`, 'Use a record of fewer levels.');
+  if (has(ts.TypeFlags.Any))
+    refuse(span, 'the type any says nothing', 'Write the type down: u8, number, boolean, Uint8Array...');
+  if (has(ts.TypeFlags.Void)) return nothing;
+  if (has(ts.TypeFlags.NumberLike) && !has(ts.TypeFlags.EnumLike)) return integer('number');
+  if (has(ts.TypeFlags.BigIntLike)) return integer('bigint');
+  if (has(ts.TypeFlags.BooleanLike)) return boolean;
+  const brand = brandOf(type, checker);
+  if (brand !== undefined) return integer(brand);
+  const inner = withoutReadonly(type);
+  if (inner !== undefined) {
+    const lowered = lowerType(world, inner, span, depth + 1, true);
+    if (lowered.kind === 'array') return { ...lowered, readonly: true };
+    if (lowered.kind === 'record') return lowered;
+    refuse(span, `the type ${shown} is not supported`, 'Readonly<...> takes a typed array or a record.');
+  }
+  const name = type.symbol?.name ?? '';
+  if (declaredIn(type.symbol, GLOBALS_FILE)) {
+    if (Object.hasOwn(typedArrays, name)) {
+      return { kind: 'array', name, element: integer(typedArrays[name]), readonly: false };
+    }
+  } else if (has(ts.TypeFlags.Object)) {
+    const record = lowerRecord(world, type, span, depth, frozen);
+    if (record !== undefined) return record;
+  }
+  return refuse(
+    span,
+    `the type ${shown} is not supported`,
+    `Supported are boolean, ${integerNames.join(', ')}, ${Object.keys(typedArrays).join(', ')}, Readonly<> of those, and records of readonly fields.`,
+  );
+}
+
+/** A record: an object type with nothing but readonly fields that are values. */
+function lowerRecord(world: World, type: ts.Type, span: Span, depth: number, frozen: boolean): RecordType | undefined {
+  const { checker } = world;
+  if (type.isClass() || checker.getSignaturesOfType(type, ts.SignatureKind.Call).length > 0) return undefined;
+  if (checker.getIndexInfosOfType(type).length > 0 || checker.isArrayType(type) || checker.isTupleType(type))
+    return undefined;
+  const properties = checker.getPropertiesOfType(type);
+  if (properties.length === 0) return undefined;
+  const fields = properties.map((property) => {
+    const declaration = property.valueDeclaration;
+    const isReadonly =
+      frozen ||
+      (declaration !== undefined && (ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Readonly) !== 0);
+    const name = property.name;
+    if ((property.flags & ts.SymbolFlags.Property) === 0)
+      refuse(span, `the member ${name} is not a field`, 'Records hold fields only.');
+    if ((property.flags & ts.SymbolFlags.Optional) !== 0)
+      refuse(
+        span,
+        `the field ${name} is optional`,
+        'Give it a value always, or a boolean beside it that says whether it has one.',
+      );
+    if (!isReadonly)
+      refuse(
+        span,
+        `the field ${name} can be written`,
+        'Declare it readonly, or take Readonly<...>: records are values.',
+      );
+    const lowered = lowerType(world, checker.getTypeOfSymbol(property), span, depth + 1);
+    if (lowered.kind === 'array' || lowered.kind === 'void')
+      refuse(
+        span,
+        `the field ${name} is a ${checker.typeToString(checker.getTypeOfSymbol(property))}`,
+        'Fields are integers, booleans and records; pass an array as a parameter of its own.',
+      );
+    return { name, type: lowered };
+  });
+  return { kind: 'record', name: checker.typeToString(type), fields };
+}

@@ -1,0 +1,234 @@
+/**
+ * What the proof of one function shares while it is made: names, facts, arithmetic, the arrays' lengths, the list of
+ * demands; and what calls of other functions mean.
+ *
+ * A call demands the callee's precondition and, in a recursion, that the measure falls; then the callee's
+ * postcondition is known. The result of a pure function is a function of its arguments, so equal calls are equal; what
+ * its contract and its definition say of one call is a fact of that call. They are used only when the callee is known
+ * to end (`ending`): a definition that has no solution would prove everything. A definition is unfolded to a fixed
+ * depth.
+ */
+import type { FunctionIr, Program, Span, Table } from '../analyzers/ir.ts';
+import type { Type } from '../analyzers/types.ts';
+import { type Arithmetic, createArithmetic, mentionsBound } from './arithmetic.ts';
+import {
+  type Binding,
+  clausePlace,
+  clauseTerm,
+  codePlace,
+  evaluate,
+  lengthRange,
+  type Place,
+  rangeOfType,
+  scalarsOf,
+  valueOfType,
+} from './evaluate.ts';
+import { createFacts, type Facts, inRangeTerm, plainName } from './facts.ts';
+import { createIntervals, type Intervals } from './intervals.ts';
+import type { Demand } from './obligation.ts';
+import type { Term } from './smt/terms.ts';
+import * as t from './smt/terms.ts';
+import { scalar, type Value } from './state.ts';
+
+export { codePlace };
+
+export interface Context {
+  readonly subject: FunctionIr;
+  readonly facts: Facts;
+  readonly intervals: Intervals;
+  readonly arithmetic: Arithmetic;
+  readonly boundIn: Map<Term, boolean>;
+  /** Elements by contents and index. */
+  readonly elements: Map<Term, Map<Term, Term>>;
+  readonly entryArrays: Map<string, Term>;
+  readonly lengths: Map<string, Term>;
+  readonly tables: Map<string, Term>;
+  readonly tableLengths: Map<string, Term>;
+  readonly demands: Demand[];
+  readonly demand: (demand: Demand) => void;
+  readonly functionOf: (key: string) => FunctionIr;
+  readonly textOf: (span: Span) => string;
+  /** Demands what a call needs: the precondition, and a smaller measure in a recursion. */
+  readonly demandCall: (place: Place, callee: FunctionIr, binding: Binding, span: Span) => void;
+  /** The result of a function that is not pure: only its contract is known. */
+  readonly callResult: (
+    place: Place,
+    callee: FunctionIr,
+    binding: Binding,
+    oldArrays: ReadonlyMap<string, Term>,
+  ) => Value;
+  readonly pureResult: (callee: FunctionIr, binding: Binding) => Value;
+  /** The subject's measure when it was entered. */
+  readonly entryMeasure: Term[];
+}
+
+export interface Surroundings {
+  readonly program: Program;
+  /** Functions that may call the subject again. */
+  readonly recursive: ReadonlySet<string>;
+  /** Pure functions that are known to end. */
+  readonly ending: ReadonlySet<string>;
+}
+
+/** How often a definition is unfolded inside itself. */
+const UNFOLDING = 2;
+
+/** The measure at first, later: smaller in order of rank, where what decides is at least 0. */
+export function decreasesTerm(m: Arithmetic, before: readonly Term[], after: readonly Term[]): Term {
+  const ranks = before.map((first, i) => {
+    const equalSoFar = before.slice(0, i).map((earlier, j) => m.equal(earlier, after[j]));
+    return m.all([...equalSoFar, m.less(after[i], first), m.atMost(m.integer(0n), first)]);
+  });
+  return m.any(ranks);
+}
+
+function addTable(context: Pick<Context, 'facts' | 'tables' | 'tableLengths'>, { variable, values }: Table): void {
+  const contents = context.facts.fresh(variable.name, 'Array');
+  values.forEach((value, i) => {
+    context.facts.add(contents, t.equal(t.element(contents, t.integer(i)), t.integer(value)));
+  });
+  context.tables.set(variable.id, contents);
+  context.tableLengths.set(variable.id, t.integer(values.length));
+}
+
+/** The one expression that a function returns, where its body is that and nothing else. */
+function definitionOf(callee: FunctionIr) {
+  const [statement] = callee.body ?? [];
+  return callee.body?.length === 1 && statement.kind === 'return' ? statement.value : undefined;
+}
+
+export function createContext(subject: FunctionIr, { program, recursive, ending }: Surroundings): Context {
+  const facts = createFacts();
+  const intervals = createIntervals(facts);
+  const m = createArithmetic(facts, intervals);
+  const byKey = new Map(program.functions.map((one) => [one.key, one]));
+  const demands: Demand[] = [];
+  const unfolding = new Map<string, number>();
+
+  const functionOf = (key: string): FunctionIr => {
+    const found = byKey.get(key);
+    if (found === undefined) throw new TypeError(`no function ${key}`);
+    return found;
+  };
+
+  /** The measure of a function for these arguments. */
+  const measureOf = (callee: FunctionIr, binding: Binding): Term[] =>
+    callee.decreases.map(({ expression }) =>
+      scalar(evaluate(context, clausePlace(context, { ...binding, oldArrays: binding.arrays }), expression)),
+    );
+
+  const demandCall: Context['demandCall'] = (place, callee, binding, span) => {
+    for (const clause of callee.requires) {
+      place.demand('requires', `${callee.name}: ${clause.text}`, span, clauseTerm(context, clause, binding));
+    }
+    if (!recursive.has(callee.key) || place.clause) return;
+    const after = measureOf(callee, binding);
+    const comparable = after.length > 0 && after.length === context.entryMeasure.length;
+    const goal = comparable ? decreasesTerm(m, context.entryMeasure, after) : m.truth(false);
+    place.demand('decreases', `call of ${callee.name}`, span, goal);
+  };
+
+  const freshValue = (type: Type, base: string): Value =>
+    valueOfType(type, (sort, of, path) => facts.fresh(`${base}${path}`, sort, rangeOfType(of)));
+
+  const callResult: Context['callResult'] = (place, callee, binding, oldArrays) => {
+    const result = callee.result.kind === 'void' ? undefined : freshValue(callee.result, callee.name);
+    const variables = new Map(binding.variables);
+    if (result !== undefined) variables.set(callee.resultVariable.id, result);
+    for (const clause of callee.ensures)
+      place.assume(clauseTerm(context, clause, { ...binding, variables }, oldArrays));
+    return result ?? m.truth(true);
+  };
+
+  const pureResult: Context['pureResult'] = (callee, binding) => {
+    const inputs = callee.parameters.flatMap(({ id }): Term[] => {
+      const contents = binding.arrays.get(id);
+      return contents === undefined ? scalarsOf(binding.variables.get(id)!) : [contents, binding.lengths.get(id)!];
+    });
+    // A function of nothing is a function of a constant.
+    const operands = inputs.length === 0 ? [m.integer(0n)] : inputs;
+    const name = `f_${plainName(callee.key)}_${program.functions.indexOf(callee)}`;
+    const result = valueOfType(callee.result, (sort, of, path) => {
+      const term = callTerm(`${name}${path.replace(/[^A-Za-z0-9.]/g, '_')}`, operands, sort);
+      return facts.noteRange(term, rangeOfType(of));
+    });
+    describe(callee, binding, operands, result);
+    return result;
+  };
+
+  const calls = new Map<string, Term[]>();
+  /** The same call is the same term. */
+  const callTerm = (name: string, operands: readonly Term[], sort: 'Int' | 'Bool'): Term => {
+    const made = calls.get(name) ?? [];
+    calls.set(name, made);
+    const before = made.find(
+      (term) => term.kind === 'call' && term.operands.every((operand, i) => operand === operands[i]),
+    );
+    if (before !== undefined) return before;
+    const term = t.call(name, operands, sort);
+    made.push(term);
+    return term;
+  };
+
+  /** Facts of one call of a pure function. */
+  const describe = (callee: FunctionIr, binding: Binding, operands: readonly Term[], result: Value): void => {
+    const scalars = scalarsOf(result);
+    const [subjectTerm] = scalars;
+    const about = described.get(subjectTerm);
+    if (about || operands.some((operand) => mentionsBound(operand, context.boundIn))) return;
+    described.set(subjectTerm, true);
+    // In its own recursion a function is what its contract says, for smaller arguments; that has been demanded.
+    const sameGroup = recursive.has(callee.key);
+    if (!sameGroup && callee.body !== undefined && !ending.has(callee.key)) return;
+    scalars.forEach((term) => {
+      const range = intervals.of(term);
+      facts.add(term, inRangeTerm(term, range));
+    });
+    const guard = m.all(callee.requires.map((clause) => clauseTerm(context, clause, binding)));
+    const variables = new Map(binding.variables);
+    variables.set(callee.resultVariable.id, result);
+    const smaller = sameGroup ? decreasesTerm(m, context.entryMeasure, measureOf(callee, binding)) : m.truth(true);
+    const depth = unfolding.get(callee.key) ?? 0;
+    if (depth > UNFOLDING) return;
+    unfolding.set(callee.key, depth + 1);
+    const fact: Term[] = callee.ensures.map((clause) =>
+      m.implies(m.all([guard, smaller]), clauseTerm(context, clause, { ...binding, variables })),
+    );
+    const definition = sameGroup ? undefined : definitionOf(callee);
+    if (definition !== undefined) {
+      const place = clausePlace(context, { ...binding, oldArrays: binding.arrays });
+      const value = scalarsOf(evaluate(context, place, definition));
+      fact.push(...value.map((term, i) => m.implies(guard, m.equal(scalars[i], term))));
+    }
+    unfolding.set(callee.key, depth);
+    for (const one of fact) for (const term of scalars) facts.add(term, one);
+  };
+  const described = new Map<Term, boolean>();
+
+  const tables = new Map<string, Term>();
+  const tableLengths = new Map<string, Term>();
+  for (const table of program.tables) addTable({ facts, tables, tableLengths }, table);
+  const context: Context = {
+    subject,
+    facts,
+    intervals,
+    arithmetic: m,
+    boundIn: new Map(),
+    elements: new Map(),
+    entryArrays: new Map(),
+    lengths: new Map(tableLengths),
+    tables,
+    tableLengths,
+    demands,
+    demand: (demand) => demands.push(demand),
+    functionOf,
+    textOf: ({ file, start, end }) => (program.sources.get(file) ?? '').slice(start, end),
+    demandCall,
+    callResult,
+    pureResult,
+    entryMeasure: [],
+  };
+  return context;
+}
+
+export { lengthRange };

@@ -1,0 +1,383 @@
+/**
+ * Expressions as terms, with what must hold for them to mean what JavaScript computes.
+ *
+ * In code every condition of an operation is demanded where it is computed, under what short-circuiting and the
+ * branches of ?: guarantee there. In clauses arithmetic is exact, so nothing overflows; but an index must be in its
+ * array and a divisor must not be 0 there too, or the clause speaks of something that is not there.
+ */
+import type { Argument, ArrayVariable, Clause, Expression, FunctionIr, Span } from '../analyzers/ir.ts';
+import { operatorOf } from '../analyzers/operators.ts';
+import { inRange, LONGEST_ARRAY, rangeOf, type Type, within } from '../analyzers/types.ts';
+import { mentionsBound } from './arithmetic.ts';
+import type { Context } from './context.ts';
+import { inRangeTerm } from './facts.ts';
+import type { ObligationKind } from './obligation.ts';
+import type { Term } from './smt/terms.ts';
+import * as t from './smt/terms.ts';
+import { isRecord, type State, scalar, type Value } from './state.ts';
+
+/** Where an expression is computed. */
+export interface Place {
+  readonly variables: ReadonlyMap<string, Value>;
+  /** Contents by array id; and those that `old` means. */
+  readonly arrays: ReadonlyMap<string, Term>;
+  readonly oldArrays: ReadonlyMap<string, Term>;
+  readonly lengths: ReadonlyMap<string, Term>;
+  /** Exact arithmetic, calls of pure functions only. */
+  readonly clause: boolean;
+  readonly demand: (kind: ObligationKind, text: string, span: Span, goal: Term) => void;
+  /** Adds what is known from here on, under the guards of the moment. */
+  readonly assume: (term: Term) => void;
+  /** Runs `work` where `condition` is known. */
+  readonly under: <T>(condition: Term, work: () => T) => T;
+}
+
+/** A place in code: demands become obligations, and once demanded a condition is known. */
+export function codePlace(context: Context, state: State): Place {
+  const guards: Term[] = [];
+  const { arithmetic: m } = context;
+  const guarded = (term: Term): Term => m.implies(m.all(guards), term);
+  return {
+    variables: state.variables,
+    arrays: state.arrays,
+    oldArrays: context.entryArrays,
+    lengths: context.lengths,
+    clause: false,
+    demand: (kind, text, span, goal) => {
+      if (goal.kind === 'truth' && goal.value) return;
+      context.demand({ kind, text, span, question: 'holds', assumptions: [...state.assumptions, ...guards], goal });
+      state.assumptions.push(guarded(goal));
+    },
+    assume: (term) => {
+      const known = guarded(term);
+      if (!(known.kind === 'truth' && known.value)) state.assumptions.push(known);
+    },
+    under: (condition, work) => {
+      guards.push(condition);
+      try {
+        return work();
+      } finally {
+        guards.pop();
+      }
+    },
+  };
+}
+
+/**
+ * A place in a clause. `conditions`, where given, takes what must hold for the clause to be defined, each under its
+ * guards.
+ */
+export function clausePlace(
+  context: Context,
+  parts: Pick<Place, 'variables' | 'arrays' | 'oldArrays' | 'lengths'>,
+  conditions: Term[] = [],
+): Place {
+  const guards: Term[] = [];
+  const { arithmetic: m } = context;
+  return {
+    ...parts,
+    clause: true,
+    demand: (_kind, _text, _span, goal) => {
+      const condition = m.implies(m.all(guards), goal);
+      if (!(condition.kind === 'truth' && condition.value)) conditions.push(condition);
+    },
+    assume: () => {},
+    under: (condition, work) => {
+      guards.push(condition);
+      try {
+        return work();
+      } finally {
+        guards.pop();
+      }
+    },
+  };
+}
+
+/** The place of a clause about the present state of a function's body. */
+export function bodyClausePlace(context: Context, state: State, conditions: Term[] = []): Place {
+  const { variables, arrays } = state;
+  return clausePlace(
+    context,
+    { variables, arrays, oldArrays: context.entryArrays, lengths: context.lengths },
+    conditions,
+  );
+}
+
+function textOf(context: Context, span: Span): string {
+  return context.textOf(span);
+}
+
+/** An element of an array, with the range that its type gives it. */
+export function elementTerm(context: Context, array: ArrayVariable, contents: Term, index: Term): Term {
+  const { facts, boundIn } = context;
+  const known = context.elements.get(contents)?.get(index);
+  if (known !== undefined) return known;
+  const element = t.element(contents, index);
+  const range = rangeOf(array.type.element.name);
+  facts.noteRange(element, range);
+  if (!mentionsBound(element, boundIn)) facts.add(element, inRangeTerm(element, range));
+  else {
+    const any = facts.bound();
+    const each = t.element(contents, any);
+    facts.add(element, t.quantified('forall', [any], inRangeTerm(each, range), [[each]]));
+  }
+  const cache = context.elements.get(contents) ?? new Map<Term, Term>();
+  context.elements.set(contents, cache.set(index, element));
+  return element;
+}
+
+const contentsOf = (place: Place, array: ArrayVariable): Term => {
+  const contents = place.arrays.get(array.id);
+  if (contents === undefined) throw new TypeError(`no contents of ${array.id}`);
+  return contents;
+};
+
+const lengthOf = (place: Place, array: ArrayVariable): Term => {
+  const length = place.lengths.get(array.id);
+  if (length === undefined) throw new TypeError(`no length of ${array.id}`);
+  return length;
+};
+
+/** Whether the index is one of the array's. */
+export function boundsTerm(context: Context, length: Term, index: Term): Term {
+  const { arithmetic: m } = context;
+  return m.all([m.atMost(m.integer(0n), index), m.less(index, length)]);
+}
+
+function evaluateOperation(context: Context, place: Place, expression: Expression & { kind: 'operation' }): Term {
+  const { arithmetic: m, intervals } = context;
+  const operator = operatorOf(expression.operator);
+  const operands = expression.operands.map((operand) => scalar(evaluate(context, place, operand)));
+  const text = textOf(context, expression.span);
+  for (const { kind, holds } of operator.conditions?.(m, operands) ?? [])
+    place.demand(kind, text, expression.span, holds);
+  const result = operator.meaning(m, operands);
+  if (operator.gives === 'integer' && !place.clause) {
+    const range = rangeOf(operator.result);
+    if (!within(intervals.of(result), range))
+      place.demand('overflow', text, expression.span, inRangeTerm(result, range));
+  }
+  return result;
+}
+
+function evaluateLogical(context: Context, place: Place, expression: Expression & { kind: 'logical' }): Term {
+  const { arithmetic: m } = context;
+  const left = scalar(evaluate(context, place, expression.left));
+  const guard = expression.operator === 'or' ? m.not(left) : left;
+  const right = place.under(guard, () => scalar(evaluate(context, place, expression.right)));
+  if (expression.operator === 'and') return m.all([left, right]);
+  return expression.operator === 'or' ? m.any([left, right]) : m.implies(left, right);
+}
+
+function chooseValue(context: Context, condition: Term, whenTrue: Value, whenFalse: Value): Value {
+  if (!isRecord(whenTrue) || !isRecord(whenFalse))
+    return context.arithmetic.choose(condition, scalar(whenTrue), scalar(whenFalse));
+  return {
+    kind: 'fields',
+    fields: whenTrue.fields.map((field, i) => chooseValue(context, condition, field, whenFalse.fields[i])),
+  };
+}
+
+/** Elements of arrays, indexed by the variable itself, that a quantifier's body reads: where one is met, it is used. */
+function triggersOf(body: Term, variable: t.Bound): Term[][] {
+  const found = new Set<Term>();
+  const seen = new Set<Term>();
+  const visit = (term: Term): void => {
+    if (seen.has(term)) return;
+    seen.add(term);
+    if (
+      term.kind === 'apply' &&
+      term.operator === 'select' &&
+      term.operands[0].kind === 'variable' &&
+      term.operands[1] === variable
+    )
+      found.add(term);
+    if (
+      term.kind === 'call' &&
+      term.operands.includes(variable) &&
+      term.operands.every(({ kind }) => kind === 'variable' || kind === 'integer' || kind === 'bound')
+    )
+      found.add(term);
+    if (term.kind === 'apply' || term.kind === 'call') term.operands.forEach(visit);
+    if (term.kind === 'quantified') visit(term.body);
+  };
+  visit(body);
+  return [...found].map((term) => [term]);
+}
+
+function evaluateQuantifier(context: Context, place: Place, expression: Expression & { kind: 'quantifier' }): Term {
+  const { arithmetic: m, facts } = context;
+  const low = scalar(evaluate(context, place, expression.low));
+  const high = scalar(evaluate(context, place, expression.high));
+  const variable = facts.bound();
+  const inside = m.all([t.atMost(low, variable), t.less(variable, high)]);
+  const conditions: Term[] = [];
+  const inner = clausePlace(
+    context,
+    { ...place, variables: new Map([...place.variables, [expression.variable.id, variable]]) },
+    conditions,
+  );
+  const body = scalar(evaluate(context, inner, expression.body));
+  for (const condition of conditions) {
+    const everywhere = t.quantified(
+      'forall',
+      [variable],
+      t.implies(inside, condition),
+      triggersOf(condition, variable),
+    );
+    place.demand('defined', expression.quantifier, expression.span, everywhere);
+  }
+  const whole = expression.quantifier === 'forall' ? m.implies(inside, body) : m.all([inside, body]);
+  return whole.kind === 'truth'
+    ? whole
+    : t.quantified(expression.quantifier, [variable], whole, triggersOf(body, variable));
+}
+
+/** Values of a type of which nothing else is known; scalars are made by `make`. */
+export function valueOfType(
+  type: Type,
+  make: (sort: 'Int' | 'Bool', type: Type, path: string) => Term,
+  path = '',
+): Value {
+  switch (type.kind) {
+    case 'integer':
+      return make('Int', type, path);
+    case 'boolean':
+      return make('Bool', type, path);
+    case 'record':
+      return {
+        kind: 'fields',
+        fields: type.fields.map((field) => valueOfType(field.type, make, `${path}.${field.name}`)),
+      };
+    default:
+      throw new TypeError(`no value of ${type.kind}`);
+  }
+}
+
+export const rangeOfType = (type: Type) => (type.kind === 'integer' ? rangeOf(type.name) : {});
+
+/** All scalars of a value. */
+export function scalarsOf(value: Value): Term[] {
+  return isRecord(value) ? value.fields.flatMap(scalarsOf) : [value];
+}
+
+/** What a callee's clauses see: its parameters with the arguments' values. */
+export interface Binding {
+  readonly variables: Map<string, Value>;
+  readonly arrays: Map<string, Term>;
+  readonly lengths: Map<string, Term>;
+}
+
+export function isArrayArgument(argument: Argument): argument is Exclude<Argument, Expression> {
+  return argument.kind === 'array';
+}
+
+export function bindArguments(context: Context, place: Place, callee: FunctionIr, args: readonly Argument[]): Binding {
+  const variables = new Map<string, Value>();
+  const arrays = new Map(context.tables);
+  const lengths = new Map(context.tableLengths);
+  callee.parameters.forEach(({ id }, i) => {
+    const argument = args[i];
+    if (isArrayArgument(argument)) {
+      arrays.set(id, contentsOf(place, argument.array));
+      lengths.set(id, lengthOf(place, argument.array));
+    } else variables.set(id, evaluate(context, place, argument));
+  });
+  return { variables, arrays, lengths };
+}
+
+/** A clause of another function, for these arguments. */
+export function clauseTerm(
+  context: Context,
+  clause: Clause,
+  binding: Binding,
+  oldArrays: ReadonlyMap<string, Term> = binding.arrays,
+): Term {
+  return scalar(evaluate(context, clausePlace(context, { ...binding, oldArrays }), clause.expression));
+}
+
+function evaluateCall(context: Context, place: Place, expression: Expression & { kind: 'call' }): Value {
+  const callee = context.functionOf(expression.function);
+  const binding = bindArguments(context, place, callee, expression.arguments);
+  context.demandCall(place, callee, binding, expression.span);
+  if (!callee.pure) return context.callResult(place, callee, binding, binding.arrays);
+  return context.pureResult(callee, binding);
+}
+
+export function evaluate(context: Context, place: Place, expression: Expression): Value {
+  const { arithmetic: m, intervals } = context;
+  switch (expression.kind) {
+    case 'integer':
+      return m.integer(expression.value);
+    case 'boolean':
+      return m.truth(expression.value);
+    case 'variable': {
+      const value = place.variables.get(expression.variable.id);
+      if (value === undefined) throw new TypeError(`no value of ${expression.variable.id}`);
+      return value;
+    }
+    case 'operation':
+      return evaluateOperation(context, place, expression);
+    case 'convert': {
+      const operand = scalar(evaluate(context, place, expression.operand));
+      const range = rangeOf(expression.type.name);
+      if (operand.kind === 'integer' ? !inRange(operand.value, range) : !within(intervals.of(operand), range)) {
+        place.demand(
+          'range',
+          `${textOf(context, expression.span)} is ${expression.type.name}`,
+          expression.span,
+          inRangeTerm(operand, range),
+        );
+      }
+      return operand;
+    }
+    case 'not':
+      return m.not(scalar(evaluate(context, place, expression.operand)));
+    case 'logical':
+      return evaluateLogical(context, place, expression);
+    case 'same':
+      return m.equal(
+        scalar(evaluate(context, place, expression.left)),
+        scalar(evaluate(context, place, expression.right)),
+      );
+    case 'conditional': {
+      const condition = scalar(evaluate(context, place, expression.condition));
+      const whenTrue = place.under(condition, () => evaluate(context, place, expression.whenTrue));
+      const whenFalse = place.under(m.not(condition), () => evaluate(context, place, expression.whenFalse));
+      return chooseValue(context, condition, whenTrue, whenFalse);
+    }
+    case 'element': {
+      const index = scalar(evaluate(context, place, expression.index));
+      place.demand(
+        'bounds',
+        textOf(context, expression.span),
+        expression.span,
+        boundsTerm(context, lengthOf(place, expression.array), index),
+      );
+      return elementTerm(context, expression.array, contentsOf(place, expression.array), index);
+    }
+    case 'length':
+      return lengthOf(place, expression.array);
+    case 'record':
+      return { kind: 'fields', fields: expression.fields.map((field) => evaluate(context, place, field)) };
+    case 'field': {
+      const operand = evaluate(context, place, expression.operand);
+      const { type } = expression.operand;
+      if (!isRecord(operand) || type.kind !== 'record') throw new TypeError('a field of no record');
+      return operand.fields[type.fields.findIndex(({ name }) => name === expression.name)];
+    }
+    case 'call':
+      return evaluateCall(context, place, expression);
+    case 'quantifier':
+      return evaluateQuantifier(context, place, expression);
+    case 'old':
+      return evaluate(
+        context,
+        { ...place, arrays: new Map([...place.arrays, ...place.oldArrays]) },
+        expression.operand,
+      );
+  }
+}
+
+/** What is known of every array's length. */
+export const lengthRange = { low: 0n, high: LONGEST_ARRAY };

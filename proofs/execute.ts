@@ -1,0 +1,431 @@
+/**
+ * One function's obligations, by forward symbolic execution: each statement takes a state to the next one, and on the
+ * way what must hold is demanded. Paths merge where they meet, so there is one pass over the text.
+ *
+ * A loop is cut at its head. Its invariants hold when it is reached (demanded), then everything that it may change is
+ * forgotten, the invariants are assumed, and one round is executed: they must hold again at its end, with a smaller
+ * measure. What follows the loop knows the invariants and that the condition is false, or what held at a `break`.
+ */
+import { mark } from '../analyzers/interpreter/run.ts';
+import type { ArrayVariable, Clause, FunctionIr, Loop, Span, Statement } from '../analyzers/ir.ts';
+import { type Range, rangeOf } from '../analyzers/types.ts';
+import { assignedVariables } from '../analyzers/walk.ts';
+import { type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
+import {
+  bindArguments,
+  bodyClausePlace,
+  boundsTerm,
+  clausePlace,
+  codePlace,
+  evaluate,
+  isArrayArgument,
+  lengthRange,
+  rangeOfType,
+  valueOfType,
+} from './evaluate.ts';
+import type { Demand, ObligationKind } from './obligation.ts';
+import type { Term } from './smt/terms.ts';
+import * as t from './smt/terms.ts';
+import { copyState, mergeStates, type State, scalar, type Value } from './state.ts';
+
+/** Where `break` and `continue` go. */
+interface Exits {
+  readonly breaks: State[];
+  readonly continues: State[];
+}
+
+export interface Execution {
+  readonly context: Context;
+  readonly demands: readonly Demand[];
+}
+
+function demandIn(context: Context, state: State, kind: ObligationKind, text: string, span: Span, goal: Term): void {
+  codePlace(context, state).demand(kind, text, span, goal);
+}
+
+/** Demands that some state comes here. */
+function demandReachable(
+  context: Context,
+  state: State,
+  kind: 'reachable' | 'satisfiable',
+  text: string,
+  span: Span,
+  at: string,
+): void {
+  const goal = t.truth(false);
+  context.demand({ kind, text, span, question: 'exists', mark: at, assumptions: [...state.assumptions], goal });
+}
+
+/** Demands a clause of the body, that it is defined first. */
+function demandClause(context: Context, state: State, kind: ObligationKind, clause: Clause, text = clause.text): void {
+  const conditions: Term[] = [];
+  const goal = scalar(evaluate(context, bodyClausePlace(context, state, conditions), clause.expression));
+  const defined = context.arithmetic.all(conditions);
+  demandIn(context, state, 'defined', clause.text, clause.span, defined);
+  demandIn(context, state, kind, text, clause.span, goal);
+}
+
+function assumeClause(context: Context, state: State, clause: Clause): void {
+  const place = bodyClausePlace(context, state);
+  codePlace(context, state).assume(scalar(evaluate(context, place, clause.expression)));
+}
+
+/** Arrays that statements may write, by id. */
+export function written(
+  context: Context,
+  statements: readonly Statement[],
+  found = new Map<string, ArrayVariable>(),
+): Map<string, ArrayVariable> {
+  for (const statement of statements) {
+    if (statement.kind === 'store') found.set(statement.array.id, statement.array);
+    if (statement.kind === 'allocate') found.set(statement.variable.id, statement.variable);
+    if (statement.kind === 'call') {
+      const callee = context.functionOf(statement.function);
+      callee.parameters.forEach(({ id }, i) => {
+        const argument = statement.arguments[i];
+        if (callee.modifies.includes(id) && isArrayArgument(argument)) found.set(argument.array.id, argument.array);
+      });
+    }
+    if (statement.kind === 'if') {
+      written(context, statement.whenTrue, found);
+      written(context, statement.whenFalse, found);
+    }
+    if (statement.kind === 'loop') {
+      written(context, statement.body, found);
+      written(context, statement.update, found);
+    }
+  }
+  return found;
+}
+
+/** That the subject may write the array. */
+function demandFrame(context: Context, state: State, array: ArrayVariable, span: Span): void {
+  const { subject } = context;
+  const foreign = subject.parameters.some(({ id }) => id === array.id) || context.tables.has(array.id);
+  if (!foreign || subject.modifies.includes(array.id)) return;
+  demandIn(context, state, 'modifies', array.name, span, t.truth(false));
+}
+
+function executeStore(context: Context, state: State, statement: Statement & { kind: 'store' }): void {
+  const { facts } = context;
+  const place = codePlace(context, state);
+  const { array, span } = statement;
+  const index = scalar(evaluate(context, place, statement.index));
+  const value = scalar(evaluate(context, place, statement.value));
+  demandFrame(context, state, array, span);
+  place.demand('bounds', `${context.textOf(span)}`, span, boundsTerm(context, context.lengths.get(array.id)!, index));
+  const before = state.arrays.get(array.id)!;
+  const after = facts.fresh(array.name, 'Array');
+  facts.add(after, t.equal(after, t.store(before, index, value)));
+  state.arrays.set(array.id, after);
+}
+
+function executeAllocate(context: Context, state: State, statement: Statement & { kind: 'allocate' }): void {
+  const { facts } = context;
+  const { variable, length, values } = statement;
+  const contents = facts.fresh(variable.name, 'Array');
+  const index = facts.bound();
+  const element = t.element(contents, index);
+  const zeros = t.quantified('forall', [index], t.equal(element, t.integer(0)), [[element]]);
+  const known = values?.map((value, i) => t.equal(t.element(contents, t.integer(i)), t.integer(value))) ?? [zeros];
+  for (const fact of known) facts.add(contents, fact);
+  context.lengths.set(variable.id, t.integer(length));
+  state.arrays.set(variable.id, contents);
+}
+
+/** That arguments of which one is written are different arrays. */
+function demandSeparated(
+  context: Context,
+  state: State,
+  callee: FunctionIr,
+  statement: Statement & { kind: 'call' },
+): void {
+  callee.parameters.forEach((parameter, i) => {
+    const argument = statement.arguments[i];
+    if (!callee.modifies.includes(parameter.id) || !isArrayArgument(argument)) return;
+    demandFrame(context, state, argument.array, statement.span);
+    callee.parameters.forEach((other, j) => {
+      const second = statement.arguments[j];
+      // Of two that are written the later one has been seen with the earlier one.
+      if (i === j || !isArrayArgument(second) || (callee.modifies.includes(other.id) && j < i)) return;
+      const same = second.array.id === argument.array.id;
+      demandIn(
+        context,
+        state,
+        'separated',
+        `${callee.name}: ${parameter.name}, ${other.name}`,
+        statement.span,
+        t.truth(!same),
+      );
+    });
+  });
+}
+
+function executeCall(context: Context, state: State, statement: Statement & { kind: 'call' }): void {
+  const callee = context.functionOf(statement.function);
+  const place = codePlace(context, state);
+  const binding = bindArguments(context, place, callee, statement.arguments);
+  demandSeparated(context, state, callee, statement);
+  context.demandCall(place, callee, binding, statement.span);
+  const before = new Map(binding.arrays);
+  callee.parameters.forEach(({ id, name }, i) => {
+    const argument = statement.arguments[i];
+    if (!callee.modifies.includes(id) || !isArrayArgument(argument)) return;
+    const after = context.facts.fresh(name, 'Array');
+    binding.arrays.set(id, after);
+    state.arrays.set(argument.array.id, after);
+  });
+  const result = callee.pure ? context.pureResult(callee, binding) : context.callResult(place, callee, binding, before);
+  const { target } = statement;
+  if (target === undefined) return;
+  const { type } = target;
+  if (type.kind === 'integer') {
+    const term = scalar(result);
+    place.demand(
+      'range',
+      `${context.textOf(statement.span)} is ${type.name}`,
+      statement.span,
+      narrowed(context, term, rangeOf(type.name)),
+    );
+  }
+  state.variables.set(target.id, result);
+}
+
+function narrowed(context: Context, term: Term, range: Range): Term {
+  const { low, high } = range;
+  const { arithmetic: m } = context;
+  return m.all([
+    ...(low === undefined ? [] : [m.atMost(m.integer(low), term)]),
+    ...(high === undefined ? [] : [m.atMost(term, m.integer(high))]),
+  ]);
+}
+
+/** Forgets what the loop may change. */
+function havoc(context: Context, state: State, loop: Loop): void {
+  const { facts } = context;
+  const inside = [...loop.body, ...loop.update];
+  for (const [id, { type, name }] of assignedVariables(inside)) {
+    if (!state.variables.has(id)) continue;
+    const value = valueOfType(type, (sort, of, path) => facts.fresh(`${name}${path}`, sort, rangeOfType(of)));
+    state.variables.set(id, value);
+  }
+  for (const [id, array] of written(context, inside)) {
+    if (state.arrays.has(id)) state.arrays.set(id, facts.fresh(array.name, 'Array'));
+  }
+}
+
+function measure(context: Context, state: State, loop: Loop, demandDefined: boolean): Term[] {
+  const conditions: Term[] = [];
+  const terms = loop.decreases.map(({ expression }) =>
+    scalar(evaluate(context, bodyClausePlace(context, state, conditions), expression)),
+  );
+  if (demandDefined) {
+    const [first] = loop.decreases;
+    if (first !== undefined)
+      demandIn(context, state, 'defined', first.text, first.span, context.arithmetic.all(conditions));
+  }
+  return terms;
+}
+
+function executeLoop(context: Context, entry: State, loop: Loop): State | undefined {
+  const { arithmetic: m, facts } = context;
+  for (const clause of loop.invariants) demandClause(context, entry, 'invariant entry', clause);
+  const head = copyState(entry);
+  havoc(context, head, loop);
+  for (const clause of loop.invariants) assumeClause(context, head, clause);
+  const condition = scalar(evaluate(context, codePlace(context, head), loop.condition));
+  const text = context.textOf(loop.condition.span);
+  const round = copyState(head);
+  round.assumptions.push(condition);
+  if (condition.kind !== 'truth')
+    demandReachable(context, round, 'reachable', `${text} in a loop`, loop.span, mark('loop', loop.span));
+  const before = measure(context, round, loop, true);
+  const exits: Exits = { breaks: [], continues: [] };
+  const end = executeAll(context, round, loop.body, exits);
+  const last = mergeStates(facts, m, [...(end === undefined ? [] : [end]), ...exits.continues]);
+  if (last !== undefined) {
+    const updated = executeAll(context, last, loop.update, undefined);
+    if (updated !== undefined) {
+      for (const clause of loop.invariants) demandClause(context, updated, 'invariant kept', clause);
+      const after = measure(context, updated, loop, false);
+      const measureText = loop.decreases.map((clause) => clause.text).join(', ');
+      demandIn(
+        context,
+        updated,
+        'decreases',
+        `${measureText} of ${text}`,
+        loop.decreases[0]?.span ?? loop.span,
+        decreasesTerm(m, before, after),
+      );
+    }
+  }
+  const done = copyState(head);
+  done.assumptions.push(m.not(condition));
+  const never = condition.kind === 'truth' && condition.value;
+  return mergeStates(facts, m, [...(never ? [] : [done]), ...exits.breaks]);
+}
+
+function executeIf(
+  context: Context,
+  state: State,
+  statement: Statement & { kind: 'if' },
+  exits: Exits | undefined,
+): State | undefined {
+  const { arithmetic: m, facts } = context;
+  const condition = scalar(evaluate(context, codePlace(context, state), statement.condition));
+  const text = context.textOf(statement.condition.span);
+  const whenTrue = copyState(state);
+  whenTrue.assumptions.push(condition);
+  demandReachable(context, whenTrue, 'reachable', text, statement.span, mark('then', statement.span));
+  const whenFalse = copyState(state);
+  whenFalse.assumptions.push(m.not(condition));
+  if (statement.whenFalse.length > 0)
+    demandReachable(context, whenFalse, 'reachable', `else of ${text}`, statement.span, mark('else', statement.span));
+  const ends = [
+    executeAll(context, whenTrue, statement.whenTrue, exits),
+    executeAll(context, whenFalse, statement.whenFalse, exits),
+  ];
+  return mergeStates(
+    facts,
+    m,
+    ends.filter((end) => end !== undefined),
+  );
+}
+
+/** Demands the postconditions where the function returns. */
+function executeReturn(context: Context, state: State, value: Value | undefined, span: Span): void {
+  const { subject } = context;
+  if (value !== undefined) state.variables.set(subject.resultVariable.id, value);
+  for (const clause of subject.ensures) {
+    const goal = scalar(evaluate(context, bodyClausePlace(context, state), clause.expression));
+    codePlace(context, state).demand('ensures', clause.text, span, goal);
+  }
+}
+
+/** The state after the statement; undefined when nothing comes after it. */
+function execute(context: Context, state: State, statement: Statement, exits: Exits | undefined): State | undefined {
+  switch (statement.kind) {
+    case 'declare':
+    case 'assign':
+      state.variables.set(statement.variable.id, evaluate(context, codePlace(context, state), statement.value));
+      return state;
+    case 'allocate':
+      executeAllocate(context, state, statement);
+      return state;
+    case 'store':
+      executeStore(context, state, statement);
+      return state;
+    case 'call':
+      executeCall(context, state, statement);
+      return state;
+    case 'assert':
+      demandClause(context, state, 'assert', statement.clause);
+      return state;
+    case 'if':
+      return executeIf(context, state, statement, exits);
+    case 'loop':
+      return executeLoop(context, state, statement);
+    case 'break':
+      exits!.breaks.push(state);
+      return undefined;
+    case 'continue':
+      exits!.continues.push(state);
+      return undefined;
+    case 'return': {
+      const value =
+        statement.value === undefined ? undefined : evaluate(context, codePlace(context, state), statement.value);
+      executeReturn(context, state, value, statement.span);
+      return undefined;
+    }
+  }
+}
+
+function executeAll(
+  context: Context,
+  state: State,
+  statements: readonly Statement[],
+  exits: Exits | undefined,
+): State | undefined {
+  let now: State | undefined = state;
+  for (const statement of statements) {
+    // Statements after a return are never run.
+    if (now === undefined) return undefined;
+    now = execute(context, now, statement, exits);
+  }
+  return now;
+}
+
+/** The state at the entry: parameters of which only their types and the preconditions are known. */
+function enter(context: Context): State {
+  const { subject, facts } = context;
+  const state: State = { assumptions: [], variables: new Map(), arrays: new Map(context.tables) };
+  for (const { id, name, type } of subject.parameters) {
+    if (type.kind === 'array') {
+      const contents = facts.fresh(name, 'Array');
+      state.arrays.set(id, contents);
+      context.entryArrays.set(id, contents);
+      context.lengths.set(id, facts.visible(`${name}_length`, 'Int', lengthRange));
+    } else if (type.kind !== 'void') {
+      const value = valueOfType(type, (sort, of, path) => facts.visible(`${name}${path}`, sort, rangeOfType(of)));
+      state.variables.set(id, value);
+    }
+  }
+  for (const clause of subject.requires) {
+    const conditions: Term[] = [];
+    const goal = scalar(evaluate(context, bodyClausePlace(context, state, conditions), clause.expression));
+    demandIn(context, state, 'defined', clause.text, clause.span, context.arithmetic.all(conditions));
+    codePlace(context, state).assume(goal);
+  }
+  return state;
+}
+
+/** Demands that the postconditions are defined in any state that a call may end in. */
+function demandDefinedEnsures(context: Context, entry: State): void {
+  const { subject, facts } = context;
+  const state = copyState(entry);
+  for (const id of subject.modifies) state.arrays.set(id, facts.fresh(id, 'Array'));
+  if (subject.result.kind !== 'void' && subject.result.kind !== 'array') {
+    state.variables.set(
+      subject.resultVariable.id,
+      valueOfType(subject.result, (sort, of, path) => facts.fresh(`result${path}`, sort, rangeOfType(of))),
+    );
+  }
+  for (const clause of subject.ensures) {
+    const conditions: Term[] = [];
+    const goal = scalar(evaluate(context, bodyClausePlace(context, state, conditions), clause.expression));
+    demandIn(context, state, 'defined', clause.text, clause.span, context.arithmetic.all(conditions));
+    codePlace(context, state).assume(goal);
+  }
+}
+
+/** All demands of a function with a body. */
+export function executeFunction(subject: FunctionIr, surroundings: Surroundings): Execution {
+  const context = createContext(subject, surroundings);
+  const state = enter(context);
+  if (subject.requires.length > 0)
+    demandReachable(context, state, 'satisfiable', 'precondition', subject.span, 'entry');
+  const conditions: Term[] = [];
+  for (const { expression } of subject.decreases) {
+    context.entryMeasure.push(
+      scalar(
+        evaluate(
+          context,
+          clausePlace(
+            context,
+            { variables: state.variables, arrays: state.arrays, oldArrays: state.arrays, lengths: context.lengths },
+            conditions,
+          ),
+          expression,
+        ),
+      ),
+    );
+  }
+  demandIn(context, state, 'defined', 'decreases', subject.span, context.arithmetic.all(conditions));
+  demandDefinedEnsures(context, state);
+  const end = executeAll(context, state, subject.body ?? [], undefined);
+  if (end !== undefined) {
+    if (subject.result.kind === 'void') executeReturn(context, end, undefined, subject.span);
+    else demandIn(context, end, 'returns', 'a value', subject.span, t.truth(false));
+  }
+  return { context, demands: context.demands };
+}

@@ -1,0 +1,117 @@
+/**
+ * Functions in groups that call each other, callees first: the strongly connected components of the call graph
+ * (Tarjan). Recursion is a matter within a group; what one group uses of another has been decided before.
+ */
+import type { Argument, Expression, FunctionIr, Statement } from '../analyzers/ir.ts';
+
+export interface Group {
+  readonly functions: readonly FunctionIr[];
+  /** Whether its functions may call each other, or the one itself. */
+  readonly recursive: boolean;
+}
+
+function callsIn(node: Expression | Argument, found: Set<string>): void {
+  switch (node.kind) {
+    case 'operation':
+      for (const operand of node.operands) callsIn(operand, found);
+      break;
+    case 'convert':
+    case 'not':
+    case 'old':
+    case 'field':
+      callsIn(node.operand, found);
+      break;
+    case 'logical':
+    case 'same':
+      callsIn(node.left, found);
+      callsIn(node.right, found);
+      break;
+    case 'conditional':
+      for (const part of [node.condition, node.whenTrue, node.whenFalse]) callsIn(part, found);
+      break;
+    case 'element':
+      callsIn(node.index, found);
+      break;
+    case 'record':
+      for (const field of node.fields) callsIn(field, found);
+      break;
+    case 'call':
+      found.add(node.function);
+      for (const argument of node.arguments) callsIn(argument, found);
+      break;
+    case 'quantifier':
+      for (const part of [node.low, node.high, node.body]) callsIn(part, found);
+      break;
+  }
+}
+
+function callsInStatements(statements: readonly Statement[], found: Set<string>): void {
+  for (const statement of statements) {
+    switch (statement.kind) {
+      case 'declare':
+      case 'assign':
+        callsIn(statement.value, found);
+        break;
+      case 'store':
+        callsIn(statement.index, found);
+        callsIn(statement.value, found);
+        break;
+      case 'if':
+        callsIn(statement.condition, found);
+        callsInStatements(statement.whenTrue, found);
+        callsInStatements(statement.whenFalse, found);
+        break;
+      case 'loop':
+        callsIn(statement.condition, found);
+        for (const { expression } of [...statement.invariants, ...statement.decreases]) callsIn(expression, found);
+        callsInStatements(statement.body, found);
+        callsInStatements(statement.update, found);
+        break;
+      case 'return':
+        if (statement.value !== undefined) callsIn(statement.value, found);
+        break;
+      case 'call':
+        found.add(statement.function);
+        for (const argument of statement.arguments) callsIn(argument, found);
+        break;
+      case 'assert':
+        callsIn(statement.clause.expression, found);
+        break;
+    }
+  }
+}
+
+/** Keys of the functions that a function calls, in its body or its contract. */
+export function calleesOf(subject: FunctionIr): Set<string> {
+  const found = new Set<string>();
+  for (const { expression } of [...subject.requires, ...subject.ensures, ...subject.decreases])
+    callsIn(expression, found);
+  callsInStatements(subject.body ?? [], found);
+  return found;
+}
+
+export function groupFunctions(functions: readonly FunctionIr[]): Group[] {
+  const byKey = new Map(functions.map((one) => [one.key, one]));
+  const callees = new Map(functions.map((one) => [one.key, calleesOf(one)]));
+  const indices = new Map<string, number>();
+  const lows = new Map<string, number>();
+  const open: string[] = [];
+  const groups: Group[] = [];
+  const visit = (key: string): void => {
+    indices.set(key, indices.size);
+    lows.set(key, indices.get(key)!);
+    open.push(key);
+    for (const next of callees.get(key) ?? []) {
+      if (!byKey.has(next)) continue;
+      if (!indices.has(next)) visit(next);
+      if (open.includes(next)) lows.set(key, Math.min(lows.get(key)!, lows.get(next)!));
+    }
+    if (lows.get(key) !== indices.get(key)) return;
+    const members = open.splice(open.indexOf(key));
+    const recursive = members.length > 1 || callees.get(key)!.has(key);
+    // In the order of the program, whatever the walk's.
+    groups.push({ functions: functions.filter((one) => members.includes(one.key)), recursive });
+  };
+  for (const { key } of functions) if (!indices.has(key)) visit(key);
+  return groups;
+}

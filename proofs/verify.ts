@@ -1,0 +1,191 @@
+/**
+ * Verdicts for a program: each function's obligations, asked group by group, callees first.
+ *
+ * An obligation holds when a solver says so (or a run shows that a branch can be come to); it is false when a run
+ * breaks it (a confirmed bug), or when a solver finds a state that does (then perhaps only an invariant or a contract
+ * is too weak); otherwise it is unknown, which is never a pass. Whoever asks the solvers is handed in, so that one
+ * process each, a pool or a cache can stand there.
+ */
+import type { FunctionIr, Program } from '../analyzers/ir.ts';
+import type { Context } from './context.ts';
+import { executeFunction } from './execute.ts';
+import { relevantFacts } from './facts.ts';
+import { type Group, groupFunctions } from './groups.ts';
+import { modelArguments } from './model.ts';
+import { type Demand, nameDemands, type Obligation } from './obligation.ts';
+import type { Query } from './smt/print.ts';
+import { type Found, findViolation, sameViolation, sampleRuns, tryInput, type Witnesses } from './witness.ts';
+
+/** What came of a question; `model` gives integer variables in a state that breaks the goal. */
+export interface Asked {
+  readonly status: 'proved' | 'refuted' | 'unknown';
+  readonly model?: ReadonlyMap<string, bigint>;
+  /** Who said so, or what each solver said instead; for people. */
+  readonly by: string;
+}
+
+/** Asks solvers; answers in the order of the queries. */
+export type Ask = (queries: readonly Query[]) => Promise<readonly Asked[]>;
+
+export type Diagnosis = 'confirmed bug' | 'too weak' | 'vacuous' | 'unknown';
+
+export interface Result {
+  readonly obligation: Obligation;
+  readonly status: 'proved' | 'failed' | 'unknown';
+  readonly by: string;
+  readonly diagnosis?: Diagnosis;
+  /** Arguments that break it, or values in a state that does. */
+  readonly values?: readonly string[];
+}
+
+export interface FunctionResult {
+  readonly function: FunctionIr;
+  /** 'trusted': nothing of it was to be proved. */
+  readonly status: 'proved' | 'failed' | 'unknown' | 'trusted';
+  readonly results: readonly Result[];
+}
+
+export interface VerifyOptions {
+  readonly ask: Ask;
+  /** Inputs to run each function on. */
+  readonly samples?: number;
+  readonly onFunction?: (result: FunctionResult) => void;
+  readonly onStart?: (subject: FunctionIr) => void;
+}
+
+const DEFAULT_SAMPLES = 300;
+
+/** The query of a demand, with the facts that it needs. */
+function queryOf(context: Context, name: string, { assumptions, goal }: Demand): Query {
+  const facts = relevantFacts(context.facts, [...assumptions, goal]);
+  return { name, assumptions: [...facts, ...assumptions], goal };
+}
+
+/** A function's obligations, in the order of its text. */
+export function obligationsOf(
+  program: Program,
+  subject: FunctionIr,
+  group: Group,
+  ending: ReadonlySet<string>,
+): { readonly obligations: readonly Obligation[]; readonly context: Context } {
+  const recursive = new Set(group.recursive ? group.functions.map(({ key }) => key) : []);
+  const { context, demands } = executeFunction(subject, { program, recursive, ending });
+  const names = nameDemands(subject.name, demands);
+  const obligations = demands.map(
+    (demand, i): Obligation => ({
+      ...demand,
+      name: names[i],
+      function: subject.key,
+      query: queryOf(context, names[i], demand),
+    }),
+  );
+  return { obligations, context };
+}
+
+/** What is known without asking: a run came here. */
+function settled(obligation: Obligation, witnesses: Witnesses): Result | undefined {
+  if (obligation.question === 'exists' && obligation.mark !== undefined && witnesses.visited.has(obligation.mark)) {
+    return { obligation, status: 'proved', by: 'a run' };
+  }
+  const { goal, question } = obligation;
+  if (question === 'holds' && goal.kind === 'truth' && goal.value)
+    return { obligation, status: 'proved', by: 'its form' };
+  return undefined;
+}
+
+function judgeExists(obligation: Obligation, asked: Asked): Result {
+  const { by } = asked;
+  if (asked.status === 'refuted') return { obligation, status: 'proved', by };
+  if (asked.status === 'proved') return { obligation, status: 'failed', by, diagnosis: 'vacuous' };
+  return { obligation, status: 'unknown', by, diagnosis: 'unknown' };
+}
+
+function judgeHolds(
+  program: Program,
+  subject: FunctionIr,
+  context: Context,
+  obligation: Obligation,
+  asked: Asked,
+  witnesses: Witnesses,
+): Result {
+  const { by } = asked;
+  const confirmed = (found: Found): Result => ({
+    obligation,
+    status: 'failed',
+    by: 'a run',
+    diagnosis: 'confirmed bug',
+    values: found.inputs,
+  });
+  const sampled = findViolation(witnesses, obligation);
+  if (asked.status === 'proved') {
+    // A run that breaks what was proved has shown a defect in the prover, and then no proof counts.
+    return sampled === undefined
+      ? { obligation, status: 'proved', by }
+      : { ...confirmed(sampled), by: `a run, against ${by}: a defect of casemate, please report it` };
+  }
+  if (sampled !== undefined) return confirmed(sampled);
+  const args = asked.model === undefined ? undefined : modelArguments(subject, context, asked.model);
+  const replayed = args === undefined ? undefined : tryInput(program, subject, args, 200_000).found;
+  if (replayed !== undefined && sameViolation(replayed.violation, obligation)) return confirmed(replayed);
+  if (asked.status === 'unknown') return { obligation, status: 'unknown', by, diagnosis: 'unknown' };
+  const shown = [...context.facts.shown].map(
+    ([path, name]) => [path.replace(/_length$/, '.length'), asked.model?.get(name)] as const,
+  );
+  const values = shown.flatMap(([path, value]) => (value === undefined ? [] : [`${path} = ${value}`]));
+  return { obligation, status: 'failed', by, diagnosis: 'too weak', values };
+}
+
+const worst = (results: readonly Result[]): 'proved' | 'failed' | 'unknown' =>
+  results.some(({ status }) => status === 'failed')
+    ? 'failed'
+    : results.some(({ status }) => status === 'unknown')
+      ? 'unknown'
+      : 'proved';
+
+async function verifyFunction(
+  program: Program,
+  subject: FunctionIr,
+  group: Group,
+  ending: ReadonlySet<string>,
+  options: VerifyOptions,
+): Promise<FunctionResult> {
+  if (subject.body === undefined) return { function: subject, status: 'trusted', results: [] };
+  const witnesses = sampleRuns(program, subject, options.samples ?? DEFAULT_SAMPLES);
+  const { obligations, context } = obligationsOf(program, subject, group, ending);
+  const known = obligations.map((obligation) => settled(obligation, witnesses));
+  const open = obligations.filter((_, i) => known[i] === undefined);
+  const answers = await options.ask(open.map(({ query }) => query));
+  const results = obligations.map((obligation, i): Result => {
+    const before = known[i];
+    if (before !== undefined) return before;
+    const asked = answers[open.indexOf(obligation)];
+    return obligation.question === 'exists'
+      ? judgeExists(obligation, asked)
+      : judgeHolds(program, subject, context, obligation, asked, witnesses);
+  });
+  return { function: subject, status: worst(results), results };
+}
+
+/** Whether a function is known to end: so are its loops, its recursion, and all that it calls. */
+function isEnding({ status }: FunctionResult): boolean {
+  // Whatever fails before a measure is computed may be why the measure falls.
+  return status === 'trusted' || status === 'proved';
+}
+
+/** Verifies every function; results in the order of the program. */
+export async function verifyProgram(program: Program, options: VerifyOptions): Promise<FunctionResult[]> {
+  const ending = new Set<string>();
+  const results = new Map<string, FunctionResult>();
+  for (const group of groupFunctions(program.functions)) {
+    const own: FunctionResult[] = [];
+    for (const subject of group.functions) {
+      options.onStart?.(subject);
+      const result = await verifyFunction(program, subject, group, ending, options);
+      own.push(result);
+      results.set(subject.key, result);
+      options.onFunction?.(result);
+    }
+    if (own.every(isEnding)) for (const { function: subject } of own) ending.add(subject.key);
+  }
+  return program.functions.map(({ key }) => results.get(key)!);
+}
