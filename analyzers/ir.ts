@@ -137,7 +137,7 @@ export interface Loop {
   readonly kind: 'loop';
   readonly condition: Expression;
   readonly invariants: readonly Clause[];
-  /** Compared in order of rank; each stays at least 0 while it decides. */
+  /** Compared in order of rank; each stays at least 0 while it decides. None: in a function that may run for ever. */
   readonly decreases: readonly Clause[];
   readonly body: readonly Statement[];
   readonly update: readonly Statement[];
@@ -159,6 +159,8 @@ export interface FunctionIr {
   readonly decreases: readonly Clause[];
   /** May be used in clauses: no effect, and the same result for the same arguments. */
   readonly pure: boolean;
+  /** Its loops need no measure; nothing verified calls it. */
+  readonly diverges: boolean;
   /** Undefined: trusted, nothing of it is proved (`declare function`, or `@trusted`). */
   readonly body: readonly Statement[] | undefined;
   /** Its name, in its declaration. */

@@ -49,6 +49,15 @@ function isChoice(term: Term): boolean {
   );
 }
 
+/** What a product of b and something else is the product with; a divisor is not 0. */
+function otherFactor(a: Term, b: Term): Term | undefined {
+  if (a.kind !== 'apply' || a.operator !== '*') return undefined;
+  const same = (factor: Term): boolean =>
+    factor === b || (factor.kind === 'integer' && b.kind === 'integer' && factor.value === b.value && b.value > 0n);
+  const [first, second] = a.operands;
+  return same(first) ? second : same(second) ? first : undefined;
+}
+
 /** Runs of ones in the binary form of a value that is not negative: from the lower end up to, and without, the higher. */
 function runsOf(value: bigint): { readonly low: number; readonly high: number }[] {
   const runs: { low: number; high: number }[] = [];
@@ -115,6 +124,8 @@ export function createArithmetic(facts: Facts, intervals: Intervals): Arithmetic
     if (a.kind === 'integer' && b.kind === 'integer' && b.value > 0n)
       return integer(exact.floorDivide(a.value, b.value));
     if (isOne(b)) return a;
+    const factor = otherFactor(a, b);
+    if (factor !== undefined) return factor;
     if (b.kind !== 'integer' && isChoice(b)) return distribute(b, (value) => floorDivide(a, value));
     if (b.kind === 'integer' && b.value > 0n) {
       const range = intervals.of(a);
@@ -143,7 +154,7 @@ export function createArithmetic(facts: Facts, intervals: Intervals): Arithmetic
   };
   const floorModulo = (a: Term, b: Term): Term => {
     if (b.kind === 'integer' && b.value > 0n && within(intervals.of(a), { low: 0n, high: b.value - 1n })) return a;
-    if (isOne(b)) return ZERO;
+    if (isOne(b) || otherFactor(a, b) !== undefined) return ZERO;
     if (b.kind === 'integer' && b.value <= 0n) return t.floorModulo(a, b);
     const known = b.kind === 'integer' ? { low: 0n, high: b.value - 1n } : {};
     if (mentionsBound(a, boundIn) || mentionsBound(b, boundIn)) return facts.noteRange(t.floorModulo(a, b), known);

@@ -148,8 +148,9 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     // A function of nothing is a function of a constant.
     const operands = inputs.length === 0 ? [m.integer(0n)] : inputs;
     const name = `f_${plainName(callee.key)}_${program.functions.indexOf(callee)}`;
-    const result = valueOfType(callee.result, (sort, of, path) => {
-      const term = callTerm(`${name}${path.replace(/[^A-Za-z0-9.]/g, '_')}`, operands, sort);
+    let count = 0;
+    const result = valueOfType(callee.result, (sort, of) => {
+      const term = callTerm(`${name}.${++count}`, operands, sort);
       return facts.noteRange(term, rangeOfType(of));
     });
     describe(callee, binding, operands, result);

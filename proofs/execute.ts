@@ -227,6 +227,18 @@ function measure(context: Context, state: State, loop: Loop, demandDefined: bool
   return terms;
 }
 
+/** Demands that the measure has fallen since `before`. */
+function demandDecreases(context: Context, state: State, loop: Loop, before: readonly Term[], text: string): void {
+  const [first] = loop.decreases;
+  if (first === undefined) {
+    if (!context.subject.diverges) demandIn(context, state, 'decreases', text, loop.span, t.truth(false));
+    return;
+  }
+  const after = measure(context, state, loop, false);
+  const name = `${loop.decreases.map((clause) => clause.text).join(', ')} of ${text}`;
+  demandIn(context, state, 'decreases', name, first.span, decreasesTerm(context.arithmetic, before, after));
+}
+
 function executeLoop(context: Context, entry: State, loop: Loop): State | undefined {
   const { arithmetic: m, facts } = context;
   for (const clause of loop.invariants) demandClause(context, entry, 'invariant entry', clause);
@@ -247,16 +259,7 @@ function executeLoop(context: Context, entry: State, loop: Loop): State | undefi
     const updated = executeAll(context, last, loop.update, undefined);
     if (updated !== undefined) {
       for (const clause of loop.invariants) demandClause(context, updated, 'invariant kept', clause);
-      const after = measure(context, updated, loop, false);
-      const measureText = loop.decreases.map((clause) => clause.text).join(', ');
-      demandIn(
-        context,
-        updated,
-        'decreases',
-        `${measureText} of ${text}`,
-        loop.decreases[0]?.span ?? loop.span,
-        decreasesTerm(m, before, after),
-      );
+      demandDecreases(context, updated, loop, before, text);
     }
   }
   const done = copyState(head);

@@ -304,7 +304,11 @@ function runLoop(machine: Machine, frame: Frame, loop: Loop): Signal {
     for (const clause of loop.invariants)
       if (!clauseHolds(machine, frame, clause)) violate(frame, kind, clause.text, clause.span);
     kind = 'invariant kept';
-    if (before !== undefined && !falls(before, measureOf(machine, frame, loop.decreases))) {
+    if (
+      before !== undefined &&
+      loop.decreases.length > 0 &&
+      !falls(before, measureOf(machine, frame, loop.decreases))
+    ) {
       violate(
         frame,
         'decreases',

@@ -104,8 +104,22 @@ declare var Array: ArrayConstructor;
 interface ArrayBuffer {
   readonly byteLength: number;
 }
+/** Methods are here so that they are refused by name and not as unknown. */
 interface TypedArray<T> {
   readonly length: number;
+  readonly buffer: ArrayBuffer;
+  readonly byteLength: number;
+  readonly byteOffset: number;
+  copyWithin(target: number, start: number, end?: number): this;
+  fill(value: T, start?: number, end?: number): this;
+  includes(value: T, start?: number): boolean;
+  indexOf(value: T, start?: number): number;
+  reverse(): this;
+  set(values: Iterable<T>, offset?: number): void;
+  slice(start?: number, end?: number): this;
+  sort(): this;
+  subarray(start?: number, end?: number): this;
+  at(index: number): T | undefined;
   [index: number]: T;
   [Symbol.iterator](): ArrayIterator<T>;
 }

@@ -8,7 +8,7 @@
 import type { Diagnostic } from '../diagnostics.ts';
 import type { Clause, FunctionIr, Program, Span, Variable } from '../ir.ts';
 import type { Type } from '../types.ts';
-import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
+import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, isAssignment, type Library, ts } from './compiler.ts';
 import { lowerCondition, lowerInteger } from './expressions.ts';
 import { collecting, refuse } from './refuse.ts';
 import { declareVariable, type Header, type Scope, symbolOf, type World } from './scope.ts';
@@ -64,6 +64,7 @@ function lowerHeader(
     result: { kind: 'void' } as Type,
     modifies: [],
     pure: false,
+    diverges: false,
   };
   const scope: Scope = {
     world,
@@ -129,6 +130,8 @@ function lowerHeader(
     modified.push(variable.id);
   }
   const pure = contract.tags.has('pure');
+  const diverges = contract.tags.has('diverges');
+  if (pure && diverges) refuse(nameSpan, `${contract.name} is @pure and @diverges`, 'A pure function ends.');
   if (pure && (modified.length > 0 || result.kind === 'void'))
     refuse(
       nameSpan,
@@ -142,8 +145,9 @@ function lowerHeader(
     result,
     modifies: modified,
     pure,
+    diverges,
   };
-  const resultVariable: Variable = { id: 'result', name: 'result', type: result, span: nameSpan };
+  const resultVariable: Variable = { id: '@result', name: 'result', type: result, span: nameSpan };
   return { header, scope: { ...scope, header }, resultVariable };
 }
 
@@ -173,9 +177,13 @@ function lowerClauses(
           statement.expression === undefined
         )
           return [];
+        // The parentheses around it are the shadow's.
+        const written = ts.isParenthesizedExpression(statement.expression)
+          ? statement.expression.expression
+          : statement.expression;
         const expression =
           tag === 'decreases' ? lowerInteger(inner, statement.expression) : lowerCondition(inner, statement.expression);
-        return [{ text: value.text.replace(/\s+/g, ' '), expression, span: scope.world.spanOf(statement.expression) }];
+        return [{ text: value.text.replace(/\s+/g, ' '), expression, span: scope.world.spanOf(written) }];
       }) ?? []
     );
   });
@@ -208,13 +216,31 @@ function typeErrors(program: ts.Program, file: ts.SourceFile, shadow: Shadow, so
   });
 }
 
-/** Two errors on one place say the same thing twice. */
+/** Of errors that begin at one place the first says it; the compiler's come first. */
 function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   const seen = new Set<string>();
-  return diagnostics.filter(({ span, message }) => {
-    const key = `${span.file}:${span.start}:${span.end}:${message}`;
+  return diagnostics.filter(({ span }) => {
+    const key = `${span.file}:${span.start}`;
     return !seen.has(key) && seen.add(key);
   });
+}
+
+/** JavaScript lets a module give a function's name another value; then its contract says nothing of what is called. */
+function refuseReassignment(world: World, file: ts.SourceFile, diagnostics: Diagnostic[]): void {
+  const visit = (node: ts.Node): void => {
+    if (ts.isBinaryExpression(node) && isAssignment(node.operatorToken.kind) && ts.isIdentifier(node.left)) {
+      const symbol = symbolOf(world, node.left);
+      if (symbol !== undefined && world.headers.has(symbol)) {
+        diagnostics.push({
+          span: world.spanOf(node),
+          message: `the function ${symbol.name} is assigned`,
+          advice: 'Its contract would say nothing of the new one.',
+        });
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
 }
 
 function lowerProgram(
@@ -256,6 +282,7 @@ function lowerProgram(
       });
     }
   }
+  for (const { name } of sources) refuseReassignment(world, program.getSourceFile(name)!, diagnostics);
   const functions = pending.map((one) => {
     const own = new Map(
       [...holders]

@@ -12,7 +12,7 @@ import { lowerLibraryCall } from './clauses.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, isAssignment, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
 import { refuse } from './refuse.ts';
-import { bare, isArrayVariable, libraryName, read, type Scope, symbolOf } from './scope.ts';
+import { bare, type Header, isArrayVariable, libraryName, read, type Scope, symbolOf } from './scope.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
 
@@ -387,6 +387,12 @@ function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
   };
 }
 
+/** A function that need not end is nobody's callee: what comes after it would be proved of a state that never is. */
+export function refuseDiverging(_scope: Scope, header: Header, span: Span): void {
+  if (header.diverges)
+    refuse(span, `${header.name} is @diverges`, 'It is for the outermost loop: call it from code without a contract.');
+}
+
 function lowerName(scope: Scope, node: ts.Identifier): Expression {
   const span = spanOf(scope, node);
   const symbol = symbolOf(scope.world, node);
@@ -416,6 +422,13 @@ function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): Express
   if (libraryName(scope.world, node.expression, GLOBALS_FILE) === 'Number') {
     if (name === 'MAX_SAFE_INTEGER') return { kind: 'integer', value: 2n ** 53n - 1n, type: integer('number'), span };
     if (name === 'MIN_SAFE_INTEGER') return { kind: 'integer', value: 1n - 2n ** 53n, type: integer('number'), span };
+  }
+  const declaration = symbolOf(scope.world, node)?.valueDeclaration;
+  if (declaration !== undefined && ts.isEnumMember(declaration)) {
+    const member = scope.world.checker.getConstantValue(declaration);
+    if (typeof member !== 'number' || !Number.isSafeInteger(member))
+      refuse(span, `${name} is no integer`, 'Members of an enum are integers.');
+    return { kind: 'integer', value: BigInt(member), type: integer('number'), span };
   }
   const inner = bare(node.expression);
   const symbol = ts.isIdentifier(inner) ? symbolOf(scope.world, inner) : undefined;
@@ -448,9 +461,39 @@ function isTable(scope: Scope, symbol: ts.Symbol, span: Span): boolean {
 function lowerElement(scope: Scope, node: ts.ElementAccessExpression): Expression {
   const span = spanOf(scope, node);
   if (node.questionDotToken !== undefined) refuse(span, '?. is not supported', 'Index the array.');
+  const base = scope.world.checker.getTypeAtLocation(node.expression);
+  if (scope.world.checker.isTupleType(base)) return lowerPlace(scope, node, span);
   const array = lowerArray(scope, node.expression);
   const index = lowerInteger(scope, node.argumentExpression, 'number');
   return { kind: 'element', array, index, type: array.type.element, span };
+}
+
+/** A place of a tuple, by a constant. */
+function lowerPlace(scope: Scope, node: ts.ElementAccessExpression, span: Span): Expression {
+  const operand = lowerExpression(scope, node.expression);
+  const index = lowerInteger(scope, node.argumentExpression, 'number');
+  if (operand.type.kind !== 'record' || index.kind !== 'integer')
+    return refuse(span, 'the place in a tuple is no constant', 'Write a number.');
+  const field = operand.type.fields.find(({ name }) => name === String(index.value));
+  if (field === undefined) return refuse(span, `the tuple has no place ${index.value}`);
+  return { kind: 'field', operand, name: field.name, type: field.type, span };
+}
+
+function lowerTuple(scope: Scope, node: ts.ArrayLiteralExpression): Expression {
+  const span = spanOf(scope, node);
+  if (
+    node.elements.length === 0 ||
+    node.elements.some((element) => ts.isSpreadElement(element) || ts.isOmittedExpression(element))
+  ) {
+    refuse(span, 'an array literal that is no tuple', 'Write each value, or a typed array: new Uint8Array([1, 2]).');
+  }
+  const fields = node.elements.map((element) => lowerExpression(scope, element));
+  const type: Type = {
+    kind: 'record',
+    name: 'a tuple',
+    fields: fields.map((field, i) => ({ name: String(i), type: field.type })),
+  };
+  return { kind: 'record', type, fields, span };
 }
 
 function lowerConditional(scope: Scope, node: ts.ConditionalExpression): Expression {
@@ -522,6 +565,7 @@ export function lowerExpression(scope: Scope, node: ts.Expression): Expression {
   if (ts.isPropertyAccessExpression(node)) return lowerProperty(scope, node);
   if (ts.isCallExpression(node)) return lowerCall(scope, node);
   if (ts.isObjectLiteralExpression(node)) return lowerObject(scope, node);
+  if (ts.isArrayLiteralExpression(node)) return lowerTuple(scope, node);
   if (ts.isAsExpression(node) || ts.isTypeAssertionExpression(node) || ts.isSatisfiesExpression(node)) {
     return refuse(
       span,

@@ -7,7 +7,16 @@
  * would be a proof of nothing.
  */
 
-export const contractTags = ['requires', 'ensures', 'modifies', 'decreases', 'pure', 'verified', 'trusted'] as const;
+export const contractTags = [
+  'requires',
+  'ensures',
+  'modifies',
+  'decreases',
+  'pure',
+  'diverges',
+  'verified',
+  'trusted',
+] as const;
 export type ContractTag = (typeof contractTags)[number];
 
 /** Tags that look like ours, and what is meant. */
@@ -25,7 +34,7 @@ const misspelt: Readonly<Record<string, ContractTag>> = {
   verify: 'verified',
   verifies: 'verified',
   trust: 'trusted',
-  pure_: 'pure',
+  diverge: 'diverges',
 };
 
 /** A text made of pieces of a file. */

@@ -155,18 +155,20 @@ function finish(
   span: Span,
 ): Loop {
   const suggested = clauses.decreases.length === 0 ? suggestedMeasure(condition) : undefined;
-  if (clauses.decreases.length === 0 && suggested === undefined) {
+  const endless = scope.header.diverges && clauses.decreases.length === 0;
+  if (!endless && clauses.decreases.length === 0 && suggested === undefined) {
     scope.diagnostics.push({
       span,
       message: 'nothing says that this loop ends',
-      advice: 'Write decreases(e) first in its body: e falls with every round and is never below 0.',
+      advice:
+        'Write decreases(e) first in its body: e falls with every round and is never below 0. An event loop that never ends is for a function with @diverges.',
     });
   }
   return {
     kind: 'loop',
     condition,
     invariants: [...own, ...clauses.invariants],
-    decreases: suggested === undefined ? clauses.decreases : [suggested],
+    decreases: suggested === undefined || endless ? clauses.decreases : [suggested],
     body,
     update,
     span,

@@ -15,6 +15,7 @@ export interface Header {
   readonly result: Type;
   readonly modifies: readonly string[];
   readonly pure: boolean;
+  readonly diverges: boolean;
 }
 
 /** What is known of the whole program. */

@@ -101,7 +101,6 @@ function pieceSpan(file: string, piece: Piece, start = 0, end = piece.text.lengt
 /** A function that has a contract, and what is wrong with its tags. */
 function readContract(
   file: string,
-  text: string,
   node: ts.FunctionDeclaration,
   tags: readonly Tag[],
   diagnostics: Diagnostic[],
@@ -133,14 +132,13 @@ function readContract(
   }
   const clauses = ours.flatMap(({ name, value }) => {
     const tag = name as ContractTag;
-    if (tag === 'pure' || tag === 'verified' || tag === 'trusted') return [];
+    if (tag !== 'requires' && tag !== 'ensures' && tag !== 'modifies' && tag !== 'decreases') return [];
     return (tag === 'decreases' || tag === 'modifies' ? splitList(value) : [value]).map((piece) => ({
       tag,
       value: piece,
     }));
   });
   const nameSpan = { file, start: node.name.getStart(), end: node.name.end };
-  void text;
   return {
     pos: node.pos,
     name: node.name.text,
@@ -188,7 +186,7 @@ export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]
     const comment = commentBefore(text, node);
     if (comment === undefined) continue;
     taken.add(comment.pos);
-    const read = readContract(file, text, node, readTags(text, comment.pos, comment.end), diagnostics);
+    const read = readContract(file, node, readTags(text, comment.pos, comment.end), diagnostics);
     if (read === undefined) continue;
     const parameters = node.parameters.map((parameter) => parameter.getText()).join(', ');
     const result = node.type?.getText() ?? 'void';

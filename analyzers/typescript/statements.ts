@@ -17,10 +17,12 @@ import {
   lowerCondition,
   lowerExpression,
   lowerInteger,
+  refuseDiverging,
 } from './expressions.ts';
 import { lowerFor, lowerForOf, lowerWhile } from './loops.ts';
 import { collecting, refuse } from './refuse.ts';
 import { bare, declareVariable, type Header, libraryName, read, type Scope, symbolOf } from './scope.ts';
+import { lowerSwitch } from './switch.ts';
 import { lowerType } from './types.ts';
 
 export const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
@@ -45,6 +47,7 @@ function effectfulCall(
   if (!ts.isCallExpression(call) || !ts.isIdentifier(call.expression)) return undefined;
   const symbol = symbolOf(scope.world, call.expression);
   const header = symbol && scope.world.headers.get(symbol);
+  if (header !== undefined) refuseDiverging(scope, header, spanOf(scope, node));
   return header !== undefined && header.modifies.length > 0 ? { call, header } : undefined;
 }
 
@@ -301,7 +304,7 @@ function lowerStatement(scope: Scope, node: ts.Statement): Statement[] {
   if (ts.isDoStatement(node))
     return refuse(span, 'do ... while is not supported', 'Write while (true) with a break, or a while loop.');
   if (ts.isForInStatement(node)) return refuse(span, 'for ... in is not supported', 'Count with for (let i = 0; ...).');
-  if (ts.isSwitchStatement(node)) return refuse(span, 'switch is not supported', 'Write if ... else if.');
+  if (ts.isSwitchStatement(node)) return lowerSwitch(scope, node);
   if (ts.isThrowStatement(node))
     return refuse(span, 'throw is not supported', 'Return a value that says what failed, or require that it does not.');
   if (ts.isTryStatement(node)) return refuse(span, 'try is not supported', 'Verified code does not throw.');

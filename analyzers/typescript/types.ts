@@ -7,6 +7,7 @@
 import type { Span } from '../ir.ts';
 import {
   boolean,
+  domainOf,
   type IntegerName,
   integer,
   integerNames,
@@ -47,11 +48,13 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
   if (has(ts.TypeFlags.Any))
     refuse(span, 'the type any says nothing', 'Write the type down: u8, number, boolean, Uint8Array...');
   if (has(ts.TypeFlags.Void)) return nothing;
-  if (has(ts.TypeFlags.NumberLike) && !has(ts.TypeFlags.EnumLike)) return integer('number');
+  // An enum's value may be any number, as far as the language is concerned.
+  if (has(ts.TypeFlags.NumberLike)) return integer('number');
   if (has(ts.TypeFlags.BigIntLike)) return integer('bigint');
   if (has(ts.TypeFlags.BooleanLike)) return boolean;
   const brand = brandOf(type, checker);
   if (brand !== undefined) return integer(brand);
+  if (type.isUnion()) return lowerUnion(world, type, span, depth);
   const inner = withoutReadonly(type);
   if (inner !== undefined) {
     const lowered = lowerType(world, inner, span, depth + 1, true);
@@ -60,10 +63,12 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
     refuse(span, `the type ${shown} is not supported`, 'Readonly<...> takes a typed array or a record.');
   }
   const name = type.symbol?.name ?? '';
-  if (declaredIn(type.symbol, GLOBALS_FILE)) {
+  if (!checker.isTupleType(type) && declaredIn(type.symbol, GLOBALS_FILE)) {
     if (Object.hasOwn(typedArrays, name)) {
       return { kind: 'array', name, element: integer(typedArrays[name]), readonly: false };
     }
+  } else if (checker.isTupleType(type)) {
+    return lowerTuple(world, type as ts.TypeReference, span, depth, frozen);
   } else if (has(ts.TypeFlags.Object)) {
     const record = lowerRecord(world, type, span, depth, frozen);
     if (record !== undefined) return record;
@@ -73,6 +78,50 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
     `the type ${shown} is not supported`,
     `Supported are boolean, ${integerNames.join(', ')}, ${Object.keys(typedArrays).join(', ')}, Readonly<> of those, and records of readonly fields.`,
   );
+}
+
+/** A union of integer types is the widest of its domain: `c ? x : 0` of a u8 is a number. */
+function lowerUnion(world: World, type: ts.UnionType, span: Span, depth: number): Type {
+  const shown = world.checker.typeToString(type);
+  const isUndefined = (member: ts.Type): boolean => (member.flags & (ts.TypeFlags.Undefined | ts.TypeFlags.Null)) !== 0;
+  if (type.types.some(isUndefined)) {
+    refuse(
+      span,
+      `the type ${shown} is not supported`,
+      'Return a record with a boolean that says whether there is a value, or a number that is none.',
+    );
+  }
+  const members = type.types.map((member) => lowerType(world, member, span, depth + 1));
+  const [first] = members;
+  if (
+    first.kind === 'integer' &&
+    members.every((member) => member.kind === 'integer' && domainOf(member) === domainOf(first))
+  ) {
+    const names = new Set(members.map((member) => (member.kind === 'integer' ? member.name : '')));
+    return names.size === 1 ? first : integer(domainOf(first) === 'number' ? 'number' : 'bigint');
+  }
+  return refuse(
+    span,
+    `the type ${shown} is not supported`,
+    'Use a record of readonly fields with a number that says which of them mean something.',
+  );
+}
+
+/** A readonly tuple: a record whose fields are its places. */
+function lowerTuple(world: World, type: ts.TypeReference, span: Span, depth: number, frozen: boolean): RecordType {
+  const { checker } = world;
+  const target = type.target as ts.TupleType;
+  const shown = checker.typeToString(type);
+  if (!(target.readonly || frozen) || target.elementFlags.some((flag) => flag !== ts.ElementFlags.Required)) {
+    refuse(span, `the tuple ${shown} can be written, or has no fixed length`, 'Write readonly [number, number].');
+  }
+  const fields = checker.getTypeArguments(type).map((place, i) => {
+    const lowered = lowerType(world, place, span, depth + 1);
+    if (lowered.kind === 'array' || lowered.kind === 'void')
+      return refuse(span, `the tuple ${shown} holds an array`, 'Pass it as a parameter of its own.');
+    return { name: String(i), type: lowered };
+  });
+  return { kind: 'record', name: shown, fields };
 }
 
 /** A record: an object type with nothing but readonly fields that are values. */

@@ -135,6 +135,96 @@ const sound: Readonly<Record<string, string>> = {
       local[1] = DIGITS[n];
       return local[0] + local[1];
     }`,
+  'a switch, an enum and a tuple': `
+    enum Kind { Short, Long = 5 }
+    /**
+     * @requires kind === Kind.Short || kind === Kind.Long
+     * @ensures result[0] === (kind === Kind.Long ? 20 : 8)
+     * @ensures result[1]
+     */
+    export function header(kind: Kind): readonly [u8, boolean] {
+      switch (kind) {
+        case Kind.Long:
+          return [20, true];
+        case Kind.Short:
+          return [8, true];
+      }
+      return [8, true];
+    }`,
+  'an event loop': `
+    /**
+     * @diverges
+     * @modifies a
+     * @requires a.length > 0
+     */
+    export function main(a: Uint8Array): void {
+      let i = 0;
+      while (true) {
+        invariant(0 <= i && i < a.length);
+        a[i] = 0;
+        i = i + 1 < a.length ? i + 1 : 0;
+      }
+    }`,
+  'a lemma, and a declared function that is trusted': `
+    /**
+     * @trusted
+     * @ensures result <= 100
+     */
+    export declare function percent(): u8;
+    /**
+     * @requires a <= 1000 && b <= 1000 && c <= 1000 && a <= b
+     * @ensures a * c <= b * c
+     * @decreases c
+     */
+    export function monotone(a: u32, b: u32, c: u32): void { if (c > 0) monotone(a, b, c - 1); }
+    /** @ensures result <= 200 */
+    export function twice(): u8 { return percent() + percent(); }`,
+  'nested loops': `
+    /**
+     * @requires rows * columns === a.length
+     * @requires rows <= 1000 && columns <= 1000
+     * @modifies a
+     * @ensures forall(0, a.length, i => a[i] === 1)
+     */
+    export function ones(a: Uint8Array, rows: u32, columns: u32): void {
+      let at = 0;
+      for (let r = 0; r < rows; r++) {
+        invariant(at === r * columns);
+        invariant(forall(0, at, (i) => a[i] === 1));
+        for (let c = 0; c < columns; c++) {
+          invariant(at === r * columns + c);
+          invariant(r * columns + columns <= rows * columns);
+          invariant(forall(0, at, (i) => a[i] === 1));
+          a[at] = 1;
+          at++;
+        }
+      }
+    }`,
+  'a pure function in a contract': `
+    /** @pure */
+    export function larger(a: u32, b: u32): u32 { return a > b ? a : b; }
+    /** @ensures result === larger(larger(a, b), c) */
+    export function largest(a: u32, b: u32, c: u32): u32 {
+      let m: u32 = a;
+      if (b > m) m = b;
+      if (c > m) m = c;
+      return m;
+    }`,
+  'names that mean something to a solver': `
+    /**
+     * @requires and <= or && store.length > 3
+     * @modifies store
+     * @ensures result === and && store[$é] === not
+     * @requires $é < store.length && $é >= 0
+     */
+    export function forall_(and: u32, or: u32, store: Uint8Array, $é: number, not: u8): u32 {
+      const select = and;
+      const assert_ = true, ite = 1, div = 2, v_and = 3, __proto = 4;
+      let mod = ite + div + v_and + __proto;
+      while (mod > 0 && assert_) mod--;
+      store[$é] = not;
+      return select;
+    }`,
 };
 
 /** One false claim each; the obligation that must not hold. */
@@ -252,6 +342,190 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     'a remainder of a negative number',
     '/** @ensures result >= 0 */ export function f(a: i32): number { return a % 3; }',
     /ensures/,
+  ],
+  [
+    'a reachable default',
+    '/**\n * @requires n < 2\n */ export function f(n: u8): u8 { switch (n) { case 0: return 1; case 1: return 2; default: return 3; } }',
+    /reachable\/else of 1: failed, vacuous/,
+  ],
+  [
+    'a switch without a default',
+    '/**\n * @ensures result < 3\n */ export function f(n: u8): u8 { let r: u8 = 3; switch (n) { case 0: r = 1; break; case 1: r = 2; break; } return r; }',
+    /ensures/,
+  ],
+  [
+    'a stored value',
+    '/**\n * @modifies a\n * @requires a.length > 0\n */ export function f(a: Uint8Array, n: u16): void { a[0] = n; }',
+    /range\/n is u8: failed, confirmed/,
+  ],
+  [
+    'an argument',
+    '/** @verified */ export function g(n: u8): u8 { return n; }\n/** @verified */ export function f(n: u16): u8 { return g(n); }',
+    /range\/n is u8/,
+  ],
+  [
+    'a field',
+    'interface R { readonly x: u8 }\n/** @verified */ export function f(n: u16): R { return { x: n }; }',
+    /range\/n is u8/,
+  ],
+  [
+    'a place in a tuple',
+    '/** @ensures result[0] === 2 */ export function f(): readonly [u8, u8] { return [1, 2]; }',
+    /ensures/,
+  ],
+  [
+    'a result that goes to a narrower variable',
+    '/** @verified */ export function g(n: u16): u16 { return n; }\n/** @verified */ export function f(n: u16): u8 { const x: u8 = g(n); return x; }',
+    /range/,
+  ],
+  [
+    'a compound assignment',
+    '/** @verified */ export function f(n: u8): u8 { let x: u8 = n; x += 1; return x; }',
+    /range\/x \+= 1 is u8: failed, confirmed/,
+  ],
+  [
+    'a count beyond a byte',
+    '/** @verified */ export function f(n: u32): void { let x: u8 = 0; while (x < n) { x++; } }',
+    /range/,
+  ],
+  [
+    'a counter that may be rounded',
+    '/** @verified */ export function f(n: number): number { return n - 1; }',
+    /overflow/,
+  ],
+  ['a negation of the smallest', '/** @verified */ export function f(n: i32): i32 { return -n; }', /range/],
+  ['an absolute value', '/** @verified */ export function f(n: i8): i8 { return Math.abs(n); }', /range/],
+  ['a 64-bit sum', '/** @verified */ export function f(a: u64, b: u64): u64 { return a + b; }', /range/],
+  [
+    'a 64-bit division',
+    '/** @verified */ export function f(a: u64, b: u64): u64 { return a / b; }',
+    /division by zero/,
+  ],
+  [
+    'a 64-bit shift',
+    '/** @verified */ export function f(a: u64, b: u64): u64 { return BigInt.asUintN(64, a << b); }',
+    /shift count/,
+  ],
+  ['a conversion', '/** @verified */ export function f(a: u64): number { return Number(a); }', /overflow\/Number\(a\)/],
+  [
+    'an element one past the end',
+    '/** @verified */ export function f(a: Uint8Array): number { let s = 0; for (let i = 0; i <= a.length; i++) { invariant(s <= 255 * i && s >= 0); s += a[i]; } return s; }',
+    /bounds\/a\[i\]: failed, confirmed/,
+  ],
+  [
+    'an invariant that is too weak',
+    '/** @ensures result === a.length */ export function f(a: Uint8Array): number { let s = 0; for (const _ of a) s += 1; return s; }',
+    /failed, too weak/,
+  ],
+  [
+    'a break that skips',
+    '/** @ensures result === n */ export function f(n: u32): number { let i = 0; while (i < n) { invariant(i <= n); if (i === 3) break; i++; } return i; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a continue that skips',
+    '/** @verified */ export function f(n: u32): void { let i = 0; while (i < n) { if (i === 3) continue; i++; } }',
+    /decreases/,
+  ],
+  [
+    'what a loop forgets',
+    '/** @ensures result === 1 */ export function f(n: u32): number { let x = 1; for (let i = 0; i < n; i++) { x = 2; } return x; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'what a loop writes',
+    '/**\n * @modifies a\n * @requires a.length > 0 && a[0] === 1\n * @ensures a[0] === 1\n */ export function f(a: Uint8Array): void { for (let i = 0; i < a.length; i++) a[i] = 2; }',
+    /ensures/,
+  ],
+  [
+    'an old value',
+    '/**\n * @modifies a\n * @requires a.length > 0\n * @ensures a[0] === old(a[0])\n */ export function f(a: Uint8Array): void { a[0] = 7; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'exists',
+    '/** @ensures exists(0, a.length, i => a[i] === 0) */ export function f(a: Uint8Array): void {}',
+    /ensures/,
+  ],
+  [
+    'implies',
+    '/** @ensures implies(n > 3, result > 4) */ export function f(n: u32): u32 { return n; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a lemma that is false',
+    '/** @ensures a * b <= a */ export function lemma(a: u32, b: u32): void {}',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a use of what a failed lemma says',
+    '/** @ensures n < 5 */ export function lemma(n: u32): void {}\n/** @ensures result < 5 */ export function f(n: u32): u32 { lemma(n); return n; }',
+    /n < 5: failed, confirmed/,
+  ],
+  [
+    'a pure function that contradicts itself',
+    '/**\n * @pure\n * @ensures result === f(n) + 1\n */ export function f(n: u32): number { return n; }',
+    /ensures/,
+  ],
+  [
+    'a pure recursion without an end',
+    '/**\n * @pure\n * @ensures false\n * @decreases 1\n */ export function f(n: u32): u32 { return f(n); }\n/** @ensures false */ export function g(): u32 { return f(3); }',
+    /^g\/ensures\/false/,
+  ],
+  [
+    'a mutual recursion',
+    '/** @ensures result === 0 */ export function f(n: u32): u32 { return g(n); }\n/** @ensures result === 0 */ export function g(n: u32): u32 { return f(n); }',
+    /decreases/,
+  ],
+  [
+    'a postcondition of a call that says too little',
+    '/** @ensures result >= n */ export function g(n: u32): number { return n; }\n/** @ensures result === n */ export function f(n: u32): number { return g(n); }',
+    /^f\/ensures/,
+  ],
+  [
+    'a local array',
+    '/** @ensures result === 1 */ export function f(): u8 { const a = new Uint8Array(2); return a[1]; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'an index into a local array',
+    '/** @verified */ export function f(i: u8): u8 { const a = new Uint8Array(200); return a[i]; }',
+    /bounds.*failed, confirmed/,
+  ],
+  [
+    'a table',
+    'const T = new Uint8Array([1, 2, 3]);\n/** @ensures result < 3 */ export function f(i: u8): u8 { return T[i % 3]; }',
+    /ensures/,
+  ],
+  [
+    'a condition with a call',
+    '/** @requires n > 0 */ export function g(n: u32): boolean { return n > 5; }\n/** @verified */ export function f(n: u32): u32 { return n > 3 || g(n) ? 1 : 0; }',
+    /requires\/g: n > 0/,
+  ],
+  [
+    'a boolean',
+    '/** @ensures result === (a && b) */ export function f(a: boolean, b: boolean): boolean { return a || b; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a measure that is not below its bound',
+    '/** @decreases n */ export function f(n: i32): i32 { return n === 0 ? 0 : f(n - 1); }',
+    /decreases|range/,
+  ],
+  [
+    'a frame through a call',
+    '/**\n * @modifies a\n */ export function g(a: Uint8Array): void {}\n/** @verified */ export function f(a: Uint8Array): void { g(a); }',
+    /modifies\/a: failed/,
+  ],
+  [
+    'a wrapping product',
+    '/** @ensures result === a * b */ export function f(a: u32, b: u32): number { return Math.imul(a, b); }',
+    /ensures/,
+  ],
+  [
+    'a shift of a number beyond 32 bits',
+    '/** @ensures result === n */ export function f(n: number): number { return n >>> 0; }',
+    /ensures.*failed, confirmed/,
   ],
   ['a clause outside an array', '/** @ensures a[0] >= 0 */ export function f(a: Uint8Array): void {}', /defined/],
 ];

@@ -1,0 +1,90 @@
+/**
+ * `switch` over integers, as a chain of ifs: the value is computed once, each case compares it with constants.
+ *
+ * Cases do not run into each other: one ends with break, return or continue, or is empty and shares the next one's
+ * statements. A `break` anywhere else inside would leave the switch too, and is refused.
+ */
+import type { Expression, Statement } from '../ir.ts';
+import { boolean, domainOf } from '../types.ts';
+import { ts } from './compiler.ts';
+import { lowerInteger, operation } from './expressions.ts';
+import { refuse } from './refuse.ts';
+import { declareVariable, read, type Scope } from './scope.ts';
+import { lowerStatements, spanOf } from './statements.ts';
+
+interface Case {
+  /** Undefined: default. */
+  readonly labels: readonly ts.Expression[] | undefined;
+  readonly statements: readonly ts.Statement[];
+  readonly node: ts.CaseOrDefaultClause;
+}
+
+/** A break that means the switch, below a statement. */
+function innerBreak(node: ts.Node): ts.Node | undefined {
+  if (ts.isBreakStatement(node) && node.label === undefined) return node;
+  if (ts.isIterationStatement(node, false) || ts.isSwitchStatement(node)) return undefined;
+  return ts.forEachChild(node, innerBreak);
+}
+
+function endsBlock(node: ts.Statement | undefined): boolean {
+  return node !== undefined && (ts.isReturnStatement(node) || ts.isContinueStatement(node));
+}
+
+/** The clause's statements, without the braces and the break around them. */
+function statementsOf(scope: Scope, clause: ts.CaseOrDefaultClause, last: boolean): readonly ts.Statement[] {
+  const [only] = clause.statements;
+  const nodes =
+    clause.statements.length === 1 && only !== undefined && ts.isBlock(only) ? only.statements : clause.statements;
+  const final = nodes.at(-1);
+  const breaks = final !== undefined && ts.isBreakStatement(final) && final.label === undefined;
+  if (!breaks && !endsBlock(final) && !last) {
+    refuse(spanOf(scope, clause), 'a case runs into the next one', 'End it with break or return.');
+  }
+  const kept = breaks ? nodes.slice(0, -1) : nodes;
+  const stray = kept.map(innerBreak).find((found) => found !== undefined);
+  if (stray !== undefined) refuse(spanOf(scope, stray), 'a break in the middle of a case', 'Write if ... else.');
+  return kept;
+}
+
+function casesOf(scope: Scope, node: ts.SwitchStatement): Case[] {
+  const cases: Case[] = [];
+  let labels: ts.Expression[] = [];
+  const { clauses } = node.caseBlock;
+  clauses.forEach((clause, i) => {
+    const last = i === clauses.length - 1;
+    if (ts.isDefaultClause(clause)) {
+      if (!last || labels.length > 0)
+        refuse(spanOf(scope, clause), 'default is not the last case by itself', 'Put it last.');
+      cases.push({ labels: undefined, statements: statementsOf(scope, clause, true), node: clause });
+      return;
+    }
+    labels.push(clause.expression);
+    if (clause.statements.length === 0 && !last) return;
+    cases.push({ labels, statements: statementsOf(scope, clause, last), node: clause });
+    labels = [];
+  });
+  return cases;
+}
+
+export function lowerSwitch(scope: Scope, node: ts.SwitchStatement): Statement[] {
+  const span = spanOf(scope, node.expression);
+  const value = lowerInteger(scope, node.expression);
+  if (value.type.kind !== 'integer') return refuse(span, 'a switch over something other than an integer');
+  const big = domainOf(value.type) === 'bigint';
+  const variable = declareVariable(scope, undefined, 'switched', value.type, span);
+  const chain = casesOf(scope, node).reduceRight<Statement[]>((rest, { labels, statements }) => {
+    const own = lowerStatements(scope, statements);
+    if (labels === undefined) return own;
+    const tests = labels.map((label): Expression => {
+      const constant = lowerInteger(scope, label, big ? 'bigint' : 'number');
+      if (constant.kind !== 'integer')
+        return refuse(spanOf(scope, label), 'a case that is no constant', 'Write if ... else if.');
+      return operation(big ? 'bigEqual' : 'equal', [read(variable, span), constant], spanOf(scope, label));
+    });
+    const condition = tests.reduce(
+      (left, right): Expression => ({ kind: 'logical', operator: 'or', left, right, type: boolean, span: right.span }),
+    );
+    return [{ kind: 'if', condition, whenTrue: own, whenFalse: rest, span: spanOf(scope, labels[0]) }];
+  }, []);
+  return [{ kind: 'declare', variable, value, span }, ...chain];
+}
