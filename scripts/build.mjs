@@ -98,6 +98,22 @@ async function command(entry, name, ...plugins) {
   chmodSync(`${dist}/${name}.js`, 0o755);
 }
 
+/** Bundles the program that runs Z3 (proofs/smt/z3/process.ts starts it), a process of its own that loads z3-solver. */
+async function z3Worker() {
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['proofs/smt/z3/worker/main.ts'],
+    outfile: `${dist}/z3-worker.js.tmp`,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    legalComments: 'none',
+    define: { 'import.meta.url': '__filename' },
+  });
+  renameSync(`${dist}/z3-worker.js.tmp`, `${dist}/z3-worker.js`);
+}
+
 /** Runs a command of dist/; with `cache`, the name of the bundle that runs, it leaves that one's code cache behind. */
 function runCommand(name, args, { cwd, cache }) {
   const temporary = `${dist}/${cache}.cache.tmp`;
@@ -152,6 +168,7 @@ await command('cli/casemate.ts', 'casemate', withoutProver);
 await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommand('slide'));
 await bundle('cli/casemate.ts', 'casemate-prove', onlyCommand('prove'), onlyCompiler);
 await command('cli/casemate-ld.ts', 'casemate-ld');
+await z3Worker();
 
 try {
   buildEmulator({ outDir: dist, link: linkWithCasemate });

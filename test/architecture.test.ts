@@ -38,7 +38,13 @@ const arrows: Record<string, readonly string[]> = {
  * The one module of a folder that may touch the outside, besides cli and pipeline, which may anywhere. A new entry is a
  * decision: keep the module thin and everything else in its folder a function of its arguments.
  */
-const edges = ['base/files.ts', 'proofs/smt/solver.ts', 'targets/hvt/machine.ts'];
+const edges = [
+  'base/files.ts',
+  'proofs/smt/solver.ts',
+  'proofs/smt/z3/process.ts',
+  'proofs/smt/z3/worker/main.ts',
+  'targets/hvt/machine.ts',
+];
 
 /** Folders that the arrows do not cover; they may import anything, nothing of the house may import them. */
 const outside = ['test', 'bench', 'scripts', 'examples'];

@@ -24,6 +24,8 @@ export interface Limits {
   readonly steps: number;
   /** Milliseconds; only a safeguard. */
   readonly time: number;
+  /** Where a search starts that could start anywhere; 0 if there is none. */
+  readonly seed?: number;
 }
 
 export interface Answer {
@@ -31,6 +33,8 @@ export interface Answer {
   readonly result: 'sat' | 'unsat' | 'unknown';
   /** Why it is unknown. */
   readonly reason?: string;
+  /** Milliseconds from the question to the answer. */
+  readonly wall?: number;
 }
 
 /** Either solver takes seconds to count so far; what is easy stays far below. */
@@ -40,9 +44,13 @@ const LONGEST_OUTPUT = 1024 * 1024;
 
 function options(solver: Solver, limits: Limits): string[] {
   const seconds = Math.ceil(limits.time / 1000);
-  return solver.name === 'z3'
-    ? ['-smt2', '-in', `-T:${seconds}`, `rlimit=${limits.steps}`]
-    : ['--lang', 'smt2', `--tlimit=${limits.time}`, `--rlimit=${Math.ceil(limits.steps / 10)}`, '-'];
+  const seed = limits.seed ?? 0;
+  if (solver.name === 'z3') {
+    const seeds = seed === 0 ? [] : [`smt.random_seed=${seed}`, `sat.random_seed=${seed}`];
+    return ['-smt2', '-in', `-T:${seconds}`, `rlimit=${limits.steps}`, ...seeds];
+  }
+  const seeds = seed === 0 ? [] : [`--seed=${seed}`, `--sat-random-seed=${seed}`];
+  return ['--lang', 'smt2', `--tlimit=${limits.time}`, `--rlimit=${Math.ceil(limits.steps / 10)}`, ...seeds, '-'];
 }
 
 /** Solvers on PATH, in a fixed order. Only absolute entries count. */
@@ -75,8 +83,15 @@ interface Output {
   readonly problem?: string;
 }
 
-function run(solver: Solver, args: readonly string[], text: string, time: number): Promise<Output> {
+function run(
+  solver: Solver,
+  args: readonly string[],
+  text: string,
+  time: number,
+  signal?: AbortSignal,
+): Promise<Output> {
   return new Promise((resolve) => {
+    if (signal?.aborted) return resolve({ text: '', status: null, problem: 'not needed any more' });
     const child = spawn(solver.path, args, { stdio: ['pipe', 'pipe', 'ignore'], env: {} });
     const chunks: Buffer[] = [];
     let size = 0;
@@ -87,6 +102,8 @@ function run(solver: Solver, args: readonly string[], text: string, time: number
     };
     // The solver's own limit of time comes first.
     const timer = setTimeout(() => stop('out of time'), time + 2_000);
+    const stopUnneeded = (): void => stop('not needed any more');
+    signal?.addEventListener('abort', stopUnneeded, { once: true });
     child.stdout.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > LONGEST_OUTPUT) stop('too much output');
@@ -99,23 +116,46 @@ function run(solver: Solver, args: readonly string[], text: string, time: number
       clearTimeout(timer);
       resolve({ text: '', status: null, problem: printable(error.message) });
     });
-    child.on('close', (status, signal) => {
+    child.on('close', (status, endedBy) => {
       clearTimeout(timer);
-      if (signal !== null) problem ??= `ended by ${signal}`;
+      signal?.removeEventListener('abort', stopUnneeded);
+      if (endedBy !== null) problem ??= `ended by ${endedBy}`;
       resolve({ text: Buffer.concat(chunks).toString(), status, ...(problem === undefined ? {} : { problem }) });
     });
   });
 }
 
-/** What a solver says of an SMT-LIB text with one check-sat. Never throws for what the solver does. */
-export async function askSolver(solver: Solver, text: string, limits: Limits = defaultLimits): Promise<Answer> {
-  const { text: output, status, problem } = await run(solver, options(solver, limits), text, limits.time);
-  const unknown = (reason: string): Answer => ({ solver, result: 'unknown', reason });
+/**
+ * What a solver says of an SMT-LIB text with one check-sat. Never throws for what the solver does. `signal` ends it when
+ * its answer is no longer wanted.
+ */
+export async function askSolver(
+  solver: Solver,
+  text: string,
+  limits: Limits = defaultLimits,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const start = performance.now();
+  const { text: output, status, problem } = await run(solver, options(solver, limits), text, limits.time, signal);
+  const wall = performance.now() - start;
+  const unknown = (reason: string): Answer => ({ solver, result: 'unknown', reason, wall });
   if (problem !== undefined) return unknown(problem);
   const said = output.replace(/\r?\n$/, '');
-  if (status === 0 && (said === 'sat' || said === 'unsat')) return { solver, result: said };
+  if (status === 0 && (said === 'sat' || said === 'unsat')) return { solver, result: said, wall };
   if (said === 'unknown') return unknown('gave up');
   return unknown(`exit status ${status}, said ${printable(said.split('\n')[0], 120) || 'nothing'}`);
+}
+
+/** What a solver shows of a state that satisfies a text, by get-model or get-value; for people. */
+export async function askModel(
+  solver: Solver,
+  text: string,
+  command: string,
+  limits: Limits = defaultLimits,
+): Promise<string | undefined> {
+  const question = `(set-option :produce-models true)\n${text}\n${command}\n`;
+  const { text: output, status, problem } = await run(solver, options(solver, limits), question, limits.time);
+  return problem === undefined && status === 0 && output.startsWith('sat\n') ? output.slice(4) : undefined;
 }
 
 /**
@@ -129,9 +169,8 @@ export async function askValues(
   limits: Limits = defaultLimits,
 ): Promise<ReadonlyMap<string, bigint> | undefined> {
   if (names.length === 0) return new Map();
-  const question = `(set-option :produce-models true)\n${text}(get-value (${names.join(' ')}))\n`;
-  const { text: output, status, problem } = await run(solver, options(solver, limits), question, limits.time);
-  if (problem !== undefined || status !== 0 || !output.startsWith('sat\n')) return undefined;
+  const output = await askModel(solver, text, `(get-value (${names.join(' ')}))`, limits);
+  if (output === undefined) return undefined;
   const values = new Map<string, bigint>();
   for (const [, name, positive, negative] of output.matchAll(/\(([A-Za-z][\w.]*) (?:(\d+)|\(- (\d+)\))\)/g)) {
     values.set(name, positive === undefined ? -BigInt(negative) : BigInt(positive));
