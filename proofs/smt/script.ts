@@ -141,7 +141,7 @@ function checkSort(sort: Expression | undefined): void {
     const next = pending.pop();
     if (next === undefined || next.length === 0) refuse(`${show(next)} is no sort`);
     if (typeof next === 'string') checkAtom(next);
-    else pending.push(...next);
+    else for (const part of next) pending.push(part);
   }
 }
 
@@ -156,7 +156,7 @@ function checkParameters(parameters: Expression | undefined): void {
   }
 }
 
-/** A term; names that it gives to its parts are added to `named`. An explicit stack: see scriptLimits. */
+/** A term, as wide as it may be (so no list is spread); names that it gives to its parts are added to `named`. An explicit stack: see scriptLimits. */
 function checkTerm(term: Expression | undefined, named: string[]): void {
   const pending: (Expression | undefined)[] = [term];
   while (pending.length > 0) {
@@ -192,13 +192,13 @@ function checkTerm(term: Expression | undefined, named: string[]): void {
         if (key === ':named') named.push(newName(value));
         else if (typeof value === 'string') checkAtom(value);
         else if (key !== ':pattern' && key !== ':no-pattern') refuse(`${show(value)} is no value of ${key}`);
-        else pending.push(...value);
+        else for (const part of value) pending.push(part);
       }
     } else if (head === '_' || head === 'as') {
       // (_ extract 7 0), (as const (Array Int Int)): nothing in them is a term.
       checkSort(next);
     } else {
-      pending.push(...next);
+      for (const part of next) pending.push(part);
     }
   }
 }
