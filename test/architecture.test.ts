@@ -41,6 +41,7 @@ const arrows: Record<string, readonly string[]> = {
 const edges = [
   'base/files.ts',
   'proofs/smt/solver.ts',
+  'proofs/smt/store/files.ts',
   'proofs/smt/z3/process.ts',
   'proofs/smt/z3/worker/main.ts',
   'targets/hvt/machine.ts',

@@ -10,12 +10,13 @@
  * runs out of anything is `unknown`, with the reason, and never a pass. Two solvers that contradict each other have shown
  * that one of them is wrong: that is `disagreement`, which no caller may take for anything else.
  */
-import { createHash } from '../../base/node.ts';
+import { type Asking, type ProofRecord, sha256Of } from './record.ts';
 import { readScript, type Script } from './script.ts';
 import { type Answer, askModel, askSolver, type Solver } from './solver.ts';
+import { findRecord, keepRecord } from './store/files.ts';
 import { type Outcome, openPool, type Submitted } from './z3/pool.ts';
-import { coreCount, defaultMemory, freshWord, pause, startZ3 } from './z3/process.ts';
-import { type Asked, commandsBefore, meaningOf, type Settings } from './z3/protocol.ts';
+import { coreCount, defaultMemory, freshWord, pause, startZ3, z3Identity } from './z3/process.ts';
+import { type Asked, commandsBefore, meaningOf } from './z3/protocol.ts';
 
 export interface Question {
   /** What is asked, in words that can be shown. */
@@ -28,6 +29,8 @@ export interface Question {
   readonly model?: boolean | readonly string[];
   /** Whether the named assertions that an `unsat` rests on are wanted. */
   readonly core?: boolean;
+  /** Steps for this question instead of the prover's. */
+  readonly steps?: number;
 }
 
 export interface SolverAnswer {
@@ -58,6 +61,8 @@ export interface Result {
   /** A solver's text, for people: no verdict rests on it. */
   readonly model?: string;
   readonly core?: readonly string[];
+  /** True when a record was believed and no solver was asked. */
+  readonly cached?: true;
 }
 
 export interface ProverOptions {
@@ -70,13 +75,34 @@ export interface ProverOptions {
   readonly time?: number;
   /** MiB of a worker's Z3; its process needs about 220 more. */
   readonly memory?: number;
-  readonly second?: { readonly solver: Solver; readonly mode: 'rescue' | 'check' };
+  /** `headStart`: milliseconds that Z3 may think alone before one that rescues joins. */
+  readonly second?: { readonly solver: Solver; readonly mode: 'rescue' | 'check'; readonly headStart?: number };
+  /**
+   * A folder where decided answers are kept, in records (record.ts). `trust`: believe one that is there already. It is
+   * not signed, so whoever can write to the folder decides what it says; without trust everything is asked again.
+   */
+  readonly cache?: { readonly folder: string; readonly trust: boolean };
   /** Path of another worker script; for tests. */
   readonly workerScript?: string;
 }
 
+export interface Counts {
+  /** Workers started, and how many of them were lost. */
+  readonly started: number;
+  readonly lost: number;
+  /** Bytes of the largest worker's process. */
+  readonly resident: number;
+  /** Records that were believed, kept, and that the folder did not take. */
+  readonly believed: number;
+  readonly kept: number;
+  readonly notKept: number;
+}
+
 export interface Prover {
-  /** Results come in the order of the questions; `onResult` hears each when it is there. */
+  /**
+   * Results come in the order of the questions; `onResult` hears each when it is there. Rejects only when there is a
+   * cache and the solver's build cannot be read ('tool').
+   */
   ask(questions: readonly Question[], onResult?: (result: Result, done: number) => void): Promise<Result[]>;
   counts(): { readonly started: number; readonly lost: number /** Bytes */; readonly resident: number };
   /** Ends the workers. */
@@ -85,8 +111,8 @@ export interface Prover {
 
 export const defaultSteps = 2_000_000;
 
-/** Milliseconds that Z3 may think alone before a second solver joins. */
-const headStart = 250;
+/** Ending a worker costs about a second of another's start, so Z3 has as much. */
+const defaultHeadStart = 1_000;
 
 const isDecided = ({ result }: { readonly result: string }): boolean => result !== 'unknown';
 
@@ -128,16 +154,33 @@ function modelCommand({ model }: Question, { constants }: Script): string | unde
   return known.length === 0 ? undefined : `(get-value (${known.join(' ')}))`;
 }
 
+/** What solvers said, and showed. */
+interface Found {
+  readonly answers: readonly SolverAnswer[];
+  readonly model?: string;
+  readonly core?: readonly string[];
+}
+
+/** What is asked, but for who is asked. */
+type Wanted = Omit<Asking, 'z3' | 'second'>;
+
+/** The fields that are there. */
+function maybe<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T as never;
+}
+
 const coreNames = (text: string): string[] => text.match(/\|[^|]*\||[^\s()]+/g) ?? [];
 
 /** Opens a prover; nothing is started before the first question. Close it when done. */
 export function openProver(options: ProverOptions = {}): Prover {
-  const { steps = defaultSteps, seed = 0, time = 60_000, memory = defaultMemory, second } = options;
+  const { seed = 0, time = 60_000, memory = defaultMemory, second, cache } = options;
   const width = options.workers ?? coreCount();
   const script = options.workerScript;
   const pool = openPool(width, time, () => startZ3({ memory, ...(script === undefined ? {} : { script }) }));
   const inTurn = limited(width);
   let resident = 0;
+  const records = { believed: 0, kept: 0, notKept: 0 };
+  let identity: string | undefined;
 
   /** What Z3 makes of a text, with what it showed besides. */
   const z3Answer = async (
@@ -153,7 +196,7 @@ export function openProver(options: ProverOptions = {}): Prover {
     return { answer, ...(said.more === undefined ? {} : { more: said.more }) };
   };
 
-  const secondAnswer = async (text: string, signal?: AbortSignal): Promise<SolverAnswer | undefined> => {
+  const secondAnswer = async (text: string, steps: number, signal?: AbortSignal): Promise<SolverAnswer | undefined> => {
     if (second === undefined) return undefined;
     const said: Answer = await inTurn(() => askSolver(second.solver, text, { steps, time, seed }, signal));
     const { result, reason, wall = 0 } = said;
@@ -162,7 +205,12 @@ export function openProver(options: ProverOptions = {}): Prover {
   };
 
   /** Z3 first; the second solver when Z3 gives up or takes long. Whoever answers first ends the other. */
-  const rescue = async (text: string, submitted: Submitted, z3: Promise<SolverAnswer>): Promise<SolverAnswer[]> => {
+  const rescue = async (
+    text: string,
+    steps: number,
+    submitted: Submitted,
+    z3: Promise<SolverAnswer>,
+  ): Promise<SolverAnswer[]> => {
     const over = new AbortController();
     const answered = new AbortController();
     const first = z3.then((answer) => {
@@ -171,30 +219,20 @@ export function openProver(options: ProverOptions = {}): Prover {
       return answer;
     });
     await submitted.started;
-    await pause(headStart, answered.signal);
+    await pause(second?.headStart ?? defaultHeadStart, answered.signal);
     if (over.signal.aborted) return [await first];
-    const other = await secondAnswer(text, over.signal);
+    const other = await secondAnswer(text, steps, over.signal);
     if (other !== undefined && isDecided(other)) submitted.cancel(`${other.solver} answered first`);
     const answer = await first;
     // One that was stopped has said nothing.
     return other === undefined || (over.signal.aborted && !isDecided(other)) ? [answer] : [answer, other];
   };
 
-  const decide = async (question: Question): Promise<Result> => {
-    const { name, text, expect } = question;
-    const sha256 = createHash('sha256').update(text).digest('hex');
-    const reading = readScript(text);
-    if ('problem' in reading) {
-      return { name, expect, sha256, status: 'unknown', reason: `not asked: ${reading.problem}`, answers: [] };
-    }
-    const cores = question.core === true && reading.script.named.length > 0;
-    const settings: Settings = { steps, seed, cores };
+  /** What solvers say and show of a text that the grammar allows. */
+  const askAll = async (text: string, { steps, cores, model: show }: Wanted): Promise<Found> => {
     const word = freshWord();
-    const show = modelCommand(question, reading.script);
     const asked: Asked = {
-      text,
-      before: commandsBefore(settings),
-      word,
+      ...{ text, before: commandsBefore({ steps, seed, cores }), word },
       ...(show === undefined ? {} : { whenSat: show }),
       ...(cores ? { whenUnsat: '(get-unsat-core)' } : {}),
     };
@@ -203,23 +241,55 @@ export function openProver(options: ProverOptions = {}): Prover {
     const z3 = said.then(({ answer }) => answer);
     const answers =
       second?.mode === 'rescue'
-        ? await rescue(text, submitted, z3)
-        : (await Promise.all([z3, secondAnswer(text)])).filter((answer) => answer !== undefined);
+        ? await rescue(text, steps, submitted, z3)
+        : (await Promise.all([z3, secondAnswer(text, steps)])).filter((answer) => answer !== undefined);
     const { answer, more } = await said;
-    const model =
-      answer.result === 'sat'
-        ? more
-        : show !== undefined && second !== undefined && answers.some(({ result }) => result === 'sat')
-          ? await askModel(second.solver, text, show, { steps, time, seed })
-          : undefined;
+    if (answer.result === 'unsat') return { answers, ...maybe({ core: more === undefined ? more : coreNames(more) }) };
+    if (answer.result === 'sat') return { answers, ...maybe({ model: more }) };
+    const others = second !== undefined && show !== undefined && answers.some(({ result }) => result === 'sat');
+    const model = others ? await askModel(second.solver, text, show, { steps, time, seed }) : undefined;
+    return { answers, ...maybe({ model }) };
+  };
+
+  const askingOf = (wanted: Wanted): Asking => {
+    identity ??= z3Identity(script);
+    const other = second === undefined ? {} : { second: { version: second.solver.version, mode: second.mode } };
+    return { ...wanted, z3: identity, ...other };
+  };
+
+  const recall = (wanted: Wanted): ProofRecord | undefined => {
+    if (cache?.trust !== true) return undefined;
+    const record = findRecord(cache.folder, askingOf(wanted));
+    if (record !== undefined) records.believed++;
+    return record;
+  };
+
+  const keep = (wanted: Wanted, text: string, found: Found & { readonly name: string }): void => {
+    if (cache === undefined) return;
+    if (keepRecord(cache.folder, { asking: askingOf(wanted), ...found }, text)) records.kept++;
+    else records.notKept++;
+  };
+
+  const decide = async (question: Question): Promise<Result> => {
+    const { name, text, expect, steps = options.steps ?? defaultSteps } = question;
+    const sha256 = sha256Of(text);
+    const reading = readScript(text);
+    if ('problem' in reading) {
+      return { name, expect, sha256, status: 'unknown', reason: `not asked: ${reading.problem}`, answers: [] };
+    }
+    const cores = question.core === true && reading.script.named.length > 0;
+    const show = modelCommand(question, reading.script);
+    const asking = { sha256, steps, seed, cores, ...(show === undefined ? {} : { model: show }) };
+    const known = recall(asking);
+    const { answers, model, core } = known ?? (await askAll(text, asking));
+    const verdict = statusOf(expect, answers);
+    if (known === undefined && (verdict.status === 'proved' || verdict.status === 'refuted')) {
+      keep(asking, text, { name, answers, ...maybe({ model, core }) });
+    }
     return {
-      name,
-      expect,
-      sha256,
-      ...statusOf(expect, answers),
-      answers,
-      ...(model === undefined ? {} : { model }),
-      ...(answer.result === 'unsat' && more !== undefined ? { core: coreNames(more) } : {}),
+      ...{ name, expect, sha256, ...verdict, answers },
+      ...maybe({ model, core }),
+      ...(known === undefined ? {} : { cached: true as const }),
     };
   };
 
@@ -234,5 +304,5 @@ export function openProver(options: ProverOptions = {}): Prover {
     );
   };
 
-  return { ask, counts: () => ({ ...pool.counts(), resident }), close: pool.close };
+  return { ask, counts: () => ({ ...pool.counts(), resident, ...records }), close: pool.close };
 }

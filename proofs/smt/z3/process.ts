@@ -8,10 +8,12 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { fail, printable } from '../../../base/errors.ts';
+import { createHash } from '../../../base/node.ts';
 import type { Asked, Batch, Said } from './protocol.ts';
 
 export interface WorkerOptions {
@@ -69,6 +71,25 @@ function killWithUs(child: ChildProcess): void {
 function workerScript(): string {
   const place = import.meta.url.endsWith('.bundle.js') ? './z3-worker.js' : '../../../dist/z3-worker.js';
   return fileURLToPath(new URL(place, import.meta.url));
+}
+
+/**
+ * SHA-256 of the solver's build, its WebAssembly and the programs around it: what a record's key stands on. A 'tool' error
+ * when a part of it is missing.
+ */
+export function z3Identity(script = workerScript()): string {
+  const hash = createHash('sha256');
+  try {
+    const load = createRequire(script);
+    const loader = load.resolve('z3-solver/build/z3-built.js');
+    for (const path of [loader, loader.replace(/\.js$/, '.wasm'), script]) {
+      const bytes = readFileSync(path);
+      hash.update(`${bytes.length}\n`).update(bytes);
+    }
+    return hash.digest('hex');
+  } catch (error) {
+    return fail('tool', `z3-solver: cannot read its build: ${printable(String(error))}`);
+  }
 }
 
 /** How many workers a machine has cores for. */

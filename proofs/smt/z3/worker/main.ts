@@ -15,7 +15,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import { type Asked, type Batch, commandsAfter, longestOutput, type Said } from '../protocol.ts';
+import { type Asked, type Batch, commandsAfter, commandsBefore, longestOutput, type Said } from '../protocol.ts';
 
 /** The part of the Emscripten module that is used. Pointers are numbers. */
 interface Z3 {
@@ -33,6 +33,8 @@ interface Z3 {
 }
 
 const page = 65536;
+
+const warming = '(set-logic QF_LIA)(declare-const x Int)(assert (< x 1))(assert (> (* 2 x) 1))(check-sat)';
 
 /** The module with its memory bounded to `pages`; the import is (memory $env.memory 32768 32768 shared). */
 function withMemory(module: Uint8Array, pages: number): Uint8Array {
@@ -107,6 +109,8 @@ async function main(): Promise<void> {
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   watchParent();
   const z3 = await loadZ3(Number(process.argv[2]));
+  // What each question needs is compiled when it first runs, which takes longer than an answer.
+  answer(z3, { text: warming, before: commandsBefore({ steps: 100_000, seed: 0, cores: false }), word: 'warm' });
   process.on('message', (batch: Batch) => {
     answerAll(z3, batch, say).catch(failed);
   });
