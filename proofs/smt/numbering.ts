@@ -5,28 +5,37 @@
  * known by its operator and its operands' numbers, so two are the same exactly when they are written alike; nothing is
  * reordered or simplified.
  */
-import type { Term } from './terms.ts';
+import { operandsOf, type Term } from './terms.ts';
 
 /** A function from terms to numbers from 0 up: the same number for terms that are written alike, and for no others. */
 export function makeNumbering(): (term: Term) => number {
   const numbers = new WeakMap<Term, number>();
   const numbersByText = new Map<string, number>();
   const shallow = (term: Term): string => {
+    const operands = operandsOf(term).map((operand) => numbers.get(operand));
     switch (term.kind) {
       case 'integer':
       case 'truth':
         return `${term.value}`;
       case 'variable':
-        return `${term.name} ${term.sort}`;
+      case 'bound':
+        return `${term.name} ${term.kind} ${term.sort}`;
       case 'apply':
-        return `(${term.operator} ${term.operands.map((operand) => numbers.get(operand)).join(' ')})`;
+        return `(${term.operator} ${operands.join(' ')})`;
+      case 'call':
+        return `(call ${term.name} ${operands.join(' ')})`;
+      case 'quantified': {
+        const names = term.variables.map(({ name }) => name).join(' ');
+        const triggers = term.triggers.map(({ length }) => length).join(' ');
+        return `(${term.quantifier} (${names}) (${triggers}) ${operands.join(' ')})`;
+      }
     }
   };
   return (root) => {
     // An explicit stack: terms may be deeper than the call stack. A term waits on it until its operands have numbers.
     const stack = [root];
     for (let term = stack.at(-1); term !== undefined; term = stack.at(-1)) {
-      const missing = term.kind === 'apply' ? term.operands.filter((operand) => !numbers.has(operand)) : [];
+      const missing = operandsOf(term).filter((operand) => !numbers.has(operand));
       stack.push(...missing);
       if (missing.length > 0) continue;
       const text = shallow(term);

@@ -6,7 +6,7 @@
  * quantifier around it stays where it is. A text asks exactly one question. Nothing in it belongs to one solver: limits
  * go on the solver's command line.
  */
-import type { Sort, Term } from './terms.ts';
+import { operandsOf, type Sort, type Term } from './terms.ts';
 
 /** "Do the assumptions imply the goal?", for all values of the variables. */
 export interface Query {
@@ -34,19 +34,6 @@ function leaf(term: Term): string | undefined {
 }
 
 const sortText: Readonly<Record<Sort, string>> = { Int: 'Int', Bool: 'Bool', Array: '(Array Int Int)' };
-
-/** What a term is made of, triggers last. */
-function operandsOf(term: Term): readonly Term[] {
-  switch (term.kind) {
-    case 'apply':
-    case 'call':
-      return term.operands;
-    case 'quantified':
-      return [term.body, ...term.triggers.flat()];
-    default:
-      return [];
-  }
-}
 
 /** The text of a term that is no leaf, from its operands' texts. */
 function compound(term: Term, textOf: (operand: Term) => string): string {

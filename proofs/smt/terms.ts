@@ -53,6 +53,19 @@ export interface Quantified {
 
 export type Bound = Term & { readonly kind: 'bound' };
 
+/** What a term is made of, triggers last. */
+export function operandsOf(term: Term): readonly Term[] {
+  switch (term.kind) {
+    case 'apply':
+    case 'call':
+      return term.operands;
+    case 'quantified':
+      return [term.body, ...term.triggers.flat()];
+    default:
+      return [];
+  }
+}
+
 /** An integer constant; a number must be a safe integer. */
 export function integer(value: number | bigint): Term {
   if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new RangeError(`${value} is no exact integer`);
