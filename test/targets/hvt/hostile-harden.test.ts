@@ -274,7 +274,7 @@ function slide(bytes: Uint8Array, seed: string): Uint8Array {
 }
 
 describe('a hostile image', () => {
-  it(`is hardened to what a tender takes, or refused in one line (${count} of each)`, { timeout: 3_600_000 }, () => {
+  it(`is hardened to what a tender takes, or refused in one line (${count} of each)`, { timeout: 14_400_000 }, () => {
     let passed = 0;
     subjects.plain.forEach((good, s) => {
       const fields = fieldsOf(good);
@@ -290,7 +290,7 @@ describe('a hostile image', () => {
     expect(passed).toBeGreaterThan(count / 5);
   });
 
-  it(`is slid to a slide of itself, or refused in one line (${count} of each)`, { timeout: 3_600_000 }, () => {
+  it(`is slid to a slide of itself, or refused in one line (${count} of each)`, { timeout: 14_400_000 }, () => {
     let passed = 0;
     subjects.hardened.forEach((good, s) => {
       const fields = fieldsOf(good);
@@ -307,7 +307,7 @@ describe('a hostile image', () => {
     expect(passed).toBeGreaterThan(count / 20);
   });
 
-  it(`passes for a slide only where it means the same (${count} of each)`, { timeout: 3_600_000 }, () => {
+  it(`passes for a slide only where it means the same (${count} of each)`, { timeout: 14_400_000 }, () => {
     let passed = 0;
     subjects.hardened.forEach((base, s) => {
       const good = slide(base, 'c');

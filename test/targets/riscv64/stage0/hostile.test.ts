@@ -93,7 +93,7 @@ describe('a damaged header', () => {
 });
 
 describe('a truncated tree', () => {
-  it('ends in its message at every length, told by its header or not', () => {
+  it('ends in its message at every length, told by its header or not', { timeout: 3_600_000 }, () => {
     const step = long ? 4 : 76;
     for (let length = 0; length < word(8) + word(36); length += step) {
       expect(outcome({ tree: changed(4, length) })).toBe(messages.fdt);
@@ -214,7 +214,7 @@ describe('memory', () => {
 describe('any change', () => {
   const runs = long ? 20_000 : 150;
 
-  it(`of a few words or bytes (${runs} times) ends the one way or the other`, () => {
+  it(`of a few words or bytes (${runs} times) ends the one way or the other`, { timeout: 3_600_000 }, () => {
     const interesting = fc.constantFrom(0, 1, 2, 3, 4, 9, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc);
     const position = fc.oneof(
       fc.integer({ min: 0, max: 9 }).map((i) => 4 * i),
