@@ -6,9 +6,11 @@ import { CasemateError } from '../../base/errors.ts';
 import { findingTable } from '../../cli/check.ts';
 import { rules } from '../../hardening/rules/index.ts';
 import { readSubject } from '../../hardening/subject.ts';
+import { inATurn } from '../support/turns.ts';
 import { bare, load, made, program } from './support.ts';
 
 const LONG = process.env['CASEMATE_LONG'] !== undefined;
+const slow = { timeout: LONG ? 3_600_000 : 120_000 };
 
 /** The lines printed, or the error's; anything else that is thrown fails the test. */
 function judge(bytes: Uint8Array): string {
@@ -55,29 +57,37 @@ function spot(bytes: Uint8Array, where: number, at: number): number {
 }
 
 describe('a hostile file', () => {
-  it('is refused in a line or judged, whatever was changed in it', () => {
+  it('is refused in a line or judged, whatever was changed in it', slow, async () => {
     const change = fc.tuple(fc.nat(3), fc.nat(1 << 30), fc.oneof(fc.nat(255), fc.constantFrom(0, 0x7f, 0x80, 0xff)));
     const changes = fc.array(change, { minLength: 1, maxLength: 6 });
     let judged = 0;
-    fc.assert(
-      fc.property(fc.nat(2), changes, (seed, list) => {
-        const bytes = Uint8Array.from(seeds[seed]!);
-        for (const [where, at, value] of list) bytes[spot(bytes, where, at)] = value;
-        const answer = judge(bytes);
-        if (answer.includes('passed')) judged++;
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be printed
-        expect(answer).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
-      }),
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(2),
+        changes,
+        inATurn((seed, list) => {
+          const bytes = Uint8Array.from(seeds[seed]!);
+          for (const [where, at, value] of list) bytes[spot(bytes, where, at)] = value;
+          const answer = judge(bytes);
+          if (answer.includes('passed')) judged++;
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be printed
+          expect(answer).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+        }),
+      ),
       { seed: 7, numRuns: LONG ? 20_000 : 600 },
     );
     expect(judged).toBeGreaterThan(100);
   });
 
-  it('is refused or judged when it is cut at any length', () => {
-    fc.assert(
-      fc.property(fc.nat(2), fc.nat(1 << 30), (seed, at) => {
-        judge(seeds[seed]!.subarray(0, at % seeds[seed]!.length));
-      }),
+  it('is refused or judged when it is cut at any length', slow, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(2),
+        fc.nat(1 << 30),
+        inATurn((seed, at) => {
+          judge(seeds[seed]!.subarray(0, at % seeds[seed]!.length));
+        }),
+      ),
       { seed: 9, numRuns: LONG ? 5000 : 200 },
     );
   });

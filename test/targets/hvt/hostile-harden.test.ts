@@ -22,6 +22,7 @@ import { temporaryFolder } from '../../support/paths.ts';
 import { createRandom, type Random } from '../../support/random.ts';
 import { runOrThrow } from '../../support/run.ts';
 import { requireTool } from '../../support/tools.ts';
+import { inTurns } from '../../support/turns.ts';
 import { bootGuest, buildTestGuest } from './emulator-guest.ts';
 import { buildExample } from './guest.ts';
 
@@ -274,54 +275,56 @@ function slide(bytes: Uint8Array, seed: string): Uint8Array {
 }
 
 describe('a hostile image', () => {
-  it(`is hardened to what a tender takes, or refused in one line (${count} of each)`, { timeout: 14_400_000 }, () => {
+  it(`is hardened to what a tender takes, or refused in one line (${count} of each)`, {
+    timeout: 14_400_000,
+  }, async () => {
     let passed = 0;
-    subjects.plain.forEach((good, s) => {
+    for (const [s, good] of subjects.plain.entries()) {
       const fields = fieldsOf(good);
-      for (let i = 0; i < count; i++) {
+      await inTurns(count, (i) => {
         const { bytes, what } = mutant(good, fields, createRandom(11 + s, i));
         const result = attempt(() => hardenImage(bytes, 'x', defaultHardening), `image ${s}, mutant ${i}: ${what}`);
-        if (result === undefined) continue;
+        if (result === undefined) return;
         passed++;
         readHvtImage(result.bytes, 'x');
         attempt(() => slide(result.bytes, 'a'), `image ${s}, hardened mutant ${i}: ${what}`);
-      }
-    });
+      });
+    }
     expect(passed).toBeGreaterThan(count / 5);
   });
 
-  it(`is slid to a slide of itself, or refused in one line (${count} of each)`, { timeout: 14_400_000 }, () => {
+  it(`is slid to a slide of itself, or refused in one line (${count} of each)`, { timeout: 14_400_000 }, async () => {
     let passed = 0;
-    subjects.hardened.forEach((good, s) => {
+    for (const [s, good] of subjects.hardened.entries()) {
       const fields = fieldsOf(good);
-      for (let i = 0; i < count; i++) {
+      await inTurns(count, (i) => {
         const { bytes, what } = mutant(good, fields, createRandom(21 + s, i));
         const label = `image ${s}, mutant ${i}: ${what}`;
         const result = attempt(() => slide(bytes, 'b'), label);
-        if (result === undefined) continue;
+        if (result === undefined) return;
         passed++;
         readHvtImage(result, 'x');
         attempt(() => checkHvtSlide(bytes, result, name), label);
-      }
-    });
+      });
+    }
     expect(passed).toBeGreaterThan(count / 20);
   });
 
-  it(`passes for a slide only where it means the same (${count} of each)`, { timeout: 14_400_000 }, () => {
+  it(`passes for a slide only where it means the same (${count} of each)`, { timeout: 14_400_000 }, async () => {
     let passed = 0;
-    subjects.hardened.forEach((base, s) => {
+    for (const [s, base] of subjects.hardened.entries()) {
       const good = slide(base, 'c');
       checkHvtSlide(base, good, name);
       const fields = fieldsOf(good);
       const meant = meaning(good);
-      for (let i = 0; i < count; i++) {
+      await inTurns(count, (i) => {
         const { bytes, what } = mutant(good, fields, createRandom(31 + s, i));
         const label = `image ${s}, mutant ${i}: ${what}`;
-        if (attempt(() => checkHvtSlide(base, bytes, name), label) === undefined) continue;
+        if (attempt(() => checkHvtSlide(base, bytes, name), label) === undefined) return;
         passed++;
         expect(meaning(bytes) === meant, label).toBe(true);
-      }
-    });
+      });
+    }
     expect(passed).toBeGreaterThan(0);
   });
 });

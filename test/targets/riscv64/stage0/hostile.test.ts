@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { LEAST_FREE, LEAST_HEAP } from '../../../../targets/riscv64/stage0/placement.ts';
 import { deviceTree, type TreeNode, wide } from '../../../support/fdt.ts';
 import { requireTools } from '../../../support/tools.ts';
+import { inATurn, inTurns } from '../../../support/turns.ts';
 import { guestProgram } from '../stub-guest.ts';
 import { BASE, LOADED, MIB, PROGRAM, type Start, start, virtTree } from './support.ts';
 
@@ -93,14 +94,15 @@ describe('a damaged header', () => {
 });
 
 describe('a truncated tree', () => {
-  it('ends in its message at every length, told by its header or not', { timeout: 3_600_000 }, () => {
+  it('ends in its message at every length, told by its header or not', { timeout: 3_600_000 }, async () => {
     const step = long ? 4 : 76;
-    for (let length = 0; length < word(8) + word(36); length += step) {
+    await inTurns(Math.ceil((word(8) + word(36)) / step), (i) => {
+      const length = i * step;
       expect(outcome({ tree: changed(4, length) })).toBe(messages.fdt);
       const cut = blob.slice();
       cut.fill(0, length);
       expect([messages.fdt, messages.bank, 'entered']).toContain(outcome({ tree: cut }));
-    }
+    });
   });
 
   it('that memory ends in ends in its message', () => {
@@ -214,7 +216,7 @@ describe('memory', () => {
 describe('any change', () => {
   const runs = long ? 20_000 : 150;
 
-  it(`of a few words or bytes (${runs} times) ends the one way or the other`, { timeout: 3_600_000 }, () => {
+  it(`of a few words or bytes (${runs} times) ends the one way or the other`, { timeout: 3_600_000 }, async () => {
     const interesting = fc.constantFrom(0, 1, 2, 3, 4, 9, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc);
     const position = fc.oneof(
       fc.integer({ min: 0, max: 9 }).map((i) => 4 * i),
@@ -222,12 +224,15 @@ describe('any change', () => {
     );
     const edit = fc.tuple(position, fc.oneof(interesting, fc.integer({ min: 0, max: 0xffffffff })));
     const outcomes = new Set<string>();
-    fc.assert(
-      fc.property(fc.array(edit, { minLength: 1, maxLength: 6 }), (edits) => {
-        let tree = blob;
-        for (const [at, value] of edits) tree = changed(Math.min(at, blob.length - 4), value, tree);
-        outcomes.add(outcome({ tree, harden: { mode: 'sv39' } }));
-      }),
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(edit, { minLength: 1, maxLength: 6 }),
+        inATurn((edits) => {
+          let tree = blob;
+          for (const [at, value] of edits) tree = changed(Math.min(at, blob.length - 4), value, tree);
+          outcomes.add(outcome({ tree, harden: { mode: 'sv39' } }));
+        }),
+      ),
       { seed: 11, numRuns: runs },
     );
     expect(outcomes).toContain('entered');
