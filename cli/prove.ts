@@ -73,10 +73,9 @@ export function proveStatus({ diagnostics, results }: Pick<ProveReport, 'diagnos
 }
 
 /** The report as JSON: positions as offsets, integers of any size as strings. */
-export function reportJson({ diagnostics, results, solvers, sources, program }: ProveReport): unknown {
+export function reportJson({ diagnostics, results, sources, program }: ProveReport): unknown {
   return {
     version: 1,
-    solvers: solvers.map(({ name, version }) => ({ name, version })),
     diagnostics: diagnostics.map(({ span, message, advice: hint }) => ({
       at: locate(sources, span),
       span,

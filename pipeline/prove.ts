@@ -2,8 +2,7 @@
  * `casemate prove`'s work: sources with what they import, the front end, the solvers.
  *
  * Files that a source imports by a relative path are read too, as long as they lie in the folder of the command or
- * below it, so that contracts of what is called are known. Solvers are asked in tiers: the first one there is, with the
- * budget; where it gives up, the next one. With `crossCheck` all are asked, and a contradiction ends the run.
+ * below it, so that contracts of what is called are known.
  */
 import { realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
@@ -13,10 +12,9 @@ import type { Program } from '../analyzers/ir.ts';
 import { analyze, importsOf, type Source } from '../analyzers/typescript/analyze.ts';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, readFileIfPresent } from '../base/files.ts';
-import type { Query } from '../proofs/smt/print.ts';
-import { prove, type Verdict } from '../proofs/smt/prove.ts';
-import { findSolvers, type Limits, type Solver } from '../proofs/smt/solver.ts';
-import { all, implies } from '../proofs/smt/terms.ts';
+import { printQuery, variablesOf } from '../proofs/smt/print.ts';
+import { openProver, type Prover, type Result as ProverResult, type Question } from '../proofs/smt/prover.ts';
+import { findSolvers, valuesIn } from '../proofs/smt/solver.ts';
 import { type Ask, type Asked, type FunctionResult, verifyProgram } from '../proofs/verify.ts';
 
 const LARGEST_SOURCE = 4 * 1024 * 1024;
@@ -38,7 +36,6 @@ export interface ProveReport {
   readonly diagnostics: readonly Diagnostic[];
   readonly results: readonly FunctionResult[];
   readonly program?: Program;
-  readonly solvers: readonly Solver[];
 }
 
 function textOf(bytes: Uint8Array, path: string): string {
@@ -109,85 +106,54 @@ export function readLibrary() {
   return { contracts: read('contracts.ts'), globals: read('globals.d.ts') };
 }
 
-const versionOf = ({ version }: Solver): string => version;
-
-function askedOf(verdict: Verdict): Asked {
-  const { status, counterexample } = verdict;
-  const deciding = verdict.answers.filter(({ result }) => result !== 'unknown');
-  const by =
-    status === 'unknown'
-      ? verdict.answers.map(({ solver, reason }) => `${solver.name} ${reason ?? 'gave up'}`).join('; ')
-      : deciding.map(({ solver }) => versionOf(solver)).join(' and ');
-  return { status, by, ...(counterexample === undefined ? {} : { model: counterexample }) };
+/** What a result means to whoever asked. Two solvers that contradict each other end the run: neither counts then. */
+function askedOf({ name, status, reason, answers, model }: ProverResult, names: readonly string[]): Asked {
+  if (status === 'disagreement') fail('tool', `${printable(name)}: ${reason}`);
+  const deciding = answers.filter(({ result }) => result !== 'unknown');
+  const by = status === 'unknown' ? (reason ?? 'no answer') : deciding.map(({ build }) => build).join(' and ');
+  const values = model === undefined ? undefined : valuesIn(model, names);
+  return { status, by, ...(values === undefined ? {} : { model: values }) };
 }
 
-/** Asks one solver after another until one decides, or all at once. */
-async function askOne(solvers: readonly Solver[], query: Query, limits: Limits, crossCheck: boolean): Promise<Asked> {
-  if (crossCheck) return askedOf(await prove(solvers, query, limits));
-  const tried: string[] = [];
-  for (const solver of solvers) {
-    const asked = askedOf(await prove([solver], query, limits));
-    if (asked.status !== 'unknown') return asked;
-    tried.push(asked.by);
-  }
-  return { status: 'unknown', by: tried.join('; ') };
+/** Asks a prover each question as a text of its own, with so many steps, or the prover's. */
+export function createAsk(prover: Prover, steps?: number): Ask {
+  return async (queries) => {
+    const names = queries.map(variablesOf);
+    const questions = queries.map(
+      (query, i): Question => ({
+        ...{ name: query.name, text: printQuery(query), expect: 'unsat', model: names[i] },
+        ...(steps !== undefined && { steps }),
+      }),
+    );
+    return (await prover.ask(questions)).map((result, i) => askedOf(result, names[i]));
+  };
 }
-
-/** Questions that are first asked as one. */
-const LARGEST_GROUP = 40;
-
-/** One question that is answered with yes only when each of these is. */
-function conjunction(queries: readonly Query[]): Query {
-  const goals = queries.map(({ assumptions, goal }) => implies(all(assumptions), goal));
-  return { name: `${queries.length} obligations, the first ${queries[0].name}`, assumptions: [], goal: all(goals) };
-}
-
-/** A goal that is false by its form asks whether a state exists; it does not go with the others. */
-const asksForState = ({ goal }: Query): boolean => goal.kind === 'truth' && !goal.value;
 
 /**
- * An Ask over solvers as processes, two at a time. A process takes longer to start than most questions to answer, so
- * those of a function are first asked together, and one by one only where that did not prove them all.
+ * Z3's own build asks everything; a second solver, where one is installed, steps in where that gives up, or answers
+ * everything as well.
  */
-export function createAsk(solvers: readonly Solver[], budget: number, crossCheck: boolean): Ask {
-  const limits: Limits = { steps: budget, time: 30_000 };
-  return async (queries) => {
-    const answers: Asked[] = [];
-    const groups: number[][] = [];
-    queries.forEach((query, i) => {
-      const last = groups.at(-1);
-      if (!asksForState(query) && last !== undefined && last.length < LARGEST_GROUP && !asksForState(queries[last[0]]))
-        last.push(i);
-      else groups.push([i]);
-    });
-    const askGroup = async (group: readonly number[]): Promise<void> => {
-      if (group.length > 1) {
-        const together = await askOne(solvers, conjunction(group.map((i) => queries[i])), limits, crossCheck);
-        if (together.status === 'proved') {
-          for (const i of group) answers[i] = together;
-          return;
-        }
-      }
-      for (const i of group) answers[i] = await askOne(solvers, queries[i], limits, crossCheck);
-    };
-    let next = 0;
-    const work = async (): Promise<void> => {
-      while (next < groups.length) await askGroup(groups[next++]);
-    };
-    await Promise.all([work(), work()]);
-    return answers;
-  };
+export function openProverFor({ budget, crossCheck }: Pick<ProveRequest, 'budget' | 'crossCheck'>): Prover {
+  const others = findSolvers();
+  const solver = others.find(({ name }) => name === 'cvc5') ?? others.at(0);
+  if (crossCheck && solver === undefined)
+    fail('tool', 'no second solver is on PATH to check the first; install one (Debian: apt install cvc5)');
+  const second = solver && { solver, mode: crossCheck ? ('check' as const) : ('rescue' as const) };
+  return openProver({ steps: budget, ...(second && { second }) });
 }
 
 export async function proveFiles(request: ProveRequest): Promise<ProveReport> {
   const { program, diagnostics, sources } = analyze(loadSources(request.files), readLibrary());
-  if (program === undefined) return { sources, diagnostics, results: [], solvers: [] };
-  const solvers = findSolvers();
-  if (solvers.length === 0) fail('tool', 'neither z3 nor cvc5 is on PATH; install one (Debian: apt install z3 cvc5)');
-  const results = await verifyProgram(program, {
-    ask: createAsk(solvers, request.budget, request.crossCheck),
-    ...(request.onFunction && { onFunction: request.onFunction }),
-    onStart: ({ name }) => request.onStart?.(name),
-  });
-  return { sources, diagnostics: [], results, program, solvers };
+  if (program === undefined) return { sources, diagnostics, results: [] };
+  const prover = openProverFor(request);
+  try {
+    const results = await verifyProgram(program, {
+      ask: createAsk(prover),
+      ...(request.onFunction && { onFunction: request.onFunction }),
+      onStart: ({ name }) => request.onStart?.(name),
+    });
+    return { sources, diagnostics: [], results, program };
+  } finally {
+    prover.close();
+  }
 }

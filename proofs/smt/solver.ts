@@ -170,9 +170,13 @@ export async function askValues(
 ): Promise<ReadonlyMap<string, bigint> | undefined> {
   if (names.length === 0) return new Map();
   const output = await askModel(solver, text, `(get-value (${names.join(' ')}))`, limits);
-  if (output === undefined) return undefined;
+  return output === undefined ? undefined : valuesIn(output, names);
+}
+
+/** The integers that a solver's answer to (get-value ...) gives these names; undefined when one is missing. */
+export function valuesIn(output: string, names: readonly string[]): ReadonlyMap<string, bigint> | undefined {
   const values = new Map<string, bigint>();
-  for (const [, name, positive, negative] of output.matchAll(/\(([A-Za-z][\w.]*) (?:(\d+)|\(- (\d+)\))\)/g)) {
+  for (const [, name, positive, negative] of output.matchAll(/\(([A-Za-z][\w.]*)\s+(?:(\d+)|\(-\s+(\d+)\))\)/g)) {
     values.set(name, positive === undefined ? -BigInt(negative) : BigInt(positive));
   }
   return names.every((name) => values.has(name)) ? values : undefined;

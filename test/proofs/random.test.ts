@@ -11,10 +11,8 @@ import { createDraw, drawArguments } from '../../analyzers/interpreter/sample.ts
 import { isArrayValue, type Value } from '../../analyzers/interpreter/values.ts';
 import type { FunctionIr } from '../../analyzers/ir.ts';
 import type { Type } from '../../analyzers/types.ts';
-import { createAsk } from '../../pipeline/prove.ts';
-import { findSolvers } from '../../proofs/smt/solver.ts';
 import { verifyProgram } from '../../proofs/verify.ts';
-import { analyzeText } from '../support/contracts.ts';
+import { analyzeText, askProver } from '../support/contracts.ts';
 
 const long = process.env['CASEMATE_LONG'] === '1';
 const PROGRAMS = long ? 2_000 : 200;
@@ -194,8 +192,7 @@ describe('generated programs', () => {
   }, 300_000);
 
   it('keep what is proved of them', async () => {
-    const [z3] = findSolvers();
-    const ask = createAsk([z3], 300_000, false);
+    const ask = askProver(300_000);
     let proved = 0;
     let functions = 0;
     await fc.assert(

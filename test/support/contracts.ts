@@ -1,13 +1,19 @@
 /** Proving texts in tests: the whole way from source to verdicts, without files. */
+import { afterAll } from 'vitest';
 import { showDiagnostic } from '../../analyzers/diagnostics.ts';
 import type { Program } from '../../analyzers/ir.ts';
 import { type Analysis, analyze } from '../../analyzers/typescript/analyze.ts';
-import { createAsk, readLibrary } from '../../pipeline/prove.ts';
-import { findSolvers } from '../../proofs/smt/solver.ts';
-import { type FunctionResult, type Result, verifyProgram } from '../../proofs/verify.ts';
+import { createAsk, openProverFor, readLibrary } from '../../pipeline/prove.ts';
+import { type Ask, type FunctionResult, type Result, verifyProgram } from '../../proofs/verify.ts';
 
 export const library = readLibrary();
-const solvers = findSolvers();
+/** Of the test file; nothing is started before the first question. */
+const prover = openProverFor({ budget: 3_000_000, crossCheck: false });
+afterAll(() => prover.close());
+
+/** Asks the test file's prover. */
+export const askProver = (steps?: number): Ask => createAsk(prover, steps);
+
 const names =
   'assert, decreases, exists, forall, implies, invariant, old, type i16, type i32, type i64, type i8, type u16, type u32, type u64, type u8';
 
@@ -28,8 +34,8 @@ export function programOf(text: string): Program {
   return program;
 }
 
-export async function proveText(text: string, budget = 3_000_000): Promise<FunctionResult[]> {
-  return verifyProgram(programOf(text), { ask: createAsk(solvers, budget, false) });
+export async function proveText(text: string, budget?: number): Promise<FunctionResult[]> {
+  return verifyProgram(programOf(text), { ask: askProver(budget) });
 }
 
 /** What does not hold, as `name: status, diagnosis`. */
