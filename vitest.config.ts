@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // The module that verified code imports, as a package of its own name.
+  resolve: { alias: { casemate: new URL('analyzers/library/contracts.ts', import.meta.url).pathname } },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup.ts'],

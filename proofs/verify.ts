@@ -49,6 +49,8 @@ export interface VerifyOptions {
   readonly ask: Ask;
   /** Inputs to run each function on. */
   readonly samples?: number;
+  /** Ask about what a run has broken too: a prover that proves it has a defect. */
+  readonly askBroken?: boolean;
   readonly onFunction?: (result: FunctionResult) => void;
   readonly onStart?: (subject: FunctionIr) => void;
 }
@@ -82,8 +84,18 @@ export function obligationsOf(
   return { obligations, context };
 }
 
-/** What is known without asking: a run came here. */
-function settled(obligation: Obligation, witnesses: Witnesses): Result | undefined {
+const broken = (obligation: Obligation, { inputs }: Found): Result => ({
+  obligation,
+  status: 'failed',
+  by: 'a run',
+  diagnosis: 'confirmed bug',
+  values: inputs,
+});
+
+/** What is known without asking: a run came here, or broke the claim. */
+function settled(obligation: Obligation, witnesses: Witnesses, askBroken: boolean): Result | undefined {
+  const found = obligation.question === 'holds' && !askBroken ? findViolation(witnesses, obligation) : undefined;
+  if (found !== undefined) return broken(obligation, found);
   if (obligation.question === 'exists' && obligation.mark !== undefined && witnesses.visited.has(obligation.mark)) {
     return { obligation, status: 'proved', by: 'a run' };
   }
@@ -109,13 +121,7 @@ function judgeHolds(
   witnesses: Witnesses,
 ): Result {
   const { by } = asked;
-  const confirmed = (found: Found): Result => ({
-    obligation,
-    status: 'failed',
-    by: 'a run',
-    diagnosis: 'confirmed bug',
-    values: found.inputs,
-  });
+  const confirmed = (found: Found): Result => broken(obligation, found);
   const sampled = findViolation(witnesses, obligation);
   if (asked.status === 'proved') {
     // A run that breaks what was proved has shown a defect in the prover, and then no proof counts.
@@ -152,7 +158,7 @@ async function verifyFunction(
   if (subject.body === undefined) return { function: subject, status: 'trusted', results: [] };
   const witnesses = sampleRuns(program, subject, options.samples ?? DEFAULT_SAMPLES);
   const { obligations, context } = obligationsOf(program, subject, group, ending);
-  const known = obligations.map((obligation) => settled(obligation, witnesses));
+  const known = obligations.map((obligation) => settled(obligation, witnesses, options.askBroken === true));
   const open = obligations.filter((_, i) => known[i] === undefined);
   const answers = await options.ask(open.map(({ query }) => query));
   const results = obligations.map((obligation, i): Result => {

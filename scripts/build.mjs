@@ -114,6 +114,18 @@ async function z3Worker() {
   renameSync(`${dist}/z3-worker.js.tmp`, `${dist}/z3-worker.js`);
 }
 
+/** What `import ... from 'casemate'` gives at run time. */
+async function contractsModule() {
+  const outfile = `${dist}/contracts.mjs`;
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['analyzers/library/contracts.ts'],
+    outfile,
+    format: 'esm',
+    target: 'node20',
+  });
+}
+
 /** Runs a command of dist/; with `cache`, the name of the bundle that runs, it leaves that one's code cache behind. */
 function runCommand(name, args, { cwd, cache }) {
   const temporary = `${dist}/${cache}.cache.tmp`;
@@ -164,6 +176,7 @@ mkdirSync(dist, { recursive: true });
 // Inside dist everything is CommonJS, whatever the package says.
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 await buildKernels();
+await contractsModule();
 await command('cli/casemate.ts', 'casemate', withoutProver);
 await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommand('slide'));
 await bundle('cli/casemate.ts', 'casemate-prove', onlyCommand('prove'), onlyCompiler);

@@ -1,0 +1,177 @@
+/** What is not in the language is refused at its line, by name; nothing of it is understood by halves. */
+import { describe, expect, it } from 'vitest';
+import { complaints } from '../support/contracts.ts';
+
+const inBody = (statement: string): string =>
+  `/** @verified */\nexport function f(n: u32, a: Uint8Array, b: Readonly<Uint8Array>): void { ${statement} }`;
+
+const refused: readonly (readonly [text: string, message: string])[] = [
+  [inBody('n / 2;'), 'this statement has no effect'],
+  [inBody('const x = n / 2;'), '/ on numbers gives fractions'],
+  [inBody('const x = n == 2;'), '== converts its operands'],
+  [inBody('const x = 1.5;'), '1.5 is no safe integer'],
+  [inBody('const x = 9007199254740993;'), 'is no safe integer'],
+  [inBody('var x = 1;'), 'var is not supported'],
+  [inBody('let x: u8;'), 'declared without a value'],
+  [inBody('n = 1;'), 'the parameter n is assigned'],
+  [inBody('const c = a;'), 'second name for an array'],
+  [inBody('const c = a.subarray(1);'), 'second name for an array'],
+  [inBody('const c = a.length ? 1 : 2;'), 'a condition of type number'],
+  [inBody('a.fill(0);'), 'a method call is not supported'],
+  [inBody('const c = a.buffer;'), 'the type ArrayBuffer is not supported'],
+  [inBody('b[0] = 1;'), 'only permits reading'],
+  [inBody('const x = n as number;'), 'a type assertion is not supported'],
+  [inBody('const x: number = (n as any) + 1;'), 'a type assertion is not supported'],
+  [inBody("const x = 'a';"), 'the type "a" is not supported'],
+  [inBody('const x = () => 1;'), 'is not supported'],
+  [inBody('const x = new Uint8Array(n);'), 'the length of a local array is no constant'],
+  [inBody('let x = new Uint8Array(4);'), 'is declared with let'],
+  [inBody('const x = new Float64Array(4);'), 'the type Float64Array is not supported'],
+  [inBody('do { } while (n > 0);'), 'do ... while is not supported'],
+  [inBody('for (const k in a) { }'), 'for ... in is not supported'],
+  [inBody('while (a[0] !== 0) { }'), 'nothing says that this loop ends'],
+  [inBody('while (true) { }'), 'nothing says that this loop ends'],
+  [inBody('outer: for (let i = 0; i < 3; i++) { break outer; }'), 'LabeledStatement is not supported'],
+  [inBody('switch (n) { case 1: a[0] = 1; case 2: break; }'), 'a case runs into the next one'],
+  [inBody('switch (n) { case 1: if (n > 0) break; return; }'), 'a break in the middle of a case'],
+  [inBody('throw 1;'), 'throw is not supported'],
+  [inBody('try { } catch { }'), 'try is not supported'],
+  [inBody('const x = Math.sqrt(n);'), "Property 'sqrt' does not exist"],
+  [inBody('const x = Math.trunc(n);'), 'rounding of something other than a quotient'],
+  [inBody('const x = n ** 2;'), '** is not supported'],
+  [inBody('const x = (n, 2);'), 'Left side of comma operator'],
+  [inBody('let x = 0; const y = x++;'), '++ inside an expression'],
+  [inBody('let x = 0; const y = (x = 2);'), 'an assignment inside an expression'],
+  [inBody('const { length } = a;'), 'a pattern in a declaration'],
+  [inBody('const x = a?.length;'), '?. is not supported'],
+  [inBody('const x = n!;'), 'the ! assertion is not supported'],
+  [inBody('const x = n + 1n;'), 'cannot be applied to types'],
+  [inBody('const x = forall(0, n, (i) => i > 0);'), 'forall(...) is for contracts'],
+  [inBody('const x = old(n);'), 'old(...) is for contracts'],
+  [inBody('a[0] = 1; invariant(n > 0);'), 'does not stand first in a loop'],
+  [inBody('assert(implies(n > 0, 1n / BigInt(n) > 0n));'), 'JavaScript computes this side of implies(...) always'],
+  [`${inBody('g(n);')}\nfunction g(n: u32): void {}`, 'g has no contract'],
+  [inBody('const x = (() => n)();'), 'a call of a computed function'],
+  [
+    'let state = 0;\n/** @verified */ export function f(): number { return state; }',
+    'neither a parameter, a local variable nor a constant',
+  ],
+  [
+    'export const T = new Uint8Array([1]);\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is exported',
+  ],
+  [
+    'const T = new Uint8Array([1]);\nT[0] = 2;\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is more than read here',
+  ],
+  [
+    'const T = new Uint8Array([1]);\nT["fill"](2);\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is more than read here',
+  ],
+  [
+    'const T = new Uint8Array([1]);\nexport const o = { T };\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is more than read here',
+  ],
+  [
+    'const T = new Uint8Array([1]);\nexport { T as U };\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is more than read here',
+  ],
+  [
+    'const T = new Uint8Array([1]);\n[T[0]] = [3];\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is more than read here',
+  ],
+  ['const T = new Uint8Array([300]);\n/** @verified */ export function f(): u8 { return T[0]; }', '300 is no u8'],
+  ['/** @verified */ export function f(x: any): void {}', 'the type any says nothing'],
+  ['/** @verified */ export function f(x): void {}', "implicitly has an 'any' type"],
+  ['/** @verified */ export function f(x: unknown): void {}', 'the type unknown is not supported'],
+  ['/** @verified */ export function f(x: number | undefined): void {}', 'is not supported'],
+  ['/** @verified */ export function f(x: number[]): void {}', 'is not supported'],
+  ['/** @verified */ export function f(x: { y: number }): void {}', 'the field y can be written'],
+  ['/** @verified */ export function f(x: { readonly y?: number }): void {}', 'the field y is optional'],
+  ['/** @verified */ export function f(x: { readonly y: Uint8Array }): void {}', 'the field y is a Uint8Array'],
+  ['/** @verified */ export function f(x = 1): void {}', 'has no type'],
+  ['/** @verified */ export function f(...x: number[]): void {}', 'takes the rest'],
+  ['/** @verified */ export function f(n: u8) { return n; }', 'f has no return type'],
+  ['/** @verified */ export function f(a: Uint8Array): Uint8Array { return a; }', 'an array is returned'],
+  ['/** @verified */ export async function f(): Promise<void> {}', 'async or a generator has a contract'],
+  ['/** @verified */ export function f<T>(x: T): void {}', 'with type parameters'],
+  ['/** @verified */ export function f(result: u8): void {}', 'called result'],
+  ['/** @requires n > 0 */ export const f = (n: u8): u8 => n;', 'stands where no contract is read'],
+  ['export class C { /** @requires n > 0 */ f(n: u8): u8 { return n; } }', 'stands where no contract is read'],
+  ['/** @require n > 0 */ export function f(n: u8): u8 { return n; }', '@require is no tag of a contract'],
+  ['/** @Requires n > 0 */ export function f(n: u8): u8 { return n; }', '@Requires is no tag of a contract'],
+  ['/** @requires */ export function f(n: u8): u8 { return n; }', 'the clause is empty'],
+  ['/** @requires n > 0; n */ export function f(n: u8): u8 { return n; }', 'the clause is not an expression'],
+  [
+    '/** @requires true) } function g() { return (true */ export function f(n: u8): u8 { return n; }',
+    'the clause is not an expression',
+  ],
+  ['/** @requires n */ export function f(n: u8): u8 { return n; }', "not assignable to type 'boolean'"],
+  ['/** @requires m > 0 */ export function f(n: u8): u8 { return n; }', "Cannot find name 'm'"],
+  ['/** @requires old(n) > 0 */ export function f(n: u8): u8 { return n; }', 'old(...) in a clause about the entry'],
+  ['/** @requires result > 0 */ export function f(n: u8): u8 { return n; }', "Cannot find name 'result'"],
+  [
+    '/** @ensures g(n) */ export function f(n: u8): u8 { return n; }\n/** @verified */ function g(n: u8): boolean { return true; }',
+    'is not @pure',
+  ],
+  ['/** @modifies b */ export function f(a: Uint8Array): void {}', 'no parameter has that name'],
+  ['/** @modifies a */ export function f(a: Readonly<Uint8Array>): void {}', 'it is Readonly'],
+  ['/** @modifies n */ export function f(n: u8): void {}', 'it is not an array'],
+  [
+    '/**\n * @pure\n * @modifies a\n */ export function f(a: Uint8Array): u8 { return 1; }',
+    'is @pure and has an effect',
+  ],
+  ['/** @verified */ export function f(): void {}\n// @ts-expect-error\nf = () => {};', 'the function f is assigned'],
+  [
+    '/** @verified */ export function f(n: u8): u8;\nexport function f(n: u8): u8 { return n; }',
+    'is declared more than once',
+  ],
+  [
+    '/** @diverges */ export function f(): void { while (true) {} }\n/** @verified */ export function g(): void { f(); }',
+    'f is @diverges',
+  ],
+  [
+    '/** @verified */ export function f(a: Readonly<Uint8Array>): void { g(a); }\n/**\n * @modifies b\n */ function g(b: Uint8Array): void {}',
+    'may not be written, and the parameter b may',
+  ],
+  ['/** @verified */ export function f(): void {} /* __casemate_clause_0 */', "are the prover's"],
+  ['/** @verified */ export function f(): void { return 1 }', "not assignable to type 'void'"],
+  ['/** @verified */ export function f(): void { ', "'}' expected"],
+];
+
+describe('refused', () => {
+  it.each(refused)('%s', (text, message) => {
+    expect(complaints(text)).toContain(message);
+  });
+
+  it('at its place, with the line and carets, and with what to write', () => {
+    expect(complaints('/** @verified */\nexport function f(n: u32): number {\n  return n / 2;\n}')).toBe(
+      'test.ts:4:10: error: / on numbers gives fractions\n    return n / 2;\n           ^^^^^\n  Write Math.trunc(a / b) or Math.floor(a / b).\n',
+    );
+  });
+
+  it('in a clause over several lines, at the place in the comment', () => {
+    expect(
+      complaints('/**\n * @requires n > 0 &&\n *   k > 0\n */\nexport function f(n: u32): number { return n; }'),
+    ).toBe("test.ts:4:6: error: Cannot find name 'k'.\n   *   k > 0\n       ^\n");
+  });
+
+  it('all of them, and not only the first', () => {
+    const many = complaints(inBody('var x = 1; do { } while (true); throw 1;'));
+    expect(many.match(/error:/g)).toHaveLength(3);
+  });
+
+  it('but not what stands outside a contract', () => {
+    expect(
+      complaints(
+        'let s: any = "x";\nexport class C { x = s / 2; }\nexport const g = (x: string[]) => x.map(eval);\n/** @verified */ export function f(): void {}',
+      ),
+    ).toBe('');
+  });
+
+  it('without what a terminal would take for a command', () => {
+    expect(complaints(`/** @requires \u001b[31mx */ export function f(n: u8): u8 { return n; }`)).not.toContain(
+      '\u001b',
+    );
+  });
+});
