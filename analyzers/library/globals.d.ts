@@ -172,3 +172,24 @@ declare var Float32Array: TypedArrayConstructor<Float32Array, number>;
 declare var Float64Array: TypedArrayConstructor<Float64Array, number>;
 declare var BigInt64Array: TypedArrayConstructor<BigInt64Array, bigint>;
 declare var BigUint64Array: TypedArrayConstructor<BigUint64Array, bigint>;
+
+interface DataView {
+  readonly buffer: ArrayBuffer;
+  readonly byteLength: number;
+  readonly byteOffset: number;
+  getUint8(byteOffset: number): number;
+  setUint8(byteOffset: number, value: number): void;
+  getUint16(byteOffset: number, littleEndian?: boolean): number;
+  setUint16(byteOffset: number, value: number, littleEndian?: boolean): void;
+  getUint32(byteOffset: number, littleEndian?: boolean): number;
+  setUint32(byteOffset: number, value: number, littleEndian?: boolean): void;
+  getInt8(byteOffset: number): number;
+  setInt8(byteOffset: number, value: number): void;
+  getInt16(byteOffset: number, littleEndian?: boolean): number;
+  setInt16(byteOffset: number, value: number, littleEndian?: boolean): void;
+  getInt32(byteOffset: number, littleEndian?: boolean): number;
+  setInt32(byteOffset: number, value: number, littleEndian?: boolean): void;
+  getBigUint64(byteOffset: number, littleEndian?: boolean): bigint;
+  setBigUint64(byteOffset: number, value: bigint, littleEndian?: boolean): void;
+  getFloat64(byteOffset: number, littleEndian?: boolean): number;
+}

@@ -11,6 +11,7 @@ import { boolean, type Domain, domainOf, inRange, integer, rangeOf, showType, ty
 import { lowerLibraryCall } from './clauses.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, isAssignment, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
+import { lowerViewRead, viewOf } from './data-view.ts';
 import { refuse } from './refuse.ts';
 import { bare, type Header, isArrayVariable, libraryName, read, type Scope, symbolOf } from './scope.ts';
 
@@ -339,6 +340,7 @@ function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
   if (ts.isPropertyAccessExpression(callee)) {
     const object = libraryName(scope.world, callee.expression, GLOBALS_FILE);
     if (object !== undefined) return lowerMethod(scope, node, object, callee.name.text);
+    if (viewOf(scope, callee.expression) !== undefined) return lowerViewRead(scope, node);
     return refuse(span, 'a method call is not supported', 'Call a function with a contract.');
   }
   if (!ts.isIdentifier(callee)) return refuse(span, 'a call of a computed function', 'Call a function by its name.');
@@ -435,7 +437,7 @@ function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): Express
   const named = symbol && scope.variables.get(symbol);
   const isArray = named !== undefined ? isArrayVariable(named) : symbol !== undefined && isTable(scope, symbol, span);
   if (isArray) {
-    if (name === 'length')
+    if (name === (named?.type.kind === 'array' && named.type.name === 'DataView' ? 'byteLength' : 'length'))
       return { kind: 'length', array: lowerArray(scope, node.expression), type: integer('number'), span };
     refuse(
       span,

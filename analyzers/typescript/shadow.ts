@@ -153,8 +153,10 @@ function strayContracts(file: string, text: string, taken: ReadonlySet<number>, 
   const pattern = new RegExp(`@(${contractTags.join('|')})\\b`);
   for (const match of text.matchAll(/\/\*\*[\s\S]*?\*\//g)) {
     if (taken.has(match.index) || !pattern.test(match[0])) continue;
-    const tag = readTags(text, match.index, match.index + match[0].length).find(({ name }) => isContractTag(name));
-    if (tag === undefined || tag.name === 'pure') continue;
+    const tag = readTags(text, match.index, match.index + match[0].length).find(
+      ({ name }) => isContractTag(name) && name !== 'pure',
+    );
+    if (tag === undefined) continue;
     diagnostics.push({
       span: { file, start: tag.start, end: tag.start + tag.name.length + 1 },
       message: `@${tag.name} stands where no contract is read`,

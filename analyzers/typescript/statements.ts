@@ -9,6 +9,7 @@ import type { ArrayVariable, Clause, Expression, Span, Statement, Variable } fro
 import { integer, showType, type Type, typedArrays } from '../types.ts';
 import { CONTRACTS_FILE, isAssignment, ts } from './compiler.ts';
 import { arrayConstant } from './constants.ts';
+import { lowerViewWrite, viewOf } from './data-view.ts';
 import {
   arithmetic,
   coerce,
@@ -72,9 +73,16 @@ function callStatement(
   };
 }
 
+/** A result goes to the variable as it is: only an integer's range may differ. */
 function assertSameKind(from: Type, to: Type, span: Span): void {
   const probe: Expression = { kind: 'variable', variable: { id: '', name: '', type: from, span }, type: from, span };
-  coerce(probe, to);
+  if (coerce(probe, to).kind === 'record') {
+    refuse(
+      span,
+      `the result, a ${showType(from)}, goes to a variable of another type`,
+      'Declare the variable without a type.',
+    );
+  }
 }
 
 function lowerDeclaration(scope: Scope, node: ts.VariableDeclaration, isConst: boolean): Statement {
@@ -283,7 +291,12 @@ export function lowerStatements(scope: Scope, nodes: readonly ts.Statement[]): S
 function lowerStatement(scope: Scope, node: ts.Statement): Statement[] {
   const span = spanOf(scope, node);
   if (ts.isVariableStatement(node)) return lowerDeclarations(scope, node.declarationList);
-  if (ts.isExpressionStatement(node)) return [lowerEffect(scope, node.expression)];
+  if (ts.isExpressionStatement(node)) {
+    const call = bare(node.expression);
+    const isWrite = ts.isCallExpression(call) && ts.isPropertyAccessExpression(call.expression);
+    if (isWrite && viewOf(scope, call.expression.expression) !== undefined) return lowerViewWrite(scope, call);
+    return [lowerEffect(scope, node.expression)];
+  }
   if (ts.isReturnStatement(node)) return lowerReturn(scope, node);
   if (ts.isBlock(node)) return lowerStatements(scope, node.statements);
   if (ts.isEmptyStatement(node)) return [];

@@ -64,6 +64,8 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
   }
   const name = type.symbol?.name ?? '';
   if (!checker.isTupleType(type) && declaredIn(type.symbol, GLOBALS_FILE)) {
+    // Bytes with other operations, see data-view.ts.
+    if (name === 'DataView') return { kind: 'array', name, element: integer('u8'), readonly: false };
     if (Object.hasOwn(typedArrays, name)) {
       return { kind: 'array', name, element: integer(typedArrays[name]), readonly: false };
     }

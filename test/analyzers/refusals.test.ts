@@ -134,6 +134,19 @@ const refused: readonly (readonly [text: string, message: string])[] = [
     '/** @verified */ export function f(a: Readonly<Uint8Array>): void { g(a); }\n/**\n * @modifies b\n */ function g(b: Uint8Array): void {}',
     'may not be written, and the parameter b may',
   ],
+  ['/**\n * @pure\n * @requires n > 0\n */ export const f = (n: u8): u8 => n;', 'stands where no contract is read'],
+  [
+    'interface A { readonly x: u8; readonly y: u8 }\ninterface B { readonly y: u8; readonly x: u8 }\n/**\n * @modifies a\n */ export function f(a: Uint8Array): A { return { x: 1, y: 2 }; }\n/**\n * @modifies a\n */ export function g(a: Uint8Array): u8 { const b: B = f(a); return b.x; }',
+    'goes to a variable of another type',
+  ],
+  [
+    '/** @verified */ export function f(v: DataView): number { return v.getFloat64(0); }',
+    '.getFloat64 is not supported',
+  ],
+  [
+    '/** @verified */ export function f(v: DataView, e: boolean): number { return v.getUint16(0, e); }',
+    'the byte order is no constant',
+  ],
   ['/** @verified */ export function f(): void {} /* __casemate_clause_0 */', "are the prover's"],
   ['/** @verified */ export function f(): void { return 1 }', "not assignable to type 'void'"],
   ['/** @verified */ export function f(): void { ', "'}' expected"],

@@ -210,6 +210,17 @@ const sound: Readonly<Record<string, string>> = {
       if (c > m) m = c;
       return m;
     }`,
+  'a view of bytes in either order': `
+    /**
+     * @requires at >= 0 && at + 8 <= view.byteLength
+     * @modifies view
+     * @ensures view.getUint16(at, true) === a && view.getUint8(at) === a % 256
+     * @ensures view.getInt32(at + 4) === b
+     */
+    export function write(view: DataView, at: number, a: u16, b: i32): void {
+      view.setUint16(at, a, true);
+      view.setInt32(at + 4, b);
+    }`,
   'names that mean something to a solver': `
     /**
      * @requires and <= or && store.length > 3
@@ -525,6 +536,21 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
   [
     'a shift of a number beyond 32 bits',
     '/** @ensures result === n */ export function f(n: number): number { return n >>> 0; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a view that ends before',
+    '/** @requires view.byteLength > 2 */ export function f(view: DataView): u16 { return view.getUint16(view.byteLength - 1); }',
+    /bounds.*failed, confirmed/,
+  ],
+  [
+    'a value that a view would cut',
+    '/**\n * @modifies view\n * @requires view.byteLength > 2\n */ export function f(view: DataView, n: u32): void { view.setUint16(0, n); }',
+    /range.*failed, confirmed/,
+  ],
+  [
+    'the other byte order',
+    '/**\n * @modifies view\n * @requires view.byteLength === 2\n * @ensures view.getUint16(0) === n\n */ export function f(view: DataView, n: u16): void { view.setUint16(0, n, true); }',
     /ensures.*failed, confirmed/,
   ],
   ['a clause outside an array', '/** @ensures a[0] >= 0 */ export function f(a: Uint8Array): void {}', /defined/],
