@@ -29,6 +29,8 @@ export interface ArrayType {
 export interface RecordType {
   readonly kind: 'record';
   readonly name: string;
+  /** A `T | undefined`: the fields are `present` and, except for `undefined` itself, `value`. */
+  readonly optional?: true;
   readonly fields: readonly { readonly name: string; readonly type: Type }[];
 }
 

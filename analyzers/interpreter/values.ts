@@ -52,5 +52,6 @@ export function showValue(value: Value, type: Type): string {
     return `${value.type.name} [${shown.join(', ')}${rest}]`;
   }
   if (type.kind !== 'record') return showType(type);
+  if (type.optional) return value.fields[0] === true ? showValue(value.fields[1], type.fields[1].type) : 'undefined';
   return `{ ${type.fields.map(({ name, type: of }, i) => `${name}: ${showValue(value.fields[i], of)}`).join(', ')} }`;
 }

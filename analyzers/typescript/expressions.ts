@@ -12,8 +12,10 @@ import { lowerLibraryCall } from './clauses.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, isAssignment, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
 import { lowerViewRead, viewOf } from './data-view.ts';
+import { absent, coerceOptional, isOptional, isUndefined, narrowed, presentIn, valueIn } from './optional.ts';
 import { refuse } from './refuse.ts';
 import { bare, type Header, isArrayVariable, libraryName, read, type Scope, symbolOf } from './scope.ts';
+import { lowerType } from './types.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
 
@@ -38,6 +40,9 @@ export function coerce(expression: Expression, type: Type): Expression {
     return { kind: 'convert', operand: expression, type, span: expression.span };
   }
   if (type.kind === 'boolean' && from.kind === 'boolean') return expression;
+  if (isOptional(type)) return coerceOptional(expression, type, coerce);
+  if (isOptional(from))
+    refuse(expression.span, `a value of type ${showType(from)} may be undefined`, 'Test it: if (x !== undefined) ...');
   if (type.kind === 'record' && from.kind === 'record') return coerceRecord(expression, type);
   return refuse(expression.span, `a value of type ${showType(from)} stands where ${showType(type)} is expected`);
 }
@@ -165,6 +170,13 @@ export const not = (operand: Expression, span = operand.span): Expression => ({
 function lowerComparison(scope: Scope, node: ts.BinaryExpression): Expression {
   const span = spanOf(scope, node);
   const { name, swap, negate } = comparisons[node.operatorToken.kind]!;
+  if (name === 'equal' && (isUndefined(node.left) || isUndefined(node.right))) {
+    const operand = lowerExpression(scope, isUndefined(node.right) ? node.left : node.right);
+    const present: Expression = isOptional(operand.type)
+      ? presentIn(operand)
+      : { kind: 'boolean', value: true, type: boolean, span };
+    return negate ? present : not(present, span);
+  }
   const left = lowerExpression(scope, node.left);
   const right = lowerExpression(scope, node.right);
   if (left.type.kind === 'boolean' && right.type.kind === 'boolean' && name === 'equal') {
@@ -211,8 +223,21 @@ function lowerBinary(scope: Scope, node: ts.BinaryExpression): Expression {
       return refuse(span, '** is not supported', 'Write a product, or a shift for a power of two.');
     case ts.SyntaxKind.CommaToken:
       return refuse(span, 'the comma operator is not supported', 'Write two statements.');
-    case ts.SyntaxKind.QuestionQuestionToken:
-      return refuse(span, '?? is not supported', 'Test for undefined with if.');
+    case ts.SyntaxKind.QuestionQuestionToken: {
+      const left = lowerExpression(scope, node.left);
+      if (!isOptional(left.type)) return left;
+      const value = valueIn(left);
+      const other = lowerExpression(scope, node.right);
+      const type = lowerType(scope.world, scope.world.checker.getTypeAtLocation(node), span);
+      return {
+        kind: 'conditional',
+        condition: presentIn(left),
+        whenTrue: coerce(value, type),
+        whenFalse: coerce(other, type),
+        type,
+        span,
+      };
+    }
     default:
       if (isAssignment(token))
         refuse(span, 'an assignment inside an expression', 'Write it as a statement of its own.');
@@ -406,8 +431,9 @@ function lowerName(scope: Scope, node: ts.Identifier): Expression {
         `the array ${variable.name} is used as a value`,
         'Read an element, its length, or pass it to a function.',
       );
-    return read(variable, span);
+    return narrowed(scope, node, read(variable, span));
   }
+  if (isUndefined(node)) return absent(span);
   const constant = symbol && lowerConstant(scope.world, symbol, span);
   if (constant !== undefined && !('values' in constant)) return { ...constant, span } as Expression;
   return refuse(
@@ -452,7 +478,7 @@ function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): Express
     refuse(span, `.${name} of a value of type ${showType(operand.type)}`, 'Only records have fields.');
   const field = operand.type.fields.find((candidate) => candidate.name === name);
   if (field === undefined) return refuse(span, `the record has no field ${name}`);
-  return { kind: 'field', operand, name, type: field.type, span };
+  return narrowed(scope, node, { kind: 'field', operand, name, type: field.type, span });
 }
 
 function isTable(scope: Scope, symbol: ts.Symbol, span: Span): boolean {
@@ -503,8 +529,12 @@ function lowerConditional(scope: Scope, node: ts.ConditionalExpression): Express
   const condition = lowerCondition(scope, node.condition);
   const whenTrue = lowerExpression(scope, node.whenTrue);
   const whenFalse = lowerExpression(scope, node.whenFalse);
-  const type =
-    whenTrue.type.kind === 'integer' && whenFalse.type.kind === 'integer' && whenTrue.type.name !== whenFalse.type.name
+  const mayLack = isOptional(whenTrue.type) || isOptional(whenFalse.type);
+  const type = mayLack
+    ? lowerType(scope.world, scope.world.checker.getTypeAtLocation(node), span)
+    : whenTrue.type.kind === 'integer' &&
+        whenFalse.type.kind === 'integer' &&
+        whenTrue.type.name !== whenFalse.type.name
       ? integer(domainOf(whenTrue.type) === 'number' ? 'number' : 'bigint')
       : whenTrue.type;
   return {

@@ -17,6 +17,7 @@ import {
   typedArrays,
 } from '../types.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
+import { optionalOf } from './optional.ts';
 import { refuse } from './refuse.ts';
 import type { World } from './scope.ts';
 
@@ -85,13 +86,10 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
 /** A union of integer types is the widest of its domain: `c ? x : 0` of a u8 is a number. */
 function lowerUnion(world: World, type: ts.UnionType, span: Span, depth: number): Type {
   const shown = world.checker.typeToString(type);
-  const isUndefined = (member: ts.Type): boolean => (member.flags & (ts.TypeFlags.Undefined | ts.TypeFlags.Null)) !== 0;
-  if (type.types.some(isUndefined)) {
-    refuse(
-      span,
-      `the type ${shown} is not supported`,
-      'Return a record with a boolean that says whether there is a value, or a number that is none.',
-    );
+  const has = (flag: ts.TypeFlags): boolean => type.types.some((member) => (member.flags & flag) !== 0);
+  if (has(ts.TypeFlags.Null)) refuse(span, `the type ${shown} is not supported`, 'Use undefined.');
+  if (has(ts.TypeFlags.Undefined)) {
+    return optionalOf(lowerType(world, world.checker.getNonNullableType(type), span, depth + 1), shown, span);
   }
   const members = type.types.map((member) => lowerType(world, member, span, depth + 1));
   const [first] = members;

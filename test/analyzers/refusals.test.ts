@@ -84,7 +84,12 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   ['/** @verified */ export function f(x: any): void {}', 'the type any says nothing'],
   ['/** @verified */ export function f(x): void {}', "implicitly has an 'any' type"],
   ['/** @verified */ export function f(x: unknown): void {}', 'the type unknown is not supported'],
-  ['/** @verified */ export function f(x: number | undefined): void {}', 'is not supported'],
+  ['/** @verified */ export function f(x: number | null): void {}', 'is not supported'],
+  [
+    '/** @verified */ export function f(x: number | undefined): number { return x + 1; }',
+    "'x' is possibly 'undefined'",
+  ],
+  ['/** @verified */ export function f(x: Uint8Array | undefined): void {}', 'is not supported'],
   ['/** @verified */ export function f(x: number[]): void {}', 'is not supported'],
   ['/** @verified */ export function f(x: { y: number }): void {}', 'the field y can be written'],
   ['/** @verified */ export function f(x: { readonly y?: number }): void {}', 'the field y is optional'],

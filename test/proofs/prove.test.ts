@@ -221,6 +221,30 @@ const sound: Readonly<Record<string, string>> = {
       view.setUint16(at, a, true);
       view.setInt32(at + 4, b);
     }`,
+  'a value that may be missing': `
+    /**
+     * @ensures result === undefined || (0 <= result && result < a.length && a[result] === key)
+     * @ensures result !== undefined || forall(0, a.length, i => a[i] !== key)
+     */
+    export function find(a: Readonly<Uint8Array>, key: u8): number | undefined {
+      for (let i = 0; i < a.length; i++) {
+        invariant(forall(0, i, (j) => a[j] !== key));
+        if (a[i] === key) return i;
+      }
+      return undefined;
+    }
+    interface Pair { readonly first: u8; readonly second: u8 | undefined }
+    /** @ensures result <= 510 */
+    export function total(pair: Pair, more: u8 | undefined): number {
+      let extra: u8 | undefined = more;
+      if (extra === undefined || pair.second === undefined) extra = pair.first;
+      const second = pair.second ?? 0;
+      return extra + second;
+    }
+    /** @ensures result === undefined || result > 0 */
+    export function positive(n: u8): u8 | undefined { return n > 0 ? n : undefined; }
+    /** @ensures result < a.length || result === 0 */
+    export function use(a: Readonly<Uint8Array>): number { const at = find(a, 3); return at !== undefined && at > 0 ? at : 0; }`,
   'names that mean something to a solver': `
     /**
      * @requires and <= or && store.length > 3
@@ -551,6 +575,26 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
   [
     'the other byte order',
     '/**\n * @modifies view\n * @requires view.byteLength === 2\n * @ensures view.getUint16(0) === n\n */ export function f(view: DataView, n: u16): void { view.setUint16(0, n, true); }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a missing value that is promised',
+    '/** @ensures result !== undefined */ export function f(n: u8): u8 | undefined { return n > 3 ? n : undefined; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'what a value is when there is one',
+    '/** @ensures result === undefined || result > 3 */ export function f(n: u8 | undefined): u8 | undefined { return n; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a range when there is a value',
+    '/** @verified */ export function f(n: u16 | undefined): u8 | undefined { return n; }',
+    /range/,
+  ],
+  [
+    'a value in place of a missing one',
+    '/** @ensures result === 0 */ export function f(n: u8 | undefined): u8 { return n ?? 0; }',
     /ensures.*failed, confirmed/,
   ],
   ['a clause outside an array', '/** @ensures a[0] >= 0 */ export function f(a: Uint8Array): void {}', /defined/],
