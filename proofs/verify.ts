@@ -24,8 +24,14 @@ export interface Asked {
   readonly by: string;
 }
 
-/** Asks solvers; answers in the order of the queries. */
-export type Ask = (queries: readonly Query[]) => Promise<readonly Asked[]>;
+/** 'holds': proved is hoped for, that the goal follows; 'exists': refuted is, that the assumptions can be true. */
+export interface Question {
+  readonly query: Query;
+  readonly question: 'holds' | 'exists';
+}
+
+/** Asks solvers; answers in the order of the questions. */
+export type Ask = (questions: readonly Question[]) => Promise<readonly Asked[]>;
 
 export type Diagnosis = 'confirmed bug' | 'too weak' | 'vacuous' | 'unknown';
 
@@ -160,7 +166,7 @@ async function verifyFunction(
   const { obligations, context } = obligationsOf(program, subject, group, ending);
   const known = obligations.map((obligation) => settled(obligation, witnesses, options.askBroken === true));
   const open = obligations.filter((_, i) => known[i] === undefined);
-  const answers = await options.ask(open.map(({ query }) => query));
+  const answers = await options.ask(open.map(({ query, question }) => ({ query, question })));
   const results = obligations.map((obligation, i): Result => {
     const before = known[i];
     if (before !== undefined) return before;

@@ -38,21 +38,26 @@ export function showInputs(subject: FunctionIr, args: readonly Value[]): string[
 
 /** Runs the function on these arguments; the violation, if it is the function's own. */
 export function tryInput(program: Program, subject: FunctionIr, args: readonly Value[], steps?: number) {
-  const { outcome, visited } = run(program, subject, args.map(copyValue), steps);
+  const { outcome, visited, spent } = run(program, subject, args.map(copyValue), steps);
   const own =
     outcome.kind === 'violation' && outcome.violation.function === subject.key ? outcome.violation : undefined;
   const found: Found | undefined = own && { violation: own, inputs: showInputs(subject, args) };
-  return { found, visited, accepted: outcome.kind !== 'rejected' };
+  return { found, visited, spent, accepted: outcome.kind !== 'rejected' };
 }
 
-/** Runs a function on `count` sampled inputs. */
+/** Steps of all runs of one function: a second or so. */
+const MOST_STEPS = 1_000_000;
+
+/** Runs a function on up to `count` sampled inputs. */
 export function sampleRuns(program: Program, subject: FunctionIr, count: number): Witnesses {
   const draw = createDraw(0x5eed);
   const visited = new Set<string>();
   const violations: Found[] = [];
   let accepted = 0;
-  for (let i = 0; i < count; i++) {
+  let steps = MOST_STEPS;
+  for (let i = 0; i < count && steps > 0; i++) {
     const result = tryInput(program, subject, drawArguments(subject, draw));
+    steps -= result.spent;
     for (const place of result.visited) visited.add(place);
     if (result.accepted) accepted++;
     const { found } = result;

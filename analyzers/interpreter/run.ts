@@ -31,6 +31,8 @@ export interface Run {
   readonly outcome: Outcome;
   /** Marks of the places that the function itself came to, see `mark`. */
   readonly visited: ReadonlySet<string>;
+  /** Steps that it took. */
+  readonly spent: number;
 }
 
 /** Names a branch or a loop's body for `visited`. */
@@ -427,19 +429,19 @@ export function run(program: Program, subject: FunctionIr, args: readonly Value[
     depth: 0,
     visited: new Set(),
   };
+  const ended = (outcome: Outcome): Run => ({ outcome, visited: machine.visited, spent: steps - machine.steps });
   try {
     const frame = enterFrame(machine, { ...subject, decreases: [] }, args, true);
     for (const clause of subject.requires) {
-      if (!clauseHolds(machine, frame, clause)) return { outcome: { kind: 'rejected' }, visited: machine.visited };
+      if (!clauseHolds(machine, frame, clause)) return ended({ kind: 'rejected' });
     }
     machine.visited.add('entry');
     const started: Frame = { ...frame, function: subject, measure: measureOf(machine, frame, subject.decreases) };
     const value = runBody(machine, started);
-    return { outcome: { kind: 'returned', value }, visited: machine.visited };
+    return ended({ kind: 'returned', value });
   } catch (error) {
-    if (error instanceof RangeError && error.message.includes('call stack'))
-      return { outcome: { kind: 'gave up' }, visited: machine.visited };
+    if (error instanceof RangeError && error.message.includes('call stack')) return ended({ kind: 'gave up' });
     if (!(error instanceof Stop)) throw error;
-    return { outcome: error.outcome, visited: machine.visited };
+    return ended(error.outcome);
   }
 }

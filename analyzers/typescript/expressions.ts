@@ -387,6 +387,13 @@ function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
   const symbol = symbolOf(scope.world, callee);
   const header = symbol && scope.world.headers.get(symbol);
   if (header === undefined) {
+    if (symbol !== undefined && symbol.declarations === undefined) {
+      refuse(
+        span,
+        `${callee.text} comes from a file that was not read`,
+        'It must lie in the folder of the command, or below.',
+      );
+    }
     return refuse(
       span,
       `${callee.text} has no contract`,
