@@ -5,16 +5,16 @@
  * the place that a value goes to says what range it must have (coerce). What has no meaning in the table of operators
  * is refused with what to write instead.
  */
-import type { Argument, ArrayVariable, Expression, Span } from '../ir.ts';
+import type { ArrayVariable, Expression, Span } from '../ir.ts';
 import { evaluate, isExact, type OperatorName, operatorOf } from '../operators.ts';
 import { boolean, type Domain, domainOf, inRange, integer, rangeOf, showType, type Type, within } from '../types.ts';
-import { lowerLibraryCall } from './clauses.ts';
-import { CONTRACTS_FILE, GLOBALS_FILE, isAssignment, ts } from './compiler.ts';
+import { lowerCall } from './calls.ts';
+import { isAssignment, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
-import { lowerViewRead, viewOf } from './data-view.ts';
 import { absent, coerceOptional, isOptional, isUndefined, narrowed, presentIn, valueIn } from './optional.ts';
+import { lowerObject, lowerPlace, lowerProperty, lowerTuple } from './records.ts';
 import { refuse } from './refuse.ts';
-import { bare, type Header, isArrayVariable, libraryName, read, type Scope, symbolOf } from './scope.ts';
+import { bare, isArrayVariable, read, type Scope, symbolOf } from './scope.ts';
 import { lowerType } from './types.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
@@ -268,165 +268,6 @@ function lowerPrefix(scope: Scope, node: ts.PrefixUnaryExpression): Expression {
   }
 }
 
-/** a / b below a rounding function. */
-function lowerQuotient(scope: Scope, node: ts.Expression, operator: OperatorName, span: Span): Expression {
-  const inner = bare(node);
-  if (!ts.isBinaryExpression(inner) || inner.operatorToken.kind !== ts.SyntaxKind.SlashToken) {
-    return refuse(
-      span,
-      'rounding of something other than a quotient',
-      'Write Math.trunc(a / b); an integer needs no rounding.',
-    );
-  }
-  return operation(
-    operator,
-    [lowerInteger(scope, inner.left, 'number'), lowerInteger(scope, inner.right, 'number')],
-    span,
-  );
-}
-
-function wantArguments(node: ts.CallExpression, count: number, span: Span): void {
-  if (node.arguments.some(ts.isSpreadElement))
-    refuse(span, 'a spread argument is not supported', 'Pass each argument by itself.');
-  if (node.arguments.length !== count) refuse(span, `${node.arguments.length} arguments where ${count} are expected`);
-}
-
-/** A method of Math or BigInt. */
-function lowerMethod(scope: Scope, node: ts.CallExpression, object: string, method: string): Expression {
-  const span = spanOf(scope, node);
-  const args = node.arguments;
-  const full = `${object}.${method}`;
-  const take = (operator: OperatorName, domain: Domain): Expression => {
-    wantArguments(node, operatorOf(operator).arity, span);
-    return operation(
-      operator,
-      args.map((argument) => lowerInteger(scope, argument, domain)),
-      span,
-    );
-  };
-  switch (full) {
-    case 'Math.trunc':
-    case 'Math.floor':
-      wantArguments(node, 1, span);
-      return lowerQuotient(scope, args[0], method === 'trunc' ? 'truncatedDivide' : 'flooredDivide', span);
-    case 'Math.imul':
-      return take('multiply32', 'number');
-    case 'Math.min':
-      return take('minimum', 'number');
-    case 'Math.max':
-      return take('maximum', 'number');
-    case 'Math.abs':
-      return take('absolute', 'number');
-    case 'BigInt.asUintN':
-    case 'BigInt.asIntN': {
-      wantArguments(node, 2, span);
-      const bits = lowerInteger(scope, args[0], 'number');
-      if (bits.kind !== 'integer' || bits.value !== 64n)
-        refuse(bits.span, `${full} of another width than 64`, 'Write 64, or a remainder by a power of two.');
-      return operation(method === 'asUintN' ? 'asUint64' : 'asInt64', [lowerInteger(scope, args[1], 'bigint')], span);
-    }
-    default:
-      return refuse(
-        span,
-        `${full} is not supported`,
-        'Supported are Math.trunc, floor, imul, min, max, abs and BigInt.asUintN, asIntN.',
-      );
-  }
-}
-
-/** Arguments of a call of a verified function. */
-export function lowerArguments(
-  scope: Scope,
-  node: ts.CallExpression,
-  parameters: readonly { readonly name: string; readonly type: Type }[],
-): Argument[] {
-  wantArguments(node, parameters.length, spanOf(scope, node));
-  return node.arguments.map((argument, i): Argument => {
-    const { type } = parameters[i];
-    if (type.kind !== 'array') return coerce(lowerExpression(scope, argument), type);
-    const array = lowerArray(scope, argument);
-    const span = spanOf(scope, argument);
-    if (array.type.name !== type.name) refuse(span, `a ${array.type.name} where ${type.name} is expected`);
-    if (array.type.readonly && !type.readonly) {
-      refuse(
-        span,
-        `${array.name} may not be written, and the parameter ${parameters[i].name} may`,
-        `Declare the parameter as Readonly<${type.name}> if it is only read.`,
-      );
-    }
-    return { kind: 'array', array, type: array.type, span };
-  });
-}
-
-function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
-  const span = spanOf(scope, node);
-  const callee = bare(node.expression);
-  if (node.questionDotToken !== undefined) refuse(span, 'an optional call is not supported', 'Call the function.');
-  if (ts.isPropertyAccessExpression(callee)) {
-    const object = libraryName(scope.world, callee.expression, GLOBALS_FILE);
-    if (object !== undefined) return lowerMethod(scope, node, object, callee.name.text);
-    if (viewOf(scope, callee.expression) !== undefined) return lowerViewRead(scope, node);
-    return refuse(span, 'a method call is not supported', 'Call a function with a contract.');
-  }
-  if (!ts.isIdentifier(callee)) return refuse(span, 'a call of a computed function', 'Call a function by its name.');
-  const own = libraryName(scope.world, callee, CONTRACTS_FILE);
-  if (own !== undefined) return lowerLibraryCall(scope, node, own);
-  const global = libraryName(scope.world, callee, GLOBALS_FILE);
-  if (global === 'implies' || global === 'forall' || global === 'exists' || global === 'old') {
-    if (scope.place !== 'contract')
-      refuse(span, `${global} is not imported`, `Write import { ${global} } from 'casemate';`);
-    return lowerLibraryCall(scope, node, global);
-  }
-  if (global === 'BigInt' || global === 'Number') {
-    wantArguments(node, 1, span);
-    const operand = lowerInteger(scope, node.arguments[0]);
-    const big = operand.type.kind === 'integer' && domainOf(operand.type) === 'bigint';
-    if (big === (global === 'BigInt')) return operand;
-    return operation(big ? 'toNumber' : 'toBigInt', [operand], span);
-  }
-  const symbol = symbolOf(scope.world, callee);
-  const header = symbol && scope.world.headers.get(symbol);
-  if (header === undefined) {
-    if (symbol !== undefined && symbol.declarations === undefined) {
-      refuse(
-        span,
-        `${callee.text} comes from a file that was not read`,
-        'It must lie in the folder of the command, or below.',
-      );
-    }
-    return refuse(
-      span,
-      `${callee.text} has no contract`,
-      'Give it one in its JSDoc (@requires, @ensures, or @verified for none), or declare it with @trusted.',
-    );
-  }
-  if (scope.place !== 'body' && !header.pure) {
-    refuse(span, `${header.name} is called in a contract and is not @pure`, 'Only functions marked @pure may be.');
-  }
-  if (header.modifies.length > 0) {
-    refuse(
-      span,
-      `${header.name} writes to its arguments, so its call is no part of an expression`,
-      'Call it in a statement: f(...); or const x = f(...); or return f(...).',
-    );
-  }
-  if (header.result.kind === 'void')
-    refuse(span, `${header.name} gives no value`, 'Call it in a statement of its own.');
-  return {
-    kind: 'call',
-    function: header.key,
-    arguments: lowerArguments(scope, node, header.parameters),
-    type: header.result,
-    span,
-  };
-}
-
-/** A function that need not end is nobody's callee: what comes after it would be proved of a state that never is. */
-export function refuseDiverging(_scope: Scope, header: Header, span: Span): void {
-  if (header.diverges)
-    refuse(span, `${header.name} is @diverges`, 'It is for the outermost loop: call it from code without a contract.');
-}
-
 function lowerName(scope: Scope, node: ts.Identifier): Expression {
   const span = spanOf(scope, node);
   const symbol = symbolOf(scope.world, node);
@@ -450,49 +291,6 @@ function lowerName(scope: Scope, node: ts.Identifier): Expression {
   );
 }
 
-function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): Expression {
-  const span = spanOf(scope, node);
-  if (node.questionDotToken !== undefined) refuse(span, '?. is not supported', 'Test for undefined with if.');
-  const name = node.name.text;
-  if (libraryName(scope.world, node.expression, GLOBALS_FILE) === 'Number') {
-    if (name === 'MAX_SAFE_INTEGER') return { kind: 'integer', value: 2n ** 53n - 1n, type: integer('number'), span };
-    if (name === 'MIN_SAFE_INTEGER') return { kind: 'integer', value: 1n - 2n ** 53n, type: integer('number'), span };
-  }
-  const declaration = symbolOf(scope.world, node)?.valueDeclaration;
-  if (declaration !== undefined && ts.isEnumMember(declaration)) {
-    const member = scope.world.checker.getConstantValue(declaration);
-    if (typeof member !== 'number' || !Number.isSafeInteger(member))
-      refuse(span, `${name} is no integer`, 'Members of an enum are integers.');
-    return { kind: 'integer', value: BigInt(member), type: integer('number'), span };
-  }
-  const inner = bare(node.expression);
-  const symbol = ts.isIdentifier(inner) ? symbolOf(scope.world, inner) : undefined;
-  const named = symbol && scope.variables.get(symbol);
-  const isArray = named !== undefined ? isArrayVariable(named) : symbol !== undefined && isTable(scope, symbol, span);
-  if (isArray) {
-    if (name === (named?.type.kind === 'array' && named.type.name === 'DataView' ? 'byteLength' : 'length'))
-      return { kind: 'length', array: lowerArray(scope, node.expression), type: integer('number'), span };
-    refuse(
-      span,
-      `.${name} of an array is not supported`,
-      name === 'subarray' || name === 'buffer'
-        ? 'Two names for one memory cannot be told apart: pass the array with an offset.'
-        : 'Read elements and length; write a loop for the rest.',
-    );
-  }
-  const operand = lowerExpression(scope, node.expression);
-  if (operand.type.kind !== 'record')
-    refuse(span, `.${name} of a value of type ${showType(operand.type)}`, 'Only records have fields.');
-  const field = operand.type.fields.find((candidate) => candidate.name === name);
-  if (field === undefined) return refuse(span, `the record has no field ${name}`);
-  return narrowed(scope, node, { kind: 'field', operand, name, type: field.type, span });
-}
-
-function isTable(scope: Scope, symbol: ts.Symbol, span: Span): boolean {
-  const constant = lowerConstant(scope.world, symbol, span);
-  return constant !== undefined && 'values' in constant;
-}
-
 function lowerElement(scope: Scope, node: ts.ElementAccessExpression): Expression {
   const span = spanOf(scope, node);
   if (node.questionDotToken !== undefined) refuse(span, '?. is not supported', 'Index the array.');
@@ -501,34 +299,6 @@ function lowerElement(scope: Scope, node: ts.ElementAccessExpression): Expressio
   const array = lowerArray(scope, node.expression);
   const index = lowerInteger(scope, node.argumentExpression, 'number');
   return { kind: 'element', array, index, type: array.type.element, span };
-}
-
-/** A place of a tuple, by a constant. */
-function lowerPlace(scope: Scope, node: ts.ElementAccessExpression, span: Span): Expression {
-  const operand = lowerExpression(scope, node.expression);
-  const index = lowerInteger(scope, node.argumentExpression, 'number');
-  if (operand.type.kind !== 'record' || index.kind !== 'integer')
-    return refuse(span, 'the place in a tuple is no constant', 'Write a number.');
-  const field = operand.type.fields.find(({ name }) => name === String(index.value));
-  if (field === undefined) return refuse(span, `the tuple has no place ${index.value}`);
-  return { kind: 'field', operand, name: field.name, type: field.type, span };
-}
-
-function lowerTuple(scope: Scope, node: ts.ArrayLiteralExpression): Expression {
-  const span = spanOf(scope, node);
-  if (
-    node.elements.length === 0 ||
-    node.elements.some((element) => ts.isSpreadElement(element) || ts.isOmittedExpression(element))
-  ) {
-    refuse(span, 'an array literal that is no tuple', 'Write each value, or a typed array: new Uint8Array([1, 2]).');
-  }
-  const fields = node.elements.map((element) => lowerExpression(scope, element));
-  const type: Type = {
-    kind: 'record',
-    name: 'a tuple',
-    fields: fields.map((field, i) => ({ name: String(i), type: field.type })),
-  };
-  return { kind: 'record', type, fields, span };
 }
 
 function lowerConditional(scope: Scope, node: ts.ConditionalExpression): Expression {
@@ -552,30 +322,6 @@ function lowerConditional(scope: Scope, node: ts.ConditionalExpression): Express
     type,
     span,
   };
-}
-
-function lowerObject(scope: Scope, node: ts.ObjectLiteralExpression): Expression {
-  const span = spanOf(scope, node);
-  const fields = node.properties.map((property): { name: string; value: Expression } => {
-    if (ts.isPropertyAssignment(property) && ts.isIdentifier(property.name)) {
-      return { name: property.name.text, value: lowerExpression(scope, property.initializer) };
-    }
-    if (ts.isShorthandPropertyAssignment(property) && property.objectAssignmentInitializer === undefined) {
-      const symbol = scope.world.checker.getShorthandAssignmentValueSymbol(property);
-      const variable = symbol && scope.variables.get(symbol);
-      if (variable !== undefined && variable.type.kind !== 'array')
-        return { name: property.name.text, value: read(variable, spanOf(scope, property)) };
-    }
-    return refuse(spanOf(scope, property), 'this kind of member is not supported', 'Write name: value.');
-  });
-  const names = new Set(fields.map(({ name }) => name));
-  if (names.size !== fields.length || names.has('__proto__')) refuse(span, 'a field is given twice, or is __proto__');
-  const type: Type = {
-    kind: 'record',
-    name: 'a record',
-    fields: fields.map(({ name, value }) => ({ name, type: value.type })),
-  };
-  return { kind: 'record', type, fields: fields.map(({ value }) => value), span };
 }
 
 export function lowerExpression(scope: Scope, node: ts.Expression): Expression {

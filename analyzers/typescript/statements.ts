@@ -7,19 +7,11 @@
  */
 import type { ArrayVariable, Clause, Expression, Span, Statement, Variable } from '../ir.ts';
 import { integer, showType, type Type, typedArrays } from '../types.ts';
+import { lowerArguments, refuseDiverging } from './calls.ts';
 import { CONTRACTS_FILE, isAssignment, ts } from './compiler.ts';
 import { arrayConstant } from './constants.ts';
 import { lowerViewWrite, viewOf } from './data-view.ts';
-import {
-  arithmetic,
-  coerce,
-  lowerArguments,
-  lowerArray,
-  lowerCondition,
-  lowerExpression,
-  lowerInteger,
-  refuseDiverging,
-} from './expressions.ts';
+import { arithmetic, coerce, lowerArray, lowerCondition, lowerExpression, lowerInteger } from './expressions.ts';
 import { lowerFor, lowerForOf, lowerWhile } from './loops.ts';
 import { collecting, refuse } from './refuse.ts';
 import { bare, declareVariable, type Header, libraryName, read, type Scope, symbolOf } from './scope.ts';
