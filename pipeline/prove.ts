@@ -117,10 +117,10 @@ function askedOf({ name, status, reason, answers, model }: ProverResult, names: 
 
 /** Asks a prover each question as a text of its own, with so many steps, or the prover's. */
 export function createAsk(prover: Prover, steps?: number): Ask {
-  return async (queries) => {
-    const names = queries.map(variablesOf);
-    const questions = queries.map(
-      (query, i): Question => ({
+  return async (asked) => {
+    const names = asked.map(({ query }) => variablesOf(query));
+    const questions = asked.map(
+      ({ query }, i): Question => ({
         ...{ name: query.name, text: printQuery(query), expect: 'unsat', model: names[i] },
         ...(steps !== undefined && { steps }),
       }),

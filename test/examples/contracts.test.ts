@@ -13,10 +13,8 @@ import { crc32 } from '../../examples/contracts/crc32.ts';
 import { clear, count, giveBack, take } from '../../examples/contracts/free-list.ts';
 import { parseIpv4, parseUdp, skipName } from '../../examples/contracts/ipv4.ts';
 import { drain, put, waiting } from '../../examples/contracts/ring.ts';
-import { createAsk } from '../../pipeline/prove.ts';
-import { findSolvers } from '../../proofs/smt/solver.ts';
 import { verifyProgram } from '../../proofs/verify.ts';
-import { failures, library } from '../support/contracts.ts';
+import { askProver, failures, library } from '../support/contracts.ts';
 
 const folder = new URL('../../examples/contracts/', import.meta.url);
 
@@ -24,7 +22,7 @@ async function proveWhole(name: string, text: string): Promise<string[]> {
   const { program, diagnostics, sources } = analyze([{ name, text }], library);
   if (program === undefined) return diagnostics.map((diagnostic) => showDiagnostic(sources, diagnostic));
   expect(program.functions.length).toBeGreaterThan(0);
-  return failures(await verifyProgram(program, { ask: createAsk(findSolvers(), 5_000_000, false) }));
+  return failures(await verifyProgram(program, { ask: askProver(5_000_000) }));
 }
 
 describe('is proved', () => {
