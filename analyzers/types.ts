@@ -95,6 +95,19 @@ export function within(inner: Range, outer: Range): boolean {
   return lowHolds && highHolds;
 }
 
+/** Whether values of two types are made alike: the same fields in the same order, of the same ranges. */
+export function sameType(a: Type, b: Type): boolean {
+  if (a.kind === 'integer') return b.kind === 'integer' && a.name === b.name;
+  if (a.kind === 'array') return b.kind === 'array' && a.name === b.name && a.readonly === b.readonly;
+  if (a.kind !== 'record') return a.kind === b.kind;
+  return (
+    b.kind === 'record' &&
+    a.optional === b.optional &&
+    a.fields.length === b.fields.length &&
+    a.fields.every(({ name, type }, i) => name === b.fields[i].name && sameType(type, b.fields[i].type))
+  );
+}
+
 /** A type as TypeScript spells it. */
 export function showType(type: Type): string {
   switch (type.kind) {

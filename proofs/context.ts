@@ -9,7 +9,7 @@
  * depth.
  */
 import type { FunctionIr, Program, Span, Table } from '../analyzers/ir.ts';
-import type { Type } from '../analyzers/types.ts';
+import type { Range, Type } from '../analyzers/types.ts';
 import { type Arithmetic, createArithmetic, mentionsBound } from './arithmetic.ts';
 import {
   type Binding,
@@ -75,6 +75,7 @@ const UNFOLDING = 2;
 
 /** The measure at first, later: smaller in order of rank, where what decides is at least 0. */
 export function decreasesTerm(m: Arithmetic, before: readonly Term[], after: readonly Term[]): Term {
+  if (before.length !== after.length) return m.truth(false);
   const ranks = before.map((first, i) => {
     const equalSoFar = before.slice(0, i).map((earlier, j) => m.equal(earlier, after[j]));
     return m.all([...equalSoFar, m.less(after[i], first), m.atMost(m.integer(0n), first)]);
@@ -89,6 +90,21 @@ function addTable(context: Pick<Context, 'facts' | 'tables' | 'tableLengths'>, {
   });
   context.tables.set(variable.id, contents);
   context.tableLengths.set(variable.id, t.integer(values.length));
+}
+
+/** That each argument is of its parameter's type. */
+function parametersInRange(callee: FunctionIr, binding: Binding): Term[] {
+  return callee.parameters.flatMap(({ id, type }) => {
+    const value = binding.variables.get(id);
+    if (value === undefined) return [];
+    const terms = scalarsOf(value);
+    const ranges: Range[] = [];
+    valueOfType(type, (_, of) => {
+      ranges.push(rangeOfType(of));
+      return terms[ranges.length - 1];
+    });
+    return terms.map((term, i) => inRangeTerm(term, ranges[i]));
+  });
 }
 
 /** The one expression that a function returns, where its body is that and nothing else. */
@@ -123,9 +139,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     }
     if (!recursive.has(callee.key) || place.clause) return;
     const after = measureOf(callee, binding);
-    const comparable = after.length > 0 && after.length === context.entryMeasure.length;
-    const goal = comparable ? decreasesTerm(m, context.entryMeasure, after) : m.truth(false);
-    place.demand('decreases', `call of ${callee.name}`, span, goal);
+    place.demand('decreases', `call of ${callee.name}`, span, decreasesTerm(m, context.entryMeasure, after));
   };
 
   const freshValue = (type: Type, base: string): Value =>
@@ -185,7 +199,12 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
       const range = intervals.of(term);
       facts.add(term, inRangeTerm(term, range));
     });
-    const guard = m.all(callee.requires.map((clause) => clauseTerm(context, clause, binding)));
+    // Facts stand wherever the term does, the call only where its arguments were shown to fit: without their ranges a
+    // contract would speak of arguments that it never had.
+    const guard = m.all([
+      ...parametersInRange(callee, binding),
+      ...callee.requires.map((clause) => clauseTerm(context, clause, binding)),
+    ]);
     const variables = new Map(binding.variables);
     variables.set(callee.resultVariable.id, result);
     const smaller = sameGroup ? decreasesTerm(m, context.entryMeasure, measureOf(callee, binding)) : m.truth(true);

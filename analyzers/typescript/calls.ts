@@ -146,6 +146,7 @@ export function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
       'Give it one in its JSDoc (@requires, @ensures, or @verified for none), or declare it with @trusted.',
     );
   }
+  refuseDiverging(header, span);
   if (scope.place !== 'body' && !header.pure) {
     refuse(span, `${header.name} is called in a contract and is not @pure`, 'Only functions marked @pure may be.');
   }
@@ -168,7 +169,7 @@ export function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
 }
 
 /** A function that need not end is nobody's callee: what comes after it would be proved of a state that never is. */
-export function refuseDiverging(_scope: Scope, header: Header, span: Span): void {
+export function refuseDiverging(header: Header, span: Span): void {
   if (header.diverges)
     refuse(span, `${header.name} is @diverges`, 'It is for the outermost loop: call it from code without a contract.');
 }

@@ -6,7 +6,7 @@
  * measure that their condition suggests (loops.ts).
  */
 import type { ArrayVariable, Clause, Expression, Span, Statement, Variable } from '../ir.ts';
-import { integer, showType, type Type, typedArrays } from '../types.ts';
+import { integer, sameType, showType, type Type, typedArrays } from '../types.ts';
 import { lowerArguments, refuseDiverging } from './calls.ts';
 import { CONTRACTS_FILE, isAssignment, ts } from './compiler.ts';
 import { arrayConstant } from './constants.ts';
@@ -40,7 +40,7 @@ function effectfulCall(
   if (!ts.isCallExpression(call) || !ts.isIdentifier(call.expression)) return undefined;
   const symbol = symbolOf(scope.world, call.expression);
   const header = symbol && scope.world.headers.get(symbol);
-  if (header !== undefined) refuseDiverging(scope, header, spanOf(scope, node));
+  if (header !== undefined) refuseDiverging(header, spanOf(scope, node));
   return header !== undefined && header.modifies.length > 0 ? { call, header } : undefined;
 }
 
@@ -68,7 +68,9 @@ function callStatement(
 /** A result goes to the variable as it is: only an integer's range may differ. */
 function assertSameKind(from: Type, to: Type, span: Span): void {
   const probe: Expression = { kind: 'variable', variable: { id: '', name: '', type: from, span }, type: from, span };
-  if (coerce(probe, to).kind === 'record') {
+  coerce(probe, to);
+  // Fields of another order or range would be taken for one another: nothing here makes the one of the other.
+  if ((from.kind !== 'integer' || to.kind !== 'integer') && !sameType(from, to)) {
     refuse(
       span,
       `the result, a ${showType(from)}, goes to a variable of another type`,
