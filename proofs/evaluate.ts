@@ -28,6 +28,8 @@ export interface Place {
   readonly demand: (kind: ObligationKind, text: string, span: Span, goal: Term) => void;
   /** Adds what is known from here on, under the guards of the moment. */
   readonly assume: (term: Term) => void;
+  /** Demands that some state comes here, once `known` is known; only in code. */
+  readonly possible?: (text: string, span: Span, known: Term) => void;
   /** Runs `work` where `condition` is known. */
   readonly under: <T>(condition: Term, work: () => T) => T;
 }
@@ -47,6 +49,10 @@ export function codePlace(context: Context, state: State): Place {
       if (goal.kind === 'truth' && goal.value) return;
       context.demand({ kind, text, span, question: 'holds', assumptions: [...state.assumptions, ...guards], goal });
       state.assumptions.push(guarded(goal));
+    },
+    possible: (text, span, known) => {
+      const assumptions = [...state.assumptions, ...guards, known];
+      context.demand({ kind: 'reachable', text, span, question: 'exists', assumptions, goal: t.truth(false) });
     },
     assume: (term) => {
       const known = guarded(term);
@@ -296,12 +302,23 @@ export function clauseTerm(
   return scalar(evaluate(context, clausePlace(context, { ...binding, oldArrays }), clause.expression));
 }
 
+/** A trusted contract that nothing keeps would prove all that follows its call; of a proved one that cannot be. */
+export function demandPossible(place: Place, callee: FunctionIr, result: Value, span: Span): void {
+  if (callee.body !== undefined) return;
+  // Mentions the result, so that what is known of it belongs to the question.
+  const known = t.all(scalarsOf(result).map((term) => t.equal(term, term)));
+  place.possible?.(`after ${callee.name}`, span, known);
+}
+
 function evaluateCall(context: Context, place: Place, expression: Expression & { kind: 'call' }): Value {
   const callee = context.functionOf(expression.function);
   const binding = bindArguments(context, place, callee, expression.arguments);
   context.demandCall(place, callee, binding, expression.span);
-  if (!callee.pure) return context.callResult(place, callee, binding, binding.arrays);
-  return context.pureResult(callee, binding);
+  const result = callee.pure
+    ? context.pureResult(callee, binding)
+    : context.callResult(place, callee, binding, binding.arrays);
+  demandPossible(place, callee, result, expression.span);
+  return result;
 }
 
 export function evaluate(context: Context, place: Place, expression: Expression): Value {

@@ -17,6 +17,7 @@ import {
   boundsTerm,
   clausePlace,
   codePlace,
+  demandPossible,
   evaluate,
   isArrayArgument,
   lengthRange,
@@ -176,6 +177,7 @@ function executeCall(context: Context, state: State, statement: Statement & { ki
     state.arrays.set(argument.array.id, after);
   });
   const result = callee.pure ? context.pureResult(callee, binding) : context.callResult(place, callee, binding, before);
+  demandPossible(place, callee, result, statement.span);
   const { target } = statement;
   if (target === undefined) return;
   const { type } = target;

@@ -17,6 +17,8 @@ const LONGEST_TABLE = 4096;
 function declarationOf(symbol: ts.Symbol): ts.VariableDeclaration | undefined {
   const declaration = symbol.valueDeclaration;
   if (declaration === undefined || !ts.isVariableDeclaration(declaration)) return undefined;
+  // One that is only declared has its value somewhere else.
+  if ((ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Ambient) !== 0) return undefined;
   const list = declaration.parent;
   const top =
     ts.isVariableDeclarationList(list) && ts.isVariableStatement(list.parent) && ts.isSourceFile(list.parent.parent);

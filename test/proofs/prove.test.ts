@@ -597,6 +597,21 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     '/** @ensures result === 0 */ export function f(n: u8 | undefined): u8 { return n ?? 0; }',
     /ensures.*failed, confirmed/,
   ],
+  [
+    'what follows a trusted contract that contradicts itself',
+    '/**\n * @trusted\n * @ensures result > 5 && result < 5\n */ export declare function g(): u8;\n/** @ensures result === 77 */ export function f(): u8 { return g(); }',
+    /reachable\/after g: failed, vacuous/,
+  ],
+  [
+    'what follows a pure one',
+    '/**\n * @trusted\n * @pure\n * @ensures result > n && result < n\n */ export declare function g(n: u8): u8;\n/** @ensures result === 77 */ export function f(n: u8): u8 { return g(n); }',
+    /reachable\/after g: failed, vacuous/,
+  ],
+  [
+    'what follows one without a value',
+    '/**\n * @trusted\n * @modifies a\n * @ensures false\n */ export declare function g(a: Uint8Array): void;\n/**\n * @modifies a\n * @ensures 1 > 2\n */ export function f(a: Uint8Array): void { g(a); }',
+    /reachable\/after g: failed, vacuous/,
+  ],
   ['a clause outside an array', '/** @ensures a[0] >= 0 */ export function f(a: Uint8Array): void {}', /defined/],
 ];
 
