@@ -6,6 +6,10 @@ const inBody = (statement: string): string =>
   `/** @verified */\nexport function f(n: u32, a: Uint8Array, b: Readonly<Uint8Array>): void { ${statement} }`;
 
 const refused: readonly (readonly [text: string, message: string])[] = [
+  [
+    'declare const N = 5;\n/** @verified */ export function f(): number { return N; }',
+    'neither a parameter, a local variable nor a constant',
+  ],
   [inBody('n / 2;'), 'this statement has no effect'],
   [inBody('const x = n / 2;'), '/ on numbers gives fractions'],
   [inBody('const x = n == 2;'), '== converts its operands'],
