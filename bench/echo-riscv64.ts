@@ -90,11 +90,18 @@ async function main(): Promise<void> {
     await compare('as built, not hardened, beside bare', images.bare, images.plain, mixed),
     await compare('hardened beside bare with two copies', images.copies, images.hardened, mixed),
     await compare('bare with two copies beside bare', images.bare, images.copies, mixed),
+    await compare('the same, 1514 bytes', images.bare, images.copies, cases['1514 bytes']),
+    await compare(
+      'hardened beside bare with two copies, 1514 bytes',
+      images.copies,
+      images.hardened,
+      cases['1514 bytes'],
+    ),
   ];
   const text = `${[
     `- ${machineLine()}; load average before the first run ${load.toFixed(1)}`,
     `- QEMU's virt machine, virtio-mmio version 2, \`stream\` back end; ${inFlight} frames on the way, ${perTurn} a turn, ${rounds} turns in each of ${launches} launches`,
-    '- a ratio is the median of the launches’ (least..most), a launch’s that of its rounds; the last three rows are for information',
+    '- a ratio is the median of the launches’ (least..most), a launch’s that of its rounds; the last five rows are for information',
     '',
     table([...judged, ...explaining]),
     '',

@@ -30,7 +30,9 @@ uint64_t rv_ticks(void) {
     return ticks;
 }
 
-solo5_time_t solo5_clock_monotonic(void) { return clock_nanoseconds(scale, rv_ticks()); }
+solo5_time_t rv_nanoseconds(uint64_t ticks) { return clock_nanoseconds(scale, ticks); }
+
+solo5_time_t solo5_clock_monotonic(void) { return rv_nanoseconds(rv_ticks()); }
 
 /* Reading the low half makes the device keep the high half that belongs to it. Without a clock: 0. */
 solo5_time_t solo5_clock_wall(void) {
@@ -43,10 +45,10 @@ static void set_timer(uint64_t ticks) {
     sbi_call(has_time_extension ? SBI_TIME : SBI_LEGACY_SET_TIMER, 0, ticks, 0, 0);
 }
 
-void rv_wait(uint64_t wait) {
+void rv_wait(uint64_t start, uint64_t wait) {
     /* At most a second, at less than 10 GHz: nothing overflows. A tick more, because both conversions round down. */
     if (wait > NANOSECONDS) wait = NANOSECONDS;
-    uint64_t start = rv_ticks(), end = start + wait * frequency / NANOSECONDS + 1;
+    uint64_t end = start + wait * frequency / NANOSECONDS + 1;
     /*
      * Setting it takes the firmware longer than a frame takes us. One that is set already and not too late will do: who
      * waits looks at the clock anyway. It is left as it is afterwards, where nothing heeds it until the next wait.

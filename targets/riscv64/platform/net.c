@@ -164,11 +164,12 @@ void solo5_yield(solo5_time_t deadline, solo5_handle_set_t *ready_set) {
     for (;;) {
         ready = ready_devices();
         if (ready != 0) break;
-        solo5_time_t now = solo5_clock_monotonic();
+        uint64_t ticks = rv_ticks();
+        solo5_time_t now = rv_nanoseconds(ticks);
         if (now >= deadline) break;
         uint64_t longest = allow_interrupts(true);
         /* A frame that came before interrupts were allowed announces itself in no other way. */
-        if (ready_devices() == 0) rv_wait(deadline - now < longest ? deadline - now : longest);
+        if (ready_devices() == 0) rv_wait(ticks, deadline - now < longest ? deadline - now : longest);
         allow_interrupts(false);
     }
     if (ready_set != NULL) *ready_set = ready;

@@ -75,8 +75,13 @@ uintptr_t rv_heap_end(void);
 /* clock.c: `frequency` in ticks per second, not 0. */
 void rv_clock_init(uint64_t frequency);
 uint64_t rv_ticks(void);
-/* clock.c: waits for an interrupt of a device, or about so many nanoseconds: perhaps a little longer, or shorter. */
-void rv_wait(uint64_t nanoseconds);
+/* clock.c: what solo5_clock_monotonic gives when the counter is at `ticks`; reading that costs more than a frame's copy. */
+solo5_time_t rv_nanoseconds(uint64_t ticks);
+/*
+ * clock.c: waits for an interrupt of a device, or about so many nanoseconds from `ticks` on: perhaps a little longer, or
+ * shorter.
+ */
+void rv_wait(uint64_t ticks, uint64_t nanoseconds);
 
 /* interrupts.c */
 void rv_interrupts_init(void);

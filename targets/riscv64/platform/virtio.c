@@ -130,7 +130,8 @@ void rv_virtio_describe(struct virtq *queue, uint16_t index, const void *data, u
 
 void rv_virtio_allow_interrupts(struct virtq *queue, bool allow) {
     queue->memory->available.flags = allow ? 0 : 1;
-    rv_virtio_barrier();
+    /* Whoever allows them looks at the queue next; that they still come for a while is no harm. */
+    if (allow) rv_virtio_barrier();
 }
 
 void rv_virtio_publish(struct virtio *device, unsigned index) { rv_virtio_publish_fast(device, index); }
