@@ -8,7 +8,8 @@ export default defineConfig({
     globalSetup: ['test/setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 300_000,
-    maxWorkers: 2,
+    // One more than the two cores that this is meant for: many tests wait for guests that sleep.
+    maxWorkers: 3,
     pool: 'forks',
   },
 });
