@@ -8,8 +8,10 @@
 import type { Diagnostic } from '../diagnostics.ts';
 import type { Clause, FunctionIr, Program, Span, Variable } from '../ir.ts';
 import type { Type } from '../types.ts';
-import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, isAssignment, type Library, ts } from './compiler.ts';
+import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
+import { refuseDepth } from './depth.ts';
 import { lowerCondition, lowerInteger } from './expressions.ts';
+import { refuseReassignment } from './reassignment.ts';
 import { collecting, refuse } from './refuse.ts';
 import { declareVariable, type Header, type Scope, symbolOf, type World } from './scope.ts';
 import { type Contracted, makeShadow, type Shadow } from './shadow.ts';
@@ -65,6 +67,7 @@ function lowerHeader(
     modifies: [],
     pure: false,
     diverges: false,
+    trusted: false,
   };
   const scope: Scope = {
     world,
@@ -87,6 +90,7 @@ function lowerHeader(
         `the parameter ${parameter.name.text} is optional, has a default, or takes the rest`,
         'Take a value always.',
       );
+    if (parameter.name.text === 'this') refuse(span, 'this as a parameter is not supported', 'Leave it out.');
     if (reserved.has(parameter.name.text))
       refuse(
         span,
@@ -98,6 +102,7 @@ function lowerHeader(
       world.checker.getTypeAtLocation(parameter.name),
       world.spanOf(parameter.type ?? parameter),
     );
+    if (type.kind === 'void') refuse(span, `the parameter ${parameter.name.text} has no value`, 'Leave it out.');
     return declareVariable(
       scope,
       world.checker.getSymbolAtLocation(parameter.name),
@@ -146,6 +151,7 @@ function lowerHeader(
     modifies: modified,
     pure,
     diverges,
+    trusted: isTrusted(node, contract),
   };
   const resultVariable: Variable = { id: '@result', name: 'result', type: result, span: nameSpan };
   return { header, scope: { ...scope, header }, resultVariable };
@@ -191,9 +197,9 @@ function lowerClauses(
 
 function lowerFunction(pending: Pending, holders: ReadonlyMap<string, ts.FunctionDeclaration>): FunctionIr {
   const { node, contract, header, scope, resultVariable } = pending;
-  const trusted = isTrusted(node, contract);
+  const { trusted, ...rest } = header;
   return {
-    ...header,
+    ...rest,
     resultVariable,
     requires: lowerClauses(pending, holders, 'requires'),
     ensures: lowerClauses(pending, holders, 'ensures'),
@@ -225,24 +231,6 @@ function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   });
 }
 
-/** JavaScript lets a module give a function's name another value; then its contract says nothing of what is called. */
-function refuseReassignment(world: World, file: ts.SourceFile, diagnostics: Diagnostic[]): void {
-  const visit = (node: ts.Node): void => {
-    if (ts.isBinaryExpression(node) && isAssignment(node.operatorToken.kind) && ts.isIdentifier(node.left)) {
-      const symbol = symbolOf(world, node.left);
-      if (symbol !== undefined && world.headers.has(symbol)) {
-        diagnostics.push({
-          span: world.spanOf(node),
-          message: `the function ${symbol.name} is assigned`,
-          advice: 'Its contract would say nothing of the new one.',
-        });
-      }
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(file);
-}
-
 function lowerProgram(
   program: ts.Program,
   sources: readonly Source[],
@@ -257,15 +245,17 @@ function lowerProgram(
     const start = node.getStart(file);
     return shadow === undefined ? { file: file.fileName, start, end: node.end } : shadow.toSource(start, node.end);
   };
-  const world: World = { checker, headers, tables: new Map(), spanOf, computing: new Set() };
+  const world: World = { checker, headers, tables: new Map(), constants: new Map(), spanOf, computing: new Set() };
   const pending: Pending[] = [];
-  const holders = new Map<string, ts.FunctionDeclaration>();
+  const holders = new Map<string, Map<string, ts.FunctionDeclaration>>();
   for (const { name } of sources) {
     const file = program.getSourceFile(name)!;
+    const own = new Map<string, ts.FunctionDeclaration>();
+    holders.set(name, own);
     const { functions } = shadows.get(name)!;
     for (const node of file.statements) {
       if (!ts.isFunctionDeclaration(node) || node.name === undefined) continue;
-      holders.set(`${name}#${node.name.text}`, node);
+      own.set(node.name.text, node);
       const contract = functions.find(({ pos }) => pos === node.pos);
       if (contract === undefined) continue;
       collecting(diagnostics, () => {
@@ -283,14 +273,7 @@ function lowerProgram(
     }
   }
   for (const { name } of sources) refuseReassignment(world, program.getSourceFile(name)!, diagnostics);
-  const functions = pending.map((one) => {
-    const own = new Map(
-      [...holders]
-        .filter(([key]) => key.startsWith(`${one.contract.nameSpan.file}#`))
-        .map(([key, node]) => [key.slice(key.lastIndexOf('#') + 1), node]),
-    );
-    return lowerFunction(one, own);
-  });
+  const functions = pending.map((one) => lowerFunction(one, holders.get(one.contract.nameSpan.file)!));
   return {
     functions,
     tables: [...world.tables.values()],
@@ -300,6 +283,18 @@ function lowerProgram(
 
 /** Reads sources; `library` holds the texts of casemate's own two files. */
 export function analyze(sources: readonly Source[], library: Library): Analysis {
+  try {
+    return analyzeAll(sources, library);
+  } catch (error) {
+    // The compiler's own walks are recursive too, also through what has no contract.
+    if (!(error instanceof RangeError && error.message.includes('call stack'))) throw error;
+    const span: Span = { file: sources[0]?.name ?? '', start: 0, end: 1 };
+    const message = 'this or a file that it imports is nested too deeply for the compiler';
+    return { diagnostics: [{ span, message }], sources: new Map(sources.map(({ name, text }) => [name, text])) };
+  }
+}
+
+function analyzeAll(sources: readonly Source[], library: Library): Analysis {
   const texts = new Map(sources.map(({ name, text }) => [name, text]));
   const diagnostics: Diagnostic[] = [];
   const shadows = new Map(sources.map(({ name, text }) => [name, makeShadow(name, text, diagnostics)]));
@@ -311,6 +306,11 @@ export function analyze(sources: readonly Source[], library: Library): Analysis 
   for (const { name, text } of sources) {
     const file = program.getSourceFile(name);
     if (file === undefined) throw new Error(`the compiler does not know ${name}`);
+    refuseDepth(file, shadows.get(name)!, text.length, diagnostics);
+  }
+  if (diagnostics.length > 0) return { diagnostics, sources: texts };
+  for (const { name, text } of sources) {
+    const file = program.getSourceFile(name)!;
     diagnostics.push(...typeErrors(program, file, shadows.get(name)!, text.length));
   }
   const lowered = lowerProgram(program, sources, shadows, diagnostics);

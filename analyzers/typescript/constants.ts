@@ -13,12 +13,19 @@ import { bare, libraryName, symbolOf, type World } from './scope.ts';
 
 const LONGEST_TABLE = 4096;
 
+/** Whether something is only declared, by itself or by what it lies in. */
+export function isAmbient(node: ts.Node): boolean {
+  if (ts.isSourceFile(node)) return node.isDeclarationFile;
+  const declared = ts.canHaveModifiers(node) ? ts.getModifiers(node) : undefined;
+  return declared?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword) === true || isAmbient(node.parent);
+}
+
 /** The const declaration at a module's top level that a symbol means. */
 function declarationOf(symbol: ts.Symbol): ts.VariableDeclaration | undefined {
   const declaration = symbol.valueDeclaration;
   if (declaration === undefined || !ts.isVariableDeclaration(declaration)) return undefined;
   // One that is only declared has its value somewhere else.
-  if ((ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Ambient) !== 0) return undefined;
+  if (isAmbient(declaration)) return undefined;
   const list = declaration.parent;
   const top =
     ts.isVariableDeclarationList(list) && ts.isVariableStatement(list.parent) && ts.isSourceFile(list.parent.parent);
@@ -149,14 +156,39 @@ function isNumber(type: ts.Type): boolean {
   return (type.flags & ts.TypeFlags.NumberLike) !== 0 || (type.isIntersection() && type.types.some(isNumber));
 }
 
+/** Whether what an expression gives is used up as a number or a truth, so that it goes nowhere. */
+function isConsumed(node: ts.Expression): boolean {
+  const use = node.parent;
+  if (ts.isParenthesizedExpression(use)) return isConsumed(use);
+  if (ts.isPrefixUnaryExpression(use) || ts.isIfStatement(use) || ts.isWhileStatement(use)) return true;
+  if (!ts.isBinaryExpression(use)) return ts.isElementAccessExpression(use) && use.argumentExpression === node;
+  const token = use.operatorToken.kind;
+  const passes =
+    token === ts.SyntaxKind.CommaToken ||
+    token === ts.SyntaxKind.AmpersandAmpersandToken ||
+    token === ts.SyntaxKind.BarBarToken ||
+    token === ts.SyntaxKind.QuestionQuestionToken;
+  return !passes && !isAssignment(token);
+}
+
+/** Whether the node lies in a function whose body is verified, where nothing has the type any. */
+function isVerified(world: World, node: ts.Node): boolean {
+  let outer = node;
+  while (!ts.isSourceFile(outer.parent)) outer = outer.parent;
+  const symbol = ts.isFunctionDeclaration(outer) && outer.name !== undefined ? symbolOf(world, outer.name) : undefined;
+  return symbol !== undefined && world.headers.get(symbol)?.trusted === false;
+}
+
 /** Whether a mention of a table only reads it. */
 function onlyReads(world: World, node: ts.Identifier): boolean {
   const { parent } = node;
   if (ts.isVariableDeclaration(parent) && parent.name === node) return true;
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === node && parent.name.text === 'length';
   if (!ts.isElementAccessExpression(parent) || parent.expression !== node) return false;
-  // A name in brackets would be a method or the buffer.
-  return isNumber(world.checker.getTypeAtLocation(parent.argumentExpression)) && isRead(parent);
+  // A name in brackets would be a method or the buffer, and where any is allowed a name can pass for a number.
+  const index = parent.argumentExpression;
+  if (!isNumber(world.checker.getTypeAtLocation(index)) || !isRead(parent)) return false;
+  return isVerified(world, node) || ts.isNumericLiteral(index) || isConsumed(parent);
 }
 
 /** Whether the identifier means the symbol, also where it stands for a field and its value at once. */
@@ -181,7 +213,7 @@ function checkReads(world: World, symbol: ts.Symbol, declaration: ts.VariableDec
       refuse(
         world.spanOf(node),
         `the table ${symbol.name} is more than read here`,
-        'Only its elements and its length may be used.',
+        'Only its elements and its length may be used; outside of contracts an element only by a constant, or in arithmetic.',
       );
     }
     ts.forEachChild(node, visit);
@@ -193,6 +225,7 @@ function checkReads(world: World, symbol: ts.Symbol, declaration: ts.VariableDec
 export function lowerConstant(world: World, symbol: ts.Symbol, span: Span): Expression | Table | undefined {
   const before = world.tables.get(symbol);
   if (before !== undefined) return before;
+  if (world.constants.has(symbol)) return world.constants.get(symbol);
   const declaration = declarationOf(symbol);
   if (declaration?.initializer === undefined) return undefined;
   if (world.computing.has(symbol)) refuse(span, `the constant ${symbol.name} is made of itself`);
@@ -201,6 +234,7 @@ export function lowerConstant(world: World, symbol: ts.Symbol, span: Span): Expr
     const array = arrayConstant(world, declaration.initializer);
     if (array === undefined) {
       const value = fold(world, declaration.initializer);
+      world.constants.set(symbol, value);
       return value;
     }
     checkReads(world, symbol, declaration, span);

@@ -19,11 +19,15 @@ import { lowerType } from './types.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
 
+/** Constants beyond are not computed with: a few squarings would fill the memory. */
+const FOLDED = { low: -(2n ** 1024n), high: 2n ** 1024n };
+
 /** An operation; one on constants is computed here. */
 export function operation(operator: OperatorName, operands: readonly Expression[], span: Span): Expression {
   const entry = operatorOf(operator);
   const values = operands.flatMap((operand) => (operand.kind === 'integer' ? [operand.value] : []));
-  if (values.length === operands.length && entry.gives === 'integer' && isExact(operator, values)) {
+  const small = values.every((value) => inRange(value, FOLDED));
+  if (small && values.length === operands.length && entry.gives === 'integer' && isExact(operator, values)) {
     return { kind: 'integer', value: evaluate(operator, values) as bigint, type: integer(entry.result), span };
   }
   const type = entry.gives === 'boolean' ? boolean : integer(entry.result);

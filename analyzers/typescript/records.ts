@@ -2,7 +2,7 @@
 import type { Expression, Span } from '../ir.ts';
 import { integer, showType, type Type } from '../types.ts';
 import { GLOBALS_FILE, ts } from './compiler.ts';
-import { lowerConstant } from './constants.ts';
+import { isAmbient, lowerConstant } from './constants.ts';
 import { lowerArray, lowerExpression, lowerInteger } from './expressions.ts';
 import { narrowed } from './optional.ts';
 import { refuse } from './refuse.ts';
@@ -20,6 +20,12 @@ export function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): 
   }
   const declaration = symbolOf(scope.world, node)?.valueDeclaration;
   if (declaration !== undefined && ts.isEnumMember(declaration)) {
+    if (isAmbient(declaration))
+      refuse(
+        span,
+        `the enum of ${name} is only declared`,
+        'Its values are made somewhere else: define it in this file.',
+      );
     const member = scope.world.checker.getConstantValue(declaration);
     if (typeof member !== 'number' || !Number.isSafeInteger(member))
       refuse(span, `${name} is no integer`, 'Members of an enum are integers.');

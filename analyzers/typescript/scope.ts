@@ -16,6 +16,8 @@ export interface Header {
   readonly modifies: readonly string[];
   readonly pure: boolean;
   readonly diverges: boolean;
+  /** Its body, if any, is not looked at. */
+  readonly trusted: boolean;
 }
 
 /** What is known of the whole program. */
@@ -24,6 +26,8 @@ export interface World {
   readonly headers: ReadonlyMap<ts.Symbol, Header>;
   /** Tables of modules, found when they are first named. */
   readonly tables: Map<ts.Symbol, Table>;
+  /** Other constants of modules, each computed once; undefined where it is none that we know. */
+  readonly constants: Map<ts.Symbol, Expression | undefined>;
   readonly spanOf: (node: ts.Node) => Span;
   /** Constants that are being computed, so that a cycle of them is seen. */
   readonly computing: Set<ts.Symbol>;

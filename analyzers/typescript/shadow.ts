@@ -165,6 +165,23 @@ function strayContracts(file: string, text: string, taken: ReadonlySet<number>, 
   }
 }
 
+/** Tags in a function's comment that do not begin a line: none of them would be read. */
+function hiddenTags(file: string, text: string, start: number, end: number, diagnostics: Diagnostic[]): void {
+  const read = new Set(readTags(text, start, end).map((tag) => tag.start));
+  const comment = text.slice(start, end);
+  // Without @pure a function can only do less.
+  const names = contractTags.filter((name) => name !== 'pure').join('|');
+  for (const { index, 0: tag } of comment.matchAll(new RegExp(`@(${names})\\b`, 'g'))) {
+    const at = start + index;
+    if (read.has(at)) continue;
+    diagnostics.push({
+      span: { file, start: at, end: at + tag.length },
+      message: `${tag} does not begin its line, so it would not be read`,
+      advice: 'Begin a line of the comment with it: /** @ensures ... */, or " * @ensures ...".',
+    });
+  }
+}
+
 /** The shadow of a source, or what is wrong with it. */
 export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]): Shadow {
   const parsed = parseSource(file, text);
@@ -188,6 +205,7 @@ export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]
     const comment = commentBefore(text, node);
     if (comment === undefined) continue;
     taken.add(comment.pos);
+    hiddenTags(file, text, comment.pos, comment.end, diagnostics);
     const read = readContract(file, node, readTags(text, comment.pos, comment.end), diagnostics);
     if (read === undefined) continue;
     const parameters = node.parameters.map((parameter) => parameter.getText()).join(', ');

@@ -136,6 +136,9 @@ function assignable(scope: Scope, node: ts.Expression): Variable {
       'Contracts speak of its first value: copy it to a local variable.',
     );
   if (variable.type.kind === 'array') refuse(span, `the array ${variable.name} is assigned`, 'Copy its elements.');
+  const declaration = symbol?.valueDeclaration;
+  if (declaration !== undefined && (ts.getCombinedNodeFlags(declaration) & ts.NodeFlags.Const) !== 0)
+    refuse(span, `the constant ${variable.name} is assigned`, 'Declare it with let.');
   return variable;
 }
 

@@ -35,6 +35,20 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   [inBody('for (const k in a) { }'), 'for ... in is not supported'],
   [inBody('while (a[0] !== 0) { }'), 'nothing says that this loop ends'],
   [inBody('while (true) { }'), 'nothing says that this loop ends'],
+  [inBody(`const x = n${' + 1'.repeat(6000)};`), 'nested more than 500 levels deep'],
+  [`${inBody('')}\nexport const x = ${'('.repeat(50_000)}1${')'.repeat(50_000)};`, 'too deeply for the compiler'],
+  [
+    `${Array.from({ length: 40 }, (_, i) => `const A${i} = ${i === 0 ? '2n << 64n' : `A${i - 1} * A${i - 1}`};`).join('\n')}\n/** @verified */ export function f(): bigint { return A39; }`,
+    'neither a parameter, a local variable nor a constant',
+  ],
+  [
+    '/** @diverges */ export function f(n: u8): u8 { while (true) {} }\n/** @verified */ export function g(n: u8): number { return f(n) + 0; }',
+    'f is @diverges',
+  ],
+  [
+    '/**\n * @modifies a\n */ function f(a: Uint8Array): { readonly x: number } { return { x: 1000 }; }\n/**\n * @modifies a\n */ export function g(a: Uint8Array): { readonly x: u8 } { return f(a); }',
+    'goes to a variable of another type',
+  ],
   [inBody('outer: for (let i = 0; i < 3; i++) { break outer; }'), 'LabeledStatement is not supported'],
   [inBody('switch (n) { case 1: a[0] = 1; case 2: break; }'), 'a case runs into the next one'],
   [inBody('switch (n) { case 1: if (n > 0) break; return; }'), 'a break in the middle of a case'],
@@ -157,6 +171,56 @@ const refused: readonly (readonly [text: string, message: string])[] = [
     'the byte order is no constant',
   ],
   ['/** @verified */ export function f(): void {} /* __casemate_clause_0 */', "are the prover's"],
+  ['/** @verified */ export function f(): number { return 1; }\n[f] = [() => 2] as any;', 'the function f is assigned'],
+  [
+    '/** @verified */ export function f(): number { return 1; }\n({ f } = { f: () => 2 } as any);',
+    'the function f is assigned',
+  ],
+  [
+    '/** @verified */ export function f(): number { return 1; }\n({ a: f } = { a: () => 2 } as any);',
+    'the function f is assigned',
+  ],
+  ['/** @verified */ export function f(): number { return 1; }\n(f as any) = () => 2;', 'the function f is assigned'],
+  [
+    '/** @verified */ export function f(): number { return 1; }\nfor (f of [() => 2] as any) { }',
+    'the function f is assigned',
+  ],
+  ['/** @verified */ export function f(): number { return 1; }\n(f as any)++;', 'the function f is assigned'],
+  ['/** @verified */ export function f(): number { return 1; }\n[...(f as any)] = [];', 'the function f is assigned'],
+  [
+    '/** Adds. @ensures result === 5\n * @verified */ export function f(n: u8): number { return n + 1; }',
+    '@ensures does not begin its line',
+  ],
+  [
+    '/**\n * - @ensures result === 5\n * @verified\n */ export function f(n: u8): number { return n + 1; }',
+    '@ensures does not begin its line',
+  ],
+  [
+    '/**\n *\u00a0@ensures result === 5\n */ export function f(n: u8): number { return n + 1; }',
+    '@ensures does not begin its line',
+  ],
+  [
+    'declare enum E { A = 3 }\n/** @verified */ export function f(): number { return E.A; }',
+    'the enum of A is only declared',
+  ],
+  [
+    '/** @verified */ export function f(): number { const x: number = 1;\n// @ts-ignore\nx = 2; return x; }',
+    'Cannot assign to',
+  ],
+  [
+    '// @ts-nocheck\n/** @verified */ export function f(): number { const x: number = 1; x = 2; return x; }',
+    'Cannot assign to',
+  ],
+  [
+    '/** @verified */ export function f(a: Uint8Array): number { let s = 0; for (const x of a) { /* @ts-expect-error */\nx = 2; } return s; }',
+    'Cannot assign to',
+  ],
+  ['/** @verified */ export function f(this: void): void {}', 'this as a parameter is not supported'],
+  ['/** @verified */ export function f(x: void): void {}', 'the parameter x has no value'],
+  [
+    'const T = new Uint8Array([1]);\nconst k: number = "buffer" as any;\nconst b: any = T[k];\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is more than read here',
+  ],
   ['/** @verified */ export function f(): void { return 1 }', "not assignable to type 'void'"],
   ['/** @verified */ export function f(): void { ', "'}' expected"],
 ];
