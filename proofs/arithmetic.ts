@@ -163,10 +163,13 @@ export function createArithmetic(facts: Facts, intervals: Intervals): Arithmetic
     );
   };
   const powerOfTwo = (a: Term): Term => {
-    if (a.kind === 'integer') return a.value >= 0n ? integer(2n ** a.value) : t.call('power_of_two', [a]);
+    const most = 64n;
+    if (a.kind === 'integer')
+      return a.value >= 0n && a.value <= most ? integer(2n ** a.value) : t.call('power_of_two', [a]);
     const { low, high } = intervals.of(a);
-    const from = low === undefined || low < 0n ? 0n : low;
-    const to = high === undefined || high > 64n ? 64n : high;
+    const from = low === undefined || low < 0n ? 0n : low > most ? most : low;
+    // A range that lies outside is one of a shift that is refused; it still has some meaning.
+    const to = high === undefined || high > most ? most : high < from ? from : high;
     let choice: Term = t.integer(2n ** to);
     for (let k = to - 1n; k >= from; k--) choice = t.select(t.equal(a, t.integer(k)), t.integer(2n ** k), choice);
     return choice;

@@ -9,7 +9,7 @@
  * depth.
  */
 import type { FunctionIr, Program, Span, Table } from '../analyzers/ir.ts';
-import type { Range, Type } from '../analyzers/types.ts';
+import { type Range, type Type, within } from '../analyzers/types.ts';
 import { type Arithmetic, createArithmetic, mentionsBound } from './arithmetic.ts';
 import {
   type Binding,
@@ -72,6 +72,8 @@ export interface Surroundings {
 
 /** How often a definition is unfolded inside itself. */
 const UNFOLDING = 2;
+/** How deep definitions are unfolded in each other: each level may double what there is to say. */
+const DEEPEST_UNFOLDING = 6;
 
 /** The measure at first, later: smaller in order of rank, where what decides is at least 0. */
 export function decreasesTerm(m: Arithmetic, before: readonly Term[], after: readonly Term[]): Term {
@@ -92,8 +94,8 @@ function addTable(context: Pick<Context, 'facts' | 'tables' | 'tableLengths'>, {
   context.tableLengths.set(variable.id, t.integer(values.length));
 }
 
-/** That each argument is of its parameter's type. */
-function parametersInRange(callee: FunctionIr, binding: Binding): Term[] {
+/** That each argument is of its parameter's type; without those of which that can be read off, if intervals are given. */
+function parametersInRange(callee: FunctionIr, binding: Binding, intervals?: Intervals): Term[] {
   return callee.parameters.flatMap(({ id, type }) => {
     const value = binding.variables.get(id);
     if (value === undefined) return [];
@@ -103,7 +105,9 @@ function parametersInRange(callee: FunctionIr, binding: Binding): Term[] {
       ranges.push(rangeOfType(of));
       return terms[ranges.length - 1];
     });
-    return terms.map((term, i) => inRangeTerm(term, ranges[i]));
+    return terms.flatMap((term, i) =>
+      intervals !== undefined && within(intervals.of(term), ranges[i]) ? [] : [inRangeTerm(term, ranges[i])],
+    );
   });
 }
 
@@ -120,6 +124,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
   const byKey = new Map(program.functions.map((one) => [one.key, one]));
   const demands: Demand[] = [];
   const unfolding = new Map<string, number>();
+  let levels = 0;
 
   const functionOf = (key: string): FunctionIr => {
     const found = byKey.get(key);
@@ -137,7 +142,11 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     for (const clause of callee.requires) {
       place.demand('requires', `${callee.name}: ${clause.text}`, span, clauseTerm(context, clause, binding));
     }
-    if (!recursive.has(callee.key) || place.clause) return;
+    if (place.clause) {
+      for (const inRange of parametersInRange(callee, binding, intervals))
+        place.demand('defined', `call of ${callee.name}`, span, inRange);
+    }
+    if (!recursive.has(callee.key) || (place.clause && place.runs !== true)) return;
     const after = measureOf(callee, binding);
     place.demand('decreases', `call of ${callee.name}`, span, decreasesTerm(m, context.entryMeasure, after));
   };
@@ -189,16 +198,18 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
   const describe = (callee: FunctionIr, binding: Binding, operands: readonly Term[], result: Value): void => {
     const scalars = scalarsOf(result);
     const [subjectTerm] = scalars;
-    const about = described.get(subjectTerm);
-    if (about || operands.some((operand) => mentionsBound(operand, context.boundIn))) return;
-    described.set(subjectTerm, true);
+    const before = described.get(subjectTerm);
+    if (before === 'whole' || operands.some((operand) => mentionsBound(operand, context.boundIn))) return;
     // In its own recursion a function is what its contract says, for smaller arguments; that has been demanded.
     const sameGroup = recursive.has(callee.key);
     if (!sameGroup && callee.body !== undefined && !ending.has(callee.key)) return;
-    scalars.forEach((term) => {
-      const range = intervals.of(term);
-      facts.add(term, inRangeTerm(term, range));
-    });
+    if (before === undefined) for (const term of scalars) facts.add(term, inRangeTerm(term, intervals.of(term)));
+    described.set(subjectTerm, 'range');
+    const depth = unfolding.get(callee.key) ?? 0;
+    if (depth > UNFOLDING || levels >= DEEPEST_UNFOLDING) return;
+    described.set(subjectTerm, 'whole');
+    unfolding.set(callee.key, depth + 1);
+    levels++;
     // Facts stand wherever the term does, the call only where its arguments were shown to fit: without their ranges a
     // contract would speak of arguments that it never had.
     const guard = m.all([
@@ -208,9 +219,6 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     const variables = new Map(binding.variables);
     variables.set(callee.resultVariable.id, result);
     const smaller = sameGroup ? decreasesTerm(m, context.entryMeasure, measureOf(callee, binding)) : m.truth(true);
-    const depth = unfolding.get(callee.key) ?? 0;
-    if (depth > UNFOLDING) return;
-    unfolding.set(callee.key, depth + 1);
     const fact: Term[] = callee.ensures.map((clause) =>
       m.implies(m.all([guard, smaller]), clauseTerm(context, clause, { ...binding, variables })),
     );
@@ -221,9 +229,11 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
       fact.push(...value.map((term, i) => m.implies(guard, m.equal(scalars[i], term))));
     }
     unfolding.set(callee.key, depth);
+    levels--;
     for (const one of fact) for (const term of scalars) facts.add(term, one);
   };
-  const described = new Map<Term, boolean>();
+  /** What has been said of a call; where it is met too deep in others, that is only its range until it is met again. */
+  const described = new Map<Term, 'range' | 'whole'>();
 
   const tables = new Map<string, Term>();
   const tableLengths = new Map<string, Term>();

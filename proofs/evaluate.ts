@@ -2,8 +2,9 @@
  * Expressions as terms, with what must hold for them to mean what JavaScript computes.
  *
  * In code every condition of an operation is demanded where it is computed, under what short-circuiting and the
- * branches of ?: guarantee there. In clauses arithmetic is exact, so nothing overflows; but an index must be in its
- * array and a divisor must not be 0 there too, or the clause speaks of something that is not there.
+ * branches of ?: guarantee there. Clauses are read with exact arithmetic, and must be defined: an index in its array, a
+ * divisor not 0, and JavaScript's rounding beyond the safe integers of no consequence (demandExact), so that a clause
+ * says the same to the prover and to who runs it.
  */
 import type { Argument, ArrayVariable, Clause, Expression, FunctionIr, Span } from '../analyzers/ir.ts';
 import { operatorOf } from '../analyzers/operators.ts';
@@ -12,6 +13,7 @@ import { mentionsBound } from './arithmetic.ts';
 import type { Context } from './context.ts';
 import { inRangeTerm } from './facts.ts';
 import type { ObligationKind } from './obligation.ts';
+import { demandExact, SAFE } from './rounding.ts';
 import type { Term } from './smt/terms.ts';
 import * as t from './smt/terms.ts';
 import { isRecord, type State, scalar, type Value } from './state.ts';
@@ -25,6 +27,8 @@ export interface Place {
   readonly lengths: ReadonlyMap<string, Term>;
   /** Exact arithmetic, calls of pure functions only. */
   readonly clause: boolean;
+  /** A clause that JavaScript computes too, since it is the argument of a call. */
+  readonly runs?: boolean;
   readonly demand: (kind: ObligationKind, text: string, span: Span, goal: Term) => void;
   /** Adds what is known from here on, under the guards of the moment. */
   readonly assume: (term: Term) => void;
@@ -75,7 +79,7 @@ export function codePlace(context: Context, state: State): Place {
  */
 export function clausePlace(
   context: Context,
-  parts: Pick<Place, 'variables' | 'arrays' | 'oldArrays' | 'lengths'>,
+  parts: Pick<Place, 'variables' | 'arrays' | 'oldArrays' | 'lengths' | 'runs'>,
   conditions: Term[] = [],
 ): Place {
   const guards: Term[] = [];
@@ -100,13 +104,10 @@ export function clausePlace(
 }
 
 /** The place of a clause about the present state of a function's body. */
-export function bodyClausePlace(context: Context, state: State, conditions: Term[] = []): Place {
+export function bodyClausePlace(context: Context, state: State, conditions: Term[] = [], runs = false): Place {
   const { variables, arrays } = state;
-  return clausePlace(
-    context,
-    { variables, arrays, oldArrays: context.entryArrays, lengths: context.lengths },
-    conditions,
-  );
+  const parts = { variables, arrays, oldArrays: context.entryArrays, lengths: context.lengths, runs };
+  return clausePlace(context, parts, conditions);
 }
 
 function textOf(context: Context, span: Span): string {
@@ -157,6 +158,7 @@ function evaluateOperation(context: Context, place: Place, expression: Expressio
   const text = textOf(context, expression.span);
   for (const { kind, holds } of operator.conditions?.(m, operands) ?? [])
     place.demand(kind, text, expression.span, holds);
+  if (place.clause) demandExact(context, place, expression, operands, text);
   const result = operator.meaning(m, operands);
   if (operator.gives === 'integer' && !place.clause) {
     const range = rangeOf(operator.result);
@@ -188,6 +190,8 @@ function chooseValue(context: Context, condition: Term, whenTrue: Value, whenFal
 function triggersOf(body: Term, variable: t.Bound): Term[][] {
   const found = new Set<Term>();
   const seen = new Set<Term>();
+  /** Variables of quantifiers inside, which mean nothing where the trigger stands. */
+  const inner = new Set<Term>();
   const visit = (term: Term): void => {
     if (seen.has(term)) return;
     seen.add(term);
@@ -205,17 +209,29 @@ function triggersOf(body: Term, variable: t.Bound): Term[][] {
     )
       found.add(term);
     if (term.kind === 'apply' || term.kind === 'call') term.operands.forEach(visit);
-    if (term.kind === 'quantified') visit(term.body);
+    if (term.kind === 'quantified') {
+      for (const one of term.variables) inner.add(one);
+      visit(term.body);
+    }
   };
   visit(body);
-  return [...found].map((term) => [term]);
+  return [...found]
+    .filter((term) => term.kind !== 'call' || !term.operands.some((operand) => inner.has(operand)))
+    .map((term) => [term]);
 }
 
 function evaluateQuantifier(context: Context, place: Place, expression: Expression & { kind: 'quantifier' }): Term {
-  const { arithmetic: m, facts } = context;
+  const { arithmetic: m, facts, intervals } = context;
   const low = scalar(evaluate(context, place, expression.low));
   const high = scalar(evaluate(context, place, expression.high));
+  for (const bound of [low, high]) {
+    if (!within(intervals.of(bound), SAFE))
+      place.demand('defined', expression.quantifier, expression.span, inRangeTerm(bound, SAFE));
+  }
   const variable = facts.bound();
+  const [least, end] = [intervals.of(low).low, intervals.of(high).high];
+  // It counts only where it lies between the two.
+  facts.noteRange(variable, { low: least ?? SAFE.low, high: (end ?? SAFE.high) - 1n });
   const inside = m.all([t.atMost(low, variable), t.less(variable, high)]);
   const conditions: Term[] = [];
   const inner = clausePlace(

@@ -60,7 +60,7 @@ function demandReachable(
 /** Demands a clause of the body, that it is defined first. */
 function demandClause(context: Context, state: State, kind: ObligationKind, clause: Clause, text = clause.text): void {
   const conditions: Term[] = [];
-  const goal = scalar(evaluate(context, bodyClausePlace(context, state, conditions), clause.expression));
+  const goal = scalar(evaluate(context, bodyClausePlace(context, state, conditions, true), clause.expression));
   const defined = context.arithmetic.all(conditions);
   demandIn(context, state, 'defined', clause.text, clause.span, defined);
   demandIn(context, state, kind, text, clause.span, goal);
@@ -219,7 +219,7 @@ function havoc(context: Context, state: State, loop: Loop): void {
 function measure(context: Context, state: State, loop: Loop, demandDefined: boolean): Term[] {
   const conditions: Term[] = [];
   const terms = loop.decreases.map(({ expression }) =>
-    scalar(evaluate(context, bodyClausePlace(context, state, conditions), expression)),
+    scalar(evaluate(context, bodyClausePlace(context, state, conditions, true), expression)),
   );
   if (demandDefined) {
     const [first] = loop.decreases;

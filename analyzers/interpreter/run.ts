@@ -40,6 +40,8 @@ export const mark = (what: 'then' | 'else' | 'loop', span: Span): string => `${w
 
 const QUANTIFIER_LIMIT = 5_000n;
 const DEEPEST = 200;
+/** Memory is assumed to suffice, so what a run does beyond says nothing. */
+const LONGEST_INTEGER = { low: -(2n ** 4096n), high: 2n ** 4096n };
 
 class Stop extends Error {
   readonly outcome: Outcome;
@@ -116,6 +118,7 @@ function computeOperation(machine: Machine, frame: Frame, expression: Expression
     check(frame, holds, kind, text, expression.span);
   }
   const result = operator.meaning(exact, operands);
+  if (typeof result === 'bigint' && !inRange(result, LONGEST_INTEGER)) throw new Stop({ kind: 'gave up' });
   if (frame.clause) return result;
   if (typeof result === 'bigint' && operator.gives === 'integer') {
     check(frame, inRange(result, rangeOf(operator.result)), 'overflow', text, expression.span);

@@ -1,6 +1,10 @@
 /** True contracts are proved, the whole way from source to solver; false ones are not. */
 import { describe, expect, it } from 'vitest';
-import { failures, proveText } from '../support/contracts.ts';
+import { run } from '../../analyzers/interpreter/run.ts';
+import { analyze } from '../../analyzers/typescript/analyze.ts';
+import { groupFunctions } from '../../proofs/groups.ts';
+import { obligationsOf, verifyProgram } from '../../proofs/verify.ts';
+import { askProver, failures, library, programOf, proveText } from '../support/contracts.ts';
 
 /** Functions that keep their contracts. */
 const sound: Readonly<Record<string, string>> = {
@@ -245,6 +249,32 @@ const sound: Readonly<Record<string, string>> = {
     export function positive(n: u8): u8 | undefined { return n > 0 ? n : undefined; }
     /** @ensures result < a.length || result === 0 */
     export function use(a: Readonly<Uint8Array>): number { const at = find(a, 3); return at !== undefined && at > 0 ? at : 0; }`,
+  'quantifiers in each other over a function of both variables': `
+    /** @pure */
+    function atMost(a: number, b: number): boolean { return a <= b; }
+    /**
+     * @requires forall(0, 9, i => forall(i, 10, j => atMost(i, j)))
+     * @ensures atMost(2, 3)
+     */
+    export function f(): number { return 1; }`,
+  'a clause whose sums leave the safe integers and still say the same': `
+    /**
+     * @requires at + 4 + size <= a.length
+     * @requires at >= 0
+     * @ensures result === a[at + size]
+     */
+    export function f(a: Readonly<Uint8Array>, at: number, size: u8): u8 { return a[at + size]; }`,
+  'a recursion in an assertion, of a smaller argument': `
+    /**
+     * @pure
+     * @requires n >= 0
+     * @decreases n
+     * @ensures result === 0
+     */
+    export function f(n: number): number {
+      if (n > 0) assert(f(n - 1) === 0);
+      return 0;
+    }`,
   'names that mean something to a solver': `
     /**
      * @requires and <= or && store.length > 3
@@ -612,6 +642,131 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     '/**\n * @trusted\n * @modifies a\n * @ensures false\n */ export declare function g(a: Uint8Array): void;\n/**\n * @modifies a\n * @ensures 1 > 2\n */ export function f(a: Uint8Array): void { g(a); }',
     /reachable\/after g: failed, vacuous/,
   ],
+  [
+    'a record from a call with effects, field by field',
+    `/**
+ * @modifies a
+ * @ensures result.x === 1000
+ */
+function mk(a: Uint8Array): { readonly x: number } { return { x: 1000 }; }
+/**
+ * @modifies a
+ * @ensures result === 2
+ */
+export function g(a: Uint8Array): number { const p = mk(a); return p.x; }`,
+    /^g\/ensures/,
+  ],
+  [
+    'what a call in a clause says of arguments that it cannot have',
+    `/**
+ * @pure
+ * @ensures result === x
+ */
+function id(x: number): number { return x; }
+/**
+ * @requires y === 123456789
+ * @ensures result === 42
+ */
+export function g(y: u32): number { assert(id(Number.MAX_SAFE_INTEGER + y) >= 0); return 0; }`,
+    /^g\/(defined|ensures)/,
+  ],
+  [
+    'the same in the contract',
+    `/**
+ * @pure
+ * @ensures result === x
+ */
+function id(x: number): number { return x; }
+/**
+ * @requires y === 123456789
+ * @ensures result === 42 || id(Number.MAX_SAFE_INTEGER + y) === 0
+ */
+export function g(y: u32): number { return 0; }`,
+    /^g\/(defined|ensures)/,
+  ],
+  [
+    'the same in an invariant',
+    `/**
+ * @pure
+ * @ensures result >= x
+ */
+function up(x: number): number { return x; }
+/**
+ * @requires y === 123456789
+ * @ensures result === 42
+ */
+export function g(y: u32): number {
+  let i = 0;
+  while (i < 10) {
+    invariant(i >= 0 && i <= 10);
+    invariant(up(i * 9007199254740991) >= 0);
+    i++;
+  }
+  return i;
+}`,
+    /^g\/(defined|ensures)/,
+  ],
+  [
+    'a call behind a test, where the test fails',
+    `/**
+ * @pure
+ * @ensures result === x
+ */
+function id8(x: u8): u8 { return x; }
+/**
+ * @requires n === 123456 || n < 256
+ * @ensures n < 256 || result === 55
+ */
+export function h(n: u32): number { return n < 256 ? id8(n) : 0; }`,
+    /^h\/ensures/,
+  ],
+  [
+    'the same by a definition',
+    `/** @pure */
+function double(x: u8): u16 { return x * 2; }
+/**
+ * @requires n === 123456 || n < 256
+ * @ensures n < 256 || result === 55
+ */
+export function h(n: u32): u32 { let r = 0; if (n < 256) r = double(n); return r; }`,
+    /^h\/ensures/,
+  ],
+  [
+    'a recursion in an assertion, which JavaScript computes',
+    `/**
+ * @pure
+ * @requires n >= 0
+ * @decreases n
+ * @ensures result === 0
+ */
+export function f(n: number): number { assert(f(n) === f(n)); return 0; }`,
+    /^f\/defined\/f\(n\)/,
+  ],
+  [
+    'a clause that rounding changes',
+    '/** @ensures result === ((x * x) | 0) */ export function f(x: u32): i32 { return Math.imul(x, x); }',
+    /^f\/defined/,
+  ],
+  [
+    'an assertion that rounding changes',
+    '/** @requires x === Number.MAX_SAFE_INTEGER */ export function f(x: number): void { assert(x + 2 > x + 1); }',
+    /^f\/defined/,
+  ],
+  [
+    'a sum that comes back from where it was rounded',
+    '/** @requires x + 2 - 2 === x */ export function f(x: number): number { return x; }',
+    /^f\/defined/,
+  ],
+  [
+    'a range that begins or ends where numbers are rounded',
+    '/** @ensures forall(0, 2 * n, (i) => i >= 0) */ export function f(n: number): void {}',
+    /^f\/defined/,
+  ],
+  [
+    'a shift by a count that is never in range',
+    '/** @verified */ export function f(x: bigint, y: u64): bigint { return x << (-1n - y); }',
+    /shift count/,
+  ],
   ['a clause outside an array', '/** @ensures a[0] >= 0 */ export function f(a: Uint8Array): void {}', /defined/],
 ];
 
@@ -621,8 +776,48 @@ describe('a contract that holds is proved', () => {
   });
 });
 
+describe('a program with bounds of its own', () => {
+  it('says of a chain of calls, each of which doubles, only so much', () => {
+    const chain = Array.from(
+      { length: 26 },
+      (_, i) =>
+        `/** @pure */ function f${i}(n: u32): number { return ${i === 0 ? 'n' : `f${i - 1}(Math.trunc(n / 2)) + f${i - 1}(Math.trunc(n / 3))`}; }`,
+    ).join('\n');
+    const program = programOf(
+      `${chain}\n/** @ensures result >= f25(n) */ export function g(n: u32): number { return f25(n); }`,
+    );
+    const ending = new Set(program.functions.map(({ key }) => key));
+    const group = groupFunctions(program.functions).at(-1)!;
+    const { obligations } = obligationsOf(program, group.functions[0], group, ending);
+    expect(obligations.map(({ query }) => query.assumptions.length).filter((count) => count > 5000)).toEqual([]);
+  });
+
+  it('is not run until the memory is full', () => {
+    const { functions, ...rest } = programOf(
+      '/** @verified */ export function f(): bigint { let x: bigint = 2n; for (let i = 0; i < 60; i++) { x = x * x; } return x; }',
+    );
+    expect(run({ functions, ...rest }, functions[0], []).outcome).toEqual({ kind: 'gave up' });
+  });
+});
+
 describe('a contract that does not hold is not proved', () => {
   it.each(unsound)('%s', async (_, text, name) => {
     expect(failures(await proveText(text)).filter((line) => name.test(line))).not.toEqual([]);
+  });
+
+  it('though another file is named like a clause of this one', async () => {
+    const { program } = analyze(
+      [
+        {
+          name: 'a.ts',
+          text: "import { z } from './a.ts#c.ts';\n/** @ensures result === 1 */ export function f(): number { return 2; }",
+        },
+        { name: 'a.ts#c.ts', text: '/** @ensures result === 2 */ export function z(): number { return 2; }' },
+      ],
+      library,
+    );
+    expect(failures(await verifyProgram(program!, { ask: askProver() }))).toEqual([
+      'f/ensures/result === 1: failed, confirmed bug',
+    ]);
   });
 });
