@@ -4,9 +4,12 @@
  */
 let used = false;
 
-/** A reader that goes away early (`casemate ... | head`) is no failure of ours. */
+/** What a shell reports of a process that SIGPIPE ended. */
+const CUT_OFF = 141;
+
+/** A reader that goes away early (`casemate ... | head`) is no failure of ours, but what was not decided by then has not passed. */
 function onError(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(0);
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? CUT_OFF);
   throw error;
 }
 

@@ -11,6 +11,7 @@ import { excerpt, locate, showDiagnostic } from '../analyzers/diagnostics.ts';
 import { fail, printable } from '../base/errors.ts';
 import type { ProveReport } from '../pipeline/prove.ts';
 import { assumptionsOf, type FunctionResult, type Result } from '../proofs/report.ts';
+import { print } from './output.ts';
 
 /** Of one question to one solver; what is provable is mostly proved with a hundredth of it. */
 const DEFAULT_BUDGET = 5_000_000;
@@ -113,20 +114,20 @@ function printReport(report: ProveReport, flags: Flags): void {
   const width = Math.max(...results.map(({ function: { name } }) => printable(name).length));
   const files = new Set(results.map(({ function: { span } }) => span.file));
   for (const file of files) {
-    process.stdout.write(`${printable(file)}\n`);
-    for (const result of results) if (result.function.span.file === file) process.stdout.write(row(result, width));
+    print(`${printable(file)}\n`);
+    for (const result of results) if (result.function.span.file === file) print(row(result, width));
   }
   if (flags.verbose) {
     for (const { results: own } of results) {
       for (const { obligation, status, by } of own)
-        process.stdout.write(`  ${marks[status].padEnd(7)}  ${obligation.name}  by ${printable(by)}\n`);
+        print(`  ${marks[status].padEnd(7)}  ${obligation.name}  by ${printable(by)}\n`);
     }
   }
   for (const { results: own } of results) {
-    for (const result of own) if (result.status !== 'proved') process.stdout.write(`\n${showResult(sources, result)}`);
+    for (const result of own) if (result.status !== 'proved') print(`\n${showResult(sources, result)}`);
   }
   if (flags.assumptions && program !== undefined) {
-    process.stdout.write(
+    print(
       `\nAssumed, not proved:\n${assumptionsOf(program)
         .map((line) => `  ${printable(line, 500)}\n`)
         .join('')}`,
@@ -136,7 +137,7 @@ function printReport(report: ProveReport, flags: Flags): void {
     const n = results.filter(({ status }) => status === kind).length;
     return n === 0 ? [] : [`${n} ${kind}`];
   });
-  process.stdout.write(`\n${sums.join(', ')}\n`);
+  print(`\n${sums.join(', ')}\n`);
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
@@ -153,11 +154,12 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   if (report.diagnostics.length === 0 && report.results.length === 0) {
     fail('usage', 'no function has a contract; put @requires, @ensures or @verified into the comment before one');
   }
-  if (flags.json) process.stdout.write(`${JSON.stringify(reportJson(report), null, 2)}\n`);
+  // Before there is anything to print: whoever reads may go away, and the verdict stays.
+  process.exitCode = proveStatus(report);
+  if (flags.json) print(`${JSON.stringify(reportJson(report), null, 2)}\n`);
   else if (report.diagnostics.length > 0) {
     for (const diagnostic of report.diagnostics) process.stderr.write(showDiagnostic(report.sources, diagnostic));
   } else printReport(report, flags);
-  process.exitCode = proveStatus(report);
 }
 
 function parseBudget(text: string): number {

@@ -56,6 +56,11 @@ describe('casemate prove', () => {
     'none.ts': 'export const x = 1;\n',
   });
 
+  it('exits with its verdict though nobody reads the table', () => {
+    const command = 'set -o pipefail; "$0" "$1" prove bad.ts | true';
+    expect(spawnSync('bash', ['-c', command, process.execPath, casemate], { cwd: folder }).status).toBe(1);
+  });
+
   it('exits 0 when all is proved, with a table', () => {
     expect(prove(folder, 'good.ts')).toEqual({
       status: 0,
