@@ -13,6 +13,11 @@ function onError(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
+/** For who writes to standard output and does not wait for it, as after a proof, whose solvers may be busy still. */
+export function heedReader(): void {
+  process.stdout.on('error', onError);
+}
+
 export function standardOutput(): NodeJS.WriteStream {
   if (!used) process.stdout.on('error', onError);
   used = true;

@@ -11,7 +11,7 @@ import { excerpt, locate, showDiagnostic } from '../analyzers/diagnostics.ts';
 import { fail, printable } from '../base/errors.ts';
 import type { ProveReport } from '../pipeline/prove.ts';
 import { assumptionsOf, type FunctionResult, type Result } from '../proofs/report.ts';
-import { print } from './output.ts';
+import { heedReader } from './output.ts';
 
 /** Of one question to one solver; what is provable is mostly proved with a hundredth of it. */
 const DEFAULT_BUDGET = 5_000_000;
@@ -114,20 +114,20 @@ function printReport(report: ProveReport, flags: Flags): void {
   const width = Math.max(...results.map(({ function: { name } }) => printable(name).length));
   const files = new Set(results.map(({ function: { span } }) => span.file));
   for (const file of files) {
-    print(`${printable(file)}\n`);
-    for (const result of results) if (result.function.span.file === file) print(row(result, width));
+    process.stdout.write(`${printable(file)}\n`);
+    for (const result of results) if (result.function.span.file === file) process.stdout.write(row(result, width));
   }
   if (flags.verbose) {
     for (const { results: own } of results) {
       for (const { obligation, status, by } of own)
-        print(`  ${marks[status].padEnd(7)}  ${obligation.name}  by ${printable(by)}\n`);
+        process.stdout.write(`  ${marks[status].padEnd(7)}  ${obligation.name}  by ${printable(by)}\n`);
     }
   }
   for (const { results: own } of results) {
-    for (const result of own) if (result.status !== 'proved') print(`\n${showResult(sources, result)}`);
+    for (const result of own) if (result.status !== 'proved') process.stdout.write(`\n${showResult(sources, result)}`);
   }
   if (flags.assumptions && program !== undefined) {
-    print(
+    process.stdout.write(
       `\nAssumed, not proved:\n${assumptionsOf(program)
         .map((line) => `  ${printable(line, 500)}\n`)
         .join('')}`,
@@ -137,7 +137,7 @@ function printReport(report: ProveReport, flags: Flags): void {
     const n = results.filter(({ status }) => status === kind).length;
     return n === 0 ? [] : [`${n} ${kind}`];
   });
-  print(`\n${sums.join(', ')}\n`);
+  process.stdout.write(`\n${sums.join(', ')}\n`);
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
@@ -156,7 +156,8 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   }
   // Before there is anything to print: whoever reads may go away, and the verdict stays.
   process.exitCode = proveStatus(report);
-  if (flags.json) print(`${JSON.stringify(reportJson(report), null, 2)}\n`);
+  heedReader();
+  if (flags.json) process.stdout.write(`${JSON.stringify(reportJson(report), null, 2)}\n`);
   else if (report.diagnostics.length > 0) {
     for (const diagnostic of report.diagnostics) process.stderr.write(showDiagnostic(report.sources, diagnostic));
   } else printReport(report, flags);
