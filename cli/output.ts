@@ -13,9 +13,13 @@ function onError(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
-/** For who writes to standard output and does not wait for it, as after a proof, whose solvers may be busy still. */
-export function heedReader(): void {
+/**
+ * Prints all that there is to print, and waits until it is written: then the process may end at once, though solvers
+ * may be busy still, and a reader that is slow misses nothing.
+ */
+export function printWhole(text: string): Promise<void> {
   process.stdout.on('error', onError);
+  return new Promise((written) => process.stdout.write(text, () => written()));
 }
 
 export function standardOutput(): NodeJS.WriteStream {

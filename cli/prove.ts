@@ -11,7 +11,7 @@ import { excerpt, locate, showDiagnostic } from '../analyzers/diagnostics.ts';
 import { fail, printable } from '../base/errors.ts';
 import type { ProveReport } from '../pipeline/prove.ts';
 import { assumptionsOf, type FunctionResult, type Result } from '../proofs/report.ts';
-import { heedReader } from './output.ts';
+import { printWhole } from './output.ts';
 
 /** Of one question to one solver; what is provable is mostly proved with a hundredth of it. */
 const DEFAULT_BUDGET = 5_000_000;
@@ -109,25 +109,27 @@ function progressLine(total: () => string): { readonly show: (name: string) => v
   return { show: (name) => process.stderr.write(`\r\x1b[Kproving ${printable(name, 60)} ${total()}`), clear };
 }
 
-function printReport(report: ProveReport, flags: Flags): void {
+/** The report for people. */
+function reportText(report: ProveReport, flags: Flags): string {
+  const parts: string[] = [];
   const { results, sources, program } = report;
   const width = Math.max(...results.map(({ function: { name } }) => printable(name).length));
   const files = new Set(results.map(({ function: { span } }) => span.file));
   for (const file of files) {
-    process.stdout.write(`${printable(file)}\n`);
-    for (const result of results) if (result.function.span.file === file) process.stdout.write(row(result, width));
+    parts.push(`${printable(file)}\n`);
+    for (const result of results) if (result.function.span.file === file) parts.push(row(result, width));
   }
   if (flags.verbose) {
     for (const { results: own } of results) {
       for (const { obligation, status, by } of own)
-        process.stdout.write(`  ${marks[status].padEnd(7)}  ${obligation.name}  by ${printable(by)}\n`);
+        parts.push(`  ${marks[status].padEnd(7)}  ${obligation.name}  by ${printable(by)}\n`);
     }
   }
   for (const { results: own } of results) {
-    for (const result of own) if (result.status !== 'proved') process.stdout.write(`\n${showResult(sources, result)}`);
+    for (const result of own) if (result.status !== 'proved') parts.push(`\n${showResult(sources, result)}`);
   }
   if (flags.assumptions && program !== undefined) {
-    process.stdout.write(
+    parts.push(
       `\nAssumed, not proved:\n${assumptionsOf(program)
         .map((line) => `  ${printable(line, 500)}\n`)
         .join('')}`,
@@ -137,7 +139,8 @@ function printReport(report: ProveReport, flags: Flags): void {
     const n = results.filter(({ status }) => status === kind).length;
     return n === 0 ? [] : [`${n} ${kind}`];
   });
-  process.stdout.write(`\n${sums.join(', ')}\n`);
+  parts.push(`\n${sums.join(', ')}\n`);
+  return parts.join('');
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
@@ -156,11 +159,10 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   }
   // Before there is anything to print: whoever reads may go away, and the verdict stays.
   process.exitCode = proveStatus(report);
-  heedReader();
-  if (flags.json) process.stdout.write(`${JSON.stringify(reportJson(report), null, 2)}\n`);
+  if (flags.json) await printWhole(`${JSON.stringify(reportJson(report), null, 2)}\n`);
   else if (report.diagnostics.length > 0) {
     for (const diagnostic of report.diagnostics) process.stderr.write(showDiagnostic(report.sources, diagnostic));
-  } else printReport(report, flags);
+  } else await printWhole(reportText(report, flags));
 }
 
 function parseBudget(text: string): number {

@@ -131,6 +131,15 @@ describe('casemate prove', () => {
     });
   });
 
+  it('loses nothing of what it prints to a reader that is slow', () => {
+    const one = (i: number): string => `/** @verified */\nexport function f${'_'.repeat(300)}${i}(): void {}\n`;
+    const cwd = folderWith({ 'many.ts': Array.from({ length: 200 }, (_, i) => one(i)).join('') });
+    const slow = `"$0" "$1" prove --json many.ts | (sleep 5; cat)`;
+    const { stdout } = spawnSync('/bin/sh', ['-c', slow, process.execPath, casemate], { cwd, encoding: 'utf8' });
+    expect(stdout.length).toBeGreaterThan(1 << 16);
+    expect(JSON.parse(stdout).functions).toHaveLength(200);
+  });
+
   it('reads what a file imports, but nothing above the folder', () => {
     const text = `import { next } from './lib/next.ts';\n/** @ensures result > 1 */\nexport function two(): number {\n  return next(1);\n}\n`;
     const outer = folderWith({
