@@ -8,8 +8,7 @@ export default defineConfig({
     globalSetup: ['test/setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 300_000,
-    // One more than the two cores that this is meant for: many tests wait for guests that sleep.
-    maxWorkers: 3,
+    maxWorkers: 2,
     pool: 'forks',
   },
 });
