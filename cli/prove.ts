@@ -11,10 +11,8 @@ import { excerpt, locate, showDiagnostic } from '../analyzers/diagnostics.ts';
 import { fail, printable } from '../base/errors.ts';
 import type { ProveReport } from '../pipeline/prove.ts';
 import { assumptionsOf, type FunctionResult, type Result } from '../proofs/report.ts';
+import { defaultSteps } from '../proofs/smt/steps.ts';
 import { printWhole } from './output.ts';
-
-/** Of one question to one solver; what is provable is mostly proved with a hundredth of it. */
-const DEFAULT_BUDGET = 5_000_000;
 
 const examples = `
 Contracts stand in JSDoc (@requires, @ensures, @modifies, @decreases, @pure) and in loops (invariant, decreases);
@@ -179,7 +177,7 @@ export function proveCommand(): Command {
     .argument('<FILE...>', 'TypeScript sources; what they import by a relative path is read too')
     .option('--json', 'print the results as JSON')
     .option('--assumptions', 'list what is assumed and not proved')
-    .option('--budget <STEPS>', 'solver steps for each question', parseBudget, DEFAULT_BUDGET)
+    .option('--budget <STEPS>', 'solver steps for each question', parseBudget, defaultSteps)
     .option('--cross-check', 'ask every solver each question; a contradiction is an error')
     .option('-v, --verbose', 'list every obligation')
     .addHelpText('after', examples)

@@ -17,7 +17,6 @@ import {
   clauseTerm,
   codePlace,
   evaluate,
-  lengthRange,
   type Place,
   rangeOfType,
   scalarsOf,
@@ -260,5 +259,3 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
   };
   return context;
 }
-
-export { lengthRange };

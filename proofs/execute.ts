@@ -9,7 +9,7 @@
 import { mark } from '../analyzers/interpreter/run.ts';
 import type { ArrayVariable, Clause, FunctionIr, Loop, Span, Statement } from '../analyzers/ir.ts';
 import { type Range, rangeOf } from '../analyzers/types.ts';
-import { assignedVariables } from '../analyzers/walk.ts';
+import { allStatements, assignedVariables } from '../analyzers/walk.ts';
 import { type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
 import {
   bindArguments,
@@ -72,29 +72,17 @@ function assumeClause(context: Context, state: State, clause: Clause): void {
 }
 
 /** Arrays that statements may write, by id. */
-export function written(
-  context: Context,
-  statements: readonly Statement[],
-  found = new Map<string, ArrayVariable>(),
-): Map<string, ArrayVariable> {
-  for (const statement of statements) {
+export function written(context: Context, statements: readonly Statement[]): Map<string, ArrayVariable> {
+  const found = new Map<string, ArrayVariable>();
+  for (const statement of allStatements(statements)) {
     if (statement.kind === 'store') found.set(statement.array.id, statement.array);
     if (statement.kind === 'allocate') found.set(statement.variable.id, statement.variable);
-    if (statement.kind === 'call') {
-      const callee = context.functionOf(statement.function);
-      callee.parameters.forEach(({ id }, i) => {
-        const argument = statement.arguments[i];
-        if (callee.modifies.includes(id) && isArrayArgument(argument)) found.set(argument.array.id, argument.array);
-      });
-    }
-    if (statement.kind === 'if') {
-      written(context, statement.whenTrue, found);
-      written(context, statement.whenFalse, found);
-    }
-    if (statement.kind === 'loop') {
-      written(context, statement.body, found);
-      written(context, statement.update, found);
-    }
+    if (statement.kind !== 'call') continue;
+    const callee = context.functionOf(statement.function);
+    callee.parameters.forEach(({ id }, i) => {
+      const argument = statement.arguments[i];
+      if (callee.modifies.includes(id) && isArrayArgument(argument)) found.set(argument.array.id, argument.array);
+    });
   }
   return found;
 }

@@ -3,6 +3,7 @@
  * (Tarjan). Recursion is a matter within a group; what one group uses of another has been decided before.
  */
 import type { Argument, Expression, FunctionIr, Statement } from '../analyzers/ir.ts';
+import { allStatements, expressionsOf, partsOf } from '../analyzers/walk.ts';
 
 export interface Group {
   readonly functions: readonly FunctionIr[];
@@ -11,73 +12,14 @@ export interface Group {
 }
 
 function callsIn(node: Expression | Argument, found: Set<string>): void {
-  switch (node.kind) {
-    case 'operation':
-      for (const operand of node.operands) callsIn(operand, found);
-      break;
-    case 'convert':
-    case 'not':
-    case 'old':
-    case 'field':
-      callsIn(node.operand, found);
-      break;
-    case 'logical':
-    case 'same':
-      callsIn(node.left, found);
-      callsIn(node.right, found);
-      break;
-    case 'conditional':
-      for (const part of [node.condition, node.whenTrue, node.whenFalse]) callsIn(part, found);
-      break;
-    case 'element':
-      callsIn(node.index, found);
-      break;
-    case 'record':
-      for (const field of node.fields) callsIn(field, found);
-      break;
-    case 'call':
-      found.add(node.function);
-      for (const argument of node.arguments) callsIn(argument, found);
-      break;
-    case 'quantifier':
-      for (const part of [node.low, node.high, node.body]) callsIn(part, found);
-      break;
-  }
+  if (node.kind === 'call') found.add(node.function);
+  for (const part of partsOf(node)) callsIn(part, found);
 }
 
 function callsInStatements(statements: readonly Statement[], found: Set<string>): void {
-  for (const statement of statements) {
-    switch (statement.kind) {
-      case 'declare':
-      case 'assign':
-        callsIn(statement.value, found);
-        break;
-      case 'store':
-        callsIn(statement.index, found);
-        callsIn(statement.value, found);
-        break;
-      case 'if':
-        callsIn(statement.condition, found);
-        callsInStatements(statement.whenTrue, found);
-        callsInStatements(statement.whenFalse, found);
-        break;
-      case 'loop':
-        callsIn(statement.condition, found);
-        for (const { expression } of [...statement.invariants, ...statement.decreases]) callsIn(expression, found);
-        callsInStatements(statement.body, found);
-        callsInStatements(statement.update, found);
-        break;
-      case 'return':
-        if (statement.value !== undefined) callsIn(statement.value, found);
-        break;
-      case 'call':
-        found.add(statement.function);
-        for (const argument of statement.arguments) callsIn(argument, found);
-        break;
-      case 'assert':
-        callsIn(statement.clause.expression, found);
-        break;
-    }
+  for (const statement of allStatements(statements)) {
+    if (statement.kind === 'call') found.add(statement.function);
+    for (const expression of expressionsOf(statement)) callsIn(expression, found);
   }
 }
 

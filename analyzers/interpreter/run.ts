@@ -98,6 +98,16 @@ function arrayOf(machine: Machine, frame: Frame, id: string): ArrayValue {
   return value;
 }
 
+function checkBounds(
+  machine: Machine,
+  frame: Frame,
+  { length }: ArrayValue['elements'],
+  index: bigint,
+  span: Span,
+): void {
+  check(frame, index >= 0n && index < BigInt(length), 'bounds', textOf(machine, span), span);
+}
+
 function integer(machine: Machine, frame: Frame, expression: Expression): bigint {
   const value = compute(machine, frame, expression);
   if (typeof value !== 'bigint') throw new TypeError('no integer');
@@ -183,13 +193,7 @@ function compute(machine: Machine, frame: Frame, expression: Expression): Value 
     case 'element': {
       const { elements } = arrayOf(machine, frame, expression.array.id);
       const index = integer(machine, frame, expression.index);
-      check(
-        frame,
-        index >= 0n && index < BigInt(elements.length),
-        'bounds',
-        textOf(machine, expression.span),
-        expression.span,
-      );
+      checkBounds(machine, frame, elements, index, expression.span);
       return elements[Number(index)];
     }
     case 'length':
@@ -374,13 +378,7 @@ function runStatement(machine: Machine, frame: Frame, statement: Statement): Sig
       const index = integer(machine, frame, statement.index);
       const value = integer(machine, frame, statement.value);
       checkFrame(frame, statement.array.id, statement.array.name, statement.span);
-      check(
-        frame,
-        index >= 0n && index < BigInt(elements.length),
-        'bounds',
-        textOf(machine, statement.span),
-        statement.span,
-      );
+      checkBounds(machine, frame, elements, index, statement.span);
       elements[Number(index)] = value;
       return undefined;
     }

@@ -4,8 +4,9 @@
  * In JSDoc a clause exists for the prover alone. In a body it is also JavaScript, which computes both sides of
  * `implies` before it calls it; so there the right side must be something that JavaScript can always compute.
  */
-import type { Expression, Span } from '../ir.ts';
+import type { Argument, Expression, Span } from '../ir.ts';
 import { boolean, integer } from '../types.ts';
+import { partsOf } from '../walk.ts';
 import { ts } from './compiler.ts';
 import { lowerCondition, lowerExpression, lowerInteger } from './expressions.ts';
 import { refuse } from './refuse.ts';
@@ -51,35 +52,10 @@ function lowerQuantifier(
 }
 
 /** Whether JavaScript can compute the expression in every state: no call, and no bigint, whose operators may throw. */
-function alwaysComputable(expression: Expression): boolean {
-  switch (expression.kind) {
-    case 'operation':
-      return (
-        !expression.operator.startsWith('big') &&
-        expression.operator !== 'toBigInt' &&
-        expression.operands.every(alwaysComputable)
-      );
-    case 'call':
-      return false;
-    case 'convert':
-    case 'not':
-    case 'old':
-    case 'field':
-      return alwaysComputable(expression.operand);
-    case 'logical':
-    case 'same':
-      return alwaysComputable(expression.left) && alwaysComputable(expression.right);
-    case 'conditional':
-      return [expression.condition, expression.whenTrue, expression.whenFalse].every(alwaysComputable);
-    case 'element':
-      return alwaysComputable(expression.index);
-    case 'record':
-      return expression.fields.every(alwaysComputable);
-    case 'quantifier':
-      return [expression.low, expression.high, expression.body].every(alwaysComputable);
-    default:
-      return true;
-  }
+function alwaysComputable(expression: Expression | Argument): boolean {
+  if (expression.kind === 'call' || expression.kind === 'array') return false;
+  if (expression.kind === 'operation' && /^(big|toBigInt)/.test(expression.operator)) return false;
+  return partsOf(expression).every(alwaysComputable);
 }
 
 /** A call of one of the functions of the `casemate` module that give a value. */

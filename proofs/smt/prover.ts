@@ -13,6 +13,7 @@
 import { type Asking, type ProofRecord, sha256Of } from './record.ts';
 import { readScript, type Script } from './script.ts';
 import { type Answer, askModel, askSolver, type Solver } from './solver.ts';
+import { defaultSteps } from './steps.ts';
 import { findRecord, keepRecord } from './store/files.ts';
 import { type Outcome, openPool, type Submitted } from './z3/pool.ts';
 import { coreCount, defaultMemory, freshWord, pause, startZ3, z3Identity } from './z3/process.ts';
@@ -108,8 +109,6 @@ export interface Prover {
   /** Ends the workers. */
   close(): void;
 }
-
-export const defaultSteps = 2_000_000;
 
 /** Ending a worker costs about a second of another's start, so Z3 has as much. */
 const defaultHeadStart = 1_000;

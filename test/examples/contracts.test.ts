@@ -13,6 +13,7 @@ import { crc32 } from '../../examples/contracts/crc32.ts';
 import { clear, count, giveBack, take } from '../../examples/contracts/free-list.ts';
 import { parseIpv4, parseUdp, skipName } from '../../examples/contracts/ipv4.ts';
 import { drain, put, waiting } from '../../examples/contracts/ring.ts';
+import { defaultSteps } from '../../proofs/smt/steps.ts';
 import { verifyProgram } from '../../proofs/verify.ts';
 import { askProver, failures, library } from '../support/contracts.ts';
 
@@ -22,7 +23,7 @@ async function proveWhole(name: string, text: string): Promise<string[]> {
   const { program, diagnostics, sources } = analyze([{ name, text }], library);
   if (program === undefined) return diagnostics.map((diagnostic) => showDiagnostic(sources, diagnostic));
   expect(program.functions.length).toBeGreaterThan(0);
-  return failures(await verifyProgram(program, { ask: askProver(5_000_000) }));
+  return failures(await verifyProgram(program, { ask: askProver(defaultSteps) }));
 }
 
 describe('is proved', () => {

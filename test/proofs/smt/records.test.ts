@@ -2,15 +2,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  defaultSteps,
-  openProver,
-  type Prover,
-  type ProverOptions,
-  type Question,
-} from '../../../proofs/smt/prover.ts';
+import { openProver, type Prover, type ProverOptions, type Question } from '../../../proofs/smt/prover.ts';
 import { type Asking, keyOf, type ProofRecord, readRecord, sha256Of, writeRecord } from '../../../proofs/smt/record.ts';
 import { replay } from '../../../proofs/smt/replay.ts';
+import { defaultSteps } from '../../../proofs/smt/steps.ts';
 import { keepRecord, listStore, loadRecord } from '../../../proofs/smt/store/files.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 
