@@ -92,7 +92,11 @@ export function consoleFilter(token: string): ConsoleFilter {
   return {
     feed: (chunk) => {
       held = Buffer.concat([held, chunk]);
-      if (state === 'firmware') stopped ||= lastWord.test(held.toString('latin1'));
+      // The guest's own aborts are no start-up code's, and may come in one piece with its beginning.
+      if (state === 'firmware') {
+        const at = held.indexOf(begin);
+        stopped ||= lastWord.test(held.subarray(0, at < 0 ? held.length : at).toString('latin1'));
+      }
       return take(false);
     },
     end: () => take(true),

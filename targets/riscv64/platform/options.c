@@ -79,6 +79,7 @@ void rv_tell_boot(int status) {
     else {
         rv_put(": exit ");
         rv_put_decimal((unsigned)status & 255);
-        rv_put("\n");
+        /* QEMU's serial port holds back up to two bytes while nobody reads its output, and forgets them at power-off. */
+        rv_put("\n\n");
     }
 }

@@ -40,6 +40,8 @@ describe('the console of a guest', () => {
     expect(gaveUp('OpenSBI\r\ncasemate: ABORT: stage 0: no', 't enough memory\r\n')).toBe(true);
     expect(gaveUp('OpenSBI\r\ncasemate: ABORT: stage 0: not yet all')).toBe(false);
     expect(gaveUp(begin, 'casemate: ABORT: says the program\r\n')).toBe(false);
+    expect(gaveUp(`OpenSBI\r\n${begin}casemate: ABORT: says the program\r\n`)).toBe(false);
+    expect(gaveUp(`casemate: ABORT: stage 0\r\n${begin}`)).toBe(true);
   });
 
   test('keeps carriage returns that a guest writes itself, and another boot’s lines', () => {

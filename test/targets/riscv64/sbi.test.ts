@@ -36,6 +36,6 @@ test('a guest speaks through DBCN, sleeps by TIME and powers off by SRST', async
   );
   expect(result.timedOut).toBe(false);
   expect(result.stdout).toMatch(
-    /^casemate-t: begin\nHello, x{700}!\nheap: \d+ KiB from 0x\w+\ntime: .* UTC\nslept: at least 10 ms: yes\ncasemate-t: exit 5\n$/,
+    /^casemate-t: begin\nHello, x{700}!\nheap: \d+ KiB from 0x\w+\ntime: .* UTC\nslept: at least 10 ms: yes\ncasemate-t: exit 5\n\n$/,
   );
 });
