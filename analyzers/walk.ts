@@ -36,6 +36,12 @@ export function partsOf(node: Expression | Argument): readonly (Expression | Arg
   }
 }
 
+/** Adds the keys of the functions that an expression calls. */
+export function callsIn(node: Expression | Argument, found: Set<string>): void {
+  if (node.kind === 'call') found.add(node.function);
+  for (const part of partsOf(node)) callsIn(part, found);
+}
+
 /** The expressions that stand in a statement itself, not in statements inside it. */
 export function expressionsOf(statement: Statement): readonly (Expression | Argument)[] {
   switch (statement.kind) {

@@ -2,18 +2,13 @@
  * Functions in groups that call each other, callees first: the strongly connected components of the call graph
  * (Tarjan). Recursion is a matter within a group; what one group uses of another has been decided before.
  */
-import type { Argument, Expression, FunctionIr, Statement } from '../analyzers/ir.ts';
-import { allStatements, expressionsOf, partsOf } from '../analyzers/walk.ts';
+import type { FunctionIr, Statement } from '../analyzers/ir.ts';
+import { allStatements, callsIn, expressionsOf } from '../analyzers/walk.ts';
 
 export interface Group {
   readonly functions: readonly FunctionIr[];
   /** Whether its functions may call each other, or the one itself. */
   readonly recursive: boolean;
-}
-
-function callsIn(node: Expression | Argument, found: Set<string>): void {
-  if (node.kind === 'call') found.add(node.function);
-  for (const part of partsOf(node)) callsIn(part, found);
 }
 
 function callsInStatements(statements: readonly Statement[], found: Set<string>): void {

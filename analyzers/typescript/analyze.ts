@@ -10,7 +10,9 @@ import type { Clause, FunctionIr, Program, Span, Variable } from '../ir.ts';
 import type { Type } from '../types.ts';
 import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
+import { refuseEnumChanges } from './enums.ts';
 import { lowerCondition, lowerInteger } from './expressions.ts';
+import { refuseCyclicPreconditions } from './preconditions.ts';
 import { refuseReassignment } from './reassignment.ts';
 import { collecting, refuse } from './refuse.ts';
 import { declareVariable, type Header, type Scope, symbolOf, type World } from './scope.ts';
@@ -245,7 +247,15 @@ function lowerProgram(
     const start = node.getStart(file);
     return shadow === undefined ? { file: file.fileName, start, end: node.end } : shadow.toSource(start, node.end);
   };
-  const world: World = { checker, headers, tables: new Map(), constants: new Map(), spanOf, computing: new Set() };
+  const world: World = {
+    checker,
+    headers,
+    tables: new Map(),
+    constants: new Map(),
+    enums: new Map(),
+    spanOf,
+    computing: new Set(),
+  };
   const pending: Pending[] = [];
   const holders = new Map<string, Map<string, ts.FunctionDeclaration>>();
   for (const { name } of sources) {
@@ -272,8 +282,14 @@ function lowerProgram(
       });
     }
   }
-  for (const { name } of sources) refuseReassignment(world, program.getSourceFile(name)!, diagnostics);
+  for (const { name } of sources) {
+    const hasContracts = shadows.get(name)!.functions.length > 0;
+    refuseReassignment(world, program.getSourceFile(name)!, hasContracts, diagnostics);
+  }
   const functions = pending.map((one) => lowerFunction(one, holders.get(one.contract.nameSpan.file)!));
+  refuseCyclicPreconditions(functions, diagnostics);
+  const files = sources.map(({ name }) => program.getSourceFile(name)!);
+  refuseEnumChanges(world, files, diagnostics);
   return {
     functions,
     tables: [...world.tables.values()],

@@ -2,7 +2,8 @@
 import type { Expression, Span } from '../ir.ts';
 import { integer, showType, type Type } from '../types.ts';
 import { GLOBALS_FILE, ts } from './compiler.ts';
-import { isAmbient, lowerConstant } from './constants.ts';
+import { lowerConstant } from './constants.ts';
+import { lowerMember } from './enums.ts';
 import { lowerArray, lowerExpression, lowerInteger } from './expressions.ts';
 import { narrowed } from './optional.ts';
 import { refuse } from './refuse.ts';
@@ -19,18 +20,7 @@ export function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): 
     if (name === 'MIN_SAFE_INTEGER') return { kind: 'integer', value: 1n - 2n ** 53n, type: integer('number'), span };
   }
   const declaration = symbolOf(scope.world, node)?.valueDeclaration;
-  if (declaration !== undefined && ts.isEnumMember(declaration)) {
-    if (isAmbient(declaration))
-      refuse(
-        span,
-        `the enum of ${name} is only declared`,
-        'Its values are made somewhere else: define it in this file.',
-      );
-    const member = scope.world.checker.getConstantValue(declaration);
-    if (typeof member !== 'number' || !Number.isSafeInteger(member))
-      refuse(span, `${name} is no integer`, 'Members of an enum are integers.');
-    return { kind: 'integer', value: BigInt(member), type: integer('number'), span };
-  }
+  if (declaration !== undefined && ts.isEnumMember(declaration)) return lowerMember(scope.world, declaration, span);
   const inner = bare(node.expression);
   const symbol = ts.isIdentifier(inner) ? symbolOf(scope.world, inner) : undefined;
   const named = symbol && scope.variables.get(symbol);

@@ -28,6 +28,8 @@ export interface World {
   readonly tables: Map<ts.Symbol, Table>;
   /** Other constants of modules, each computed once; undefined where it is none that we know. */
   readonly constants: Map<ts.Symbol, Expression | undefined>;
+  /** Enums whose members have been taken for constants. */
+  readonly enums: Map<ts.Symbol, ts.EnumDeclaration>;
   readonly spanOf: (node: ts.Node) => Span;
   /** Constants that are being computed, so that a cycle of them is seen. */
   readonly computing: Set<ts.Symbol>;

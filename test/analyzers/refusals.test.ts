@@ -5,6 +5,9 @@ import { complaints } from '../support/contracts.ts';
 const inBody = (statement: string): string =>
   `/** @verified */\nexport function f(n: u32, a: Uint8Array, b: Readonly<Uint8Array>): void { ${statement} }`;
 
+/** Verified code that takes a member of an enum for a constant. */
+const reads = '/** @ensures result === 3 */ export function f(): number { return E.A; }';
+
 const refused: readonly (readonly [text: string, message: string])[] = [
   [
     'declare const N = 5;\n/** @verified */ export function f(): number { return N; }',
@@ -188,6 +191,31 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   ['/** @verified */ export function f(): number { return 1; }\n(f as any)++;', 'the function f is assigned'],
   ['/** @verified */ export function f(): number { return 1; }\n[...(f as any)] = [];', 'the function f is assigned'],
   [
+    '/** @verified */ export function f(): void {}\nexport const g = (text: string): unknown => (eval as any)(text);',
+    'eval can change every name of a module',
+  ],
+  [
+    '/**\n * @pure\n * @requires f(n)\n */ export function f(n: u8): boolean { return true; }',
+    'the precondition of f calls f',
+  ],
+  [
+    '/**\n * @pure\n * @requires g(n)\n */ export function f(n: u8): boolean { return true; }\n/**\n * @pure\n * @requires f(n)\n */ export function g(n: u8): boolean { return true; }',
+    'the precondition of g calls g',
+  ],
+  [`enum E { A = 3 }\n(E as any).A = 9;\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nE.A++;\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\n[E.A] = [9];\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\ndelete (E as any).A; delete E.A;\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nconst o: any = E;\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nObject.assign(E, { A: 9 });\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nexport { E };\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nvar E = { A: 9 };\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nE['A'] = 9;\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nconst o: any = { E };\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nE.valueOf().A = 9;\n${reads}`, 'the enum E is more than read here'],
+  [`enum E { A = 3 }\nnamespace E { export const B = 1; }\n${reads}`, 'the enum E is declared more than once'],
+  [`export enum E { A = 3 }\n${reads}`, 'the enum E is exported'],
+  [
     '/** Adds. @ensures result === 5\n * @verified */ export function f(n: u8): number { return n + 1; }',
     '@ensures does not begin its line',
   ],
@@ -253,6 +281,12 @@ describe('refused', () => {
         'let s: any = "x";\nexport class C { x = s / 2; }\nexport const g = (x: string[]) => x.map(eval);\n/** @verified */ export function f(): void {}',
       ),
     ).toBe('');
+  });
+
+  it('nor an enum that is only read, by its members, its values and its name', () => {
+    const uses = 'const names = (e: E): string => E[e];\nconst all: E[] = [E.A];\nconst typed: E.A = E.A;\n';
+    expect(complaints(`enum E { A = 3 }\n${uses}${reads}`)).toBe('');
+    expect(complaints(`export const enum E { A = 3 }\n${reads}`)).toBe('');
   });
 
   it('without what a terminal would take for a command', () => {
