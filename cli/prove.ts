@@ -60,7 +60,7 @@ export function showResult(
 
 function row({ function: subject, status, results }: FunctionResult, width: number): string {
   const proved = results.filter((result) => result.status === 'proved').length;
-  const count = status === 'trusted' ? 'nothing to prove' : `${proved} of ${results.length} obligations`;
+  const count = results.length === 0 ? 'nothing to prove' : `${proved} of ${results.length} obligations`;
   return `  ${marks[status].padEnd(7)}  ${printable(subject.name).padEnd(width)}  ${count}\n`;
 }
 

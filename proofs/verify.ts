@@ -46,7 +46,7 @@ export interface Result {
 
 export interface FunctionResult {
   readonly function: FunctionIr;
-  /** 'trusted': nothing of it was to be proved. */
+  /** 'trusted': nothing of it was to be proved but that its contract is defined. */
   readonly status: 'proved' | 'failed' | 'unknown' | 'trusted';
   readonly results: readonly Result[];
 }
@@ -136,7 +136,9 @@ function judgeHolds(
       : { ...confirmed(sampled), by: `a run, against ${by}: a defect of casemate, please report it` };
   }
   if (sampled !== undefined) return confirmed(sampled);
-  const args = asked.model === undefined ? undefined : modelArguments(subject, context, asked.model);
+  // Of what is trusted there is nothing to run.
+  const runs = asked.model !== undefined && subject.body !== undefined;
+  const args = runs ? modelArguments(subject, context, asked.model!) : undefined;
   const replayed = args === undefined ? undefined : tryInput(program, subject, args, 200_000).found;
   if (replayed !== undefined && sameViolation(replayed.violation, obligation)) return confirmed(replayed);
   if (asked.status === 'unknown') return { obligation, status: 'unknown', by, diagnosis: 'unknown' };
@@ -161,8 +163,8 @@ async function verifyFunction(
   ending: ReadonlySet<string>,
   options: VerifyOptions,
 ): Promise<FunctionResult> {
-  if (subject.body === undefined) return { function: subject, status: 'trusted', results: [] };
-  const witnesses = sampleRuns(program, subject, options.samples ?? DEFAULT_SAMPLES);
+  const trusted = subject.body === undefined;
+  const witnesses = sampleRuns(program, subject, trusted ? 0 : (options.samples ?? DEFAULT_SAMPLES));
   const { obligations, context } = obligationsOf(program, subject, group, ending);
   const known = obligations.map((obligation) => settled(obligation, witnesses, options.askBroken === true));
   const open = obligations.filter((_, i) => known[i] === undefined);
@@ -175,7 +177,8 @@ async function verifyFunction(
       ? judgeExists(obligation, asked)
       : judgeHolds(program, subject, context, obligation, asked, witnesses);
   });
-  return { function: subject, status: worst(results), results };
+  const status = worst(results);
+  return { function: subject, status: trusted && status === 'proved' ? 'trusted' : status, results };
 }
 
 /** Whether a function is known to end: so are its loops, its recursion, and all that it calls. */

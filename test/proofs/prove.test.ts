@@ -767,6 +767,16 @@ export function f(n: number): number { assert(f(n) === f(n)); return 0; }`,
     '/** @verified */ export function f(x: bigint, y: u64): bigint { return x << (-1n - y); }',
     /shift count/,
   ],
+  [
+    'a clause outside an array of what is trusted',
+    '/**\n * @trusted\n * @ensures a[0] >= 0\n */ export declare function f(a: Readonly<Uint8Array>): void;',
+    /^f\/defined\/a\[0\] >= 0: failed, too weak/,
+  ],
+  [
+    'a precondition of what is trusted that divides by 0',
+    '/**\n * @trusted\n * @requires 9 % n === 0\n */ export declare function f(n: u8): void;',
+    /^f\/defined\/9 % n === 0: failed/,
+  ],
   ['a clause outside an array', '/** @ensures a[0] >= 0 */ export function f(a: Uint8Array): void {}', /defined/],
 ];
 
