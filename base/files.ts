@@ -11,7 +11,7 @@ import { fail, printable } from './errors.ts';
 const pending = new Set<string>();
 let handlersInstalled = false;
 
-function removeQuietly(path: string): void {
+export function removeQuietly(path: string): void {
   try {
     unlinkSync(path);
   } catch {

@@ -10,6 +10,14 @@ const load = createRequire(import.meta.url);
 export const createHash: typeof import('node:crypto').createHash = (...args) =>
   (load('node:crypto') as typeof import('node:crypto')).createHash(...args);
 
+/** See node:crypto. */
+export const createHmac: typeof import('node:crypto').createHmac = (...args) =>
+  (load('node:crypto') as typeof import('node:crypto')).createHmac(...args);
+
+/** See node:crypto. */
+export const timingSafeEqual: typeof import('node:crypto').timingSafeEqual = (...args) =>
+  (load('node:crypto') as typeof import('node:crypto')).timingSafeEqual(...args);
+
 /** See node:zlib. */
 export const inflateSync: typeof import('node:zlib').inflateSync = (...args) =>
   (load('node:zlib') as typeof import('node:zlib')).inflateSync(...args);

@@ -30,6 +30,7 @@ interface Flags {
   readonly assumptions?: boolean;
   readonly budget: number;
   readonly crossCheck?: boolean;
+  readonly cache: string | boolean;
   readonly verbose?: boolean;
 }
 
@@ -142,13 +143,17 @@ function reportText(report: ProveReport, flags: Flags): string {
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
-  const { proveFiles } = await import('../pipeline/prove.ts');
+  const { proveFiles, openProofCache } = await import('../pipeline/prove.ts');
+  const { cache, problem } =
+    flags.cache === false ? {} : openProofCache(flags.cache === true ? undefined : flags.cache);
+  if (problem !== undefined && flags.verbose) process.stderr.write(`casemate: note: ${problem}\n`);
   let done = 0;
   const progress = progressLine(() => `(${done} done)`);
   const report = await proveFiles({
     files,
     budget: flags.budget,
     crossCheck: flags.crossCheck === true,
+    ...(cache && { cache }),
     onStart: progress.show,
     onFunction: () => done++,
   }).finally(progress.clear);
@@ -179,6 +184,8 @@ export function proveCommand(): Command {
     .option('--assumptions', 'list what is assumed and not proved')
     .option('--budget <STEPS>', 'solver steps for each question', parseBudget, defaultSteps)
     .option('--cross-check', 'ask every solver each question; a contradiction is an error')
+    .option('--cache <DIR>', "keep answers in DIR instead of the user's cache folder")
+    .option('--no-cache', 'ask the solvers everything, and keep nothing')
     .option('-v, --verbose', 'list every obligation')
     .addHelpText('after', examples)
     .action(run);

@@ -13,7 +13,14 @@ import { analyze, importsOf, type Source } from '../analyzers/typescript/analyze
 import { fail, printable } from '../base/errors.ts';
 import { readFile, readFileIfPresent } from '../base/files.ts';
 import { printQuery, variablesOf } from '../proofs/smt/print.ts';
-import { openProver, type Prover, type Result as ProverResult, type Question } from '../proofs/smt/prover.ts';
+import {
+  type Counts,
+  openProver,
+  type ProofCache,
+  type Prover,
+  type Result as ProverResult,
+  type Question,
+} from '../proofs/smt/prover.ts';
 import { findSolvers, valuesIn } from '../proofs/smt/solver.ts';
 import { type Ask, type Asked, type FunctionResult, verifyProgram } from '../proofs/verify.ts';
 
@@ -26,6 +33,7 @@ export interface ProveRequest {
   readonly budget: number;
   /** Ask every solver each question. */
   readonly crossCheck: boolean;
+  readonly cache?: ProofCache;
   readonly onStart?: (name: string) => void;
   readonly onFunction?: (result: FunctionResult) => void;
 }
@@ -36,6 +44,8 @@ export interface ProveReport {
   readonly diagnostics: readonly Diagnostic[];
   readonly results: readonly FunctionResult[];
   readonly program?: Program;
+  /** What asking took. */
+  readonly counts?: Counts;
 }
 
 function textOf(bytes: Uint8Array, path: string): string {
@@ -133,13 +143,14 @@ export function createAsk(prover: Prover, steps?: number): Ask {
  * Z3's own build asks everything; a second solver, where one is installed, steps in where that gives up, or answers
  * everything as well.
  */
-export function openProverFor({ budget, crossCheck }: Pick<ProveRequest, 'budget' | 'crossCheck'>): Prover {
+export function openProverFor(request: Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>): Prover {
+  const { budget, crossCheck, cache } = request;
   const others = findSolvers();
   const solver = others.find(({ name }) => name === 'cvc5') ?? others.at(0);
   if (crossCheck && solver === undefined)
     fail('tool', 'no second solver is on PATH to check the first; install one (Debian: apt install cvc5)');
   const second = solver && { solver, mode: crossCheck ? ('check' as const) : ('rescue' as const) };
-  return openProver({ steps: budget, ...(second && { second }) });
+  return openProver({ steps: budget, ...(second && { second }), ...(cache && { cache }) });
 }
 
 export async function proveFiles(request: ProveRequest): Promise<ProveReport> {
@@ -152,8 +163,10 @@ export async function proveFiles(request: ProveRequest): Promise<ProveReport> {
       ...(request.onFunction && { onFunction: request.onFunction }),
       onStart: ({ name }) => request.onStart?.(name),
     });
-    return { sources, diagnostics: [], results, program };
+    return { sources, diagnostics: [], results, program, counts: prover.counts() };
   } finally {
     prover.close();
   }
 }
+
+export { openProofCache } from './proof-cache.ts';

@@ -66,6 +66,17 @@ export interface Result {
   readonly cached?: true;
 }
 
+/**
+ * A folder of records (record.ts). One that is sealed with the secret is believed; all others are as good as absent, and
+ * without a secret nothing is believed.
+ */
+export interface ProofCache {
+  readonly folder: string;
+  readonly secret?: Uint8Array;
+  /** What z3Identity says, for callers that know it already. */
+  readonly identity?: () => string;
+}
+
 export interface ProverOptions {
   /** Z3 workers; as many as there are cores. */
   readonly workers?: number;
@@ -78,11 +89,8 @@ export interface ProverOptions {
   readonly memory?: number;
   /** `headStart`: milliseconds that Z3 may think alone before one that rescues joins. */
   readonly second?: { readonly solver: Solver; readonly mode: 'rescue' | 'check'; readonly headStart?: number };
-  /**
-   * A folder where decided answers are kept, in records (record.ts). `trust`: believe one that is there already. It is
-   * not signed, so whoever can write to the folder decides what it says; without trust everything is asked again.
-   */
-  readonly cache?: { readonly folder: string; readonly trust: boolean };
+  /** Where decided answers are kept. */
+  readonly cache?: ProofCache;
   /** Path of another worker script; for tests. */
   readonly workerScript?: string;
 }
@@ -105,7 +113,7 @@ export interface Prover {
    * cache and the solver's build cannot be read ('tool').
    */
   ask(questions: readonly Question[], onResult?: (result: Result, done: number) => void): Promise<Result[]>;
-  counts(): { readonly started: number; readonly lost: number /** Bytes */; readonly resident: number };
+  counts(): Counts;
   /** Ends the workers. */
   close(): void;
 }
@@ -251,21 +259,21 @@ export function openProver(options: ProverOptions = {}): Prover {
   };
 
   const askingOf = (wanted: Wanted): Asking => {
-    identity ??= z3Identity(script);
+    identity ??= cache?.identity?.() ?? z3Identity(script);
     const other = second === undefined ? {} : { second: { version: second.solver.version, mode: second.mode } };
     return { ...wanted, z3: identity, ...other };
   };
 
   const recall = (wanted: Wanted): ProofRecord | undefined => {
-    if (cache?.trust !== true) return undefined;
-    const record = findRecord(cache.folder, askingOf(wanted));
+    if (cache?.secret === undefined) return undefined;
+    const record = findRecord(cache.folder, askingOf(wanted), cache.secret);
     if (record !== undefined) records.believed++;
     return record;
   };
 
   const keep = (wanted: Wanted, text: string, found: Found & { readonly name: string }): void => {
     if (cache === undefined) return;
-    if (keepRecord(cache.folder, { asking: askingOf(wanted), ...found }, text)) records.kept++;
+    if (keepRecord(cache.folder, { asking: askingOf(wanted), ...found }, text, cache.secret)) records.kept++;
     else records.notKept++;
   };
 

@@ -3,11 +3,14 @@
  *
  * A record's name is the SHA-256 of everything that an answer depends on: the text, the solvers' exact builds, and every
  * setting. (Other tools' caches, keyed on less, have given wrong verdicts.) Beside it lies the text under its own hash,
- * so that anyone can ask again (replay.ts). A record without a signature is a hint: it vouches for nothing, and whoever
- * can write to its folder can write whatever it likes. So reading one is strict, and what is not exactly a record of this
- * key is no record; whether to believe the rest is for the caller to decide.
+ * so that anyone can ask again (replay.ts). Nothing in a record depends on the machine or the hour: who asks the same
+ * writes the same.
+ *
+ * A record vouches for nothing by itself: whoever can write to its folder can write whatever it likes. A seal, a keyed
+ * hash of all that a record says, shows that the owner of a secret wrote it; to everyone else it is a hint. So reading
+ * is strict, and what is not exactly a record of this key is no record.
  */
-import { createHash } from '../../base/node.ts';
+import { createHash, createHmac, timingSafeEqual } from '../../base/node.ts';
 import type { SolverAnswer } from './prover.ts';
 
 const format = 'casemate-proof-1';
@@ -53,8 +56,27 @@ export function verdictOf(answers: readonly SolverAnswer[]): 'sat' | 'unsat' | u
   return sat === unsat ? undefined : sat ? 'sat' : 'unsat';
 }
 
-export function writeRecord(record: ProofRecord): string {
-  return `${JSON.stringify({ format, key: keyOf(record.asking), ...record }, undefined, 1)}\n`;
+/** The fields of a record in one order, whoever made it; times are left out. */
+function fieldsOf({ name, asking, answers, model, core }: ProofRecord): object {
+  const said = answers.map(({ solver, build, result, reason, steps }) => ({ solver, build, result, reason, steps }));
+  const { sha256, z3, steps, seed, cores, model: show, second } = asking;
+  const other = second && { version: second.version, mode: second.mode };
+  return {
+    ...{ format, key: keyOf(asking), name },
+    ...{ asking: { sha256, z3, steps, seed, cores, model: show, second: other }, answers: said, model, core },
+  };
+}
+
+function sealOf(record: ProofRecord, secret: Uint8Array): Buffer {
+  return createHmac('sha256', secret)
+    .update(JSON.stringify(fieldsOf(record)))
+    .digest();
+}
+
+/** A record as a file holds it, sealed if there is a secret. */
+export function writeRecord(record: ProofRecord, secret?: Uint8Array): string {
+  const seal = secret && { seal: sealOf(record, secret).toString('hex') };
+  return `${JSON.stringify({ ...fieldsOf(record), ...seal }, undefined, 1)}\n`;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -81,25 +103,18 @@ function readAsking(value: unknown): Asking | undefined {
 
 function readAnswer(value: unknown): SolverAnswer | undefined {
   if (!isObject(value)) return undefined;
-  const { solver, build, result, reason, steps, wall } = value;
+  const { solver, build, result, reason, steps } = value;
   if ((solver !== 'z3' && solver !== 'cvc5') || !isText(build)) return undefined;
   if (result !== 'sat' && result !== 'unsat' && result !== 'unknown') return undefined;
-  if (!maybe(isText, reason) || !maybe(isCount, steps) || typeof wall !== 'number') return undefined;
+  if (!maybe(isText, reason) || !maybe(isCount, steps)) return undefined;
   return {
-    ...{ solver, build, result, wall },
+    ...{ solver, build, result, wall: 0 },
     ...(isText(reason) ? { reason } : {}),
     ...(isCount(steps) ? { steps } : {}),
   };
 }
 
-/** The record of this key that the text is, or undefined. Takes any text. */
-export function readRecord(text: string, key: string): ProofRecord | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function readFields(value: unknown, key: string): ProofRecord | undefined {
   if (!isObject(value) || value['format'] !== format || value['key'] !== key) return undefined;
   const asking = readAsking(value['asking']);
   const { name, answers: found, model, core } = value;
@@ -113,4 +128,18 @@ export function readRecord(text: string, key: string): ProofRecord | undefined {
     ...(isText(model) ? { model } : {}),
     ...(Array.isArray(core) ? { core: core as string[] } : {}),
   };
+}
+
+/** The record of this key that the text is, or undefined; with a secret, only one that it has sealed. Takes any text. */
+export function readRecord(text: string, key: string, secret?: Uint8Array): ProofRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const record = readFields(value, key);
+  if (record === undefined || secret === undefined) return record;
+  const { seal } = value as Fields;
+  return isHash(seal) && timingSafeEqual(Buffer.from(seal, 'hex'), sealOf(record, secret)) ? record : undefined;
 }

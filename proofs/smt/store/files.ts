@@ -30,16 +30,16 @@ function readBounded(path: string, limit: number): string | undefined {
 const recordPath = (folder: string, key: string): string => join(folder, `${key}.json`);
 const textPath = (folder: string, sha256: string): string => join(folder, `${sha256}.smt2`);
 
-/** The record of exactly this asking, if the folder has one. */
-export function findRecord(folder: string, asking: Asking): ProofRecord | undefined {
-  return loadRecord(folder, keyOf(asking));
+/** The record of exactly this asking, if the folder has one that is sealed with the secret. */
+export function findRecord(folder: string, asking: Asking, secret: Uint8Array): ProofRecord | undefined {
+  return loadRecord(folder, keyOf(asking), secret);
 }
 
-/** The record of this key, if it is one. */
-export function loadRecord(folder: string, key: string): ProofRecord | undefined {
+/** The record of this key, if it is one; with a secret, if it is sealed. */
+export function loadRecord(folder: string, key: string, secret?: Uint8Array): ProofRecord | undefined {
   const text = readBounded(recordPath(folder, key), storeLimits.record);
   // What is outside ASCII was written as UTF-8.
-  return text === undefined ? undefined : readRecord(Buffer.from(text, 'latin1').toString(), key);
+  return text === undefined ? undefined : readRecord(Buffer.from(text, 'latin1').toString(), key, secret);
 }
 
 /** The text of this hash, unchecked; undefined when there is none that may be read. */
@@ -47,9 +47,9 @@ export function loadText(folder: string, sha256: string): string | undefined {
   return readBounded(textPath(folder, sha256), scriptLimits.bytes);
 }
 
-/** Keeps a record and its text. False when the folder does not take them. */
-export function keepRecord(folder: string, record: ProofRecord, text: string): boolean {
-  const bytes = Buffer.from(writeRecord(record));
+/** Keeps a record, sealed if there is a secret, and its text. False when the folder does not take them. */
+export function keepRecord(folder: string, record: ProofRecord, text: string, secret?: Uint8Array): boolean {
+  const bytes = Buffer.from(writeRecord(record, secret));
   if (bytes.length > storeLimits.record) return false;
   try {
     mkdirSync(folder, { recursive: true });

@@ -73,16 +73,22 @@ function workerScript(): string {
   return fileURLToPath(new URL(place, import.meta.url));
 }
 
-/**
- * SHA-256 of the solver's build, its WebAssembly and the programs around it: what a record's key stands on. A 'tool' error
- * when a part of it is missing.
- */
-export function z3Identity(script = workerScript()): string {
-  const hash = createHash('sha256');
+/** The files that answers come from: the solver's build and the program around it. A 'tool' error when there is none. */
+export function z3Files(script = workerScript()): string[] {
   try {
-    const load = createRequire(script);
-    const loader = load.resolve('z3-solver/build/z3-built.js');
-    for (const path of [loader, loader.replace(/\.js$/, '.wasm'), script]) {
+    const loader = createRequire(script).resolve('z3-solver/build/z3-built.js');
+    return [loader, loader.replace(/\.js$/, '.wasm'), script];
+  } catch (error) {
+    return fail('tool', `z3-solver: cannot find its build: ${printable(String(error))}`);
+  }
+}
+
+/** SHA-256 of those files: what a record's key stands on. A 'tool' error when one is missing. */
+export function z3Identity(script?: string): string {
+  const hash = createHash('sha256');
+  const files = z3Files(script);
+  try {
+    for (const path of files) {
       const bytes = readFileSync(path);
       hash.update(`${bytes.length}\n`).update(bytes);
     }

@@ -9,6 +9,7 @@ import { defaultSteps } from '../../../proofs/smt/steps.ts';
 import { keepRecord, listStore, loadRecord } from '../../../proofs/smt/store/files.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 
+const secret = new Uint8Array(32).fill(7);
 const provers: Prover[] = [];
 function open(options: ProverOptions = {}): Prover {
   const prover = openProver({ workers: 1, ...options });
@@ -39,15 +40,16 @@ function keyFor({ text }: Question): string {
 }
 
 describe('a folder of records', () => {
-  it('answers when it is trusted, without a solver, and says so', async () => {
-    const first = open({ cache: { folder, trust: true } });
+  it('answers who has its secret, without a solver, and says so', async () => {
+    const first = open({ cache: { folder, secret } });
     const asked = await first.ask(questions);
     expect(statuses(asked)).toEqual(['proved', 'refuted', 'refuted']);
     expect(first.counts()).toMatchObject({ kept: 3, believed: 0, notKept: 0 });
     expect(listStore(folder).keys).toHaveLength(3);
-    const second = open({ cache: { folder, trust: true } });
+    const second = open({ cache: { folder, secret } });
     const again = await second.ask(questions);
-    expect(again).toEqual(asked.map((result) => ({ ...result, cached: true })));
+    const timeless = asked.map((one) => ({ ...one, answers: one.answers.map((answer) => ({ ...answer, wall: 0 })) }));
+    expect(again).toEqual(timeless.map((result) => ({ ...result, cached: true })));
     expect(again[2].model).toMatch(/define-fun x/);
     expect(second.counts()).toMatchObject({ started: 0, kept: 0, believed: 3 });
     // What is expected is the question's, not the record's.
@@ -55,17 +57,22 @@ describe('a folder of records', () => {
     expect([opposite.status, opposite.cached]).toEqual(['refuted', true]);
   });
 
-  it('is not believed when it is not trusted, nor for any other text, steps, seed or second solver', async () => {
-    const prover = open({ cache: { folder, trust: true } });
+  it('is not believed without its secret, nor for any other text, steps, seed or build of the solver', async () => {
+    const prover = open({ cache: { folder, secret } });
     const others: Question[] = [
       { ...questions[0], text: `${questions[0].text}\n` },
       { ...questions[0], steps: defaultSteps - 1 },
       { ...questions[1], model: true },
     ];
     const asked = await prover.ask(others);
-    asked.push(...(await open({ cache: { folder, trust: true }, seed: 1 }).ask([questions[0]])));
-    asked.push(...(await open({ cache: { folder, trust: false } }).ask([questions[0]])));
-    expect(asked.map(({ cached, answers }) => [cached, answers.length])).toEqual(Array(5).fill([undefined, 1]));
+    asked.push(...(await open({ cache: { folder, secret }, seed: 1 }).ask([questions[0]])));
+    const build = { folder, secret, identity: () => 'c'.repeat(64) };
+    asked.push(...(await open({ cache: build }).ask([questions[0]])));
+    asked.push(...(await open({ cache: { folder, secret: new Uint8Array(32) } }).ask([questions[0]])));
+    // Whoever has no secret believes nothing, and what it keeps is believed by nobody.
+    asked.push(...(await open({ cache: { folder } }).ask([questions[0]])));
+    asked.push(...(await open({ cache: { folder, secret } }).ask([questions[0]])));
+    expect(asked.map(({ cached, answers }) => [cached, answers.length])).toEqual(Array(8).fill([undefined, 1]));
     expect(prover.counts()).toMatchObject({ believed: 0, kept: 3 });
   });
 
@@ -88,7 +95,7 @@ describe('a folder of records', () => {
   });
 
   it('may hold anything: what is no record of its key is none', () => {
-    const answer = { solver: 'z3', build: 'Z3', result: 'unsat', steps: 1, wall: 1 } as const;
+    const answer = { solver: 'z3', build: 'Z3', result: 'unsat', steps: 1, wall: 0 } as const;
     const record: ProofRecord = { name: 'n', asking, answers: [answer] };
     const key = keyOf(asking);
     const good = writeRecord(record);
@@ -121,6 +128,43 @@ describe('a folder of records', () => {
     for (const text of bad) expect([text.slice(0, 80), readRecord(text, key)]).toEqual([text.slice(0, 80), undefined]);
   });
 
+  it('is sealed over all that it says: what was changed is another record', () => {
+    const answer = { solver: 'z3', build: 'Z3', result: 'unsat', steps: 1, wall: 0 } as const;
+    const record: ProofRecord = { name: 'n', asking, answers: [answer], model: 'm', core: ['a'] };
+    const key = keyOf(asking);
+    const sealed = writeRecord(record, secret);
+    expect(readRecord(sealed, key, secret)).toEqual(record);
+    expect(readRecord(sealed, key, new Uint8Array(32))).toBeUndefined();
+    expect(readRecord(writeRecord(record), key, secret)).toBeUndefined();
+    const changes: [string, string][] = [
+      ['"unsat"', '"sat"'],
+      ['"name": "n"', '"name": "o"'],
+      ['"steps": 1', '"steps": 2'],
+      ['"model": "m"', '"model": "o"'],
+      ['"a"\n', '"b"\n'],
+      ['"build": "Z3"', '"build": "Z4"'],
+      ['"seal": "', '"seal": "0'],
+      ['"seal"', '"sea"'],
+    ];
+    for (const [from, to] of changes) {
+      expect(sealed).toContain(from);
+      const changed = sealed.replace(from, to);
+      expect([from, readRecord(changed, key, secret)]).toEqual([from, undefined]);
+    }
+    for (let end = 0; end < sealed.length - 2; end += 7)
+      expect(readRecord(sealed.slice(0, end), key, secret)).toBeUndefined();
+    // Another's record under this one's name.
+    const other = writeRecord({ ...record, asking: { ...asking, steps: 6 } }, secret);
+    expect(readRecord(other, key, secret)).toBeUndefined();
+  });
+
+  it('says nothing of the machine or the hour: two that ask the same write the same bytes', async () => {
+    const [one, two] = [0, 1].map(() => join(temporaryFolder('records'), 'cache'));
+    for (const each of [one, two]) await open({ cache: { folder: each } }).ask(questions);
+    const texts = (each: string) => readdirSync(each).map((name) => [name, readFileSync(join(each, name), 'utf8')]);
+    expect(texts(one)).toEqual(texts(two));
+  });
+
   it('does not stop a run by what lies in it', async () => {
     const key = keyFor(questions[0]);
     const kept = readFileSync(path(key));
@@ -130,7 +174,7 @@ describe('a folder of records', () => {
       () => mkdirSync(path(key)),
       () => symlinkSync('/dev/zero', path(key)),
     ];
-    const prover = open({ cache: { folder, trust: true } });
+    const prover = open({ cache: { folder, secret } });
     for (const plant of hostile) {
       rmSync(path(key), { recursive: true, force: true });
       plant();
@@ -139,14 +183,14 @@ describe('a folder of records', () => {
     }
     rmSync(path(key), { recursive: true, force: true });
     writeFileSync(path(key), kept);
-    const blocked = open({ cache: { folder: '/dev/null/cache', trust: true } });
+    const blocked = open({ cache: { folder: '/dev/null/cache', secret } });
     expect(statuses(await blocked.ask([questions[0]]))).toEqual(['proved']);
     expect(blocked.counts()).toMatchObject({ kept: 0, notKept: 1 });
   });
 
   it('takes the same records from several at once', async () => {
     const shared = join(temporaryFolder('records'), 'shared');
-    const all = Array.from({ length: 2 }, () => open({ cache: { folder: shared, trust: true } }));
+    const all = Array.from({ length: 2 }, () => open({ cache: { folder: shared, secret } }));
     await Promise.all(all.map((prover) => prover.ask([...questions, ...questions])));
     expect(readdirSync(shared).sort()).toEqual(
       [

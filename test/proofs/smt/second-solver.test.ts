@@ -54,7 +54,10 @@ describe('a second solver that checks', () => {
 
   it('and disagrees: that is no verdict, and is not kept', async () => {
     const folder = join(temporaryFolder('records'), 'cache');
-    const prover = open({ second: { solver: pretend('echo sat'), mode: 'check' }, cache: { folder, trust: true } });
+    const prover = open({
+      second: { solver: pretend('echo sat'), mode: 'check' },
+      cache: { folder, secret: new Uint8Array(32) },
+    });
     const [result, refuted] = await prover.ask([easy, { ...easy, expect: 'sat' }]);
     for (const { status, reason } of [result, refuted]) {
       expect(status).toBe('disagreement');
