@@ -11,6 +11,7 @@
  * - An array variable is a parameter, a local made by `new`, or a table of the module; no two name one array unless a
  *   caller passed one array twice, which a caller is not allowed to do where one of the two is written.
  * - `break` and `continue` stand only inside a loop and mean the innermost; `continue` runs the loop's `update`.
+ * - `throw` leaves the function and all its callers: nothing catches. Each thrown error is one that `throws` covers.
  * - Clauses (contracts, invariants) hold only expressions whose calls are of pure functions.
  * - Every node has the span of source that it came from; a clause from JSDoc has the span inside the comment.
  */
@@ -93,6 +94,18 @@ export interface Clause {
   readonly span: Span;
 }
 
+/** Errors that may be thrown; RangeError and TypeError are Errors too. */
+export type ErrorName = 'Error' | 'RangeError' | 'TypeError';
+
+/** The function throws this error, or one of its kinds, where the condition held at the entry. */
+export interface ThrowsClause extends Clause {
+  readonly error: ErrorName;
+}
+
+/** Whether an error of the second kind is one of the first. */
+export const coversError = (announced: ErrorName, thrown: ErrorName): boolean =>
+  announced === 'Error' || announced === thrown;
+
 export type Statement =
   | { readonly kind: 'declare'; readonly variable: Variable; readonly value: Expression; readonly span: Span }
   /** An array of zeros, or of the given values. */
@@ -131,6 +144,7 @@ export type Statement =
       readonly declares: boolean;
       readonly span: Span;
     }
+  | { readonly kind: 'throw'; readonly error: ErrorName; readonly span: Span }
   | { readonly kind: 'assert'; readonly clause: Clause; readonly span: Span };
 
 export interface Loop {
@@ -153,7 +167,10 @@ export interface FunctionIr {
   /** The variable that stands for the result in `ensures`. */
   readonly resultVariable: Variable;
   readonly requires: readonly Clause[];
+  /** Of a normal return. */
   readonly ensures: readonly Clause[];
+  /** It throws exactly where one of these conditions holds at its entry. */
+  readonly throws: readonly ThrowsClause[];
   /** Ids of the array parameters that it may write. */
   readonly modifies: readonly string[];
   readonly decreases: readonly Clause[];

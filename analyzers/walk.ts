@@ -66,6 +66,7 @@ export function expressionsOf(statement: Statement): readonly (Expression | Argu
     case 'allocate':
     case 'break':
     case 'continue':
+    case 'throw':
       return [];
   }
 }

@@ -2,13 +2,13 @@
  * What the proof of one function shares while it is made: names, facts, arithmetic, the arrays' lengths, the list of
  * demands; and what calls of other functions mean.
  *
- * A call demands the callee's precondition and, in a recursion, that the measure falls; then the callee's
- * postcondition is known. The result of a pure function is a function of its arguments, so equal calls are equal; what
+ * A call demands the callee's precondition, that it throws only what the subject announces, and, in a recursion, that the
+ * measure falls; then it is known that it has not thrown, and its postcondition. The result of a pure function is a function of its arguments, so equal calls are equal; what
  * its contract and its definition say of one call is a fact of that call. They are used only when the callee is known
  * to end (`ending`): a definition that has no solution would prove everything. A definition is unfolded to a fixed
  * depth.
  */
-import type { FunctionIr, Program, Span, Table } from '../analyzers/ir.ts';
+import { coversError, type ErrorName, type FunctionIr, type Program, type Span, type Table } from '../analyzers/ir.ts';
 import { type Range, type Type, within } from '../analyzers/types.ts';
 import { type Arithmetic, createArithmetic, mentionsBound } from './arithmetic.ts';
 import {
@@ -59,6 +59,8 @@ export interface Context {
   readonly pureResult: (callee: FunctionIr, binding: Binding) => Value;
   /** The subject's measure when it was entered. */
   readonly entryMeasure: Term[];
+  /** Its @throws when it was entered. */
+  readonly entryThrows: { readonly error: ErrorName; readonly holds: Term }[];
 }
 
 export interface Surroundings {
@@ -67,6 +69,13 @@ export interface Surroundings {
   readonly recursive: ReadonlySet<string>;
   /** Pure functions that are known to end. */
   readonly ending: ReadonlySet<string>;
+}
+
+/** That the subject announces the error. */
+export function announced(context: Context, error: ErrorName): Term {
+  return context.arithmetic.any(
+    context.entryThrows.flatMap((own) => (coversError(own.error, error) ? [own.holds] : [])),
+  );
 }
 
 /** How often a definition is unfolded inside itself. */
@@ -137,6 +146,16 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
       scalar(evaluate(context, clausePlace(context, { ...binding, oldArrays: binding.arrays }), expression)),
     );
 
+  /** Demands that a call throws nothing, or what the subject announces; behind it nothing was thrown. */
+  const demandQuiet = (place: Place, callee: FunctionIr, binding: Binding, span: Span): void => {
+    const conditions = callee.throws.map((clause) => clauseTerm(context, clause, binding));
+    callee.throws.forEach(({ text, error }, i) => {
+      const goal = place.clause ? m.not(conditions[i]) : m.implies(conditions[i], announced(context, error));
+      place.demand('throws', `${callee.name}: ${text}`, span, goal);
+    });
+    for (const condition of conditions) place.assume(m.not(condition));
+  };
+
   const demandCall: Context['demandCall'] = (place, callee, binding, span) => {
     for (const clause of callee.requires) {
       place.demand('requires', `${callee.name}: ${clause.text}`, span, clauseTerm(context, clause, binding));
@@ -145,6 +164,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
       for (const inRange of parametersInRange(callee, binding, intervals))
         place.demand('defined', `call of ${callee.name}`, span, inRange);
     }
+    demandQuiet(place, callee, binding, span);
     if (!recursive.has(callee.key) || (place.clause && place.runs !== true)) return;
     const after = measureOf(callee, binding);
     place.demand('decreases', `call of ${callee.name}`, span, decreasesTerm(m, context.entryMeasure, after));
@@ -214,6 +234,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     const guard = m.all([
       ...parametersInRange(callee, binding),
       ...callee.requires.map((clause) => clauseTerm(context, clause, binding)),
+      ...callee.throws.map((clause) => m.not(clauseTerm(context, clause, binding))),
     ]);
     const variables = new Map(binding.variables);
     variables.set(callee.resultVariable.id, result);
@@ -256,6 +277,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     callResult,
     pureResult,
     entryMeasure: [],
+    entryThrows: [],
   };
   return context;
 }

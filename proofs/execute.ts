@@ -10,7 +10,7 @@ import { mark } from '../analyzers/interpreter/run.ts';
 import type { ArrayVariable, Clause, FunctionIr, Loop, Span, Statement } from '../analyzers/ir.ts';
 import { type Range, rangeOf } from '../analyzers/types.ts';
 import { allStatements, assignedVariables } from '../analyzers/walk.ts';
-import { type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
+import { announced, type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
 import {
   bindArguments,
   bodyClausePlace,
@@ -285,10 +285,14 @@ function executeIf(
   );
 }
 
-/** Demands the postconditions where the function returns. */
+/** Demands the postconditions where the function returns, and that it was not to throw. */
 function executeReturn(context: Context, state: State, value: Value | undefined, span: Span): void {
   const { subject } = context;
   if (value !== undefined) state.variables.set(subject.resultVariable.id, value);
+  const place = codePlace(context, state);
+  subject.throws.forEach(({ text }, i) => {
+    place.demand('throws', text, span, context.arithmetic.not(context.entryThrows[i].holds));
+  });
   for (const clause of subject.ensures) {
     const goal = scalar(evaluate(context, bodyClausePlace(context, state), clause.expression));
     codePlace(context, state).demand('ensures', clause.text, span, goal);
@@ -324,6 +328,11 @@ function execute(context: Context, state: State, statement: Statement, exits: Ex
     case 'continue':
       exits!.continues.push(state);
       return undefined;
+    case 'throw': {
+      const goal = announced(context, statement.error);
+      demandIn(context, state, 'throws', `throw ${statement.error}`, statement.span, goal);
+      return undefined;
+    }
     case 'return': {
       const value =
         statement.value === undefined ? undefined : evaluate(context, codePlace(context, state), statement.value);
@@ -369,13 +378,20 @@ function enter(context: Context): State {
     demandIn(context, state, 'defined', clause.text, clause.span, context.arithmetic.all(conditions));
     codePlace(context, state).assume(goal);
   }
+  for (const clause of subject.throws) {
+    const conditions: Term[] = [];
+    const holds = scalar(evaluate(context, bodyClausePlace(context, state, conditions), clause.expression));
+    demandIn(context, state, 'defined', clause.text, clause.span, context.arithmetic.all(conditions));
+    context.entryThrows.push({ error: clause.error, holds });
+  }
   return state;
 }
 
-/** Demands that the postconditions are defined in any state that a call may end in. */
+/** Demands that the postconditions are defined in any state that a call may return in. */
 function demandDefinedEnsures(context: Context, entry: State): void {
   const { subject, facts } = context;
   const state = copyState(entry);
+  for (const { holds } of context.entryThrows) state.assumptions.push(context.arithmetic.not(holds));
   for (const id of subject.modifies) state.arrays.set(id, facts.fresh(id, 'Array'));
   if (subject.result.kind !== 'void' && subject.result.kind !== 'array') {
     state.variables.set(

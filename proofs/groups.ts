@@ -21,7 +21,7 @@ function callsInStatements(statements: readonly Statement[], found: Set<string>)
 /** Keys of the functions that a function calls, in its body or its contract. */
 export function calleesOf(subject: FunctionIr): Set<string> {
   const found = new Set<string>();
-  for (const { expression } of [...subject.requires, ...subject.ensures, ...subject.decreases])
+  for (const { expression } of [...subject.requires, ...subject.throws, ...subject.ensures, ...subject.decreases])
     callsIn(expression, found);
   callsInStatements(subject.body ?? [], found);
   return found;

@@ -13,6 +13,7 @@ import type { Term } from './smt/terms.ts';
 export type ObligationKind =
   | 'requires' // a precondition at a call
   | 'ensures' // a postcondition at a return
+  | 'throws' // an error that is thrown and not announced, or announced and not thrown
   | 'invariant entry'
   | 'invariant kept'
   | 'decreases' // a loop's or a recursion's measure

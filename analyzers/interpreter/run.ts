@@ -6,7 +6,19 @@
  * Operations in code compute what JavaScript computes (operators.ts), once their exact result is known to be the same;
  * clauses are exact.
  */
-import type { Argument, Clause, Expression, FunctionIr, Loop, Program, Span, Statement } from '../ir.ts';
+import {
+  type Argument,
+  type Clause,
+  coversError,
+  type ErrorName,
+  type Expression,
+  type FunctionIr,
+  type Loop,
+  type Program,
+  type Span,
+  type Statement,
+  type ThrowsClause,
+} from '../ir.ts';
 import { exact, evaluate as javascript, operatorOf } from '../operators.ts';
 import { inRange, rangeOf } from '../types.ts';
 import { type ArrayValue, isArrayValue, type Value } from './values.ts';
@@ -21,6 +33,8 @@ export interface Violation {
 
 export type Outcome =
   | { readonly kind: 'returned'; readonly value: Value | undefined }
+  /** As its contract says. */
+  | { readonly kind: 'threw'; readonly error: ErrorName }
   | { readonly kind: 'violation'; readonly violation: Violation }
   /** The arguments do not meet the precondition. */
   | { readonly kind: 'rejected' }
@@ -71,6 +85,8 @@ interface Frame {
   /** Marks are those of the outermost function's frame alone. */
   readonly top: boolean;
   readonly measure: readonly bigint[];
+  /** Those of its @throws that held at the entry. */
+  readonly throwing: readonly ThrowsClause[];
 }
 
 type Signal = undefined | 'break' | 'continue' | { readonly returned: Value | undefined };
@@ -258,7 +274,11 @@ function callFunction(
     if (!clauseHolds(machine, frame, clause))
       violate(caller, caller.clause ? 'defined' : 'requires', `${callee.name}: ${clause.text}`, span);
   }
-  const { measure } = frame;
+  const { measure, throwing } = frame;
+  for (const { text, error } of throwing) {
+    if (caller.clause || !announces(caller, error))
+      violate(caller, caller.clause ? 'defined' : 'throws', `${callee.name}: ${text}`, span);
+  }
   if (
     callee.key === caller.function.key &&
     !caller.clause &&
@@ -273,18 +293,26 @@ function callFunction(
   return result;
 }
 
+/** Whether the function may throw the error in this call. */
+const announces = ({ throwing }: Frame, error: ErrorName): boolean =>
+  throwing.some((own) => coversError(own.error, error));
+
+function throwingOf(machine: Machine, frame: Frame, clauses: readonly ThrowsClause[]): ThrowsClause[] {
+  return clauses.filter((clause) => clauseHolds(machine, frame, clause));
+}
+
 function enterFrame(machine: Machine, callee: FunctionIr, values: readonly Value[], top: boolean): Frame {
   const variables = new Map(callee.parameters.map(({ id }, i) => [id, values[i]]));
   const entry = new Map(
     [...variables].flatMap(([id, value]) => (isArrayValue(value) ? [[id, copyArray(value)] as const] : [])),
   );
-  const frame: Frame = { function: callee, variables, entry, clause: false, old: false, top, measure: [] };
+  const parts = { function: callee, variables, entry, clause: false, old: false, top };
+  const frame: Frame = { ...parts, measure: [], throwing: [] };
+  if (!top && !callee.requires.every((clause) => clauseHolds(machine, frame, clause))) return frame;
   return {
     ...frame,
-    measure:
-      top || callee.requires.every((clause) => clauseHolds(machine, frame, clause))
-        ? measureOf(machine, frame, callee.decreases)
-        : [],
+    measure: measureOf(machine, frame, callee.decreases),
+    throwing: throwingOf(machine, frame, callee.throws),
   };
 }
 
@@ -297,7 +325,8 @@ function runBody(machine: Machine, frame: Frame): Value | undefined {
 }
 
 function leave(machine: Machine, frame: Frame, value: Value | undefined, span: Span): void {
-  const { function: own, variables } = frame;
+  const { function: own, variables, throwing } = frame;
+  if (throwing.length > 0) violate(frame, 'throws', throwing[0].text, span);
   if (value !== undefined) variables.set(own.resultVariable.id, value);
   for (const clause of own.ensures) {
     if (!clauseHolds(machine, frame, clause)) violate(frame, 'ensures', clause.text, span);
@@ -397,6 +426,9 @@ function runStatement(machine: Machine, frame: Frame, statement: Statement): Sig
       leave(machine, frame, value, statement.span);
       return { returned: value };
     }
+    case 'throw':
+      if (!announces(frame, statement.error)) violate(frame, 'throws', `throw ${statement.error}`, statement.span);
+      throw new Stop({ kind: 'threw', error: statement.error });
     case 'call':
       runCall(machine, frame, statement);
       return undefined;
@@ -432,12 +464,14 @@ export function run(program: Program, subject: FunctionIr, args: readonly Value[
   };
   const ended = (outcome: Outcome): Run => ({ outcome, visited: machine.visited, spent: steps - machine.steps });
   try {
-    const frame = enterFrame(machine, { ...subject, decreases: [] }, args, true);
+    const frame = enterFrame(machine, { ...subject, decreases: [], throws: [] }, args, true);
     for (const clause of subject.requires) {
       if (!clauseHolds(machine, frame, clause)) return ended({ kind: 'rejected' });
     }
     machine.visited.add('entry');
-    const started: Frame = { ...frame, function: subject, measure: measureOf(machine, frame, subject.decreases) };
+    const measure = measureOf(machine, frame, subject.decreases);
+    const throwing = throwingOf(machine, frame, subject.throws);
+    const started: Frame = { ...frame, function: subject, measure, throwing };
     const value = runBody(machine, started);
     return ended({ kind: 'returned', value });
   } catch (error) {

@@ -6,7 +6,7 @@
  * whole: one diagnostic anywhere and there is no program.
  */
 import type { Diagnostic } from '../diagnostics.ts';
-import type { Clause, FunctionIr, Program, Span, Variable } from '../ir.ts';
+import type { Clause, ErrorName, FunctionIr, Program, Span, Variable } from '../ir.ts';
 import type { Type } from '../types.ts';
 import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
@@ -69,6 +69,7 @@ function lowerHeader(
     modifies: [],
     pure: false,
     diverges: false,
+    throws: false,
     trusted: false,
   };
   const scope: Scope = {
@@ -153,6 +154,7 @@ function lowerHeader(
     modifies: modified,
     pure,
     diverges,
+    throws: contract.clauses.some(({ tag }) => tag === 'throws'),
     trusted: isTrusted(node, contract),
   };
   const resultVariable: Variable = { id: '@result', name: 'result', type: result, span: nameSpan };
@@ -163,14 +165,14 @@ function lowerHeader(
 function lowerClauses(
   pending: Pending,
   holders: ReadonlyMap<string, ts.FunctionDeclaration>,
-  tag: 'requires' | 'ensures' | 'decreases',
-): Clause[] {
+  tag: 'requires' | 'ensures' | 'decreases' | 'throws',
+): (Clause & { readonly error?: ErrorName })[] {
   const { contract, scope, header, resultVariable } = pending;
-  return contract.clauses.flatMap(({ tag: own, value, holder }) => {
+  return contract.clauses.flatMap(({ tag: own, value, holder, error }) => {
     const node = holder === undefined ? undefined : holders.get(holder);
     if (own !== tag || node === undefined) return [];
     return (
-      collecting(scope.diagnostics, (): Clause[] => {
+      collecting(scope.diagnostics, () => {
         const variables = new Map(scope.variables);
         node.parameters.forEach((parameter, i) => {
           const symbol = scope.world.checker.getSymbolAtLocation(parameter.name);
@@ -191,7 +193,8 @@ function lowerClauses(
           : statement.expression;
         const expression =
           tag === 'decreases' ? lowerInteger(inner, statement.expression) : lowerCondition(inner, statement.expression);
-        return [{ text: value.text.replace(/\s+/g, ' '), expression, span: scope.world.spanOf(written) }];
+        const text = value.text.replace(/\s+/g, ' ');
+        return [{ text, expression, span: scope.world.spanOf(written), ...(error && { error }) }];
       }) ?? []
     );
   });
@@ -199,12 +202,13 @@ function lowerClauses(
 
 function lowerFunction(pending: Pending, holders: ReadonlyMap<string, ts.FunctionDeclaration>): FunctionIr {
   const { node, contract, header, scope, resultVariable } = pending;
-  const { trusted, ...rest } = header;
+  const { trusted, throws: _, ...rest } = header;
   return {
     ...rest,
     resultVariable,
     requires: lowerClauses(pending, holders, 'requires'),
     ensures: lowerClauses(pending, holders, 'ensures'),
+    throws: lowerClauses(pending, holders, 'throws').map((clause) => ({ ...clause, error: clause.error ?? 'Error' })),
     decreases: lowerClauses(pending, holders, 'decreases'),
     body: trusted || node.body === undefined ? undefined : lowerStatements(scope, node.body.statements),
     span: contract.nameSpan,

@@ -5,6 +5,8 @@
  * comment itself: a tag stands at the start of a line, behind its asterisk, and runs to the next tag. Tags that are
  * not ours are left alone, but not those that look like a misspelt one of ours: a contract that is silently not there
  * would be a proof of nothing.
+ *
+ * `@throws` is a tag of everybody's. By itself it is a contract only where a condition follows it, and not a sentence.
  */
 
 export const contractTags = [
@@ -12,6 +14,7 @@ export const contractTags = [
   'ensures',
   'modifies',
   'decreases',
+  'throws',
   'pure',
   'diverges',
   'verified',
@@ -35,6 +38,7 @@ const misspelt: Readonly<Record<string, ContractTag>> = {
   verifies: 'verified',
   trust: 'trusted',
   diverge: 'diverges',
+  throw: 'throws',
 };
 
 /** A text made of pieces of a file. */
@@ -60,6 +64,14 @@ export function meantTag(name: string): ContractTag | undefined {
 }
 
 export const isContractTag = (name: string): name is ContractTag => (contractTags as readonly string[]).includes(name);
+
+/** `{RangeError} condition`: the name in the braces, if there are any, and what follows them. */
+export function readThrows({ text, offsets }: Piece): { readonly error?: string; readonly condition: Piece } {
+  const braces = /^\{\s*([\w.$]*)\s*\}\s*/.exec(text);
+  if (braces === null) return { condition: { text, offsets } };
+  const { length } = braces[0];
+  return { error: braces[1], condition: { text: text.slice(length), offsets: offsets.slice(length) } };
+}
 
 /** The tags of a comment that lies from `start` to `end` (its opening and closing included) of a file's text. */
 export function readTags(text: string, start: number, end: number): Tag[] {

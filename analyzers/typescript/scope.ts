@@ -16,6 +16,8 @@ export interface Header {
   readonly modifies: readonly string[];
   readonly pure: boolean;
   readonly diverges: boolean;
+  /** Has @throws. */
+  readonly throws: boolean;
   /** Its body, if any, is not looked at. */
   readonly trusted: boolean;
 }

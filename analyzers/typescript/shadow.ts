@@ -11,9 +11,18 @@
  * into and begin another.
  */
 import type { Diagnostic } from '../diagnostics.ts';
-import type { Span } from '../ir.ts';
+import type { ErrorName, Span } from '../ir.ts';
 import { parseSource, syntaxErrors, ts } from './compiler.ts';
-import { type ContractTag, contractTags, isContractTag, meantTag, type Piece, readTags, type Tag } from './jsdoc.ts';
+import {
+  type ContractTag,
+  contractTags,
+  isContractTag,
+  meantTag,
+  type Piece,
+  readTags,
+  readThrows,
+  type Tag,
+} from './jsdoc.ts';
 
 /** Begins the name of each function that is added; no source may use it. */
 export const PREFIX = '__casemate_clause_';
@@ -23,6 +32,8 @@ export interface ShadowClause {
   readonly value: Piece;
   /** Name of the function that holds it; none for tags without an expression. */
   readonly holder?: string;
+  /** Of @throws. */
+  readonly error?: ErrorName;
 }
 
 export interface Contracted {
@@ -92,6 +103,40 @@ function notAnExpression(piece: Piece): string | undefined {
   return whole ? undefined : 'the clause is not one expression';
 }
 
+const errorNames: readonly string[] = ['Error', 'RangeError', 'TypeError'] satisfies readonly ErrorName[];
+
+/** Whether what follows @throws is a condition, and not the name of an error or a sentence about it. */
+function isCondition(value: Piece): boolean {
+  const { condition } = readThrows(value);
+  if (notAnExpression(condition) !== undefined) return false;
+  const [statement] = parseSource('clause.ts', `(${condition.text}\n)`).statements;
+  let inner = ts.isExpressionStatement(statement) ? statement.expression : undefined;
+  while (inner !== undefined && ts.isParenthesizedExpression(inner)) inner = inner.expression;
+  return (
+    inner !== undefined &&
+    (ts.isBinaryExpression(inner) ||
+      ts.isPrefixUnaryExpression(inner) ||
+      ts.isCallExpression(inner) ||
+      inner.kind === ts.SyntaxKind.TrueKeyword ||
+      inner.kind === ts.SyntaxKind.FalseKeyword)
+  );
+}
+
+/** Whether the tag makes a contract of its comment, whatever else stands there. */
+const isClaim = ({ name, value }: Tag): boolean => isContractTag(name) && (name !== 'throws' || isCondition(value));
+
+/** A tag's @throws clause, or what is wrong with it. */
+function throwsClause(file: string, value: Piece, diagnostics: Diagnostic[]): Omit<ShadowClause, 'holder'>[] {
+  const { error = 'Error', condition } = readThrows(value);
+  if (errorNames.includes(error)) return [{ tag: 'throws', value: condition, error: error as ErrorName }];
+  diagnostics.push({
+    span: pieceSpan(file, value),
+    message: `@throws {${error}}: no such error can be thrown`,
+    advice: `Write one of ${errorNames.join(', ')}, or only the condition.`,
+  });
+  return [];
+}
+
 function pieceSpan(file: string, piece: Piece, start = 0, end = piece.text.length): Span {
   const from = piece.offsets[Math.min(start, piece.offsets.length - 1)];
   const last = piece.offsets[Math.min(Math.max(end - 1, start), piece.offsets.length - 1)];
@@ -105,10 +150,10 @@ function readContract(
   tags: readonly Tag[],
   diagnostics: Diagnostic[],
 ): (Omit<Contracted, 'clauses'> & { readonly clauses: readonly Omit<ShadowClause, 'holder'>[] }) | undefined {
-  const ours = tags.filter(({ name }) => isContractTag(name));
+  const ours = tags.some(isClaim) ? tags.filter(({ name }) => isContractTag(name)) : [];
   for (const { name, start } of tags) {
     const meant = meantTag(name);
-    if (meant !== undefined) {
+    if (meant !== undefined && (meant !== 'throws' || ours.length > 0)) {
       diagnostics.push({
         span: { file, start, end: start + name.length + 1 },
         message: `@${name} is no tag of a contract`,
@@ -132,6 +177,7 @@ function readContract(
   }
   const clauses = ours.flatMap(({ name, value }) => {
     const tag = name as ContractTag;
+    if (tag === 'throws') return throwsClause(file, value, diagnostics);
     if (tag !== 'requires' && tag !== 'ensures' && tag !== 'modifies' && tag !== 'decreases') return [];
     return (tag === 'decreases' || tag === 'modifies' ? splitList(value) : [value]).map((piece) => ({
       tag,
@@ -154,7 +200,7 @@ function strayContracts(file: string, text: string, taken: ReadonlySet<number>, 
   for (const match of text.matchAll(/\/\*\*[\s\S]*?\*\//g)) {
     if (taken.has(match.index) || !pattern.test(match[0])) continue;
     const tag = readTags(text, match.index, match.index + match[0].length).find(
-      ({ name }) => isContractTag(name) && name !== 'pure',
+      (one) => isClaim(one) && one.name !== 'pure',
     );
     if (tag === undefined) continue;
     diagnostics.push({
@@ -166,11 +212,17 @@ function strayContracts(file: string, text: string, taken: ReadonlySet<number>, 
 }
 
 /** Tags in a function's comment that do not begin a line: none of them would be read. */
-function hiddenTags(file: string, text: string, start: number, end: number, diagnostics: Diagnostic[]): void {
+function hiddenTags(
+  file: string,
+  text: string,
+  { pos: start, end }: { readonly pos: number; readonly end: number },
+  hasContract: boolean,
+  diagnostics: Diagnostic[],
+): void {
   const read = new Set(readTags(text, start, end).map((tag) => tag.start));
   const comment = text.slice(start, end);
-  // Without @pure a function can only do less.
-  const names = contractTags.filter((name) => name !== 'pure').join('|');
+  // Without @pure a function can only do less; without a contract @throws is documentation.
+  const names = contractTags.filter((name) => name !== 'pure' && (hasContract || name !== 'throws')).join('|');
   for (const { index, 0: tag } of comment.matchAll(new RegExp(`@(${names})\\b`, 'g'))) {
     const at = start + index;
     if (read.has(at)) continue;
@@ -205,8 +257,8 @@ export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]
     const comment = commentBefore(text, node);
     if (comment === undefined) continue;
     taken.add(comment.pos);
-    hiddenTags(file, text, comment.pos, comment.end, diagnostics);
     const read = readContract(file, node, readTags(text, comment.pos, comment.end), diagnostics);
+    hiddenTags(file, text, comment, read !== undefined, diagnostics);
     if (read === undefined) continue;
     const parameters = node.parameters.map((parameter) => parameter.getText()).join(', ');
     const result = node.type?.getText() ?? 'void';
@@ -217,7 +269,10 @@ export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]
         diagnostics.push({
           span: pieceSpan(file, clause.value),
           message: problem,
-          advice: `Write one TypeScript expression after @${clause.tag}.`,
+          advice:
+            clause.tag === 'throws'
+              ? 'Write the condition under which it throws: @throws {RangeError} n > 255.'
+              : `Write one TypeScript expression after @${clause.tag}.`,
         });
         return clause;
       }

@@ -16,6 +16,7 @@ import { lowerFor, lowerForOf, lowerWhile } from './loops.ts';
 import { collecting, refuse } from './refuse.ts';
 import { bare, declareVariable, type Header, libraryName, read, type Scope, symbolOf } from './scope.ts';
 import { lowerSwitch } from './switch.ts';
+import { lowerThrow } from './throw.ts';
 import { lowerType } from './types.ts';
 
 export const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
@@ -315,9 +316,9 @@ function lowerStatement(scope: Scope, node: ts.Statement): Statement[] {
     return refuse(span, 'do ... while is not supported', 'Write while (true) with a break, or a while loop.');
   if (ts.isForInStatement(node)) return refuse(span, 'for ... in is not supported', 'Count with for (let i = 0; ...).');
   if (ts.isSwitchStatement(node)) return lowerSwitch(scope, node);
-  if (ts.isThrowStatement(node))
-    return refuse(span, 'throw is not supported', 'Return a value that says what failed, or require that it does not.');
-  if (ts.isTryStatement(node)) return refuse(span, 'try is not supported', 'Verified code does not throw.');
+  if (ts.isThrowStatement(node)) return [lowerThrow(scope, node)];
+  if (ts.isTryStatement(node))
+    return refuse(span, 'try is not supported', 'Test the condition of @throws before the call, or announce it too.');
   if (ts.isFunctionDeclaration(node))
     return refuse(span, 'a function inside a function is not supported', 'Declare it at the top level of the module.');
   return refuse(span, `${ts.SyntaxKind[node.kind]} is not supported`);

@@ -1,7 +1,7 @@
 /**
  * `switch` over integers, as a chain of ifs: the value is computed once, each case compares it with constants.
  *
- * Cases do not run into each other: one ends with break, return or continue, or is empty and shares the next one's
+ * Cases do not run into each other: one ends with break, return, throw or continue, or is empty and shares the next one's
  * statements. A `break` anywhere else inside would leave the switch too, and is refused.
  */
 import type { Expression, Statement } from '../ir.ts';
@@ -27,7 +27,9 @@ function innerBreak(node: ts.Node): ts.Node | undefined {
 }
 
 function endsBlock(node: ts.Statement | undefined): boolean {
-  return node !== undefined && (ts.isReturnStatement(node) || ts.isContinueStatement(node));
+  return (
+    node !== undefined && (ts.isReturnStatement(node) || ts.isContinueStatement(node) || ts.isThrowStatement(node))
+  );
 }
 
 /** The clause's statements, without the braces and the break around them. */

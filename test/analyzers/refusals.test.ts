@@ -55,7 +55,25 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   [inBody('outer: for (let i = 0; i < 3; i++) { break outer; }'), 'LabeledStatement is not supported'],
   [inBody('switch (n) { case 1: a[0] = 1; case 2: break; }'), 'a case runs into the next one'],
   [inBody('switch (n) { case 1: if (n > 0) break; return; }'), 'a break in the middle of a case'],
-  [inBody('throw 1;'), 'throw is not supported'],
+  [inBody('throw 1;'), 'something other than a new error is thrown'],
+  [inBody("throw Error('x');"), 'something other than a new error is thrown'],
+  [inBody("throw new Error('x');"), 'f throws and has no @throws'],
+  [inBody('throw new Error(n + "");'), 'the message of an error is no constant'],
+  [inBody("throw new Error('x', {} as any);"), 'Expected 0-1 arguments'],
+  [inBody('class RangeError {} throw new RangeError();'), 'this is no error of the language'],
+  [
+    'class TypeError { message = "" }\n/** @throws n > 1 */ export function f(n: u8): void { throw new TypeError(); }',
+    'this is no error of the language',
+  ],
+  ['/** @throws {Exotic} n > 1 */ export function f(n: u8): void {}', '@throws {Exotic}: no such error can be thrown'],
+  [
+    '/**\n * @verified\n * @throws {RangeError} if n is large\n */ export function f(n: u8): void {}',
+    'the clause is not an expression',
+  ],
+  ['/**\n * @verified\n * @throw n > 1\n */ export function f(n: u8): void {}', 'Write @throws.'],
+  ['/** @throws result > 1 */ export function f(n: u8): u8 { return n; }', "Cannot find name 'result'"],
+  ['/** @throws old(n) > 1 */ export function f(n: u8): u8 { return n; }', 'old(...) in a clause about the entry'],
+  ['/** @throws {Error} n > 1 */ export const f = (n: u8): u8 => n;', 'stands where no contract is read'],
   [inBody('try { } catch { }'), 'try is not supported'],
   [inBody('const x = Math.sqrt(n);'), "Property 'sqrt' does not exist"],
   [inBody('const x = Math.trunc(n);'), 'rounding of something other than a quotient'],
@@ -278,7 +296,7 @@ describe('refused', () => {
   it('but not what stands outside a contract', () => {
     expect(
       complaints(
-        'let s: any = "x";\nexport class C { x = s / 2; }\nexport const g = (x: string[]) => x.map(eval);\n/** @verified */ export function f(): void {}',
+        'let s: any = "x";\nexport class C { x = s / 2; }\nexport const g = (x: string[]) => x.map(eval);\n/** Adds. @throws {Error} if it cannot\n * @throws RangeError */ export function g2(n: any): void {}\n/** @verified */ export function f(): void {}',
       ),
     ).toBe('');
   });

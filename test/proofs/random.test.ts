@@ -135,7 +135,9 @@ export function f(p: ${p}, q: ${q}, a: Uint8Array): number {
   return ${result};
 }
 /** @ensures ${claim} */
-export function g(p: ${p}, q: ${q}): number { return ${first}; }`;
+export function g(p: ${p}, q: ${q}): number { return ${first}; }
+/** @throws {RangeError} ${requires} */
+export function h(p: ${p}, q: ${q}): number { if (${requires}) throw new RangeError('announced'); return p; }`;
   });
 
 /** A value as Node.js has it. */
@@ -164,6 +166,7 @@ function compare(
     const args = drawArguments(subject, draw);
     const natives = args.map((arg, k) => native(arg, subject.parameters[k].type));
     const { outcome } = run(program, subject, args);
+    if (outcome.kind === 'threw') expect(() => own(...natives)).toThrow(RangeError);
     if (outcome.kind !== 'returned') continue;
     compared++;
     const result = own(...natives);
