@@ -6,6 +6,7 @@
  * until nothing changes; only the last walk reports what is undefined or does not fit.
  * Source: GNU ld manual 3.6 "SECTIONS", 3.7 "MEMORY", 3.6.8.2 "Output Section LMA".
  */
+import { alignUp } from '../base/arithmetic.ts';
 import { fail, hex, printable } from '../base/errors.ts';
 import {
   type AddressState,
@@ -207,7 +208,7 @@ function newPage(walk: Walk, output: OutputSection, address: number): number {
   const { options, architecture } = walk.state;
   if (walk.permissions === undefined || walk.permissions === permissionsOf(output)) return address;
   if (options.scripts.some((script) => script.hasSections && !script.insert)) return address;
-  return elf.alignUp(address, options.maxPageSize ?? architecture.maxPageSize);
+  return alignUp(address, options.maxPageSize ?? architecture.maxPageSize);
 }
 
 function placeOutput(walk: Walk, output: OutputSection): void {
@@ -235,7 +236,7 @@ function placeOutput(walk: Walk, output: OutputSection): void {
   const empty = isEmpty(output);
   // A section that will not exist must not move those that do; its symbols take the place as it is.
   if (!empty && !(explicit && placement?.address === undefined)) {
-    address = explicit ? address : elf.alignUp(newPage(walk, output, address), align);
+    address = explicit ? address : alignUp(newPage(walk, output, address), align);
   }
   output.align = align;
   const start = walk.dot;
@@ -289,7 +290,7 @@ function setLoadAddress(
   } else if (placement?.loadRegion) {
     const target = regionNamed(walk, placement.loadRegion, where);
     // The load copy is packed at its own alignment unless asked to follow the virtual one.
-    load = elf.alignUp(target.current, output.align);
+    load = alignUp(target.current, output.align);
     if (target !== region && !isEmpty(output)) {
       target.current = load + (output.type === elf.SHT_NOBITS ? 0 : output.size);
       checkRegion(walk, output, target, target.current, where);

@@ -5,6 +5,7 @@
  * bytes, so no offset that anything else relies on changes. A file without section headers stays without.
  * Source: gABI chapter 4 "ELF Header", "Sections", chapter 5 "Program Header".
  */
+import { alignUp } from '../base/arithmetic.ts';
 import * as elf from './elf.ts';
 import type { ElfFile, ElfRest, ElfSection, ElfSegment } from './elf-file.ts';
 
@@ -26,7 +27,7 @@ function freed(offset: number, size: number): ElfRest[] {
 
 /** Room at the end of the file, after zero bytes up to the alignment. */
 function extend(file: ElfFile, size: number, align: number): { file: ElfFile; offset: number } {
-  const offset = elf.alignUp(file.size, align);
+  const offset = alignUp(file.size, align);
   return {
     file: { ...file, size: offset + size, rest: [...file.rest, ...freed(file.size, offset - file.size)] },
     offset,

@@ -151,11 +151,3 @@ export function write64(view: DataView, offset: number, v: number): void {
   view.setUint32(offset, v >>> 0, true);
   view.setUint32(offset + 4, highWord(v), true);
 }
-
-/** `value` rounded up to a multiple of `alignment` (a power of two; both within +-2^53). */
-export function alignUp(value: number, alignment: number): number {
-  // Nearly all values fit 30 bits, where integer arithmetic is many times faster than a floating remainder.
-  if (value >= 0 && value < 0x20000000 && alignment < 0x20000000) return (value + alignment - 1) & -alignment;
-  if (alignment <= 1) return value;
-  return Math.ceil(value / alignment) * alignment;
-}

@@ -2,6 +2,7 @@
  * Values of the symbols that the linker makes itself when something refers to them: where the headers, the GOT, the
  * thread-local block and named sections are.
  */
+import { alignUp } from '../base/arithmetic.ts';
 import { fail } from '../base/errors.ts';
 import { type AddressState, isEmpty, putValue, type Walk } from './address-state.ts';
 import * as elf from './elf.ts';
@@ -55,7 +56,7 @@ function tlsModuleBase(state: AddressState): { value: number; section: OutputSec
   if (!first || state.architecture.machine !== 'x86-64') return first && { value: first.address, section: first };
   const size = Math.max(...block.map((output) => output.address + output.size)) - first.address;
   const align = Math.max(...block.map((output) => output.align));
-  return { value: first.address + elf.alignUp(size, align), section: first };
+  return { value: first.address + alignUp(size, align), section: first };
 }
 
 function linkerMadeValue(

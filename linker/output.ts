@@ -4,6 +4,7 @@
  * Symbol tables come first, since their sizes decide the buffer's; then inputs are copied and relocated, the linker's
  * tables filled, headers written, and last of all the build id, which is a hash of everything else.
  */
+import { alignUp } from '../base/arithmetic.ts';
 import { printable } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
 import type { AddressState } from './address-state.ts';
@@ -138,7 +139,7 @@ function placeUnloaded(state: AddressState, end: number): number {
   let size = end;
   for (const output of keptOutputs(state)) {
     if (isAlloc(output)) continue;
-    output.fileOffset = elf.alignUp(size, output.align);
+    output.fileOffset = alignUp(size, output.align);
     if (!hasNoBits(output)) size = endInFile(state, output, inputSize);
   }
   return size;
@@ -218,7 +219,7 @@ function buildTail(
     section.entsize = entsize;
     section.size = bytes.length;
     section.index = sections.push(section);
-    section.fileOffset = elf.alignUp(size, align);
+    section.fileOffset = alignUp(size, align);
     size = section.fileOffset + bytes.length;
     chunks.push({ section, bytes });
     return section;
@@ -238,7 +239,7 @@ function buildTail(
   }
   const names = buildStringTable([...sections.map((section) => section.name), '.shstrtab']);
   append('.shstrtab', elf.SHT_STRTAB, 1, 0, names.bytes);
-  const headersOffset = elf.alignUp(size, 8);
+  const headersOffset = alignUp(size, 8);
   return {
     chunks,
     sections,

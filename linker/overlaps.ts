@@ -5,6 +5,7 @@
  * A loader maps whole pages. Where a script puts code and data on one page, either the code can be written or, as with
  * Linux, the later segment takes the page and the code before it cannot run. The built-in layout never does that.
  */
+import { overlap } from '../base/arithmetic.ts';
 import { fail, hex, printable } from '../base/errors.ts';
 import type { AddressState } from './address-state.ts';
 import * as elf from './elf.ts';
@@ -55,7 +56,7 @@ function checkDisjoint(
   const sorted = [...sections].sort((a, b) => start(a) - start(b));
   for (let i = 1; i < sorted.length; i++) {
     const [a, b] = [sorted[i - 1]!, sorted[i]!];
-    if (start(b) >= start(a) + a.size) continue;
+    if (!overlap(start(a), start(a) + a.size, start(b), start(b) + b.size)) continue;
     fail(
       'layout',
       `${describeOutput(state, b)}: its ${what} from ${hex(start(b))} overlap ${printable(a.name)}, ` +

@@ -11,6 +11,7 @@
  * The decisions are kernels/assembly/relax*.ts; here are the tables they work on, and what is wrong where they stop.
  * Sources: RISC-V ELF psABI 1.0, chapter 9 "Linker Relaxation"; RISC-V ISA for encodings.
  */
+import { alignUp } from '../base/arithmetic.ts';
 import { fail } from '../base/errors.ts';
 import type { AddressState } from './address-state.ts';
 import { allocate, u32 } from './arena.ts';
@@ -149,7 +150,7 @@ function cannotRelax(program: Program, relaxation: Relaxation, why: number): nev
   while (alignment < padding + 2) alignment *= 2;
   let address = program.sections.address[section]! + offset;
   for (let i = column(layout.RELAX_FIRST, row); i < c; i++) address -= column(layout.RELAX_REMOVE, i);
-  const needed = elf.alignUp(address, alignment) - address;
+  const needed = alignUp(address, alignment) - address;
   return fail(
     'relocation',
     `${where}: aligning to ${alignment} needs ${needed} bytes of padding, but there are ${padding}`,

@@ -6,6 +6,7 @@
  * as Solo5's read only the first note of a segment), and the GNU and TLS segments that the contents call for.
  * Sources: gABI chapter 5 "Program Header"; GNU ld manual 3.8 "PHDRS"; Linux Standard Base for PT_GNU_*.
  */
+import { alignUp } from '../base/arithmetic.ts';
 import { fail, hex, printable } from '../base/errors.ts';
 import { type AddressState, isEmpty, layoutSource, toAddress } from './address-state.ts';
 import { BUILTIN_NAME } from './builtin-layout.ts';
@@ -88,8 +89,8 @@ function notesOf(program: Program, output: OutputSection): { offset: number; siz
       const base = t.outputOffset[s]!;
       let at = 0;
       while (at + 12 <= bytes.length) {
-        const nameEnd = 12 + elf.alignUp(view.getUint32(at, true), 4);
-        const size = elf.alignUp(elf.alignUp(nameEnd, align) + view.getUint32(at + 4, true), align);
+        const nameEnd = 12 + alignUp(view.getUint32(at, true), 4);
+        const size = alignUp(alignUp(nameEnd, align) + view.getUint32(at + 4, true), align);
         const end = Math.min(at + size, bytes.length);
         notes.push({ offset: base + at, size: end - at });
         at = end;
@@ -364,7 +365,7 @@ export function layoutFile(
     if (placed.has(output) || !isAlloc(output)) continue;
     const home = isTbss(output) ? loadBefore(plans, output) : undefined;
     // .tbss takes no space, but its nominal offset must lie in the segment that its address lies in.
-    const after = hasNoBits(output) || output.size === 0 ? cursor : elf.alignUp(cursor, output.align);
+    const after = hasNoBits(output) || output.size === 0 ? cursor : alignUp(cursor, output.align);
     output.fileOffset = home ? home.fileOffset + (output.address - home.address) : after;
     if (!hasNoBits(output)) advance(output);
   }
@@ -469,7 +470,7 @@ function finishSegment(state: AddressState, plan: Plan, page: number): Segment {
 
 /** RELRO covers whole pages: its end is rounded up to the page, as the loader will only round down. */
 function relroMemoryEnd(state: AddressState, end: number): number {
-  return elf.alignUp(end, state.options.commonPageSize ?? state.architecture.commonPageSize);
+  return alignUp(end, state.options.commonPageSize ?? state.architecture.commonPageSize);
 }
 
 function programHeaderPlace(state: AddressState): Partial<Segment> {

@@ -1,8 +1,8 @@
 /**
  * Writes the slide section: what a launch must know of an image, or where a slid image's units went. Form: codec.ts.
  */
+import { alignUp } from '../../base/arithmetic.ts';
 import { allocate } from '../../linker/arena.ts';
-import * as elf from '../../linker/elf.ts';
 import type { ElfFile } from '../../linker/elf-file.ts';
 import { createWriter, putBytes, putNumber, putSigned, type Writer, written } from './bytes.ts';
 import {
@@ -31,7 +31,7 @@ function putUnits(writer: Writer, { offset, size, align, pinned, trailing }: Uni
   putNumber(writer, trailing);
   let end = 0;
   for (let i = 0; i < offset.length; i++) {
-    putNumber(writer, offset[i]! - elf.alignUp(end, align[i]!));
+    putNumber(writer, offset[i]! - alignUp(end, align[i]!));
     putNumber(writer, size[i]!);
     putNumber(writer, Math.log2(align[i]!));
     end = offset[i]! + size[i]!;

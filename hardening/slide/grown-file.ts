@@ -1,6 +1,7 @@
 /**
  * Room in the file for a text segment that has become longer: what stands behind it moves back by whole pages.
  */
+import { alignUp } from '../../base/arithmetic.ts';
 import { fail } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import { claimsOf, type ElfFile, unclaimed } from '../../linker/elf-file.ts';
@@ -45,7 +46,7 @@ export function growthOf(file: ElfFile, info: SlideInfo, textSize: number): Grow
     if (used >= 0) next = from + used;
   }
   const missing = offset + textSize - next;
-  return { offset, oldEnd, shift: missing <= 0 ? 0 : elf.alignUp(missing, align) };
+  return { offset, oldEnd, shift: missing <= 0 ? 0 : alignUp(missing, align) };
 }
 
 /** `file` with its contents taken from `bytes`, in which what lay behind the text moved by `shift`. */

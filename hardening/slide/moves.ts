@@ -1,6 +1,7 @@
 /**
  * Where every address of an image goes under a layout, and whether the layout can be at all.
  */
+import { alignUp } from '../../base/arithmetic.ts';
 import { fail, hex } from '../../base/errors.ts';
 import { allocate, i32, u32 } from '../../linker/arena.ts';
 import * as elf from '../../linker/elf.ts';
@@ -64,7 +65,7 @@ export function movesOf(info: SlideInfo, layout: Layout, arena: SlideArena = cre
   const order = orderUnits(info, layout, columns, unit, arena);
   const code = segments[text]!;
   const end = (align: number): number =>
-    elf.alignUp(segmentAddress[text]! + textSize, align) - elf.alignUp(code.address + code.memorySize, align);
+    alignUp(segmentAddress[text]! + textSize, align) - alignUp(code.address + code.memorySize, align);
   return { info, layout, segment, unit, units: columns, order, end, table: unitTable(info, arena), arena };
 }
 

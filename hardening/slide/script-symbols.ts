@@ -6,6 +6,7 @@
  * place of the statement in it tell which, since an address between two segments could be the end of one or the start
  * of the other.
  */
+import { alignUp } from '../../base/arithmetic.ts';
 import { fail, hex, printable } from '../../base/errors.ts';
 import { isEmpty } from '../../linker/address-state.ts';
 import * as elf from '../../linker/elf.ts';
@@ -176,7 +177,7 @@ function startsNext({ segments }: LinkUnits, name: string, value: number, end: n
 
 function endMeaning(name: string, value: number, end: number): Meaning {
   for (const align of [1, 8, 16, 64, 0x1000, 0x10000, 0x200000]) {
-    if (elf.alignUp(end, align) === value) return { kind: 'end', align };
+    if (alignUp(end, align) === value) return { kind: 'end', align };
   }
   return fail(
     'layout',

@@ -6,6 +6,7 @@
  * relieved of what its target moved, and what comes out must be the base, byte for byte. What has no counterpart in the
  * base (gaps in the code, the order of .eh_frame_hdr) is checked on its own; headers are compared in verify-headers.ts.
  */
+import { alignUp } from '../../base/arithmetic.ts';
 import { hex, printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import { type ElfFile, viewOf } from '../../linker/elf-file.ts';
@@ -239,7 +240,7 @@ function restoreFields(comparison: Comparison, i: number, restored: Uint8Array, 
       else if (target.kind === 'fixed') change = 0n;
       else if (target.kind === 'units') change = unitMoved(target.units[n]!);
       else if (target.kind === 'end') {
-        const end = (start: number, size: number): number => elf.alignUp(start + size, target.align);
+        const end = (start: number, size: number): number => alignUp(start + size, target.align);
         change = BigInt(end(address[text]!, placement.textSize) - end(code.address, code.memorySize));
       } else {
         const counted = means + (distance && i === text ? BigInt(CODE_BIAS) : 0n) - BigInt(code.address);

@@ -7,6 +7,7 @@
  * The arithmetic is kernels/assembly/riscv64.ts; here are the slots it asks for, and what is wrong where it stops.
  * Sources: RISC-V ELF psABI 1.0, chapter 8 "Relocations"; RISC-V unprivileged ISA for the encodings.
  */
+import { upperPart } from '../../base/arithmetic.ts';
 import { fail, hex } from '../../base/errors.ts';
 import { u32 } from '../arena.ts';
 import * as elf from '../elf.ts';
@@ -120,7 +121,7 @@ function threadOffset(tables: AddressTables, address: number): number {
 function writeIplt(out: DataView, offset: number, address: number, slotAddress: number): void {
   // auipc t3, %pcrel_hi(slot); ld t3, %pcrel_lo(t3); jr t3; nop
   const distance = slotAddress - address;
-  out.setUint32(offset, (0x00000e17 | ((distance + 0x800) & ~0xfff)) >>> 0, true);
+  out.setUint32(offset, (0x00000e17 | upperPart(distance)) >>> 0, true);
   out.setUint32(offset + 4, (0x000e3e03 | (distance << 20)) >>> 0, true);
   out.setUint32(offset + 8, 0x000e0067, true);
   out.setUint32(offset + 12, 0x00000013, true);

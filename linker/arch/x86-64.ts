@@ -6,6 +6,7 @@
  * Sources: x86-64 psABI 1.0, sections 4.4 (relocation), 4.4.2 (GOTPCRELX), "ELF Handling For Thread-Local Storage"
  * section 5.4 and 5.5 (sequences); Intel SDM volume 2 for the encodings.
  */
+import { fitsSigned } from '../../base/arithmetic.ts';
 import { hex } from '../../base/errors.ts';
 import { EM_X86_64, RELA_SIZE, readSigned64, readUnsigned64, write64 } from '../elf.ts';
 import type { Program } from '../program.ts';
@@ -168,7 +169,7 @@ function applySlow(job: RelocationJob, at: number, type: number, sym: number, of
     case R.PC32:
     case R.PLT32:
       // A weak symbol that nothing defines is at 0: reached or not, a guarded call must link.
-      if ((flags & Special.Undefined) !== 0 && !inRange(target + addend - here)) out.setInt32(place, 0, true);
+      if ((flags & Special.Undefined) !== 0 && !fitsSigned(target + addend - here, 32)) out.setInt32(place, 0, true);
       else put32(job, at, place, target + addend - here);
       return false;
     case R.PC16: {
@@ -221,10 +222,6 @@ function applySlow(job: RelocationJob, at: number, type: number, sym: number, of
     default:
       return applyTls(job, at, type, sym, flags, offset, place, target, addend);
   }
-}
-
-function inRange(value: number): boolean {
-  return value >= I32_MIN && value <= I32_MAX;
 }
 
 // --- loads from the GOT

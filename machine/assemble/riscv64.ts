@@ -8,6 +8,7 @@
  * Source: The RISC-V Instruction Set Manual, volume I (20191213), chapters 2, 5, 7, 9 and 24; volume II (20211203),
  * chapters 3 and 4.
  */
+import { fitsSigned } from '../../base/arithmetic.ts';
 import { type Form, type Instruction, littleEndian, type Reference } from './listing.ts';
 
 const names = [
@@ -192,22 +193,19 @@ const conditions = { beq: 0, bne: 1, blt: 4, bge: 5, bltu: 6, bgeu: 7 } as const
 
 export type Condition = keyof typeof conditions;
 
-function fits(value: number, bits: number): boolean {
-  return value >= -(2 ** (bits - 1)) && value < 2 ** (bits - 1);
-}
-
 /** op a, b, label; beyond 4 KiB the opposite branch over a jump. */
 export function branch(op: Condition, a: Register, b: Register, label: string): Reference {
   const word = (funct3: number, distance: number): number => formatB(funct3, numbers[a], numbers[b], distance);
   const near: Form = {
     size: 4,
-    encode: (target, at) => (fits(target - at, 13) ? littleEndian(word(conditions[op], target - at), 4) : undefined),
+    encode: (target, at) =>
+      fitsSigned(target - at, 13) ? littleEndian(word(conditions[op], target - at), 4) : undefined,
   };
   const far: Form = {
     size: 8,
     encode: (target, at) => {
       const distance = target - (at + 4);
-      if (!fits(distance, 21)) return undefined;
+      if (!fitsSigned(distance, 21)) return undefined;
       return [...littleEndian(word(conditions[op] ^ 1, 8), 4), ...littleEndian(formatJ(0, distance), 4)];
     },
   };
@@ -218,7 +216,8 @@ export function branch(op: Condition, a: Register, b: Register, label: string): 
 export function jal(to: Register, label: string): Reference {
   const form: Form = {
     size: 4,
-    encode: (target, at) => (fits(target - at, 21) ? littleEndian(formatJ(numbers[to], target - at), 4) : undefined),
+    encode: (target, at) =>
+      fitsSigned(target - at, 21) ? littleEndian(formatJ(numbers[to], target - at), 4) : undefined,
   };
   return { kind: 'reference', label, forms: [form] };
 }
@@ -251,7 +250,7 @@ export function la(to: Register, label: string): Reference {
     encode: (target, at) => {
       const distance = target - at;
       const low = (distance << 20) >> 20;
-      if (!fits(distance - low, 32)) return undefined;
+      if (!fitsSigned(distance - low, 32)) return undefined;
       const high = (((distance - low) / 4096) << 12) | (n << 7) | 0x17;
       return [...littleEndian(high, 4), ...littleEndian(formatI(0x13, 0, n, n, low), 4)];
     },

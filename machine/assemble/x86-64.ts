@@ -6,6 +6,7 @@
  * instruction cannot take throws; tests hold every one against two disassemblers.
  * Source: Intel SDM volume 2, chapters 2 (formats) and 3 to 5 (instructions).
  */
+import { fitsSigned } from '../../base/arithmetic.ts';
 import { type Form, type Instruction, littleEndian, type Reference } from './listing.ts';
 
 const numbers = {
@@ -50,12 +51,8 @@ function instruction(bytes: readonly number[]): Instruction {
   return { kind: 'instruction', bytes };
 }
 
-function fits(value: number | bigint, bits: number): boolean {
-  return BigInt.asIntN(bits, BigInt(value)) === BigInt(value);
-}
-
 function checked32(value: number): readonly number[] {
-  if (!fits(value, 32)) throw new Error(`${value} does not fit 32 bits`);
+  if (!fitsSigned(value, 32)) throw new Error(`${value} does not fit 32 bits`);
   return littleEndian(value, 4);
 }
 
@@ -81,7 +78,7 @@ function encodeMemory(opcode: readonly number[], width: Width, reg: number, oper
   const prefix = rex(width === 64 ? 1 : 0, reg, index === undefined ? 0 : x, b);
   const needed = prefix !== 0x40 || (isByte && reg > 3);
   // rbp and r13 as a base without displacement mean something else: they get one of 0.
-  const mode = displacement === 0 && (b & 7) !== 5 ? 0 : fits(displacement, 8) ? 1 : 2;
+  const mode = displacement === 0 && (b & 7) !== 5 ? 0 : fitsSigned(displacement, 8) ? 1 : 2;
   const sib = index !== undefined || (b & 7) === 4;
   const factor = index === undefined ? 0 : Math.log2(scale);
   return [
@@ -108,7 +105,7 @@ export function movImmediate(to: Register, value: number | bigint): Instruction 
   if (BigInt(value) >= 1n << 64n || BigInt(value) < -(1n << 63n)) throw new Error(`${value} does not fit 64 bits`);
   // Writing 32 bits clears the others.
   if (bits < 1n << 32n) return instruction([...(n > 7 ? [0x41] : []), 0xb8 | (n & 7), ...littleEndian(bits, 4)]);
-  if (fits(BigInt.asIntN(64, bits), 32)) {
+  if (fitsSigned(Number(BigInt.asIntN(64, bits)), 32)) {
     return instruction([...encodeRegister([0xc7], 64, 0, n), ...littleEndian(bits, 4)]);
   }
   return instruction([rex(1, 0, 0, n), 0xb8 | (n & 7), ...littleEndian(bits, 8)]);
@@ -166,7 +163,7 @@ export function alu(op: Arithmetic, to: Register, from: Register, width: 32 | 64
 
 /** op to, value, which is sign-extended from 32 bits. */
 export function aluImmediate(op: Arithmetic, to: Register, value: number, width: 32 | 64 = 64): Instruction {
-  const short = fits(value, 8);
+  const short = fitsSigned(value, 8);
   const head = encodeRegister([short ? 0x83 : 0x81], width, arithmetic[op], numbers[to]);
   return instruction([...head, ...(short ? littleEndian(value, 1) : checked32(value))]);
 }
@@ -246,7 +243,7 @@ function relative(opcode: readonly number[], width: 1 | 4): Form {
     size,
     encode: (target, at) => {
       const distance = target - (at + size);
-      return fits(distance, 8 * width) ? [...opcode, ...littleEndian(distance, width)] : undefined;
+      return fitsSigned(distance, 8 * width) ? [...opcode, ...littleEndian(distance, width)] : undefined;
     },
   };
 }

@@ -9,6 +9,7 @@
  *
  * Sources: gABI chapter 4 (object files) and 5 (notes); Solo5's elf_abi.h and mft_abi.h.
  */
+import { alignUp } from '../../base/arithmetic.ts';
 import { type Device, encodeManifest, MFT1 } from './manifest.ts';
 
 /** Note type: "ABI1" read as a little-endian number. */
@@ -29,15 +30,11 @@ export const ABI_SYMBOL = '__solo5_abi1_note';
 
 const utf8 = new TextEncoder();
 
-function align(value: number, alignment: number): number {
-  return Math.ceil(value / alignment) * alignment;
-}
-
 /** One note: u32 namesz, descsz, type; the name and the descriptor each padded to 4 bytes. */
 export function encodeNote(type: number, descriptor: Uint8Array, name = NOTE_NAME): Uint8Array {
   const nameBytes = utf8.encode(`${name}\0`);
-  const descriptorAt = 12 + align(nameBytes.length, 4);
-  const bytes = new Uint8Array(descriptorAt + align(descriptor.length, 4));
+  const descriptorAt = 12 + alignUp(nameBytes.length, 4);
+  const bytes = new Uint8Array(descriptorAt + alignUp(descriptor.length, 4));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, nameBytes.length, true);
   view.setUint32(4, descriptor.length, true);
@@ -112,11 +109,11 @@ function encodeObject(sections: readonly Section[], shstrndx: number, { machine,
   const placed: { section: Section; offset: number }[] = [];
   let end = 64;
   for (const section of sections) {
-    const offset = align(end, section.align);
+    const offset = alignUp(end, section.align);
     placed.push({ section, offset });
     end = offset + section.bytes.length;
   }
-  const headersAt = align(end, 8);
+  const headersAt = alignUp(end, 8);
   const bytes = new Uint8Array(headersAt + 64 * (sections.length + 1));
   const view = new DataView(bytes.buffer);
   bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]); // magic, 64-bit, little-endian, version 1

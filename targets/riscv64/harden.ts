@@ -5,6 +5,7 @@
  * where it lies when QEMU loads the file. The protections are the stub's (stage0/code.ts). A program that the stub could
  * not start safely is refused here, by name, since nobody could read the reason at start-up.
  */
+import { alignUp } from '../../base/arithmetic.ts';
 import { fail, hex, printable } from '../../base/errors.ts';
 import { readSubject, type Subject } from '../../hardening/subject.ts';
 import * as elf from '../../linker/elf.ts';
@@ -81,7 +82,7 @@ function checkedText(subject: Subject, { executeOnly, require }: HardenOptions, 
 /** Where the file's contents end, in memory; whole pieces of 64 bytes, as the stub clears from there. */
 function contentsEnd(file: ElfFile): number {
   const ends = loadsOf(file).map(({ address, fileSize }) => Number(address) + fileSize);
-  return elf.alignUp(Math.max(0, ...ends), 64);
+  return alignUp(Math.max(0, ...ends), 64);
 }
 
 function stubSegment(offset: number, index: number): ElfSegment {

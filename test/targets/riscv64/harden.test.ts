@@ -1,10 +1,12 @@
 /**
  * Putting the stub in front of a program: what comes out, and which programs are refused, by name and reason.
  */
+
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { alignUp } from '../../../base/arithmetic.ts';
 import type { CasemateError } from '../../../base/errors.ts';
 import { findCsrWrites } from '../../../hardening/gadgets-riscv64.ts';
 import { guardPages } from '../../../hardening/rules/guard-pages.ts';
@@ -268,12 +270,12 @@ describe('a program that cannot be protected is refused', () => {
     });
     const end = file.size;
     const segments = [...file.segments, ...more];
-    const moved = { ...file.header, programHeadersOffset: elf.alignUp(end, 8) };
+    const moved = { ...file.header, programHeadersOffset: alignUp(end, 8) };
     const rest = [
       ...file.rest,
       { offset: file.header.programHeadersOffset, data: new Uint8Array(file.segments.length * 56) },
     ];
-    const size = elf.alignUp(end, 8) + segments.length * 56;
+    const size = alignUp(end, 8) + segments.length * 56;
     expect(refusal(writeElfFile({ ...file, header: moved, segments, rest, size }))).toMatch(
       /^limit: \d+ parts with permissions of their own; the start-up stub has room for 8/,
     );
