@@ -29,6 +29,8 @@ export interface Variable {
   readonly id: string;
   readonly name: string;
   readonly type: Type;
+  /** For proofs alone: nothing but clauses and ghost statements reads it. */
+  readonly ghost?: true;
   readonly span: Span;
 }
 
@@ -145,7 +147,9 @@ export type Statement =
       readonly span: Span;
     }
   | { readonly kind: 'throw'; readonly error: ErrorName; readonly span: Span }
-  | { readonly kind: 'assert'; readonly clause: Clause; readonly span: Span };
+  | { readonly kind: 'assert'; readonly clause: Clause; readonly span: Span }
+  /** For the proof alone: changes no variable that is not ghost, and ends. What it declares may be named after it. */
+  | { readonly kind: 'ghost'; readonly body: readonly Statement[]; readonly span: Span };
 
 export interface Loop {
   readonly kind: 'loop';

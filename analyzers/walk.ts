@@ -64,6 +64,7 @@ export function expressionsOf(statement: Statement): readonly (Expression | Argu
     case 'assert':
       return [statement.clause.expression];
     case 'allocate':
+    case 'ghost':
     case 'break':
     case 'continue':
     case 'throw':
@@ -77,6 +78,7 @@ export function allStatements(statements: readonly Statement[]): readonly Statem
     if (statement.kind === 'if') {
       return [statement, ...allStatements(statement.whenTrue), ...allStatements(statement.whenFalse)];
     }
+    if (statement.kind === 'ghost') return [statement, ...allStatements(statement.body)];
     if (statement.kind === 'loop') {
       return [statement, ...allStatements(statement.body), ...allStatements(statement.update)];
     }

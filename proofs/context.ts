@@ -119,10 +119,11 @@ function parametersInRange(callee: FunctionIr, binding: Binding, intervals?: Int
   });
 }
 
-/** The one expression that a function returns, where its body is that and nothing else. */
+/** The one expression that a function returns, where its body is that and nothing else that is run. */
 function definitionOf(callee: FunctionIr) {
-  const [statement] = callee.body ?? [];
-  return callee.body?.length === 1 && statement.kind === 'return' ? statement.value : undefined;
+  const body = callee.body?.filter(({ kind }) => kind !== 'ghost') ?? [];
+  const [statement] = body;
+  return body.length === 1 && statement.kind === 'return' ? statement.value : undefined;
 }
 
 export function createContext(subject: FunctionIr, { program, recursive, ending }: Surroundings): Context {

@@ -27,7 +27,7 @@ export interface Place {
   readonly lengths: ReadonlyMap<string, Term>;
   /** Exact arithmetic, calls of pure functions only. */
   readonly clause: boolean;
-  /** A clause that JavaScript computes too, since it is the argument of a call. */
+  /** JavaScript computes it too: code, and a clause that is the argument of a call. */
   readonly runs?: boolean;
   readonly demand: (kind: ObligationKind, text: string, span: Span, goal: Term) => void;
   /** Adds what is known from here on, under the guards of the moment. */
@@ -49,6 +49,7 @@ export function codePlace(context: Context, state: State): Place {
     oldArrays: context.entryArrays,
     lengths: context.lengths,
     clause: false,
+    runs: true,
     demand: (kind, text, span, goal) => {
       if (goal.kind === 'truth' && goal.value) return;
       context.demand({ kind, text, span, question: 'holds', assumptions: [...state.assumptions, ...guards], goal });

@@ -318,6 +318,8 @@ function execute(context: Context, state: State, statement: Statement, exits: Ex
     case 'assert':
       demandClause(context, state, 'assert', statement.clause);
       return state;
+    case 'ghost':
+      return executeAll(context, state, statement.body, undefined);
     case 'if':
       return executeIf(context, state, statement, exits);
     case 'loop':

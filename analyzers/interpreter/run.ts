@@ -436,6 +436,8 @@ function runStatement(machine: Machine, frame: Frame, statement: Statement): Sig
       if (!clauseHolds(machine, frame, statement.clause))
         violate(frame, 'assert', statement.clause.text, statement.clause.span);
       return undefined;
+    case 'ghost':
+      return runAll(machine, frame, statement.body);
   }
 }
 

@@ -25,6 +25,16 @@ export function decreases(..._measures: readonly (number | bigint)[]): void {}
 /** Holds here; is proved, and then known. At run time it does nothing. */
 export function assert(_condition: boolean): void {}
 
+/**
+ * For the proof alone. `const n = ghost(e)` is a value that only clauses and other ghost code may use; a block,
+ * `ghost(() => { ... })`, calls lemmas and asserts what it shows, and is never run.
+ */
+export function ghost(block: () => void): void;
+export function ghost<T>(value: T): T;
+export function ghost(value: unknown): unknown {
+  return value;
+}
+
 /** `right` holds where `left` does. In contracts the right side is read only there. */
 export function implies(left: boolean, right: boolean): boolean {
   return !left || right;

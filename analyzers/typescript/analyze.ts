@@ -12,6 +12,7 @@ import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from '.
 import { refuseDepth } from './depth.ts';
 import { refuseEnumChanges } from './enums.ts';
 import { lowerCondition, lowerInteger } from './expressions.ts';
+import { refuseHiddenEffects } from './ghost.ts';
 import { refuseCyclicPreconditions } from './preconditions.ts';
 import { refuseReassignment } from './reassignment.ts';
 import { collecting, refuse } from './refuse.ts';
@@ -42,7 +43,7 @@ interface Pending {
 }
 
 /** Names that contracts give a meaning of their own. */
-const reserved = new Set(['result', 'old', 'forall', 'exists', 'implies', 'invariant', 'decreases', 'assert']);
+const reserved = new Set(['result', 'old', 'forall', 'exists', 'implies', 'invariant', 'decreases', 'assert', 'ghost']);
 
 function isTrusted(node: ts.FunctionDeclaration, contract: Contracted): boolean {
   return node.body === undefined || contract.tags.has('trusted');
@@ -257,6 +258,7 @@ function lowerProgram(
     tables: new Map(),
     constants: new Map(),
     enums: new Map(),
+    ghostCalls: [],
     spanOf,
     computing: new Set(),
   };
@@ -292,6 +294,7 @@ function lowerProgram(
   }
   const functions = pending.map((one) => lowerFunction(one, holders.get(one.contract.nameSpan.file)!));
   refuseCyclicPreconditions(functions, diagnostics);
+  refuseHiddenEffects(functions, world.ghostCalls, diagnostics);
   const files = sources.map(({ name }) => program.getSourceFile(name)!);
   refuseEnumChanges(world, files, diagnostics);
   return {

@@ -9,6 +9,7 @@ import { lowerLibraryCall } from './clauses.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
 import { lowerViewRead, viewOf } from './data-view.ts';
 import { coerce, lowerArray, lowerExpression, lowerInteger, operation } from './expressions.ts';
+import { noteGhostCall } from './ghost.ts';
 import { refuse } from './refuse.ts';
 import { bare, type Header, libraryName, type Scope, symbolOf } from './scope.ts';
 
@@ -147,9 +148,12 @@ export function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
     );
   }
   refuseDiverging(header, span);
-  if (scope.place !== 'body' && !header.pure) {
-    refuse(span, `${header.name} is called in a contract and is not @pure`, 'Only functions marked @pure may be.');
+  const isCode = scope.place === 'body' || (scope.ghostBlock !== undefined && scope.place === 'ghost');
+  if (!isCode && !header.pure) {
+    const where = scope.place === 'ghost' ? 'a ghost value' : 'a contract';
+    refuse(span, `${header.name} is called in ${where} and is not @pure`, 'Only functions marked @pure may be.');
   }
+  noteGhostCall(scope, node);
   if (header.modifies.length > 0) {
     refuse(
       span,

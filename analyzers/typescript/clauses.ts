@@ -68,6 +68,13 @@ export function lowerLibraryCall(scope: Scope, node: ts.CallExpression, name: st
       name === 'assert' ? undefined : 'It stands first in the body of a loop.',
     );
   }
+  if (name === 'ghost') {
+    return refuse(
+      span,
+      'ghost(...) is part of an expression',
+      'A ghost value goes to a ghost variable: const n = ghost(e).',
+    );
+  }
   if (scope.place === 'body') {
     return refuse(
       span,
@@ -80,7 +87,7 @@ export function lowerLibraryCall(scope: Scope, node: ts.CallExpression, name: st
       if (node.arguments.length !== 2) refuse(span, 'implies takes two conditions');
       const left = lowerCondition(scope, node.arguments[0]);
       const right = lowerCondition(scope, node.arguments[1]);
-      if (scope.place === 'body clause' && !alwaysComputable(right)) {
+      if (scope.place !== 'contract' && !alwaysComputable(right)) {
         refuse(
           right.span,
           'JavaScript computes this side of implies(...) always, and it might throw',
@@ -94,7 +101,15 @@ export function lowerLibraryCall(scope: Scope, node: ts.CallExpression, name: st
       return lowerQuantifier(scope, node, name, span);
     case 'old': {
       if (!scope.oldAllowed)
-        refuse(span, 'old(...) in a clause about the entry', 'There every value is the old one: leave old out.');
+        refuse(
+          span,
+          scope.place === 'ghost'
+            ? 'old(...) in a ghost value, which is computed'
+            : 'old(...) in a clause about the entry',
+          scope.place === 'ghost'
+            ? 'Keep the value where it is still the present one.'
+            : 'There every value is the old one: leave old out.',
+        );
       if (node.arguments.length !== 1) refuse(span, 'old takes one expression');
       const operand = lowerExpression(scope, node.arguments[0]);
       return { kind: 'old', operand, type: operand.type, span };

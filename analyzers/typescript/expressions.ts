@@ -14,7 +14,7 @@ import { lowerConstant } from './constants.ts';
 import { absent, coerceOptional, isOptional, isUndefined, narrowed, presentIn, valueIn } from './optional.ts';
 import { lowerObject, lowerPlace, lowerProperty, lowerTuple } from './records.ts';
 import { refuse } from './refuse.ts';
-import { bare, isArrayVariable, read, type Scope, symbolOf } from './scope.ts';
+import { bare, isArrayVariable, readable, type Scope, symbolOf } from './scope.ts';
 import { lowerType } from './types.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
@@ -283,7 +283,7 @@ function lowerName(scope: Scope, node: ts.Identifier): Expression {
         `the array ${variable.name} is used as a value`,
         'Read an element, its length, or pass it to a function.',
       );
-    return narrowed(scope, node, read(variable, span));
+    return narrowed(scope, node, readable(scope, variable, span));
   }
   if (isUndefined(node)) return absent(span);
   const constant = symbol && lowerConstant(scope.world, symbol, span);

@@ -7,7 +7,7 @@ import { lowerMember } from './enums.ts';
 import { lowerArray, lowerExpression, lowerInteger } from './expressions.ts';
 import { narrowed } from './optional.ts';
 import { refuse } from './refuse.ts';
-import { bare, isArrayVariable, libraryName, read, type Scope, symbolOf } from './scope.ts';
+import { bare, isArrayVariable, libraryName, readable, type Scope, symbolOf } from './scope.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
 
@@ -87,7 +87,7 @@ export function lowerObject(scope: Scope, node: ts.ObjectLiteralExpression): Exp
       const symbol = scope.world.checker.getShorthandAssignmentValueSymbol(property);
       const variable = symbol && scope.variables.get(symbol);
       if (variable !== undefined && variable.type.kind !== 'array')
-        return { name: property.name.text, value: read(variable, spanOf(scope, property)) };
+        return { name: property.name.text, value: readable(scope, variable, spanOf(scope, property)) };
     }
     return refuse(spanOf(scope, property), 'this kind of member is not supported', 'Write name: value.');
   });

@@ -6,6 +6,7 @@ import type { Diagnostic } from '../diagnostics.ts';
 import type { ArrayVariable, Expression, Span, Table, Variable } from '../ir.ts';
 import type { Type } from '../types.ts';
 import { type CONTRACTS_FILE, type GLOBALS_FILE, ts } from './compiler.ts';
+import { refuse } from './refuse.ts';
 
 /** What callers need to know of a function that has a contract. */
 export interface Header {
@@ -32,12 +33,15 @@ export interface World {
   readonly constants: Map<ts.Symbol, Expression | undefined>;
   /** Enums whose members have been taken for constants. */
   readonly enums: Map<ts.Symbol, ts.EnumDeclaration>;
+  /** Calls in ghost blocks. */
+  readonly ghostCalls: { readonly function: string; readonly span: Span }[];
   readonly spanOf: (node: ts.Node) => Span;
   /** Constants that are being computed, so that a cycle of them is seen. */
   readonly computing: Set<ts.Symbol>;
 }
 
-export type Place = 'body' | 'body clause' | 'contract';
+/** 'ghost': code of the proof alone. */
+export type Place = 'body' | 'ghost' | 'body clause' | 'contract';
 
 export interface Scope {
   readonly world: World;
@@ -48,6 +52,8 @@ export interface Scope {
   readonly place: Place;
   /** In a clause about a state after the entry: `old` means something. */
   readonly oldAllowed: boolean;
+  /** The block of ghost code that this is in. */
+  readonly ghostBlock?: ts.Node;
   readonly header: Header;
 }
 
@@ -61,7 +67,8 @@ export function declareVariable(
 ): Variable {
   const count = (scope.ids.get(name) ?? 0) + 1;
   scope.ids.set(name, count);
-  const variable: Variable = { id: count === 1 ? name : `${name}.${count}`, name, type, span };
+  const id = count === 1 ? name : `${name}.${count}`;
+  const variable: Variable = { id, name, type, span, ...(scope.place === 'ghost' && { ghost: true }) };
   if (symbol !== undefined) scope.variables.set(symbol, variable);
   return variable;
 }
@@ -93,6 +100,13 @@ export const read = (variable: Variable, span: Span): Expression => ({
   type: variable.type,
   span,
 });
+
+/** The expression of a variable that a user names; a ghost variable is none of code's. */
+export function readable(scope: Scope, variable: Variable, span: Span): Expression {
+  if (variable.ghost && scope.place === 'body')
+    refuse(span, `the ghost variable ${variable.name} is used in code`, 'Only clauses and ghost code may name it.');
+  return read(variable, span);
+}
 
 /** Without parentheses around it. */
 export function bare(node: ts.Expression): ts.Expression {

@@ -12,6 +12,16 @@ import { CONTRACTS_FILE, isAssignment, ts } from './compiler.ts';
 import { arrayConstant } from './constants.ts';
 import { lowerViewWrite, viewOf } from './data-view.ts';
 import { arithmetic, coerce, lowerArray, lowerCondition, lowerExpression, lowerInteger } from './expressions.ts';
+import {
+  ghostCall,
+  isGhostLocal,
+  lowerGhostAssignment,
+  lowerGhostBlock,
+  lowerGhostDeclaration,
+  noteGhostCall,
+  refuseInGhost,
+  refuseJump,
+} from './ghost.ts';
 import { lowerFor, lowerForOf, lowerWhile } from './loops.ts';
 import { collecting, refuse } from './refuse.ts';
 import { bare, declareVariable, type Header, libraryName, read, type Scope, symbolOf } from './scope.ts';
@@ -42,6 +52,8 @@ function effectfulCall(
   const symbol = symbolOf(scope.world, call.expression);
   const header = symbol && scope.world.headers.get(symbol);
   if (header !== undefined) refuseDiverging(header, spanOf(scope, node));
+  if (header !== undefined && header.modifies.length > 0)
+    refuseInGhost(scope, spanOf(scope, node), `a call of ${header.name}, which writes to its arguments,`);
   return header !== undefined && header.modifies.length > 0 ? { call, header } : undefined;
 }
 
@@ -88,8 +100,11 @@ function lowerDeclaration(scope: Scope, node: ts.VariableDeclaration, isConst: b
   const name = node.name.text;
   const symbol = scope.world.checker.getSymbolAtLocation(node.name);
   const nameSpan = spanOf(scope, node.name);
+  const ghost = ghostCall(scope, node.initializer);
+  if (ghost !== undefined) return lowerGhostDeclaration(scope, node.name, ghost, span);
   const array = arrayConstant(scope.world, node.initializer);
   if (array !== undefined) {
+    refuseInGhost(scope, span, 'an array');
     if (!isConst) refuse(span, `the array ${name} is declared with let`, 'Declare it with const.');
     const declared = lowerType(scope.world, scope.world.checker.getTypeAtLocation(node.name), nameSpan);
     if (declared.kind !== 'array' || declared.name !== array.name)
@@ -136,6 +151,12 @@ function assignable(scope: Scope, node: ts.Expression): Variable {
       `the parameter ${variable.name} is assigned`,
       'Contracts speak of its first value: copy it to a local variable.',
     );
+  if (scope.place === 'ghost' && !isGhostLocal(scope, symbol))
+    refuse(
+      span,
+      `ghost code assigns ${variable.name}, which is declared outside of its block`,
+      `Write ${variable.name} = ghost(...) for a ghost variable.`,
+    );
   if (variable.type.kind === 'array') refuse(span, `the array ${variable.name} is assigned`, 'Copy its elements.');
   const declaration = symbol?.valueDeclaration;
   if (declaration !== undefined && (ts.getCombinedNodeFlags(declaration) & ts.NodeFlags.Const) !== 0)
@@ -166,6 +187,7 @@ function update(
 ): Statement {
   const inner = bare(target);
   if (ts.isElementAccessExpression(inner)) {
+    refuseInGhost(scope, span, 'a store');
     const array = lowerArray(scope, inner.expression);
     if (array.type.readonly)
       refuse(spanOf(scope, target), `${array.name} may not be written`, `Declare it as ${array.type.name}.`);
@@ -181,6 +203,8 @@ function update(
   }
   if (ts.isPropertyAccessExpression(inner)) refuse(span, 'a field is assigned', 'Records are values: make a new one.');
   const variable = assignable(scope, target);
+  if (variable.ghost && scope.place === 'body')
+    refuse(span, `the ghost variable ${variable.name} is assigned in code`, `Write ${variable.name} = ghost(...).`);
   return {
     kind: 'assign',
     variable,
@@ -208,6 +232,12 @@ export function lowerEffect(scope: Scope, node: ts.Expression): Statement {
   if (ts.isBinaryExpression(inner) && isAssignment(inner.operatorToken.kind)) {
     const token = inner.operatorToken.kind;
     if (token === ts.SyntaxKind.EqualsToken) {
+      const ghost = ghostCall(scope, inner.right);
+      if (ghost !== undefined) {
+        if (!ts.isIdentifier(bare(inner.left)))
+          refuse(span, 'a ghost value goes to something else than a ghost variable', 'Ghost code changes nothing.');
+        return lowerGhostAssignment(scope, assignable(scope, inner.left), ghost, span);
+      }
       if (effectfulCall(scope, inner.right) !== undefined) {
         if (!ts.isIdentifier(bare(inner.left)))
           refuse(span, 'the result of a call with effects goes to an element', 'Assign it to a variable first.');
@@ -239,6 +269,7 @@ function lowerCallStatement(scope: Scope, node: ts.CallExpression, span: Span): 
     if (node.arguments.length !== 1) refuse(span, 'assert takes one condition');
     return { kind: 'assert', clause: bodyClause(scope, node.arguments[0]), span };
   }
+  if (own === 'ghost') return lowerGhostBlock(scope, node);
   if (own === 'invariant' || own === 'decreases')
     refuse(span, `${own}(...) does not stand first in a loop`, 'Put it at the beginning of the body of while or for.');
   const effectful = callStatement(scope, node, undefined, false);
@@ -250,6 +281,7 @@ function lowerCallStatement(scope: Scope, node: ts.CallExpression, span: Span): 
     lowerExpression(scope, node);
     return refuse(span, 'this call has no effect', 'Remove it, or use its value.');
   }
+  noteGhostCall(scope, node);
   return {
     kind: 'call',
     function: header.key,
@@ -261,6 +293,7 @@ function lowerCallStatement(scope: Scope, node: ts.CallExpression, span: Span): 
 
 function lowerReturn(scope: Scope, node: ts.ReturnStatement): Statement[] {
   const span = spanOf(scope, node);
+  refuseJump(scope, node);
   const { result } = scope.header;
   if (node.expression === undefined) {
     if (result.kind !== 'void') refuse(span, `return without a value in a function of type ${showType(result)}`);
@@ -292,7 +325,10 @@ function lowerStatement(scope: Scope, node: ts.Statement): Statement[] {
   if (ts.isExpressionStatement(node)) {
     const call = bare(node.expression);
     const isWrite = ts.isCallExpression(call) && ts.isPropertyAccessExpression(call.expression);
-    if (isWrite && viewOf(scope, call.expression.expression) !== undefined) return lowerViewWrite(scope, call);
+    if (isWrite && viewOf(scope, call.expression.expression) !== undefined) {
+      refuseInGhost(scope, span, 'a store');
+      return lowerViewWrite(scope, call);
+    }
     return [lowerEffect(scope, node.expression)];
   }
   if (ts.isReturnStatement(node)) return lowerReturn(scope, node);
@@ -310,13 +346,17 @@ function lowerStatement(scope: Scope, node: ts.Statement): Statement[] {
   if (ts.isBreakStatement(node) || ts.isContinueStatement(node)) {
     if (node.label !== undefined)
       refuse(span, 'a label is not supported', 'Use a variable, or a function with an early return.');
+    refuseJump(scope, node);
     return [{ kind: ts.isBreakStatement(node) ? 'break' : 'continue', span }];
   }
   if (ts.isDoStatement(node))
     return refuse(span, 'do ... while is not supported', 'Write while (true) with a break, or a while loop.');
   if (ts.isForInStatement(node)) return refuse(span, 'for ... in is not supported', 'Count with for (let i = 0; ...).');
   if (ts.isSwitchStatement(node)) return lowerSwitch(scope, node);
-  if (ts.isThrowStatement(node)) return [lowerThrow(scope, node)];
+  if (ts.isThrowStatement(node)) {
+    refuseInGhost(scope, span, 'a throw');
+    return [lowerThrow(scope, node)];
+  }
   if (ts.isTryStatement(node))
     return refuse(span, 'try is not supported', 'Test the condition of @throws before the call, or announce it too.');
   if (ts.isFunctionDeclaration(node))

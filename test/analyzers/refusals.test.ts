@@ -217,6 +217,10 @@ const refused: readonly (readonly [text: string, message: string])[] = [
     'the precondition of f calls f',
   ],
   [
+    '/**\n * @pure\n * @throws f(n)\n */ export function f(n: u8): boolean { return true; }',
+    'the precondition of f calls f',
+  ],
+  [
     '/**\n * @pure\n * @requires g(n)\n */ export function f(n: u8): boolean { return true; }\n/**\n * @pure\n * @requires f(n)\n */ export function g(n: u8): boolean { return true; }',
     'the precondition of g calls g',
   ],
