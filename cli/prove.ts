@@ -7,12 +7,12 @@
  * The work is loaded when it is run, because the TypeScript compiler comes with it.
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { excerpt, locate, showDiagnostic } from '../analyzers/diagnostics.ts';
+import { showDiagnostic } from '../analyzers/diagnostics.ts';
 import { fail, printable } from '../base/errors.ts';
-import type { ProveReport } from '../pipeline/prove.ts';
-import { assumptionsOf, type FunctionResult, type Result } from '../proofs/report.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { printWhole } from './output.ts';
+import { type ReplayShown, replayJson, replayStatus, replayText } from './prove-replay.ts';
+import { proveStatus, reportJson, reportText } from './prove-report.ts';
 
 const examples = `
 Contracts stand in JSDoc (@requires, @ensures, @modifies, @decreases, @pure) and in loops (invariant, decreases);
@@ -23,7 +23,8 @@ Exit status: 0 all proved; 1 an obligation fails; 2 wrong usage, or something th
 Examples:
   casemate prove ring.ts
   casemate prove --json src/*.ts > proofs.json
-  casemate prove --assumptions ring.ts`;
+  casemate prove --assumptions ring.ts
+  casemate prove --evidence proofs/ ring.ts && casemate prove --replay proofs/`;
 
 interface Flags {
   readonly json?: boolean;
@@ -31,130 +32,67 @@ interface Flags {
   readonly budget: number;
   readonly crossCheck?: boolean;
   readonly cache: string | boolean;
+  readonly evidence?: string;
+  readonly replay?: string;
   readonly verbose?: boolean;
 }
 
-const marks = { proved: 'proved', failed: 'FAILED', unknown: 'unknown', trusted: 'trusted' } as const;
-
-const advice: Readonly<Record<string, string>> = {
-  'confirmed bug': 'a confirmed bug: running the function on these values breaks it',
-  'too weak':
-    'not proved: in a state that the contracts and invariants allow it is false. Is an invariant or a precondition too weak?',
-  vacuous:
-    'vacuous: no state satisfies it, so nothing here is ever run; the contract contradicts itself, or the code is dead',
-  unknown: 'undecided',
-};
-
-/** One obligation that does not hold, with its line. */
-export function showResult(
-  sources: ReadonlyMap<string, string>,
-  { obligation, diagnosis, by, values, status }: Result,
-): string {
-  const lines = [
-    `${locate(sources, obligation.span)}: ${marks[status]}: ${obligation.kind}: ${printable(obligation.text.replace(/\s+/g, ' '), 300)}`,
-    excerpt(sources, obligation.span),
-    `  ${advice[diagnosis ?? 'unknown']}${diagnosis === 'unknown' || diagnosis === undefined ? ` (${printable(by, 300)})` : ''}`,
-    ...(values ?? []).map((value) => `    ${printable(value, 300)}`),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-function row({ function: subject, status, results }: FunctionResult, width: number): string {
-  const proved = results.filter((result) => result.status === 'proved').length;
-  const count = results.length === 0 ? 'nothing to prove' : `${proved} of ${results.length} obligations`;
-  return `  ${marks[status].padEnd(7)}  ${printable(subject.name).padEnd(width)}  ${count}\n`;
-}
-
-/** Exit status of a report. */
-export function proveStatus({ diagnostics, results }: Pick<ProveReport, 'diagnostics' | 'results'>): number {
-  if (diagnostics.length > 0) return 2;
-  if (results.some(({ status }) => status === 'failed')) return 1;
-  return results.some(({ status }) => status === 'unknown') ? 3 : 0;
-}
-
-/** The report as JSON: positions as offsets, integers of any size as strings. */
-export function reportJson({ diagnostics, results, sources, program }: ProveReport): unknown {
-  return {
-    version: 1,
-    diagnostics: diagnostics.map(({ span, message, advice: hint }) => ({
-      at: locate(sources, span),
-      span,
-      message,
-      advice: hint,
-    })),
-    functions: results.map(({ function: subject, status, results: own }) => ({
-      name: subject.name,
-      file: subject.span.file,
-      status,
-      obligations: own.map(({ obligation, status: one, by, diagnosis, values }) => ({
-        name: obligation.name,
-        kind: obligation.kind,
-        at: locate(sources, obligation.span),
-        status: one,
-        by,
-        ...(diagnosis && { diagnosis }),
-        ...(values && { values }),
-      })),
-    })),
-    assumptions: program === undefined ? [] : assumptionsOf(program),
-  };
-}
-
-function progressLine(total: () => string): { readonly show: (name: string) => void; readonly clear: () => void } {
+/** A line on a terminal that is rewritten; silence elsewhere. */
+function progressLine(): { readonly show: (name: string, count: string) => void; readonly clear: () => void } {
   if (process.stderr.isTTY !== true) return { show: () => {}, clear: () => {} };
   const clear = (): void => {
     process.stderr.write('\r\x1b[K');
   };
-  return { show: (name) => process.stderr.write(`\r\x1b[Kproving ${printable(name, 60)} ${total()}`), clear };
+  return { show: (name, count) => process.stderr.write(`\r\x1b[Kproving ${printable(name, 60)} ${count}`), clear };
 }
 
-/** The report for people. */
-function reportText(report: ProveReport, flags: Flags): string {
-  const parts: string[] = [];
-  const { results, sources, program } = report;
-  const width = Math.max(...results.map(({ function: { name } }) => printable(name).length));
-  const files = new Set(results.map(({ function: { span } }) => span.file));
-  for (const file of files) {
-    parts.push(`${printable(file)}\n`);
-    for (const result of results) if (result.function.span.file === file) parts.push(row(result, width));
+/** An end by a signal is an exit, so that workers end and half-written files go. */
+function endOnSignals(): void {
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => {
+      if (process.stderr.isTTY === true) process.stderr.write('\r\x1b[K');
+      process.exit(status);
+    });
   }
-  if (flags.verbose) {
-    for (const { results: own } of results) {
-      for (const { obligation, status, by } of own)
-        parts.push(`  ${marks[status].padEnd(7)}  ${obligation.name}  by ${printable(by)}\n`);
-    }
-  }
-  for (const { results: own } of results) {
-    for (const result of own) if (result.status !== 'proved') parts.push(`\n${showResult(sources, result)}`);
-  }
-  if (flags.assumptions && program !== undefined) {
-    parts.push(
-      `\nAssumed, not proved:\n${assumptionsOf(program)
-        .map((line) => `  ${printable(line, 500)}\n`)
-        .join('')}`,
-    );
-  }
-  const sums = (['failed', 'unknown', 'proved', 'trusted'] as const).flatMap((kind) => {
-    const n = results.filter(({ status }) => status === kind).length;
-    return n === 0 ? [] : [`${n} ${kind}`];
-  });
-  parts.push(`\n${sums.join(', ')}\n`);
-  return parts.join('');
+}
+
+async function runReplay(folder: string, flags: Flags): Promise<void> {
+  const { replayFolder } = await import('../pipeline/prove.ts');
+  const progress = progressLine();
+  const report: ReplayShown = await replayFolder(
+    { folder, budget: flags.budget, crossCheck: flags.crossCheck === true },
+    ({ name, file }, done, of) => progress.show(name ?? file, `(${done} of ${of})`),
+  ).finally(progress.clear);
+  process.exitCode = replayStatus(report.replayed);
+  await printWhole(
+    flags.json ? `${JSON.stringify(replayJson(report), null, 2)}\n` : replayText(report, flags.verbose === true),
+  );
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
+  endOnSignals();
+  if (flags.replay !== undefined) {
+    if (files.length > 0) fail('usage', '--replay asks a folder of records again; leave out the sources');
+    return runReplay(flags.replay, flags);
+  }
+  if (files.length === 0) fail('usage', 'no source is named; casemate prove FILE.ts');
   const { proveFiles, openProofCache } = await import('../pipeline/prove.ts');
   const { cache, problem } =
     flags.cache === false ? {} : openProofCache(flags.cache === true ? undefined : flags.cache);
   if (problem !== undefined && flags.verbose) process.stderr.write(`casemate: note: ${problem}\n`);
   let done = 0;
-  const progress = progressLine(() => `(${done} done)`);
+  const progress = progressLine();
   const report = await proveFiles({
     files,
     budget: flags.budget,
     crossCheck: flags.crossCheck === true,
     ...(cache && { cache }),
-    onStart: progress.show,
+    ...(flags.evidence !== undefined && { evidence: flags.evidence }),
+    onStart: (name) => progress.show(name, `(${done} done)`),
     onFunction: () => done++,
   }).finally(progress.clear);
   if (report.diagnostics.length === 0 && report.results.length === 0) {
@@ -179,14 +117,19 @@ export function proveCommand(): Command {
   return new Command('prove')
     .summary('prove contracts of annotated TypeScript')
     .description('Proves, for all inputs, that the functions of each FILE that have a contract keep it.')
-    .argument('<FILE...>', 'TypeScript sources; what they import by a relative path is read too')
+    .argument('[FILE...]', 'TypeScript sources; what they import by a relative path is read too')
     .option('--json', 'print the results as JSON')
     .option('--assumptions', 'list what is assumed and not proved')
     .option('--budget <STEPS>', 'solver steps for each question', parseBudget, defaultSteps)
     .option('--cross-check', 'ask every solver each question; a contradiction is an error')
     .option('--cache <DIR>', "keep answers in DIR instead of the user's cache folder")
     .option('--no-cache', 'ask the solvers everything, and keep nothing')
-    .option('-v, --verbose', 'list every obligation')
+    .option('--evidence <DIR>', 'write each question, its answer and what is assumed into DIR')
+    .option(
+      '--replay <DIR>',
+      'ask the solvers again about all records in DIR (of --evidence or --cache), believing none',
+    )
+    .option('-v, --verbose', 'list every obligation, and what asking took')
     .addHelpText('after', examples)
     .action(run);
 }

@@ -21,8 +21,10 @@ import {
   type Result as ProverResult,
   type Question,
 } from '../proofs/smt/prover.ts';
+import { type Replayed, replay } from '../proofs/smt/replay.ts';
 import { findSolvers, valuesIn } from '../proofs/smt/solver.ts';
 import { type Ask, type Asked, type FunctionResult, verifyProgram } from '../proofs/verify.ts';
+import { INDEX, unfoundedClaims, writeEvidence } from './proof-evidence.ts';
 
 const LARGEST_SOURCE = 4 * 1024 * 1024;
 const MOST_SOURCES = 1000;
@@ -34,6 +36,8 @@ export interface ProveRequest {
   /** Ask every solver each question. */
   readonly crossCheck: boolean;
   readonly cache?: ProofCache;
+  /** A folder for evidence of what is proved. */
+  readonly evidence?: string;
   readonly onStart?: (name: string) => void;
   readonly onFunction?: (result: FunctionResult) => void;
 }
@@ -117,12 +121,13 @@ export function readLibrary() {
 }
 
 /** What a result means to whoever asked. Two solvers that contradict each other end the run: neither counts then. */
-function askedOf({ name, status, reason, answers, model }: ProverResult, names: readonly string[]): Asked {
+function askedOf(said: ProverResult, names: readonly string[]): Asked {
+  const { name, status, reason, answers, model } = said;
   if (status === 'disagreement') fail('tool', `${printable(name)}: ${reason}`);
   const deciding = answers.filter(({ result }) => result !== 'unknown');
   const by = status === 'unknown' ? (reason ?? 'no answer') : deciding.map(({ build }) => build).join(' and ');
   const values = model === undefined ? undefined : valuesIn(model, names);
-  return { status, by, ...(values === undefined ? {} : { model: values }) };
+  return { status, by, said, ...(values === undefined ? {} : { model: values }) };
 }
 
 /** Asks a prover each question as a text of its own, with so many steps, or the prover's. */
@@ -143,14 +148,21 @@ export function createAsk(prover: Prover, steps?: number): Ask {
  * Z3's own build asks everything; a second solver, where one is installed, steps in where that gives up, or answers
  * everything as well.
  */
-export function openProverFor(request: Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>): Prover {
-  const { budget, crossCheck, cache } = request;
+export function openProverFor(request: Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache' | 'evidence'>): Prover {
+  const { budget, crossCheck, cache, evidence } = request;
   const others = findSolvers();
   const solver = others.find(({ name }) => name === 'cvc5') ?? others.at(0);
   if (crossCheck && solver === undefined)
     fail('tool', 'no second solver is on PATH to check the first; install one (Debian: apt install cvc5)');
-  const second = solver && { solver, mode: crossCheck ? ('check' as const) : ('rescue' as const) };
-  return openProver({ steps: budget, ...(second && { second }), ...(cache && { cache }) });
+  // What evidence says may not depend on which solver was quicker.
+  const mode = crossCheck ? 'check' : evidence === undefined ? 'rescue' : 'follow';
+  const second = solver && ({ solver, mode } as const);
+  return openProver({
+    steps: budget,
+    ...(second && { second }),
+    ...(cache && { cache }),
+    records: evidence !== undefined,
+  });
 }
 
 export async function proveFiles(request: ProveRequest): Promise<ProveReport> {
@@ -163,7 +175,39 @@ export async function proveFiles(request: ProveRequest): Promise<ProveReport> {
       ...(request.onFunction && { onFunction: request.onFunction }),
       onStart: ({ name }) => request.onStart?.(name),
     });
-    return { sources, diagnostics: [], results, program, counts: prover.counts() };
+    const report = { sources, diagnostics: [], results, program, counts: prover.counts() };
+    if (request.evidence !== undefined) writeEvidence(request.evidence, report);
+    return report;
+  } finally {
+    prover.close();
+  }
+}
+
+export interface ReplayReport {
+  readonly replayed: readonly Replayed[];
+  readonly counts: Counts;
+}
+
+/** Obligations that an index of evidence claims and no record shows are malformed too. */
+export async function replayWith(
+  prover: Prover,
+  folder: string,
+  onReplayed?: (replayed: Replayed, done: number, of: number) => void,
+): Promise<Replayed[]> {
+  const replayed = await replay(prover, folder, onReplayed);
+  const unfounded = unfoundedClaims(folder) ?? [];
+  return [...replayed, ...unfounded.map((claim): Replayed => ({ file: INDEX, status: 'malformed', ...claim }))];
+}
+
+/** Asks the installed solvers again about every record of a folder, believing none. */
+export async function replayFolder(
+  request: Pick<ProveRequest, 'budget' | 'crossCheck'> & { readonly folder: string },
+  onReplayed?: (replayed: Replayed, done: number, of: number) => void,
+): Promise<ReplayReport> {
+  const { folder, ...rest } = request;
+  const prover = openProverFor(rest);
+  try {
+    return { replayed: await replayWith(prover, folder, onReplayed), counts: prover.counts() };
   } finally {
     prover.close();
   }

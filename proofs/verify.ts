@@ -14,6 +14,7 @@ import { type Group, groupFunctions } from './groups.ts';
 import { modelArguments } from './model.ts';
 import { type Demand, nameDemands, type Obligation } from './obligation.ts';
 import type { Query } from './smt/print.ts';
+import type { Result as Said } from './smt/prover.ts';
 import { type Found, findViolation, sameViolation, sampleRuns, tryInput, type Witnesses } from './witness.ts';
 
 /** What came of a question; `model` gives integer variables in a state that breaks the goal. */
@@ -22,6 +23,8 @@ export interface Asked {
   readonly model?: ReadonlyMap<string, bigint>;
   /** Who said so, or what each solver said instead; for people. */
   readonly by: string;
+  /** All that the prover said. */
+  readonly said?: Said;
 }
 
 /** 'holds': proved is hoped for, that the goal follows; 'exists': refuted is, that the assumptions can be true. */
@@ -42,6 +45,8 @@ export interface Result {
   readonly diagnosis?: Diagnosis;
   /** Arguments that break it, or values in a state that does. */
   readonly values?: readonly string[];
+  /** What the prover said, where it was asked. */
+  readonly said?: Said;
 }
 
 export interface FunctionResult {
@@ -168,14 +173,17 @@ async function verifyFunction(
   const { obligations, context } = obligationsOf(program, subject, group, ending);
   const known = obligations.map((obligation) => settled(obligation, witnesses, options.askBroken === true));
   const open = obligations.filter((_, i) => known[i] === undefined);
+  const places = new Map(open.map((obligation, place) => [obligation, place]));
   const answers = await options.ask(open.map(({ query, question }) => ({ query, question })));
   const results = obligations.map((obligation, i): Result => {
     const before = known[i];
     if (before !== undefined) return before;
-    const asked = answers[open.indexOf(obligation)];
-    return obligation.question === 'exists'
-      ? judgeExists(obligation, asked)
-      : judgeHolds(program, subject, context, obligation, asked, witnesses);
+    const asked = answers[places.get(obligation)!];
+    const judged =
+      obligation.question === 'exists'
+        ? judgeExists(obligation, asked)
+        : judgeHolds(program, subject, context, obligation, asked, witnesses);
+    return asked.said === undefined ? judged : { ...judged, said: asked.said };
   });
   const status = worst(results);
   return { function: subject, status: trusted && status === 'proved' ? 'trusted' : status, results };

@@ -3,15 +3,16 @@
  *
  * Each text passes the grammar (script.ts) and goes to Z3's WebAssembly build, which comes with this program, so that a
  * proof needs nothing installed. A second solver, where there is one, either steps in when Z3 is at a loss ('rescue': it
- * starts when Z3 gives up, or has been at a question for a while, and whoever answers first ends the other) or answers
- * everything as well ('check'). Each knows questions that the other doesn't.
+ * starts when Z3 gives up, or has been at a question for a while, and whoever answers first ends the other), or answers
+ * what Z3 gave up and nothing else ('follow': who says what then depends on no clock), or answers everything as well
+ * ('check'). Each knows questions that the other doesn't.
  *
  * Verdicts rest on counts of steps, not on time, so that a slow machine says the same as a fast one. What fails, dies or
  * runs out of anything is `unknown`, with the reason, and never a pass. Two solvers that contradict each other have shown
  * that one of them is wrong: that is `disagreement`, which no caller may take for anything else.
  */
-import { type Asking, type ProofRecord, sha256Of } from './record.ts';
-import { readScript, type Script } from './script.ts';
+import { type Asking, type ProofRecord, type SecondMode, sha256Of } from './record.ts';
+import { type Reading, readScript, type Script } from './script.ts';
 import { type Answer, askModel, askSolver, type Solver } from './solver.ts';
 import { defaultSteps } from './steps.ts';
 import { findRecord, keepRecord } from './store/files.ts';
@@ -64,6 +65,8 @@ export interface Result {
   readonly core?: readonly string[];
   /** True when a record was believed and no solver was asked. */
   readonly cached?: true;
+  /** Of a decided question, when the prover is to make records. */
+  readonly record?: ProofRecord;
 }
 
 /**
@@ -88,14 +91,18 @@ export interface ProverOptions {
   /** MiB of a worker's Z3; its process needs about 220 more. */
   readonly memory?: number;
   /** `headStart`: milliseconds that Z3 may think alone before one that rescues joins. */
-  readonly second?: { readonly solver: Solver; readonly mode: 'rescue' | 'check'; readonly headStart?: number };
+  readonly second?: { readonly solver: Solver; readonly mode: SecondMode; readonly headStart?: number };
   /** Where decided answers are kept. */
   readonly cache?: ProofCache;
+  /** Whether results bring records along: evidence for somebody else. */
+  readonly records?: boolean;
   /** Path of another worker script; for tests. */
   readonly workerScript?: string;
 }
 
 export interface Counts {
+  /** Questions that solvers were asked. */
+  readonly asked: number;
   /** Workers started, and how many of them were lost. */
   readonly started: number;
   readonly lost: number;
@@ -154,11 +161,18 @@ function limited(width: number): <T>(task: () => Promise<T>) => Promise<T> {
 }
 
 /** The command that shows what is wanted of a model; undefined when nothing is. */
-function modelCommand({ model }: Question, { constants }: Script): string | undefined {
+function showCommand(model: Question['model']): string | undefined {
   if (model === undefined || model === false) return undefined;
   if (model === true) return '(get-model)';
-  const known = model.filter((name) => constants.includes(name));
-  return known.length === 0 ? undefined : `(get-value (${known.join(' ')}))`;
+  return model.length === 0 ? undefined : `(get-value (${model.join(' ')}))`;
+}
+
+/** What is wanted of this text: names that it does not declare, and cores of nothing, are left out. */
+function settle(wanted: Wanted, model: Question['model'], { constants, named }: Script): Wanted {
+  const known = Array.isArray(model) ? model.filter((name) => constants.includes(name)) : model;
+  const { model: _, ...rest } = wanted;
+  const show = showCommand(known);
+  return { ...rest, cores: wanted.cores && named.length > 0, ...(show === undefined ? {} : { model: show }) };
 }
 
 /** What solvers said, and showed. */
@@ -186,7 +200,7 @@ export function openProver(options: ProverOptions = {}): Prover {
   const pool = openPool(width, time, () => startZ3({ memory, ...(script === undefined ? {} : { script }) }));
   const inTurn = limited(width);
   let resident = 0;
-  const records = { believed: 0, kept: 0, notKept: 0 };
+  const records = { asked: 0, believed: 0, kept: 0, notKept: 0 };
   let identity: string | undefined;
 
   /** What Z3 makes of a text, with what it showed besides. */
@@ -225,6 +239,7 @@ export function openProver(options: ProverOptions = {}): Prover {
       if (isDecided(answer)) over.abort();
       return answer;
     });
+    if (second?.mode === 'follow') await first;
     await submitted.started;
     await pause(second?.headStart ?? defaultHeadStart, answered.signal);
     if (over.signal.aborted) return [await first];
@@ -238,6 +253,7 @@ export function openProver(options: ProverOptions = {}): Prover {
   /** What solvers say and show of a text that the grammar allows. */
   const askAll = async (text: string, { steps, cores, model: show }: Wanted): Promise<Found> => {
     const word = freshWord();
+    records.asked++;
     const asked: Asked = {
       ...{ text, before: commandsBefore({ steps, seed, cores }), word },
       ...(show === undefined ? {} : { whenSat: show }),
@@ -247,7 +263,7 @@ export function openProver(options: ProverOptions = {}): Prover {
     const said = z3Answer(word, submitted.outcome);
     const z3 = said.then(({ answer }) => answer);
     const answers =
-      second?.mode === 'rescue'
+      second?.mode === 'rescue' || second?.mode === 'follow'
         ? await rescue(text, steps, submitted, z3)
         : (await Promise.all([z3, secondAnswer(text, steps)])).filter((answer) => answer !== undefined);
     const { answer, more } = await said;
@@ -271,32 +287,42 @@ export function openProver(options: ProverOptions = {}): Prover {
     return record;
   };
 
-  const keep = (wanted: Wanted, text: string, found: Found & { readonly name: string }): void => {
+  const keep = (record: ProofRecord, text: string): void => {
     if (cache === undefined) return;
-    if (keepRecord(cache.folder, { asking: askingOf(wanted), ...found }, text, cache.secret)) records.kept++;
+    if (keepRecord(cache.folder, record, text, cache.secret)) records.kept++;
     else records.notKept++;
   };
 
   const decide = async (question: Question): Promise<Result> => {
     const { name, text, expect, steps = options.steps ?? defaultSteps } = question;
     const sha256 = sha256Of(text);
-    const reading = readScript(text);
-    if ('problem' in reading) {
+    const show = showCommand(question.model);
+    const wanted = {
+      sha256,
+      steps,
+      seed,
+      cores: question.core === true,
+      ...(show === undefined ? {} : { model: show }),
+    };
+    // What we have sealed ourselves has been read before it was asked.
+    const known = recall(wanted);
+    const reading: Reading | undefined = known === undefined ? readScript(text) : undefined;
+    if (reading !== undefined && 'problem' in reading) {
       return { name, expect, sha256, status: 'unknown', reason: `not asked: ${reading.problem}`, answers: [] };
     }
-    const cores = question.core === true && reading.script.named.length > 0;
-    const show = modelCommand(question, reading.script);
-    const asking = { sha256, steps, seed, cores, ...(show === undefined ? {} : { model: show }) };
-    const known = recall(asking);
-    const { answers, model, core } = known ?? (await askAll(text, asking));
+    const { answers, model, core } = known ?? (await askAll(text, settle(wanted, question.model, reading!.script)));
     const verdict = statusOf(expect, answers);
-    if (known === undefined && (verdict.status === 'proved' || verdict.status === 'refuted')) {
-      keep(asking, text, { name, answers, ...maybe({ model, core }) });
-    }
+    const decided = verdict.status === 'proved' || verdict.status === 'refuted';
+    const record =
+      decided && (options.records === true || (known === undefined && cache !== undefined))
+        ? { asking: askingOf(wanted), name, answers, ...maybe({ model, core }) }
+        : undefined;
+    if (known === undefined && record !== undefined) keep(record, text);
     return {
       ...{ name, expect, sha256, ...verdict, answers },
       ...maybe({ model, core }),
       ...(known === undefined ? {} : { cached: true as const }),
+      ...(options.records === true && record !== undefined ? { record } : {}),
     };
   };
 

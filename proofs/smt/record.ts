@@ -15,6 +15,9 @@ import type { SolverAnswer } from './prover.ts';
 
 const format = 'casemate-proof-1';
 
+/** When a second solver is asked (prover.ts). */
+export type SecondMode = 'rescue' | 'follow' | 'check';
+
 /** What answers depend on. */
 export interface Asking {
   /** SHA-256 of the text. */
@@ -26,7 +29,7 @@ export interface Asking {
   /** Commands that ask for more: get-model, get-unsat-core. */
   readonly model?: string;
   readonly cores: boolean;
-  readonly second?: { readonly version: string; readonly mode: 'rescue' | 'check' };
+  readonly second?: { readonly version: string; readonly mode: SecondMode };
 }
 
 export interface ProofRecord {
@@ -98,7 +101,9 @@ function readAsking(value: unknown): Asking | undefined {
   if (second === undefined) return asking;
   if (!isObject(second) || !isText(second['version'])) return undefined;
   const { version, mode } = second;
-  return mode === 'rescue' || mode === 'check' ? { ...asking, second: { version, mode } } : undefined;
+  return mode === 'rescue' || mode === 'follow' || mode === 'check'
+    ? { ...asking, second: { version, mode } }
+    : undefined;
 }
 
 function readAnswer(value: unknown): SolverAnswer | undefined {

@@ -17,9 +17,13 @@ function folderWith(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
+/** Runs with a cache of their own, so that nothing is answered by what ran before. */
+const env = { ...process.env, XDG_CACHE_HOME: temporaryFolder('cache') };
+
 function prove(cwd: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [casemate, 'prove', ...args], {
     cwd,
+    env,
     encoding: 'utf8',
   });
   return { status, stdout, stderr };

@@ -1,0 +1,126 @@
+/**
+ * What `casemate prove` says: the table by function with each obligation that does not hold below it, or JSON.
+ */
+import { excerpt, locate } from '../analyzers/diagnostics.ts';
+import { printable } from '../base/errors.ts';
+import type { ProveReport } from '../pipeline/prove.ts';
+import { assumptionsOf, type FunctionResult, type Result } from '../proofs/report.ts';
+import type { Counts } from '../proofs/smt/prover.ts';
+
+export const marks = { proved: 'proved', failed: 'FAILED', unknown: 'unknown', trusted: 'trusted' } as const;
+
+const advice: Readonly<Record<string, string>> = {
+  'confirmed bug': 'a confirmed bug: running the function on these values breaks it',
+  'too weak':
+    'not proved: in a state that the contracts and invariants allow it is false. Is an invariant or a precondition too weak?',
+  vacuous:
+    'vacuous: no state satisfies it, so nothing here is ever run; the contract contradicts itself, or the code is dead',
+  unknown: 'undecided',
+};
+
+/** One obligation that does not hold, with its line. */
+export function showResult(
+  sources: ReadonlyMap<string, string>,
+  { obligation, diagnosis, by, values, status }: Result,
+): string {
+  const lines = [
+    `${locate(sources, obligation.span)}: ${marks[status]}: ${obligation.kind}: ${printable(obligation.text.replace(/\s+/g, ' '), 300)}`,
+    excerpt(sources, obligation.span),
+    `  ${advice[diagnosis ?? 'unknown']}${diagnosis === 'unknown' || diagnosis === undefined ? ` (${printable(by, 300)})` : ''}`,
+    ...(values ?? []).map((value) => `    ${printable(value, 300)}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function row({ function: subject, status, results }: FunctionResult, width: number): string {
+  const proved = results.filter((result) => result.status === 'proved').length;
+  const count = results.length === 0 ? 'nothing to prove' : `${proved} of ${results.length} obligations`;
+  return `  ${marks[status].padEnd(7)}  ${printable(subject.name).padEnd(width)}  ${count}\n`;
+}
+
+/** Exit status of a report. */
+export function proveStatus({ diagnostics, results }: Pick<ProveReport, 'diagnostics' | 'results'>): number {
+  if (diagnostics.length > 0) return 2;
+  if (results.some(({ status }) => status === 'failed')) return 1;
+  return results.some(({ status }) => status === 'unknown') ? 3 : 0;
+}
+
+/** The report as JSON: positions as offsets, integers of any size as strings. */
+export function reportJson({ diagnostics, results, sources, program, counts }: ProveReport): unknown {
+  return {
+    version: 1,
+    diagnostics: diagnostics.map(({ span, message, advice: hint }) => ({
+      at: locate(sources, span),
+      span,
+      message,
+      advice: hint,
+    })),
+    functions: results.map(({ function: subject, status, results: own }) => ({
+      name: subject.name,
+      file: subject.span.file,
+      status,
+      obligations: own.map(({ obligation, status: one, by, diagnosis, values }) => ({
+        name: obligation.name,
+        kind: obligation.kind,
+        at: locate(sources, obligation.span),
+        status: one,
+        by,
+        ...(diagnosis && { diagnosis }),
+        ...(values && { values }),
+      })),
+    })),
+    assumptions: program === undefined ? [] : assumptionsOf(program),
+    ...(counts && { solving: solvingJson(counts) }),
+  };
+}
+
+/** What asking took: of the machine, so not the same from run to run. */
+export function solvingJson({ asked, started, lost, resident, believed, kept, notKept }: Counts): unknown {
+  return { asked, cached: believed, kept, notKept, workers: started, lost, largestWorkerBytes: resident };
+}
+
+/** The same on one line. */
+export function solvingText({ asked, started, lost, resident, believed, notKept }: Counts): string {
+  const workers = started === 0 ? '' : `; ${started} workers, the largest of ${Math.ceil(resident / 2 ** 20)} MiB`;
+  const gone = lost === 0 ? '' : `, ${lost} lost`;
+  const unkept = notKept === 0 ? '' : `; ${notKept} answers could not be kept`;
+  return `${asked} questions asked, ${believed} answers from the cache${workers}${gone}${unkept}\n`;
+}
+
+/** The report for people. */
+export function reportText(
+  report: ProveReport,
+  flags: { readonly verbose?: boolean; readonly assumptions?: boolean },
+): string {
+  const parts: string[] = [];
+  const { results, sources, program } = report;
+  const width = Math.max(...results.map(({ function: { name } }) => printable(name).length));
+  const files = new Set(results.map(({ function: { span } }) => span.file));
+  for (const file of files) {
+    parts.push(`${printable(file)}\n`);
+    for (const result of results) if (result.function.span.file === file) parts.push(row(result, width));
+  }
+  if (flags.verbose) {
+    for (const { results: own } of results) {
+      for (const { obligation, status, by } of own)
+        parts.push(`  ${marks[status].padEnd(7)}  ${obligation.name}  by ${printable(by)}\n`);
+    }
+  }
+  for (const { results: own } of results) {
+    for (const result of own) if (result.status !== 'proved') parts.push(`\n${showResult(sources, result)}`);
+  }
+  if (flags.verbose && report.counts !== undefined) parts.push(`\n${solvingText(report.counts)}`);
+  if (flags.assumptions && program !== undefined) {
+    parts.push(
+      `\nAssumed, not proved:\n${assumptionsOf(program)
+        .map((line) => `  ${printable(line, 500)}\n`)
+        .join('')}`,
+    );
+  }
+  const sums = (['failed', 'unknown', 'proved', 'trusted'] as const).flatMap((kind) => {
+    const n = results.filter(({ status }) => status === kind).length;
+    return n === 0 ? [] : [`${n} ${kind}`];
+  });
+  parts.push(`\n${sums.join(', ')}\n`);
+  return parts.join('');
+}
