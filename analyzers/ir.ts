@@ -10,13 +10,15 @@
  *   elsewhere does not change it.
  * - An array variable is a parameter, a local made by `new`, or a table of the module; no two name one array unless a
  *   caller passed one array twice, which a caller is not allowed to do where one of the two is written.
+ * - An object variable is a parameter or a local one that was given a new object, so the same holds of it. As an
+ *   expression it means the record that its fields hold at the moment; only `set`, and calls, change them.
  * - `break` and `continue` stand only inside a loop and mean the innermost; `continue` runs the loop's `update`.
  * - `throw` leaves the function and all its callers: nothing catches. Each thrown error is one that `throws` covers.
  * - Clauses (contracts, invariants) hold only expressions whose calls are of pure functions.
  * - Every node has the span of source that it came from; a clause from JSDoc has the span inside the comment.
  */
 import type { OperatorName } from './operators.ts';
-import type { ArrayType, IntegerType, RecordType, Type } from './types.ts';
+import type { ArrayType, IntegerType, ObjectType, RecordType, Type } from './types.ts';
 
 /** A piece of a source file: offsets of UTF-16 units, the end excluded. */
 export interface Span {
@@ -37,6 +39,13 @@ export interface Variable {
 export interface ArrayVariable extends Variable {
   readonly type: ArrayType;
 }
+
+export interface ObjectVariable extends Variable {
+  readonly type: ObjectType;
+}
+
+export const isArrayVariable = (variable: Variable): variable is ArrayVariable => variable.type.kind === 'array';
+export const isObjectVariable = (variable: Variable): variable is ObjectVariable => variable.type.kind === 'object';
 
 interface Typed {
   readonly type: Type;
@@ -84,9 +93,10 @@ export type Expression =
   /** The operand's value when the function was entered. Only in clauses. */
   | (Typed & { readonly kind: 'old'; readonly operand: Expression });
 
-/** An array is passed by its variable, everything else by value. */
+/** An array or an object is passed by its variable, everything else by value. */
 export type Argument =
   | Expression
+  | { readonly kind: 'object'; readonly object: ObjectVariable; readonly span: Span; readonly type: ObjectType }
   | { readonly kind: 'array'; readonly array: ArrayVariable; readonly span: Span; readonly type: ArrayType };
 
 export interface Clause {
@@ -123,6 +133,14 @@ export type Statement =
       readonly kind: 'store';
       readonly array: ArrayVariable;
       readonly index: Expression;
+      readonly value: Expression;
+      readonly span: Span;
+    }
+  /** Writes a field of an object. */
+  | {
+      readonly kind: 'set';
+      readonly object: ObjectVariable;
+      readonly field: string;
       readonly value: Expression;
       readonly span: Span;
     }
@@ -175,8 +193,10 @@ export interface FunctionIr {
   readonly ensures: readonly Clause[];
   /** It throws exactly where one of these conditions holds at its entry. */
   readonly throws: readonly ThrowsClause[];
-  /** Ids of the array parameters that it may write. */
+  /** Ids of the parameters, arrays and objects, that it may write. */
   readonly modifies: readonly string[];
+  /** Of each object among them, the fields. */
+  readonly fields: ReadonlyMap<string, readonly string[]>;
   readonly decreases: readonly Clause[];
   /** May be used in clauses: no effect, and the same result for the same arguments. */
   readonly pure: boolean;

@@ -34,7 +34,27 @@ export interface RecordType {
   readonly fields: readonly { readonly name: string; readonly type: Type }[];
 }
 
-export type Type = IntegerType | { readonly kind: 'boolean' } | ArrayType | RecordType | { readonly kind: 'void' };
+/**
+ * An object with fields that are written. Like an array it is not a value but known by a variable, and has one name;
+ * what its fields hold is a record.
+ */
+export interface ObjectType {
+  readonly kind: 'object';
+  readonly name: string;
+  readonly record: RecordType;
+  /** Names of the fields that may be written. */
+  readonly writable: readonly string[];
+  /** Nothing is written through this name. */
+  readonly readonly: boolean;
+}
+
+export type Type =
+  | IntegerType
+  | { readonly kind: 'boolean' }
+  | ArrayType
+  | RecordType
+  | ObjectType
+  | { readonly kind: 'void' };
 
 export interface Range {
   /** Undefined: no bound. Both ends are part of it. */
@@ -95,10 +115,20 @@ export function within(inner: Range, outer: Range): boolean {
   return lowHolds && highHolds;
 }
 
+/** The type of what a variable of the type holds: of an object, the record of its fields. */
+export const valueType = (type: Type): Type => (type.kind === 'object' ? type.record : type);
+
 /** Whether values of two types are made alike: the same fields in the same order, of the same ranges. */
 export function sameType(a: Type, b: Type): boolean {
   if (a.kind === 'integer') return b.kind === 'integer' && a.name === b.name;
   if (a.kind === 'array') return b.kind === 'array' && a.name === b.name && a.readonly === b.readonly;
+  if (a.kind === 'object')
+    return (
+      b.kind === 'object' &&
+      a.readonly === b.readonly &&
+      sameType(a.record, b.record) &&
+      a.writable.join() === b.writable.join()
+    );
   if (a.kind !== 'record') return a.kind === b.kind;
   return (
     b.kind === 'record' &&
@@ -119,6 +149,8 @@ export function showType(type: Type): string {
       return type.readonly ? `Readonly<${type.name}>` : type.name;
     case 'record':
       return type.name;
+    case 'object':
+      return type.readonly ? `Readonly<${type.name}>` : type.name;
     case 'void':
       return 'void';
   }

@@ -31,6 +31,7 @@ export function partsOf(node: Expression | Argument): readonly (Expression | Arg
     case 'boolean':
     case 'variable':
     case 'length':
+    case 'object':
     case 'array':
       return [];
   }
@@ -47,6 +48,7 @@ export function expressionsOf(statement: Statement): readonly (Expression | Argu
   switch (statement.kind) {
     case 'declare':
     case 'assign':
+    case 'set':
       return [statement.value];
     case 'store':
       return [statement.index, statement.value];

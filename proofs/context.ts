@@ -17,6 +17,7 @@ import {
   clauseTerm,
   codePlace,
   evaluate,
+  type Old,
   type Place,
   rangeOfType,
   scalarsOf,
@@ -40,6 +41,7 @@ export interface Context {
   /** Elements by contents and index. */
   readonly elements: Map<Term, Map<Term, Term>>;
   readonly entryArrays: Map<string, Term>;
+  readonly entryObjects: Map<string, Value>;
   readonly lengths: Map<string, Term>;
   readonly tables: Map<string, Term>;
   readonly tableLengths: Map<string, Term>;
@@ -50,12 +52,7 @@ export interface Context {
   /** Demands what a call needs: the precondition, and a smaller measure in a recursion. */
   readonly demandCall: (place: Place, callee: FunctionIr, binding: Binding, span: Span) => void;
   /** The result of a function that is not pure: only its contract is known. */
-  readonly callResult: (
-    place: Place,
-    callee: FunctionIr,
-    binding: Binding,
-    oldArrays: ReadonlyMap<string, Term>,
-  ) => Value;
+  readonly callResult: (place: Place, callee: FunctionIr, binding: Binding, old: Old) => Value;
   readonly pureResult: (callee: FunctionIr, binding: Binding) => Value;
   /** The subject's measure when it was entered. */
   readonly entryMeasure: Term[];
@@ -119,6 +116,9 @@ function parametersInRange(callee: FunctionIr, binding: Binding, intervals?: Int
   });
 }
 
+/** Where nothing has changed yet. */
+const withoutOld = (binding: Binding) => ({ ...binding, oldArrays: binding.arrays, oldVariables: binding.variables });
+
 /** The one expression that a function returns, where its body is that and nothing else that is run. */
 function definitionOf(callee: FunctionIr) {
   const body = callee.body?.filter(({ kind }) => kind !== 'ghost') ?? [];
@@ -144,7 +144,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
   /** The measure of a function for these arguments. */
   const measureOf = (callee: FunctionIr, binding: Binding): Term[] =>
     callee.decreases.map(({ expression }) =>
-      scalar(evaluate(context, clausePlace(context, { ...binding, oldArrays: binding.arrays }), expression)),
+      scalar(evaluate(context, clausePlace(context, withoutOld(binding)), expression)),
     );
 
   /** Demands that a call throws nothing, or what the subject announces; behind it nothing was thrown. */
@@ -174,12 +174,11 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
   const freshValue = (type: Type, base: string): Value =>
     valueOfType(type, (sort, of, path) => facts.fresh(`${base}${path}`, sort, rangeOfType(of)));
 
-  const callResult: Context['callResult'] = (place, callee, binding, oldArrays) => {
+  const callResult: Context['callResult'] = (place, callee, binding, old) => {
     const result = callee.result.kind === 'void' ? undefined : freshValue(callee.result, callee.name);
     const variables = new Map(binding.variables);
     if (result !== undefined) variables.set(callee.resultVariable.id, result);
-    for (const clause of callee.ensures)
-      place.assume(clauseTerm(context, clause, { ...binding, variables }, oldArrays));
+    for (const clause of callee.ensures) place.assume(clauseTerm(context, clause, { ...binding, variables }, old));
     return result ?? m.truth(true);
   };
 
@@ -245,7 +244,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     );
     const definition = sameGroup ? undefined : definitionOf(callee);
     if (definition !== undefined) {
-      const place = clausePlace(context, { ...binding, oldArrays: binding.arrays });
+      const place = clausePlace(context, withoutOld(binding));
       const value = scalarsOf(evaluate(context, place, definition));
       fact.push(...value.map((term, i) => m.implies(guard, m.equal(scalars[i], term))));
     }
@@ -267,6 +266,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     boundIn: new Map(),
     elements: new Map(),
     entryArrays: new Map(),
+    entryObjects: new Map(),
     lengths: new Map(tableLengths),
     tables,
     tableLengths,

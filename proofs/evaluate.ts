@@ -6,7 +6,7 @@
  * divisor not 0, and JavaScript's rounding beyond the safe integers of no consequence (demandExact), so that a clause
  * says the same to the prover and to who runs it.
  */
-import type { Argument, ArrayVariable, Clause, Expression, FunctionIr, Span } from '../analyzers/ir.ts';
+import type { Argument, ArrayVariable, Clause, Expression, FunctionIr, ObjectVariable, Span } from '../analyzers/ir.ts';
 import { operatorOf } from '../analyzers/operators.ts';
 import { inRange, LONGEST_ARRAY, rangeOf, type Type, within } from '../analyzers/types.ts';
 import { mentionsBound } from './arithmetic.ts';
@@ -16,7 +16,7 @@ import type { ObligationKind } from './obligation.ts';
 import { demandExact, SAFE } from './rounding.ts';
 import type { Term } from './smt/terms.ts';
 import * as t from './smt/terms.ts';
-import { isRecord, type State, scalar, type Value } from './state.ts';
+import { isRecord, type RecordValue, type State, scalar, type Value } from './state.ts';
 
 /** Where an expression is computed. */
 export interface Place {
@@ -24,6 +24,8 @@ export interface Place {
   /** Contents by array id; and those that `old` means. */
   readonly arrays: ReadonlyMap<string, Term>;
   readonly oldArrays: ReadonlyMap<string, Term>;
+  /** What `old` means by object parameters. */
+  readonly oldVariables: ReadonlyMap<string, Value>;
   readonly lengths: ReadonlyMap<string, Term>;
   /** Exact arithmetic, calls of pure functions only. */
   readonly clause: boolean;
@@ -47,6 +49,7 @@ export function codePlace(context: Context, state: State): Place {
     variables: state.variables,
     arrays: state.arrays,
     oldArrays: context.entryArrays,
+    oldVariables: context.entryObjects,
     lengths: context.lengths,
     clause: false,
     runs: true,
@@ -80,7 +83,7 @@ export function codePlace(context: Context, state: State): Place {
  */
 export function clausePlace(
   context: Context,
-  parts: Pick<Place, 'variables' | 'arrays' | 'oldArrays' | 'lengths' | 'runs'>,
+  parts: Pick<Place, 'variables' | 'arrays' | 'oldArrays' | 'oldVariables' | 'lengths' | 'runs'>,
   conditions: Term[] = [],
 ): Place {
   const guards: Term[] = [];
@@ -107,7 +110,8 @@ export function clausePlace(
 /** The place of a clause about the present state of a function's body. */
 export function bodyClausePlace(context: Context, state: State, conditions: Term[] = [], runs = false): Place {
   const { variables, arrays } = state;
-  const parts = { variables, arrays, oldArrays: context.entryArrays, lengths: context.lengths, runs };
+  const { entryArrays: oldArrays, entryObjects: oldVariables, lengths } = context;
+  const parts = { variables, arrays, oldArrays, oldVariables, lengths, runs };
   return clausePlace(context, parts, conditions);
 }
 
@@ -267,6 +271,8 @@ export function valueOfType(
       return make('Int', type, path);
     case 'boolean':
       return make('Bool', type, path);
+    case 'object':
+      return valueOfType(type.record, make, path);
     case 'record':
       return {
         kind: 'fields',
@@ -291,8 +297,15 @@ export interface Binding {
   readonly lengths: Map<string, Term>;
 }
 
-export function isArrayArgument(argument: Argument): argument is Exclude<Argument, Expression> {
+export function isArrayArgument(argument: Argument): argument is Argument & { readonly kind: 'array' } {
   return argument.kind === 'array';
+}
+
+/** What an object's fields hold. */
+export function objectValue(place: Pick<Place, 'variables'>, { id }: ObjectVariable): RecordValue {
+  const value = place.variables.get(id);
+  if (value === undefined || !isRecord(value)) throw new TypeError(`no object ${id}`);
+  return value;
 }
 
 export function bindArguments(context: Context, place: Place, callee: FunctionIr, args: readonly Argument[]): Binding {
@@ -304,19 +317,19 @@ export function bindArguments(context: Context, place: Place, callee: FunctionIr
     if (isArrayArgument(argument)) {
       arrays.set(id, contentsOf(place, argument.array));
       lengths.set(id, lengthOf(place, argument.array));
-    } else variables.set(id, evaluate(context, place, argument));
+    } else if (argument.kind === 'object') variables.set(id, objectValue(place, argument.object));
+    else variables.set(id, evaluate(context, place, argument));
   });
   return { variables, arrays, lengths };
 }
 
+/** What arrays and objects were when a call began. */
+export type Old = Pick<Binding, 'arrays' | 'variables'>;
+
 /** A clause of another function, for these arguments. */
-export function clauseTerm(
-  context: Context,
-  clause: Clause,
-  binding: Binding,
-  oldArrays: ReadonlyMap<string, Term> = binding.arrays,
-): Term {
-  return scalar(evaluate(context, clausePlace(context, { ...binding, oldArrays }), clause.expression));
+export function clauseTerm(context: Context, clause: Clause, binding: Binding, old: Old = binding): Term {
+  const place = clausePlace(context, { ...binding, oldArrays: old.arrays, oldVariables: old.variables });
+  return scalar(evaluate(context, place, clause.expression));
 }
 
 /** A trusted contract that nothing keeps would prove all that follows its call; of a proved one that cannot be. */
@@ -333,7 +346,7 @@ function evaluateCall(context: Context, place: Place, expression: Expression & {
   context.demandCall(place, callee, binding, expression.span);
   const result = callee.pure
     ? context.pureResult(callee, binding)
-    : context.callResult(place, callee, binding, binding.arrays);
+    : context.callResult(place, callee, binding, binding);
   demandPossible(place, callee, result, expression.span);
   return result;
 }
@@ -407,7 +420,11 @@ export function evaluate(context: Context, place: Place, expression: Expression)
     case 'old':
       return evaluate(
         context,
-        { ...place, arrays: new Map([...place.arrays, ...place.oldArrays]) },
+        {
+          ...place,
+          arrays: new Map([...place.arrays, ...place.oldArrays]),
+          variables: new Map([...place.variables, ...place.oldVariables]),
+        },
         expression.operand,
       );
   }

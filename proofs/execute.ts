@@ -7,8 +7,18 @@
  * measure. What follows the loop knows the invariants and that the condition is false, or what held at a `break`.
  */
 import { mark } from '../analyzers/interpreter/run.ts';
-import type { ArrayVariable, Clause, FunctionIr, Loop, Span, Statement } from '../analyzers/ir.ts';
-import { type Range, rangeOf } from '../analyzers/types.ts';
+import {
+  type Argument,
+  type ArrayVariable,
+  type Clause,
+  type FunctionIr,
+  isObjectVariable,
+  type Loop,
+  type ObjectVariable,
+  type Span,
+  type Statement,
+} from '../analyzers/ir.ts';
+import { type Range, rangeOf, type Type } from '../analyzers/types.ts';
 import { allStatements, assignedVariables } from '../analyzers/walk.ts';
 import { announced, type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
 import {
@@ -21,13 +31,14 @@ import {
   evaluate,
   isArrayArgument,
   lengthRange,
+  objectValue,
   rangeOfType,
   valueOfType,
 } from './evaluate.ts';
 import type { Demand, ObligationKind } from './obligation.ts';
 import type { Term } from './smt/terms.ts';
 import * as t from './smt/terms.ts';
-import { copyState, mergeStates, type State, scalar, type Value } from './state.ts';
+import { copyState, mergeStates, type RecordValue, type State, scalar, type Value } from './state.ts';
 
 /** Where `break` and `continue` go. */
 interface Exits {
@@ -71,6 +82,11 @@ function assumeClause(context: Context, state: State, clause: Clause): void {
   codePlace(context, state).assume(scalar(evaluate(context, place, clause.expression)));
 }
 
+interface WrittenObject {
+  readonly object: ObjectVariable;
+  readonly fields: Set<string>;
+}
+
 /** Arrays that statements may write, by id. */
 export function written(context: Context, statements: readonly Statement[]): Map<string, ArrayVariable> {
   const found = new Map<string, ArrayVariable>();
@@ -85,6 +101,62 @@ export function written(context: Context, statements: readonly Statement[]): Map
     });
   }
   return found;
+}
+
+/** Objects of which statements may write fields, with the fields, by id. */
+function writtenFields(context: Context, statements: readonly Statement[]): Map<string, WrittenObject> {
+  const found = new Map<string, WrittenObject>();
+  const add = (object: ObjectVariable, fields: readonly string[]): void => {
+    const before = found.get(object.id) ?? { object, fields: new Set() };
+    for (const field of fields) before.fields.add(field);
+    found.set(object.id, before);
+  };
+  for (const statement of allStatements(statements)) {
+    if (statement.kind === 'set') add(statement.object, [statement.field]);
+    if (statement.kind !== 'call') continue;
+    const callee = context.functionOf(statement.function);
+    callee.parameters.forEach(({ id }, i) => {
+      const argument = statement.arguments[i];
+      if (argument.kind === 'object') add(argument.object, callee.fields.get(id) ?? []);
+    });
+  }
+  return found;
+}
+
+/** The object after something of which nothing is known has been written to these fields. */
+function forgetFields(
+  context: Context,
+  value: RecordValue,
+  { name, type }: ObjectVariable,
+  fields: Iterable<string>,
+): RecordValue {
+  const forgotten = new Set(fields);
+  return {
+    kind: 'fields',
+    fields: type.record.fields.map((field, i) =>
+      forgotten.has(field.name) ? freshValue(context, field.type, `${name}.${field.name}`) : value.fields[i],
+    ),
+  };
+}
+
+const freshValue = (context: Context, type: Type, base: string): Value =>
+  valueOfType(type, (sort, of, path) => context.facts.fresh(`${base}${path}`, sort, rangeOfType(of)));
+
+/** That the subject may write the field. */
+function demandField(context: Context, state: State, { id, name }: ObjectVariable, field: string, span: Span): void {
+  const { subject } = context;
+  if (!subject.parameters.some((parameter) => parameter.id === id)) return;
+  if (subject.fields.get(id)?.includes(field) === true) return;
+  demandIn(context, state, 'modifies', `${name}.${field}`, span, t.truth(false));
+}
+
+function executeSet(context: Context, state: State, statement: Statement & { kind: 'set' }): void {
+  const { object, field, span } = statement;
+  const value = evaluate(context, codePlace(context, state), statement.value);
+  demandField(context, state, object, field, span);
+  const before = objectValue(state, object);
+  const fields = object.type.record.fields.map(({ name }, i) => (name === field ? value : before.fields[i]));
+  state.variables.set(object.id, { kind: 'fields', fields });
 }
 
 /** That the subject may write the array. */
@@ -122,7 +194,12 @@ function executeAllocate(context: Context, state: State, statement: Statement & 
   state.arrays.set(variable.id, contents);
 }
 
-/** That arguments of which one is written are different arrays. */
+/** The variable of an argument that is passed by it. */
+function referenceOf(argument: Argument): ArrayVariable | ObjectVariable | undefined {
+  return argument.kind === 'array' ? argument.array : argument.kind === 'object' ? argument.object : undefined;
+}
+
+/** That arguments of which one is written are different arrays or objects. */
 function demandSeparated(
   context: Context,
   state: State,
@@ -131,13 +208,17 @@ function demandSeparated(
 ): void {
   callee.parameters.forEach((parameter, i) => {
     const argument = statement.arguments[i];
-    if (!callee.modifies.includes(parameter.id) || !isArrayArgument(argument)) return;
-    demandFrame(context, state, argument.array, statement.span);
+    const first = referenceOf(argument);
+    if (!callee.modifies.includes(parameter.id) || first === undefined) return;
+    if (argument.kind === 'array') demandFrame(context, state, argument.array, statement.span);
+    if (argument.kind === 'object')
+      for (const field of callee.fields.get(parameter.id) ?? [])
+        demandField(context, state, argument.object, field, statement.span);
     callee.parameters.forEach((other, j) => {
-      const second = statement.arguments[j];
+      const second = referenceOf(statement.arguments[j]);
       // Of two that are written the later one has been seen with the earlier one.
-      if (i === j || !isArrayArgument(second) || (callee.modifies.includes(other.id) && j < i)) return;
-      const same = second.array.id === argument.array.id;
+      if (i === j || second?.type.kind !== first.type.kind || (callee.modifies.includes(other.id) && j < i)) return;
+      const same = second.id === first.id;
       demandIn(
         context,
         state,
@@ -156,9 +237,19 @@ function executeCall(context: Context, state: State, statement: Statement & { ki
   const binding = bindArguments(context, place, callee, statement.arguments);
   demandSeparated(context, state, callee, statement);
   context.demandCall(place, callee, binding, statement.span);
-  const before = new Map(binding.arrays);
+  const before = { arrays: new Map(binding.arrays), variables: new Map(binding.variables) };
   callee.parameters.forEach(({ id, name }, i) => {
     const argument = statement.arguments[i];
+    if (argument.kind === 'object') {
+      const after = forgetFields(
+        context,
+        objectValue(state, argument.object),
+        argument.object,
+        callee.fields.get(id) ?? [],
+      );
+      binding.variables.set(id, after);
+      state.variables.set(argument.object.id, after);
+    }
     if (!callee.modifies.includes(id) || !isArrayArgument(argument)) return;
     const after = context.facts.fresh(name, 'Array');
     binding.arrays.set(id, after);
@@ -196,8 +287,11 @@ function havoc(context: Context, state: State, loop: Loop): void {
   const inside = [...loop.body, ...loop.update];
   for (const [id, { type, name }] of assignedVariables(inside)) {
     if (!state.variables.has(id)) continue;
-    const value = valueOfType(type, (sort, of, path) => facts.fresh(`${name}${path}`, sort, rangeOfType(of)));
-    state.variables.set(id, value);
+    state.variables.set(id, freshValue(context, type, name));
+  }
+  for (const [id, { object, fields }] of writtenFields(context, inside)) {
+    if (state.variables.has(id))
+      state.variables.set(id, forgetFields(context, objectValue(state, object), object, fields));
   }
   for (const [id, array] of written(context, inside)) {
     if (state.arrays.has(id)) state.arrays.set(id, facts.fresh(array.name, 'Array'));
@@ -312,6 +406,9 @@ function execute(context: Context, state: State, statement: Statement, exits: Ex
     case 'store':
       executeStore(context, state, statement);
       return state;
+    case 'set':
+      executeSet(context, state, statement);
+      return state;
     case 'call':
       executeCall(context, state, statement);
       return state;
@@ -372,6 +469,7 @@ function enter(context: Context): State {
     } else if (type.kind !== 'void') {
       const value = valueOfType(type, (sort, of, path) => facts.visible(`${name}${path}`, sort, rangeOfType(of)));
       state.variables.set(id, value);
+      if (type.kind === 'object') context.entryObjects.set(id, value);
     }
   }
   for (const clause of subject.requires) {
@@ -394,7 +492,16 @@ function demandDefinedEnsures(context: Context, entry: State): void {
   const { subject, facts } = context;
   const state = copyState(entry);
   for (const { holds } of context.entryThrows) state.assumptions.push(context.arithmetic.not(holds));
-  for (const id of subject.modifies) state.arrays.set(id, facts.fresh(id, 'Array'));
+  for (const variable of subject.parameters) {
+    const { id } = variable;
+    if (!subject.modifies.includes(id)) continue;
+    if (isObjectVariable(variable))
+      state.variables.set(
+        id,
+        forgetFields(context, objectValue(state, variable), variable, subject.fields.get(id) ?? []),
+      );
+    else state.arrays.set(id, facts.fresh(id, 'Array'));
+  }
   if (subject.result.kind !== 'void' && subject.result.kind !== 'array') {
     state.variables.set(
       subject.resultVariable.id,
@@ -423,7 +530,13 @@ export function executeFunction(subject: FunctionIr, surroundings: Surroundings)
           context,
           clausePlace(
             context,
-            { variables: state.variables, arrays: state.arrays, oldArrays: state.arrays, lengths: context.lengths },
+            {
+              variables: state.variables,
+              arrays: state.arrays,
+              oldArrays: state.arrays,
+              oldVariables: state.variables,
+              lengths: context.lengths,
+            },
             conditions,
           ),
           expression,

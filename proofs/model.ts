@@ -34,6 +34,8 @@ export function modelArguments(
         const fields = type.fields.map((field) => make(field.type, `${path}.${field.name}`));
         return fields.some((field) => field === undefined) ? undefined : { kind: 'fields', fields: fields as Value[] };
       }
+      case 'object':
+        return make(type.record, path);
       case 'void':
         return undefined;
     }

@@ -15,7 +15,7 @@ export function assumptionsOf(program: Program): string[] {
     ...(called.length === 0
       ? []
       : [
-          'callers that are not verified meet the preconditions, pass values of the declared types, and never pass one array (or two views of one buffer) where one of two is written',
+          'callers that are not verified meet the preconditions, pass values of the declared types, and never pass one array (or two views of one buffer) or one object twice where one of two is written',
           'arrays that are passed in have at most 2**32 elements and are not resized, detached or shared with another thread; records are plain objects',
           'the standard library and enums are what they were when the program started',
           'memory and the stack suffice',

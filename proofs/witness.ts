@@ -7,7 +7,7 @@
  */
 import { run, type Violation } from '../analyzers/interpreter/run.ts';
 import { createDraw, drawArguments } from '../analyzers/interpreter/sample.ts';
-import { isArrayValue, showValue, type Value } from '../analyzers/interpreter/values.ts';
+import { copyValue, showValue, type Value } from '../analyzers/interpreter/values.ts';
 import type { FunctionIr, Program } from '../analyzers/ir.ts';
 
 export interface Found {
@@ -22,11 +22,6 @@ export interface Witnesses {
   readonly violations: readonly Found[];
   /** How many runs met the precondition. */
   readonly accepted: number;
-}
-
-export function copyValue(value: Value): Value {
-  if (isArrayValue(value)) return { ...value, elements: [...value.elements] };
-  return typeof value === 'object' ? { kind: 'fields', fields: value.fields.map(copyValue) } : value;
 }
 
 const sameViolation = (a: Violation, b: Pick<Violation, 'kind' | 'text' | 'span'>): boolean =>

@@ -14,6 +14,7 @@ import {
   type Expression,
   type FunctionIr,
   type Loop,
+  type ObjectVariable,
   type Program,
   type Span,
   type Statement,
@@ -21,7 +22,7 @@ import {
 } from '../ir.ts';
 import { exact, evaluate as javascript, operatorOf } from '../operators.ts';
 import { inRange, rangeOf } from '../types.ts';
-import { type ArrayValue, isArrayValue, type Value } from './values.ts';
+import { type ArrayValue, copyValue, type FieldsValue, isArrayValue, type Value } from './values.ts';
 
 /** A claim of a contract, or a condition of an operation, that did not hold; named as obligations name it. */
 export interface Violation {
@@ -77,8 +78,8 @@ interface Machine {
 interface Frame {
   readonly function: FunctionIr;
   readonly variables: Map<string, Value>;
-  /** Copies of the array parameters as they were at the entry. */
-  readonly entry: ReadonlyMap<string, ArrayValue>;
+  /** Copies of the array and object parameters as they were at the entry. */
+  readonly entry: ReadonlyMap<string, Value>;
   /** In a clause: exact arithmetic; inside `old`: the entry's arrays. */
   readonly clause: boolean;
   readonly old: boolean;
@@ -111,6 +112,13 @@ function check(frame: Frame, holds: boolean, kind: string, text: string, span: S
 function arrayOf(machine: Machine, frame: Frame, id: string): ArrayValue {
   const value = (frame.old ? frame.entry.get(id) : undefined) ?? frame.variables.get(id) ?? machine.tables.get(id);
   if (value === undefined || !isArrayValue(value)) throw new TypeError(`no array ${id}`);
+  return value;
+}
+
+/** The object itself, which whoever holds it may change. */
+function objectOf(frame: Frame, id: string): FieldsValue {
+  const value = (frame.old ? frame.entry.get(id) : undefined) ?? frame.variables.get(id);
+  if (typeof value !== 'object' || value.kind !== 'fields') throw new TypeError(`no object ${id}`);
   return value;
 }
 
@@ -172,6 +180,7 @@ function compute(machine: Machine, frame: Frame, expression: Expression): Value 
     case 'boolean':
       return expression.value;
     case 'variable': {
+      if (expression.variable.type.kind === 'object') return copyValue(objectOf(frame, expression.variable.id));
       const value = frame.variables.get(expression.variable.id);
       if (value === undefined) throw new TypeError(`no value of ${expression.variable.id}`);
       return value;
@@ -246,8 +255,6 @@ function falls(before: readonly bigint[], after: readonly bigint[]): boolean {
   return at >= 0 && after[at] < before[at] && before[at] >= 0n;
 }
 
-const copyArray = (array: ArrayValue): ArrayValue => ({ ...array, elements: [...array.elements] });
-
 function callFunction(
   machine: Machine,
   caller: Frame,
@@ -260,7 +267,11 @@ function callFunction(
   if (callee.body === undefined || machine.depth >= DEEPEST) throw new Stop({ kind: 'gave up' });
   const values = args.map(
     (argument): Value =>
-      argument.kind === 'array' ? arrayOf(machine, caller, argument.array.id) : compute(machine, caller, argument),
+      argument.kind === 'array'
+        ? arrayOf(machine, caller, argument.array.id)
+        : argument.kind === 'object'
+          ? objectOf(caller, argument.object.id)
+          : compute(machine, caller, argument),
   );
   callee.parameters.forEach(({ id, name }, i) => {
     if (!callee.modifies.includes(id)) return;
@@ -304,7 +315,9 @@ function throwingOf(machine: Machine, frame: Frame, clauses: readonly ThrowsClau
 function enterFrame(machine: Machine, callee: FunctionIr, values: readonly Value[], top: boolean): Frame {
   const variables = new Map(callee.parameters.map(({ id }, i) => [id, values[i]]));
   const entry = new Map(
-    [...variables].flatMap(([id, value]) => (isArrayValue(value) ? [[id, copyArray(value)] as const] : [])),
+    callee.parameters.flatMap(({ id, type }, i) =>
+      type.kind === 'array' || type.kind === 'object' ? [[id, copyValue(values[i])] as const] : [],
+    ),
   );
   const parts = { function: callee, variables, entry, clause: false, old: false, top };
   const frame: Frame = { ...parts, measure: [], throwing: [] };
@@ -370,12 +383,20 @@ function checkFrame(frame: Frame, id: string, name: string, span: Span): void {
     violate(frame, 'modifies', name, span);
 }
 
+function checkField(frame: Frame, { id, name }: ObjectVariable, field: string, span: Span): void {
+  const own = frame.function;
+  if (own.parameters.some((parameter) => parameter.id === id) && own.fields.get(id)?.includes(field) !== true)
+    violate(frame, 'modifies', `${name}.${field}`, span);
+}
+
 function runCall(machine: Machine, frame: Frame, statement: Statement & { kind: 'call' }): void {
   const callee = machine.functions.get(statement.function);
   callee?.parameters.forEach(({ id }, i) => {
     const argument = statement.arguments[i];
     if (callee.modifies.includes(id) && argument.kind === 'array')
       checkFrame(frame, argument.array.id, argument.array.name, statement.span);
+    if (argument.kind === 'object')
+      for (const field of callee.fields.get(id) ?? []) checkField(frame, argument.object, field, statement.span);
   });
   const value = callFunction(machine, frame, statement.function, statement.arguments, statement.span);
   const { target } = statement;
@@ -409,6 +430,14 @@ function runStatement(machine: Machine, frame: Frame, statement: Statement): Sig
       checkFrame(frame, statement.array.id, statement.array.name, statement.span);
       checkBounds(machine, frame, elements, index, statement.span);
       elements[Number(index)] = value;
+      return undefined;
+    }
+    case 'set': {
+      const { object, field, span } = statement;
+      const value = compute(machine, frame, statement.value);
+      checkField(frame, object, field, span);
+      const at = object.type.record.fields.findIndex(({ name }) => name === field);
+      objectOf(frame, object.id).fields[at] = value;
       return undefined;
     }
     case 'if': {

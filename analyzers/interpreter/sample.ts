@@ -57,6 +57,8 @@ function drawValue(type: Type, draw: Draw, tame: boolean): Value {
     }
     case 'record':
       return { kind: 'fields', fields: type.fields.map((field) => drawValue(field.type, draw, tame)) };
+    case 'object':
+      return drawValue(type.record, draw, tame);
     case 'void':
       throw new TypeError('no value of void');
   }

@@ -8,10 +8,16 @@ export interface ArrayValue {
   readonly elements: bigint[];
 }
 
-/** Fields in the order of the type. */
+/** Fields in the order of the type. Those of a record stay as they are; an object, which has identity, changes them. */
 export interface FieldsValue {
   readonly kind: 'fields';
-  readonly fields: readonly Value[];
+  readonly fields: Value[];
+}
+
+/** What a value holds now: the arrays and objects in it are others. */
+export function copyValue(value: Value): Value {
+  if (isArrayValue(value)) return { ...value, elements: [...value.elements] };
+  return typeof value === 'object' ? { kind: 'fields', fields: value.fields.map(copyValue) } : value;
 }
 
 export type Value = bigint | boolean | ArrayValue | FieldsValue;
@@ -34,6 +40,8 @@ export function isOfType(value: Value, type: Type): boolean {
         value.fields.length === type.fields.length &&
         value.fields.every((field, i) => isOfType(field, type.fields[i].type))
       );
+    case 'object':
+      return isOfType(value, type.record);
     case 'void':
       return false;
   }
@@ -51,6 +59,7 @@ export function showValue(value: Value, type: Type): string {
     const rest = value.elements.length > 16 ? `, ... ${value.elements.length} in all` : '';
     return `${value.type.name} [${shown.join(', ')}${rest}]`;
   }
+  if (type.kind === 'object') return showValue(value, type.record);
   if (type.kind !== 'record') return showType(type);
   if (type.optional) return value.fields[0] === true ? showValue(value.fields[1], type.fields[1].type) : 'undefined';
   return `{ ${type.fields.map(({ name, type: of }, i) => `${name}: ${showValue(value.fields[i], of)}`).join(', ')} }`;

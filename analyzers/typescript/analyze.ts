@@ -7,19 +7,20 @@
  */
 import type { Diagnostic } from '../diagnostics.ts';
 import type { Clause, ErrorName, FunctionIr, Program, Span, Variable } from '../ir.ts';
-import type { Type } from '../types.ts';
+import { type Type, valueType } from '../types.ts';
 import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
 import { refuseEnumChanges } from './enums.ts';
 import { lowerCondition, lowerInteger } from './expressions.ts';
 import { refuseHiddenEffects } from './ghost.ts';
+import { lowerModifies } from './modifies.ts';
+import { lowerPlaceType } from './objects.ts';
 import { refuseCyclicPreconditions } from './preconditions.ts';
 import { refuseReassignment } from './reassignment.ts';
 import { collecting, refuse } from './refuse.ts';
 import { declareVariable, type Header, type Scope, symbolOf, type World } from './scope.ts';
 import { type Contracted, makeShadow, type Shadow } from './shadow.ts';
 import { lowerStatements } from './statements.ts';
-import { lowerType } from './types.ts';
 
 export interface Source {
   /** A relative path with slashes, or an absolute one; as messages show it. */
@@ -61,13 +62,13 @@ function lowerHeader(
   const signature = world.checker.getSignatureFromDeclaration(node);
   if (node.type === undefined || signature === undefined)
     refuse(nameSpan, `${contract.name} has no return type`, 'Write it: function f(x: u8): u32, or void.');
-  const modified: string[] = [];
   const placeholder = {
     key: '',
     name: '',
     parameters: [],
     result: { kind: 'void' } as Type,
     modifies: [],
+    fields: new Map(),
     pure: false,
     diverges: false,
     throws: false,
@@ -101,10 +102,11 @@ function lowerHeader(
         `a parameter is called ${parameter.name.text}, which has a meaning in contracts`,
         'Choose another name.',
       );
-    const type = lowerType(
+    const type = lowerPlaceType(
       world,
       world.checker.getTypeAtLocation(parameter.name),
       world.spanOf(parameter.type ?? parameter),
+      'parameter',
     );
     if (type.kind === 'void') refuse(span, `the parameter ${parameter.name.text} has no value`, 'Leave it out.');
     return declareVariable(
@@ -115,33 +117,18 @@ function lowerHeader(
       world.spanOf(parameter.name),
     );
   });
-  const result = lowerType(world, signature.getReturnType(), world.spanOf(node.type));
+  const result = lowerPlaceType(world, signature.getReturnType(), world.spanOf(node.type), 'result');
   if (result.kind === 'array')
     refuse(
       world.spanOf(node.type),
       'an array is returned',
       'Take the array as a parameter and fill it in: @modifies out.',
     );
-  for (const { tag, value } of contract.clauses) {
-    if (tag !== 'modifies') continue;
-    const span: Span = { file, start: value.offsets[0], end: value.offsets[0] + Math.max(1, value.text.length) };
-    const variable = parameters.find(({ name }) => name === value.text);
-    if (variable === undefined)
-      refuse(
-        span,
-        `@modifies ${value.text}: no parameter has that name`,
-        'Name the arrays that the function writes: @modifies a, b.',
-      );
-    if (variable.type.kind !== 'array')
-      refuse(span, `@modifies ${value.text}: it is not an array`, 'Only arrays can be written for a caller to see.');
-    if (variable.type.readonly)
-      refuse(span, `@modifies ${value.text}: it is Readonly`, `Take it as ${variable.type.name}.`);
-    modified.push(variable.id);
-  }
+  const { modifies, fields } = lowerModifies(file, contract, parameters);
   const pure = contract.tags.has('pure');
   const diverges = contract.tags.has('diverges');
   if (pure && diverges) refuse(nameSpan, `${contract.name} is @pure and @diverges`, 'A pure function ends.');
-  if (pure && (modified.length > 0 || result.kind === 'void'))
+  if (pure && (modifies.length > 0 || result.kind === 'void'))
     refuse(
       nameSpan,
       `${contract.name} is @pure and has an effect or no value`,
@@ -152,13 +139,14 @@ function lowerHeader(
     name: contract.name,
     parameters,
     result,
-    modifies: modified,
+    modifies,
+    fields,
     pure,
     diverges,
     throws: contract.clauses.some(({ tag }) => tag === 'throws'),
     trusted: isTrusted(node, contract),
   };
-  const resultVariable: Variable = { id: '@result', name: 'result', type: result, span: nameSpan };
+  const resultVariable: Variable = { id: '@result', name: 'result', type: valueType(result), span: nameSpan };
   return { header, scope: { ...scope, header }, resultVariable };
 }
 
@@ -206,6 +194,7 @@ function lowerFunction(pending: Pending, holders: ReadonlyMap<string, ts.Functio
   const { trusted, throws: _, ...rest } = header;
   return {
     ...rest,
+    result: valueType(header.result),
     resultVariable,
     requires: lowerClauses(pending, holders, 'requires'),
     ensures: lowerClauses(pending, holders, 'ensures'),

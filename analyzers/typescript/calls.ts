@@ -4,12 +4,13 @@
  */
 import type { Argument, Expression, Span } from '../ir.ts';
 import { type OperatorName, operatorOf } from '../operators.ts';
-import { type Domain, domainOf, type Type } from '../types.ts';
+import { type Domain, domainOf, type Type, valueType } from '../types.ts';
 import { lowerLibraryCall } from './clauses.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
 import { lowerViewRead, viewOf } from './data-view.ts';
 import { coerce, lowerArray, lowerExpression, lowerInteger, operation } from './expressions.ts';
 import { noteGhostCall } from './ghost.ts';
+import { lowerObjectArgument, objectOf } from './objects.ts';
 import { refuse } from './refuse.ts';
 import { bare, type Header, libraryName, type Scope, symbolOf } from './scope.ts';
 
@@ -90,7 +91,17 @@ export function lowerArguments(
   wantArguments(node, parameters.length, spanOf(scope, node));
   return node.arguments.map((argument, i): Argument => {
     const { type } = parameters[i];
-    if (type.kind !== 'array') return coerce(lowerExpression(scope, argument), type);
+    if (type.kind === 'object') return lowerObjectArgument(scope, argument, type, parameters[i].name);
+    if (type.kind !== 'array') {
+      const object = objectOf(scope, argument);
+      if (object !== undefined)
+        refuse(
+          spanOf(scope, argument),
+          `the object ${object.name} is passed as a value`,
+          `Declare the parameter as Readonly<${object.type.name}>.`,
+        );
+      return coerce(lowerExpression(scope, argument), type);
+    }
     const array = lowerArray(scope, argument);
     const span = spanOf(scope, argument);
     if (array.type.name !== type.name) refuse(span, `a ${array.type.name} where ${type.name} is expected`);
@@ -167,7 +178,7 @@ export function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
     kind: 'call',
     function: header.key,
     arguments: lowerArguments(scope, node, header.parameters),
-    type: header.result,
+    type: valueType(header.result),
     span,
   };
 }

@@ -5,12 +5,12 @@
  * store for each. JavaScript throws where a read leaves the view and cuts a value that does not fit; here both are
  * obligations, the bounds of each byte and the range of the value.
  */
-import type { ArrayVariable, Expression, Span, Statement } from '../ir.ts';
+import { type ArrayVariable, type Expression, isArrayVariable, type Span, type Statement } from '../ir.ts';
 import { type IntegerName, integer } from '../types.ts';
 import { ts } from './compiler.ts';
 import { coerce, lowerArray, lowerExpression, lowerInteger, operation } from './expressions.ts';
 import { refuse } from './refuse.ts';
-import { bare, declareVariable, isArrayVariable, read, type Scope, symbolOf } from './scope.ts';
+import { bare, declareVariable, read, type Scope, symbolOf } from './scope.ts';
 
 const kinds: Readonly<Record<string, IntegerName>> = {
   Uint8: 'u8',

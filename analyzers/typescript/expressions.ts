@@ -5,7 +5,7 @@
  * the place that a value goes to says what range it must have (coerce). What has no meaning in the table of operators
  * is refused with what to write instead.
  */
-import type { ArrayVariable, Expression, Span } from '../ir.ts';
+import { type ArrayVariable, type Expression, isArrayVariable, type Span } from '../ir.ts';
 import { evaluate, isExact, type OperatorName, operatorOf } from '../operators.ts';
 import { boolean, type Domain, domainOf, inRange, integer, rangeOf, showType, type Type, within } from '../types.ts';
 import { lowerCall } from './calls.ts';
@@ -14,7 +14,7 @@ import { lowerConstant } from './constants.ts';
 import { absent, coerceOptional, isOptional, isUndefined, narrowed, presentIn, valueIn } from './optional.ts';
 import { lowerObject, lowerPlace, lowerProperty, lowerTuple } from './records.ts';
 import { refuse } from './refuse.ts';
-import { bare, isArrayVariable, readable, type Scope, symbolOf } from './scope.ts';
+import { bare, readable, type Scope, symbolOf } from './scope.ts';
 import { lowerType } from './types.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);

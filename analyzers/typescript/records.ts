@@ -1,13 +1,14 @@
 /** Records and tuples: how they are made and read. An array's length and an enum's member are spelled alike, so they are here too. */
-import type { Expression, Span } from '../ir.ts';
+import { type Expression, isArrayVariable, type Span } from '../ir.ts';
 import { integer, showType, type Type } from '../types.ts';
 import { GLOBALS_FILE, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
 import { lowerMember } from './enums.ts';
 import { lowerArray, lowerExpression, lowerInteger } from './expressions.ts';
+import { objectOf } from './objects.ts';
 import { narrowed } from './optional.ts';
 import { refuse } from './refuse.ts';
-import { bare, isArrayVariable, libraryName, readable, type Scope, symbolOf } from './scope.ts';
+import { bare, libraryName, read, readable, type Scope, symbolOf } from './scope.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
 
@@ -36,7 +37,9 @@ export function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): 
         : 'Read elements and length; write a loop for the rest.',
     );
   }
-  const operand = lowerExpression(scope, node.expression);
+  const object = objectOf(scope, node.expression);
+  const operand =
+    object === undefined ? lowerExpression(scope, node.expression) : read(object, spanOf(scope, node.expression));
   if (operand.type.kind !== 'record')
     refuse(span, `.${name} of a value of type ${showType(operand.type)}`, 'Only records have fields.');
   const field = operand.type.fields.find((candidate) => candidate.name === name);

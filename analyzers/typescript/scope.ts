@@ -3,8 +3,8 @@
  * and where nodes lie in the user's own text (contracts are checked in a copy of it, see shadow.ts).
  */
 import type { Diagnostic } from '../diagnostics.ts';
-import type { ArrayVariable, Expression, Span, Table, Variable } from '../ir.ts';
-import type { Type } from '../types.ts';
+import type { Expression, Span, Table, Variable } from '../ir.ts';
+import { type Type, valueType } from '../types.ts';
 import { type CONTRACTS_FILE, type GLOBALS_FILE, ts } from './compiler.ts';
 import { refuse } from './refuse.ts';
 
@@ -15,6 +15,7 @@ export interface Header {
   readonly parameters: readonly Variable[];
   readonly result: Type;
   readonly modifies: readonly string[];
+  readonly fields: ReadonlyMap<string, readonly string[]>;
   readonly pure: boolean;
   readonly diverges: boolean;
   /** Has @throws. */
@@ -91,13 +92,11 @@ export function libraryName(
   return declared === file ? symbol!.name : undefined;
 }
 
-export const isArrayVariable = (variable: Variable): variable is ArrayVariable => variable.type.kind === 'array';
-
 /** The expression of a variable. */
 export const read = (variable: Variable, span: Span): Expression => ({
   kind: 'variable',
   variable,
-  type: variable.type,
+  type: valueType(variable.type),
   span,
 });
 
@@ -105,6 +104,12 @@ export const read = (variable: Variable, span: Span): Expression => ({
 export function readable(scope: Scope, variable: Variable, span: Span): Expression {
   if (variable.ghost && scope.place === 'body')
     refuse(span, `the ghost variable ${variable.name} is used in code`, 'Only clauses and ghost code may name it.');
+  if (variable.type.kind === 'object')
+    refuse(
+      span,
+      `the object ${variable.name} is used as a value`,
+      `It would have a second name. Read its fields, or copy them: { ${variable.type.record.fields.map(({ name }) => `${name}: ${variable.name}.${name}`).join(', ')} }.`,
+    );
   return read(variable, span);
 }
 

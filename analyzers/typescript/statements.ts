@@ -6,7 +6,7 @@
  * measure that their condition suggests (loops.ts).
  */
 import type { ArrayVariable, Clause, Expression, Span, Statement, Variable } from '../ir.ts';
-import { integer, sameType, showType, type Type, typedArrays } from '../types.ts';
+import { integer, sameType, showType, type Type, typedArrays, valueType } from '../types.ts';
 import { lowerArguments, refuseDiverging } from './calls.ts';
 import { CONTRACTS_FILE, isAssignment, ts } from './compiler.ts';
 import { arrayConstant } from './constants.ts';
@@ -23,6 +23,7 @@ import {
   refuseJump,
 } from './ghost.ts';
 import { lowerFor, lowerForOf, lowerWhile } from './loops.ts';
+import { lowerFresh, lowerPlaceType, lowerSet, objectOf } from './objects.ts';
 import { collecting, refuse } from './refuse.ts';
 import { bare, declareVariable, type Header, libraryName, read, type Scope, symbolOf } from './scope.ts';
 import { lowerSwitch } from './switch.ts';
@@ -79,7 +80,10 @@ function callStatement(
 }
 
 /** A result goes to the variable as it is: only an integer's range may differ. */
-function assertSameKind(from: Type, to: Type, span: Span): void {
+function assertSameKind(result: Type, target: Type, span: Span): void {
+  if (target.kind === 'object' && result.kind !== 'object')
+    refuse(span, 'the result is no new object', `Let the function return ${target.name}.`);
+  const [from, to] = [valueType(result), valueType(target)];
   const probe: Expression = { kind: 'variable', variable: { id: '', name: '', type: from, span }, type: from, span };
   coerce(probe, to);
   // Fields of another order or range would be taken for one another: nothing here makes the one of the other.
@@ -118,7 +122,11 @@ function lowerDeclaration(scope: Scope, node: ts.VariableDeclaration, isConst: b
     const variable = declareVariable(scope, symbol, name, type, nameSpan) as ArrayVariable;
     return { kind: 'allocate', variable, length: array.length, span, ...(array.values && { values: array.values }) };
   }
-  const type = lowerType(scope.world, scope.world.checker.getTypeAtLocation(node.name), nameSpan);
+  const type = lowerPlaceType(scope.world, scope.world.checker.getTypeAtLocation(node.name), nameSpan, 'local');
+  if (type.kind === 'object') {
+    if (!isConst) refuse(span, `the object ${name} is declared with let`, 'Declare it with const.');
+    refuseInGhost(scope, span, 'an object');
+  }
   if (type.kind === 'array')
     refuse(span, `${name} would be a second name for an array`, 'Use the array by its own name.');
   if (type.kind === 'void') refuse(span, `${name} has no value`);
@@ -126,7 +134,10 @@ function lowerDeclaration(scope: Scope, node: ts.VariableDeclaration, isConst: b
     const variable = declareVariable(scope, symbol, name, type, nameSpan);
     return callStatement(scope, node.initializer, variable, true)!;
   }
-  const value = coerce(lowerExpression(scope, node.initializer), type);
+  const value =
+    type.kind === 'object'
+      ? lowerFresh(scope, node.initializer, type)
+      : coerce(lowerExpression(scope, node.initializer), type);
   return { kind: 'declare', variable: declareVariable(scope, symbol, name, type, nameSpan), value, span };
 }
 
@@ -158,6 +169,7 @@ function assignable(scope: Scope, node: ts.Expression): Variable {
       `Write ${variable.name} = ghost(...) for a ghost variable.`,
     );
   if (variable.type.kind === 'array') refuse(span, `the array ${variable.name} is assigned`, 'Copy its elements.');
+  if (variable.type.kind === 'object') refuse(span, `the object ${variable.name} is assigned`, 'Assign its fields.');
   const declaration = symbol?.valueDeclaration;
   if (declaration !== undefined && (ts.getCombinedNodeFlags(declaration) & ts.NodeFlags.Const) !== 0)
     refuse(span, `the constant ${variable.name} is assigned`, 'Declare it with let.');
@@ -200,6 +212,11 @@ function update(
       span: spanOf(scope, target),
     });
     return { kind: 'store', array, index, value: coerce(value(element), array.type.element), span };
+  }
+  const object = ts.isPropertyAccessExpression(inner) ? objectOf(scope, inner.expression) : undefined;
+  if (object !== undefined && ts.isPropertyAccessExpression(inner)) {
+    refuseInGhost(scope, span, 'a store');
+    return lowerSet(scope, object, inner, span, value);
   }
   if (ts.isPropertyAccessExpression(inner)) refuse(span, 'a field is assigned', 'Records are values: make a new one.');
   const variable = assignable(scope, target);
@@ -307,7 +324,11 @@ function lowerReturn(scope: Scope, node: ts.ReturnStatement): Statement[] {
       { kind: 'return', value: read(variable, span), span },
     ];
   }
-  return [{ kind: 'return', value: coerce(lowerExpression(scope, node.expression), result), span }];
+  const value =
+    result.kind === 'object'
+      ? lowerFresh(scope, node.expression, result, true)
+      : coerce(lowerExpression(scope, node.expression), result);
+  return [{ kind: 'return', value, span }];
 }
 
 /** A statement as the list of those that a block of it holds. */

@@ -34,7 +34,7 @@ function brandOf(type: ts.Type, checker: ts.TypeChecker): IntegerName | undefine
 }
 
 /** The type that `Readonly<T>` has been given. */
-function withoutReadonly(type: ts.Type): ts.Type | undefined {
+export function withoutReadonly(type: ts.Type): ts.Type | undefined {
   const { aliasSymbol, aliasTypeArguments } = type;
   if (aliasSymbol?.name !== 'Readonly' || !declaredIn(aliasSymbol, GLOBALS_FILE)) return undefined;
   return aliasTypeArguments?.[0];

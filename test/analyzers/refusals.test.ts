@@ -130,7 +130,7 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   ],
   ['/** @verified */ export function f(x: Uint8Array | undefined): void {}', 'is not supported'],
   ['/** @verified */ export function f(x: number[]): void {}', 'is not supported'],
-  ['/** @verified */ export function f(x: { y: number }): void {}', 'the field y can be written'],
+  ['/** @verified */ export function f(x: { readonly z: { y: number } }): void {}', 'the field y can be written'],
   ['/** @verified */ export function f(x: { readonly y?: number }): void {}', 'the field y is optional'],
   ['/** @verified */ export function f(x: { readonly y: Uint8Array }): void {}', 'the field y is a Uint8Array'],
   ['/** @verified */ export function f(x = 1): void {}', 'has no type'],
@@ -160,7 +160,7 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   ],
   ['/** @modifies b */ export function f(a: Uint8Array): void {}', 'no parameter has that name'],
   ['/** @modifies a */ export function f(a: Readonly<Uint8Array>): void {}', 'it is Readonly'],
-  ['/** @modifies n */ export function f(n: u8): void {}', 'it is not an array'],
+  ['/** @modifies n */ export function f(n: u8): void {}', 'it is neither an array nor an object'],
   [
     '/**\n * @pure\n * @modifies a\n */ export function f(a: Uint8Array): u8 { return 1; }',
     'is @pure and has an effect',

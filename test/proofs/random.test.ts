@@ -69,10 +69,10 @@ const condition = (names: readonly string[], depth: number): fc.Arbitrary<string
   );
 };
 
-/** Statements that change x and y, and the array a. */
+/** Statements that change x and y, the array a, and the object c. */
 const statement = (names: readonly string[], depth: number): fc.Arbitrary<string> => {
   const assign = fc
-    .tuple(fc.constantFrom('x', 'y'), fc.constantFrom('=', '=', '+=', '-='), expression(names, 2))
+    .tuple(fc.constantFrom('x', 'y', 'x', 'y', 'c.at'), fc.constantFrom('=', '=', '+=', '-='), expression(names, 2))
     .map(([v, o, e]) => `${v} ${o} ${e};`);
   const store = fc
     .tuple(expression(names, 1), expression(names, 1))
@@ -113,7 +113,7 @@ const programs = fc
     locals: fc.tuple(fc.constantFrom(...scalarTypes), fc.constantFrom(...scalarTypes)),
     requires: condition(['p', 'q'], 1),
     first: expression(['p', 'q'], 1),
-    body: fc.array(statement(['p', 'q', 'x', 'y'], 1), { minLength: 1, maxLength: 3 }),
+    body: fc.array(statement(['p', 'q', 'x', 'y', 'c.at'], 1), { minLength: 1, maxLength: 3 }),
     result: expression(['p', 'x', 'y'], 1),
     claim: condition(['p', 'q', 'result'], 1),
     same: fc.boolean(),
@@ -125,10 +125,11 @@ const programs = fc
 /**
  * @requires ${requires}
  * @requires a.length < 100
- * @modifies a
+ * @modifies a, c
  * @ensures ${ensures}
+ * @ensures c.end === old(c.end)
  */
-export function f(p: ${p}, q: ${q}, a: Uint8Array): number {
+export function f(p: ${p}, q: ${q}, a: Uint8Array, c: { at: ${y}; readonly end: u8 }): number {
   let x: ${x} = 0;
   let y: ${y} = 1;
   ${body.join('\n  ')}
@@ -143,6 +144,10 @@ export function h(p: ${p}, q: ${q}): number { if (${requires}) throw new RangeEr
 /** A value as Node.js has it. */
 function native(value: Value, type: Type): unknown {
   if (isArrayValue(value)) return Uint8Array.from(value.elements, Number);
+  if (type.kind === 'object' && typeof value === 'object') {
+    const { fields } = type.record;
+    return Object.fromEntries(fields.map(({ name, type: of }, i) => [name, native(value.fields[i], of)]));
+  }
   return type.kind === 'integer' ? Number(value) : value;
 }
 
@@ -173,6 +178,7 @@ function compare(
     expect(Number(outcome.value)).toBe(Number(result) + 0);
     args.forEach((arg, k) => {
       if (isArrayValue(arg)) expect(arg.elements.map(Number)).toEqual([...(natives[k] as Uint8Array)]);
+      else if (typeof arg === 'object') expect(native(arg, subject.parameters[k].type)).toEqual(natives[k]);
     });
   }
   return compared;
