@@ -22,7 +22,7 @@ import {
   type Question,
 } from '../proofs/smt/prover.ts';
 import { type Replayed, replay } from '../proofs/smt/replay.ts';
-import { findSolvers, valuesIn } from '../proofs/smt/solver.ts';
+import { findSolver, valuesIn } from '../proofs/smt/solver.ts';
 import { type Ask, type Asked, type FunctionResult, verifyProgram } from '../proofs/verify.ts';
 import { INDEX, unfoundedClaims, writeEvidence } from './proof-evidence.ts';
 
@@ -150,8 +150,7 @@ export function createAsk(prover: Prover, steps?: number): Ask {
  */
 export function openProverFor(request: Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache' | 'evidence'>): Prover {
   const { budget, crossCheck, cache, evidence } = request;
-  const others = findSolvers();
-  const solver = others.find(({ name }) => name === 'cvc5') ?? others.at(0);
+  const solver = findSolver('cvc5') ?? findSolver('z3');
   if (crossCheck && solver === undefined)
     fail('tool', 'no second solver is on PATH to check the first; install one (Debian: apt install cvc5)');
   // What evidence says may not depend on which solver was quicker.

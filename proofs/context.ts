@@ -126,11 +126,33 @@ function definitionOf(callee: FunctionIr) {
   return body.length === 1 && statement.kind === 'return' ? statement.value : undefined;
 }
 
+const symbolsOf = new WeakMap<Program, ReadonlyMap<string, string>>();
+
+/**
+ * What texts call a program's functions: by their names, equal ones with an ordinal, so that a text stays the same when a
+ * file is moved or a function is added elsewhere. No two are called the same: a name has no dot.
+ */
+function functionSymbols(program: Program): ReadonlyMap<string, string> {
+  const before = symbolsOf.get(program);
+  if (before !== undefined) return before;
+  const counts = new Map<string, number>();
+  const symbols = new Map<string, string>();
+  for (const { key, name } of program.functions) {
+    const plain = plainName(name);
+    const count = (counts.get(plain) ?? 0) + 1;
+    counts.set(plain, count);
+    symbols.set(key, `f_${plain}.${count}`);
+  }
+  symbolsOf.set(program, symbols);
+  return symbols;
+}
+
 export function createContext(subject: FunctionIr, { program, recursive, ending }: Surroundings): Context {
   const facts = createFacts();
   const intervals = createIntervals(facts);
   const m = createArithmetic(facts, intervals);
   const byKey = new Map(program.functions.map((one) => [one.key, one]));
+  const symbols = functionSymbols(program);
   const demands: Demand[] = [];
   const unfolding = new Map<string, number>();
   let levels = 0;
@@ -189,7 +211,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     });
     // A function of nothing is a function of a constant.
     const operands = inputs.length === 0 ? [m.integer(0n)] : inputs;
-    const name = `f_${plainName(callee.key)}_${program.functions.indexOf(callee)}`;
+    const name = symbols.get(callee.key)!;
     let count = 0;
     const result = valueOfType(callee.result, (sort, of) => {
       const term = callTerm(`${name}.${++count}`, operands, sort);

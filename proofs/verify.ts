@@ -15,7 +15,7 @@ import { modelArguments } from './model.ts';
 import { type Demand, nameDemands, type Obligation } from './obligation.ts';
 import type { Query } from './smt/print.ts';
 import type { Result as Said } from './smt/prover.ts';
-import { type Found, findViolation, sameViolation, sampleRuns, tryInput, type Witnesses } from './witness.ts';
+import { createSampler, type Found, findViolation, sameViolation, tryInput, type Witnesses } from './witness.ts';
 
 /** What came of a question; `model` gives integer variables in a state that breaks the goal. */
 export interface Asked {
@@ -67,6 +67,13 @@ export interface VerifyOptions {
 }
 
 const DEFAULT_SAMPLES = 300;
+/** Inputs that are tried before anything is asked; the rest only where something is not reached, or not proved. */
+const FIRST_SAMPLES = 60;
+
+/** Whether runs have come everywhere, so that more of them would only look for what a solver decides. */
+function allReached(obligations: readonly Obligation[], { visited }: Witnesses): boolean {
+  return obligations.every(({ question, mark }) => question === 'holds' || mark === undefined || visited.has(mark));
+}
 
 /** The query of a demand, with the facts that it needs. */
 function queryOf(context: Context, name: string, { assumptions, goal }: Demand): Query {
@@ -169,12 +176,17 @@ async function verifyFunction(
   options: VerifyOptions,
 ): Promise<FunctionResult> {
   const trusted = subject.body === undefined;
-  const witnesses = sampleRuns(program, subject, trusted ? 0 : (options.samples ?? DEFAULT_SAMPLES));
   const { obligations, context } = obligationsOf(program, subject, group, ending);
+  const sample = createSampler(program, subject);
+  const all = trusted ? 0 : (options.samples ?? DEFAULT_SAMPLES);
+  let witnesses = sample(Math.min(all, FIRST_SAMPLES));
+  if (options.askBroken === true || !allReached(obligations, witnesses)) witnesses = sample(all);
   const known = obligations.map((obligation) => settled(obligation, witnesses, options.askBroken === true));
   const open = obligations.filter((_, i) => known[i] === undefined);
   const places = new Map(open.map((obligation, place) => [obligation, place]));
   const answers = await options.ask(open.map(({ query, question }) => ({ query, question })));
+  const isOpen = ({ status }: Asked, i: number): boolean => open[i].question === 'holds' && status !== 'proved';
+  if (answers.some(isOpen)) witnesses = sample(all);
   const results = obligations.map((obligation, i): Result => {
     const before = known[i];
     if (before !== undefined) return before;

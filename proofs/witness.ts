@@ -43,23 +43,29 @@ export function tryInput(program: Program, subject: FunctionIr, args: readonly V
 /** Steps of all runs of one function: a second or so. */
 const MOST_STEPS = 1_000_000;
 
-/** Runs a function on up to `count` sampled inputs. */
-export function sampleRuns(program: Program, subject: FunctionIr, count: number): Witnesses {
+/**
+ * Runs a function on sampled inputs: each call goes on until `count` have been tried in all, or as many steps as one
+ * function may take, and tells what all of them showed.
+ */
+export function createSampler(program: Program, subject: FunctionIr): (count: number) => Witnesses {
   const draw = createDraw(0x5eed);
   const visited = new Set<string>();
   const violations: Found[] = [];
+  let tried = 0;
   let accepted = 0;
   let steps = MOST_STEPS;
-  for (let i = 0; i < count && steps > 0; i++) {
-    const result = tryInput(program, subject, drawArguments(subject, draw));
-    steps -= result.spent;
-    for (const place of result.visited) visited.add(place);
-    if (result.accepted) accepted++;
-    const { found } = result;
-    if (found !== undefined && !violations.some(({ violation }) => sameViolation(violation, found.violation)))
-      violations.push(found);
-  }
-  return { visited, violations, accepted };
+  return (count) => {
+    for (; tried < count && steps > 0; tried++) {
+      const result = tryInput(program, subject, drawArguments(subject, draw));
+      steps -= result.spent;
+      for (const place of result.visited) visited.add(place);
+      if (result.accepted) accepted++;
+      const { found } = result;
+      if (found !== undefined && !violations.some(({ violation }) => sameViolation(violation, found.violation)))
+        violations.push(found);
+    }
+    return { visited, violations, accepted };
+  };
 }
 
 /** The input that breaks this claim. */

@@ -8,9 +8,19 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { buildEmulator } from '../targets/hvt/emulator/build.mjs';
 import { buildKernels } from './kernels.mjs';
 
@@ -52,13 +62,25 @@ const withoutProver = {
   },
 };
 
-/** ts-morph's own code is not needed: the compiler that it hands on is its other package's. */
+/**
+ * ts-morph's own code is not needed: the compiler that it hands on is a file of its other package. It is made small,
+ * names included, since every run reads it; ours keep their names, for traces.
+ */
 const onlyCompiler = {
   name: 'only-compiler',
   setup(plugin) {
-    plugin.onResolve({ filter: /^ts-morph$/ }, ({ resolveDir, kind }) =>
-      plugin.resolve('@ts-morph/common', { resolveDir, kind }),
-    );
+    plugin.onResolve({ filter: /^ts-morph$/ }, async ({ resolveDir, kind }) => {
+      const { path } = await plugin.resolve('@ts-morph/common', { resolveDir, kind });
+      return { path: join(dirname(path), 'typescript.js'), namespace: 'compiler' };
+    });
+    plugin.onLoad({ filter: /./, namespace: 'compiler' }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, 'utf8'), {
+        minify: true,
+        target: 'node20',
+        charset: 'ascii',
+      });
+      return { contents: `${code}\nmodule.exports = { ts: module.exports };`, resolveDir: dirname(path) };
+    });
   },
 };
 

@@ -129,7 +129,8 @@ function checkBounds(
   index: bigint,
   span: Span,
 ): void {
-  check(frame, index >= 0n && index < BigInt(length), 'bounds', textOf(machine, span), span);
+  const holds = index >= 0n && index < BigInt(length);
+  if (!holds) check(frame, holds, 'bounds', textOf(machine, span), span);
 }
 
 function integer(machine: Machine, frame: Frame, expression: Expression): bigint {
@@ -147,15 +148,16 @@ function truth(machine: Machine, frame: Frame, expression: Expression): boolean 
 function computeOperation(machine: Machine, frame: Frame, expression: Expression & { kind: 'operation' }): Value {
   const operator = operatorOf(expression.operator);
   const operands = expression.operands.map((operand) => integer(machine, frame, operand));
-  const text = textOf(machine, expression.span);
+  // Most hold, and a text that nobody reads takes longer than the operation.
   for (const { kind, holds } of operator.conditions?.(exact, operands) ?? []) {
-    check(frame, holds, kind, text, expression.span);
+    if (!holds) check(frame, holds, kind, textOf(machine, expression.span), expression.span);
   }
   const result = operator.meaning(exact, operands);
   if (typeof result === 'bigint' && !inRange(result, LONGEST_INTEGER)) throw new Stop({ kind: 'gave up' });
   if (frame.clause) return result;
   if (typeof result === 'bigint' && operator.gives === 'integer') {
-    check(frame, inRange(result, rangeOf(operator.result)), 'overflow', text, expression.span);
+    const holds = inRange(result, rangeOf(operator.result));
+    if (!holds) check(frame, holds, 'overflow', textOf(machine, expression.span), expression.span);
   }
   return javascript(expression.operator, operands);
 }
@@ -164,9 +166,11 @@ function computeQuantifier(machine: Machine, frame: Frame, expression: Expressio
   const low = integer(machine, frame, expression.low);
   const high = integer(machine, frame, expression.high);
   if (high - low > QUANTIFIER_LIMIT) throw new Stop({ kind: 'gave up' });
+  const variables = new Map(frame.variables);
+  const inner: Frame = { ...frame, variables };
   for (let i = low; i < high; i++) {
     step(machine);
-    const inner: Frame = { ...frame, variables: new Map([...frame.variables, [expression.variable.id, i]]) };
+    variables.set(expression.variable.id, i);
     if (truth(machine, inner, expression.body) === (expression.quantifier === 'exists'))
       return expression.quantifier === 'exists';
   }
@@ -190,13 +194,8 @@ function compute(machine: Machine, frame: Frame, expression: Expression): Value 
     case 'convert': {
       const value = integer(machine, frame, expression.operand);
       const { name } = expression.type;
-      check(
-        frame,
-        inRange(value, rangeOf(name)),
-        'range',
-        `${textOf(machine, expression.span)} is ${name}`,
-        expression.span,
-      );
+      const holds = inRange(value, rangeOf(name));
+      if (!holds) check(frame, holds, 'range', `${textOf(machine, expression.span)} is ${name}`, expression.span);
       return value;
     }
     case 'not':
@@ -478,17 +477,27 @@ function runAll(machine: Machine, frame: Frame, statements: readonly Statement[]
   return undefined;
 }
 
+const loaded = new WeakMap<Program, Pick<Machine, 'functions' | 'tables'>>();
+
+/** What all runs of a program share; nothing writes to a table. */
+function loadedOf(program: Program): Pick<Machine, 'functions' | 'tables'> {
+  const before = loaded.get(program);
+  if (before !== undefined) return before;
+  const tables = program.tables.map(({ variable, values }): [string, ArrayValue] => [
+    variable.id,
+    { kind: 'array', type: variable.type, elements: [...values] },
+  ]);
+  const functions = new Map(program.functions.map((one) => [one.key, one]));
+  const made = { functions, tables: new Map(tables) };
+  loaded.set(program, made);
+  return made;
+}
+
 /** Runs a function; arrays among the arguments are changed. `steps` bounds the work. */
 export function run(program: Program, subject: FunctionIr, args: readonly Value[], steps = 20_000): Run {
   const machine: Machine = {
     program,
-    functions: new Map(program.functions.map((one) => [one.key, one])),
-    tables: new Map(
-      program.tables.map(({ variable, values }) => [
-        variable.id,
-        { kind: 'array', type: variable.type, elements: [...values] },
-      ]),
-    ),
+    ...loadedOf(program),
     steps,
     depth: 0,
     visited: new Set(),

@@ -55,17 +55,20 @@ function options(solver: Solver, limits: Limits): string[] {
 
 /** Solvers on PATH, in a fixed order. Only absolute entries count. */
 export function findSolvers(searchPath = process.env['PATH'] ?? ''): Solver[] {
-  return (['z3', 'cvc5'] as const).flatMap((name) => {
-    const path = searchPath
-      .split(delimiter)
-      .filter(isAbsolute)
-      .map((folder) => join(folder, name))
-      .find(isProgram);
-    if (path === undefined) return [];
-    const run = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 10_000, env: {} });
-    const version = run.status === 0 ? printable(run.stdout.split('\n')[0].trim()) : '';
-    return version === '' ? [] : [{ name, path, version }];
-  });
+  return (['z3', 'cvc5'] as const).flatMap((name) => findSolver(name, searchPath) ?? []);
+}
+
+/** The solver of this name on PATH. */
+export function findSolver(name: Solver['name'], searchPath = process.env['PATH'] ?? ''): Solver | undefined {
+  const path = searchPath
+    .split(delimiter)
+    .filter(isAbsolute)
+    .map((folder) => join(folder, name))
+    .find(isProgram);
+  if (path === undefined) return undefined;
+  const run = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 10_000, env: {} });
+  const version = run.status === 0 ? printable(run.stdout.split('\n')[0].trim()) : '';
+  return version === '' ? undefined : { name, path, version };
 }
 
 function isProgram(path: string): boolean {

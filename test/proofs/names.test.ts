@@ -1,9 +1,11 @@
 /** An obligation's name says what it is about, and stays when something else is edited. */
 import { describe, expect, it } from 'vitest';
+import type { Program } from '../../analyzers/ir.ts';
+import { analyze } from '../../analyzers/typescript/analyze.ts';
 import { groupFunctions } from '../../proofs/groups.ts';
 import { printQuery } from '../../proofs/smt/print.ts';
 import { obligationsOf } from '../../proofs/verify.ts';
-import { programOf } from '../support/contracts.ts';
+import { library, programOf, withImports } from '../support/contracts.ts';
 
 function obligations(text: string, name = 'f') {
   const program = programOf(text);
@@ -25,6 +27,9 @@ export function f(a: Uint8Array, n: u8): void {
   a[1] = 2;
   a[1] = 2;
 }`;
+
+/** All functions count as proved. */
+const ended = ({ functions }: Program): string[] => functions.map(({ key }) => key);
 
 describe("an obligation's name", () => {
   it('is the function, the kind and what was written, with an ordinal among equals', () => {
@@ -56,6 +61,24 @@ describe("an obligation's name", () => {
     for (const edited of edits) expect(names(edited)).toEqual(names(text));
     const longer = names(text.replace('a[0] = 1;', 'const m = a[2]; a[0] = 1;'));
     expect(longer.filter((name) => name !== 'f/bounds/a[2]')).toEqual(names(text));
+  });
+
+  it('and its question do not know the place of the file, nor what else is in it', () => {
+    const calls = `
+      /** @pure
+       * @ensures result > n */
+      export function p(n: u8): number { return n + 1; }
+      /** @ensures result > n + 1 */
+      export function f(n: u8): number { return p(p(n) & 255) + 1; }`;
+    const texts = (name: string, more: string): string[] => {
+      const { program } = analyze([{ name, text: withImports(`${more}${calls}`) }], library);
+      const group = groupFunctions(program!.functions).find(({ functions }) => functions[0].name === 'f')!;
+      const { obligations: own } = obligationsOf(program!, group.functions[0], group, new Set(ended(program!)));
+      return own.map(({ query }) => printQuery(query));
+    };
+    expect(texts('p.ts', '').join('')).toMatch(/f_p\.1\.1/);
+    expect(texts('p.ts', '/** @verified */ export function other(): void {}')).toEqual(texts('p.ts', ''));
+    expect(texts('far/away.ts', '')).toEqual(texts('p.ts', ''));
   });
 
   it('and its question are the same each time', () => {
