@@ -90,11 +90,18 @@ export function decreasesTerm(m: Arithmetic, before: readonly Term[], after: rea
   return m.any(ranks);
 }
 
+/** What is known of an array of these values; of zeros alone, in one sentence, however many they are. */
+export function contentsFacts(facts: Facts, contents: Term, values: readonly bigint[] | undefined): Term[] {
+  if (values?.some((value) => value !== 0n) === true || values?.length === 0)
+    return values.map((value, i) => t.equal(t.element(contents, t.integer(i)), t.integer(value)));
+  const index = facts.bound();
+  const element = t.element(contents, index);
+  return [t.quantified('forall', [index], t.equal(element, t.integer(0)), [[element]])];
+}
+
 function addTable(context: Pick<Context, 'facts' | 'tables' | 'tableLengths'>, { variable, values }: Table): void {
   const contents = context.facts.fresh(variable.name, 'Array');
-  values.forEach((value, i) => {
-    context.facts.add(contents, t.equal(t.element(contents, t.integer(i)), t.integer(value)));
-  });
+  for (const fact of contentsFacts(context.facts, contents, values)) context.facts.add(contents, fact);
   context.tables.set(variable.id, contents);
   context.tableLengths.set(variable.id, t.integer(values.length));
 }

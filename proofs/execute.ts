@@ -20,7 +20,7 @@ import {
 } from '../analyzers/ir.ts';
 import { type Range, rangeOf, type Type } from '../analyzers/types.ts';
 import { allStatements, assignedVariables } from '../analyzers/walk.ts';
-import { announced, type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
+import { announced, type Context, contentsFacts, createContext, decreasesTerm, type Surroundings } from './context.ts';
 import {
   bindArguments,
   bodyClausePlace,
@@ -185,11 +185,7 @@ function executeAllocate(context: Context, state: State, statement: Statement & 
   const { facts } = context;
   const { variable, length, values } = statement;
   const contents = facts.fresh(variable.name, 'Array');
-  const index = facts.bound();
-  const element = t.element(contents, index);
-  const zeros = t.quantified('forall', [index], t.equal(element, t.integer(0)), [[element]]);
-  const known = values?.map((value, i) => t.equal(t.element(contents, t.integer(i)), t.integer(value))) ?? [zeros];
-  for (const fact of known) facts.add(contents, fact);
+  for (const fact of contentsFacts(facts, contents, values)) facts.add(contents, fact);
   context.lengths.set(variable.id, t.integer(length));
   state.arrays.set(variable.id, contents);
 }

@@ -27,28 +27,58 @@ export function calleesOf(subject: FunctionIr): Set<string> {
   return found;
 }
 
+/** A function whose callees are being visited: which, and how many of them are done. */
+interface Visit {
+  readonly key: string;
+  readonly callees: readonly string[];
+  done: number;
+}
+
 export function groupFunctions(functions: readonly FunctionIr[]): Group[] {
-  const byKey = new Map(functions.map((one) => [one.key, one]));
+  const order = new Map(functions.map(({ key }, place) => [key, place]));
   const callees = new Map(functions.map((one) => [one.key, calleesOf(one)]));
   const indices = new Map<string, number>();
   const lows = new Map<string, number>();
   const open: string[] = [];
+  const isOpen = new Set<string>();
   const groups: Group[] = [];
-  const visit = (key: string): void => {
+  const lower = (key: string, low: number): void => {
+    lows.set(key, Math.min(lows.get(key)!, low));
+  };
+  const close = (key: string): void => {
+    if (lows.get(key) !== indices.get(key)) return;
+    const members = open.splice(open.lastIndexOf(key));
+    for (const member of members) isOpen.delete(member);
+    const recursive = members.length > 1 || callees.get(key)!.has(key);
+    // In the order of the program, whatever the walk's.
+    const places = members.map((member) => order.get(member)!).sort((a, b) => a - b);
+    groups.push({ functions: places.map((place) => functions[place]), recursive });
+  };
+  // An explicit stack: a chain of calls may be longer than the call stack is deep.
+  const stack: Visit[] = [];
+  const enter = (key: string): void => {
     indices.set(key, indices.size);
     lows.set(key, indices.get(key)!);
     open.push(key);
-    for (const next of callees.get(key) ?? []) {
-      if (!byKey.has(next)) continue;
-      if (!indices.has(next)) visit(next);
-      if (open.includes(next)) lows.set(key, Math.min(lows.get(key)!, lows.get(next)!));
-    }
-    if (lows.get(key) !== indices.get(key)) return;
-    const members = open.splice(open.indexOf(key));
-    const recursive = members.length > 1 || callees.get(key)!.has(key);
-    // In the order of the program, whatever the walk's.
-    groups.push({ functions: functions.filter((one) => members.includes(one.key)), recursive });
+    isOpen.add(key);
+    stack.push({ key, callees: [...callees.get(key)!].filter((next) => order.has(next)), done: 0 });
   };
-  for (const { key } of functions) if (!indices.has(key)) visit(key);
+  for (const { key } of functions) {
+    if (!indices.has(key)) enter(key);
+    for (let visit = stack.at(-1); visit !== undefined; visit = stack.at(-1)) {
+      const next = visit.callees.at(visit.done);
+      if (next === undefined) {
+        close(visit.key);
+        stack.pop();
+        const caller = stack.at(-1);
+        if (caller !== undefined && isOpen.has(visit.key)) lower(caller.key, lows.get(visit.key)!);
+        if (caller !== undefined) caller.done++;
+      } else if (!indices.has(next)) enter(next);
+      else {
+        if (isOpen.has(next)) lower(visit.key, indices.get(next)!);
+        visit.done++;
+      }
+    }
+  }
   return groups;
 }
