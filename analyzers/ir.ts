@@ -18,7 +18,7 @@
  * - Every node has the span of source that it came from; a clause from JSDoc has the span inside the comment.
  */
 import type { OperatorName } from './operators.ts';
-import type { ArrayType, IntegerType, ObjectType, RecordType, Type } from './types.ts';
+import type { ArrayType, EnumerationType, IntegerType, ObjectType, RecordType, Type } from './types.ts';
 
 /** A piece of a source file: offsets of UTF-16 units, the end excluded. */
 export interface Span {
@@ -58,8 +58,17 @@ export type Expression =
   | (Typed & { readonly kind: 'variable'; readonly variable: Variable })
   /** An operator of the table in operators.ts. */
   | (Typed & { readonly kind: 'operation'; readonly operator: OperatorName; readonly operands: readonly Expression[] })
-  /** The same integer as another integer type of its domain, whose range it must be in. */
-  | (Typed & { readonly kind: 'convert'; readonly operand: Expression; readonly type: IntegerType })
+  /** A member of an enumeration, by its place. */
+  | (Typed & { readonly kind: 'member'; readonly value: bigint; readonly type: EnumerationType })
+  /**
+   * The same value as another type: an integer of the same domain and of a range that it must be in, or an enumeration
+   * that it must be in. A member is the integer that it is written as.
+   */
+  | (Typed & {
+      readonly kind: 'convert';
+      readonly operand: Expression;
+      readonly type: IntegerType | EnumerationType;
+    })
   | (Typed & { readonly kind: 'not'; readonly operand: Expression })
   /** The right operand is computed only when the left one does not decide. */
   | (Typed & {
@@ -68,7 +77,7 @@ export type Expression =
       readonly left: Expression;
       readonly right: Expression;
     })
-  /** Equality of truths. */
+  /** Equality of truths, or of members of one enumeration. */
   | (Typed & { readonly kind: 'same'; readonly left: Expression; readonly right: Expression })
   | (Typed & {
       readonly kind: 'conditional';
@@ -79,6 +88,7 @@ export type Expression =
   | (Typed & { readonly kind: 'element'; readonly array: ArrayVariable; readonly index: Expression })
   | (Typed & { readonly kind: 'length'; readonly array: ArrayVariable })
   | (Typed & { readonly kind: 'record'; readonly type: RecordType; readonly fields: readonly Expression[] })
+  /** In a union the tag must be one at which the field is there; in a `T | undefined` the value must be. */
   | (Typed & { readonly kind: 'field'; readonly operand: Expression; readonly name: string })
   | (Typed & { readonly kind: 'call'; readonly function: string; readonly arguments: readonly Argument[] })
   /** For all, or for some, integers of low <= variable < high. Only in clauses. */

@@ -17,6 +17,19 @@ export interface IntegerType {
   readonly name: IntegerName;
 }
 
+/** What a literal may be that names a member of an enumeration. */
+export type Member = string | bigint | boolean;
+
+/**
+ * One of a closed list: an enum, a union of strings, the tag of a union of records. A value is its place in `members`,
+ * which are sorted, so that two types with the same members are one type.
+ */
+export interface EnumerationType {
+  readonly kind: 'enumeration';
+  readonly name: string;
+  readonly members: readonly Member[];
+}
+
 /** A typed array: its name, what it holds, and whether it may be written through this name. */
 export interface ArrayType {
   readonly kind: 'array';
@@ -25,13 +38,25 @@ export interface ArrayType {
   readonly readonly: boolean;
 }
 
+export interface Field {
+  /** Unique in its type. */
+  readonly name: string;
+  readonly type: Type;
+  /** In a union: the places of the tag at which the field is there. What it holds elsewhere means nothing. */
+  readonly where?: readonly bigint[];
+  /** In a union: its name in the source, if another variant has one of that name and another type. */
+  readonly written?: string;
+}
+
 /** An object that nobody changes: fields in the order of their declaration. */
 export interface RecordType {
   readonly kind: 'record';
   readonly name: string;
   /** A `T | undefined`: the fields are `present` and, except for `undefined` itself, `value`. */
   readonly optional?: true;
-  readonly fields: readonly { readonly name: string; readonly type: Type }[];
+  /** One of several records: the first field is the tag, an enumeration, and says which of the others are there. */
+  readonly union?: true;
+  readonly fields: readonly Field[];
 }
 
 /**
@@ -51,6 +76,7 @@ export interface ObjectType {
 export type Type =
   | IntegerType
   | { readonly kind: 'boolean' }
+  | EnumerationType
   | ArrayType
   | RecordType
   | ObjectType
@@ -85,6 +111,22 @@ export const boolean: Type = { kind: 'boolean' };
 export const nothing: Type = { kind: 'void' };
 export const integer = (name: IntegerName): IntegerType => ({ kind: 'integer', name });
 
+/** An enumeration of these members, whatever their order. */
+export function enumeration(name: string, members: readonly Member[]): EnumerationType {
+  const rank = (member: Member): number => ['boolean', 'bigint', 'string'].indexOf(typeof member);
+  const sorted = [...new Set(members)].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0));
+  return { kind: 'enumeration', name, members: sorted };
+}
+
+/** Where a member stands; undefined when it is none. */
+export function placeOf({ members }: EnumerationType, member: Member): bigint | undefined {
+  const at = members.indexOf(member);
+  return at < 0 ? undefined : BigInt(at);
+}
+
+export const showMember = (member: Member): string =>
+  typeof member === 'string' ? JSON.stringify(member) : String(member);
+
 export const domainOf = (type: IntegerType): Domain => integers[type.name].domain;
 export const rangeOf = (name: IntegerName): Range => integers[name].range;
 
@@ -118,9 +160,10 @@ export function within(inner: Range, outer: Range): boolean {
 /** The type of what a variable of the type holds: of an object, the record of its fields. */
 export const valueType = (type: Type): Type => (type.kind === 'object' ? type.record : type);
 
-/** Whether values of two types are made alike: the same fields in the same order, of the same ranges. */
+/** Whether values of two types are made alike: the same fields in the same order, of the same ranges and members. */
 export function sameType(a: Type, b: Type): boolean {
   if (a.kind === 'integer') return b.kind === 'integer' && a.name === b.name;
+  if (a.kind === 'enumeration') return b.kind === 'enumeration' && sameMembers(a, b);
   if (a.kind === 'array') return b.kind === 'array' && a.name === b.name && a.readonly === b.readonly;
   if (a.kind === 'object')
     return (
@@ -133,10 +176,20 @@ export function sameType(a: Type, b: Type): boolean {
   return (
     b.kind === 'record' &&
     a.optional === b.optional &&
+    a.union === b.union &&
     a.fields.length === b.fields.length &&
-    a.fields.every(({ name, type }, i) => name === b.fields[i].name && sameType(type, b.fields[i].type))
+    a.fields.every((field, i) => sameField(field, b.fields[i]))
   );
 }
+
+const sameField = (a: Field, b: Field): boolean =>
+  a.name === b.name &&
+  a.written === b.written &&
+  String(a.where ?? []) === String(b.where ?? []) &&
+  sameType(a.type, b.type);
+
+export const sameMembers = (a: EnumerationType, b: EnumerationType): boolean =>
+  a.members.length === b.members.length && a.members.every((member, i) => member === b.members[i]);
 
 /** A type as TypeScript spells it. */
 export function showType(type: Type): string {
@@ -148,6 +201,7 @@ export function showType(type: Type): string {
     case 'array':
       return type.readonly ? `Readonly<${type.name}>` : type.name;
     case 'record':
+    case 'enumeration':
       return type.name;
     case 'object':
       return type.readonly ? `Readonly<${type.name}>` : type.name;

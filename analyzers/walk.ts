@@ -29,6 +29,7 @@ export function partsOf(node: Expression | Argument): readonly (Expression | Arg
       return [node.low, node.high, node.body];
     case 'integer':
     case 'boolean':
+    case 'member':
     case 'variable':
     case 'length':
     case 'object':

@@ -254,7 +254,10 @@ export function createArithmetic(facts: Facts, intervals: Intervals): Arithmetic
     if (b.kind === 'integer' && a.sort === 'Int' && !inRange(b.value, intervals.of(a))) return truth(false);
     return t.equal(a, b);
   };
-  const not = (a: Term): Term => (a.kind === 'truth' ? truth(!a.value) : t.not(a));
+  const not = (a: Term): Term => {
+    if (a.kind === 'truth') return truth(!a.value);
+    return a.kind === 'apply' && a.operator === 'not' ? a.operands[0] : t.not(a);
+  };
   const all = (conditions: readonly Term[]): Term => {
     const open = conditions.filter((condition) => !(condition.kind === 'truth' && condition.value));
     return open.some((condition) => condition.kind === 'truth') ? truth(false) : t.all(open);

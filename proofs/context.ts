@@ -11,6 +11,7 @@
 import { coversError, type ErrorName, type FunctionIr, type Program, type Span, type Table } from '../analyzers/ir.ts';
 import { type Range, type Type, within } from '../analyzers/types.ts';
 import { type Arithmetic, createArithmetic, mentionsBound } from './arithmetic.ts';
+import { rangeOfType } from './convert.ts';
 import {
   type Binding,
   clausePlace,
@@ -19,7 +20,6 @@ import {
   evaluate,
   type Old,
   type Place,
-  rangeOfType,
   scalarsOf,
   valueOfType,
 } from './evaluate.ts';

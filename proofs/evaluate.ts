@@ -8,9 +8,10 @@
  */
 import type { Argument, ArrayVariable, Clause, Expression, FunctionIr, ObjectVariable, Span } from '../analyzers/ir.ts';
 import { operatorOf } from '../analyzers/operators.ts';
-import { inRange, LONGEST_ARRAY, rangeOf, type Type, within } from '../analyzers/types.ts';
+import { LONGEST_ARRAY, rangeOf, type Type, within } from '../analyzers/types.ts';
 import { mentionsBound } from './arithmetic.ts';
 import type { Context } from './context.ts';
+import { convertTerm, thereTerm } from './convert.ts';
 import { inRangeTerm } from './facts.ts';
 import type { ObligationKind } from './obligation.ts';
 import { demandExact, SAFE } from './rounding.ts';
@@ -54,7 +55,7 @@ export function codePlace(context: Context, state: State): Place {
     clause: false,
     runs: true,
     demand: (kind, text, span, goal) => {
-      if (goal.kind === 'truth' && goal.value) return;
+      if ((goal.kind === 'truth' && goal.value) || guards.includes(goal) || state.assumptions.includes(goal)) return;
       context.demand({ kind, text, span, question: 'holds', assumptions: [...state.assumptions, ...guards], goal });
       state.assumptions.push(guarded(goal));
     },
@@ -92,6 +93,7 @@ export function clausePlace(
     ...parts,
     clause: true,
     demand: (_kind, _text, _span, goal) => {
+      if (guards.includes(goal)) return;
       const condition = m.implies(m.all(guards), goal);
       if (!(condition.kind === 'truth' && condition.value)) conditions.push(condition);
     },
@@ -268,6 +270,7 @@ export function valueOfType(
 ): Value {
   switch (type.kind) {
     case 'integer':
+    case 'enumeration':
       return make('Int', type, path);
     case 'boolean':
       return make('Bool', type, path);
@@ -282,8 +285,6 @@ export function valueOfType(
       throw new TypeError(`no value of ${type.kind}`);
   }
 }
-
-export const rangeOfType = (type: Type) => (type.kind === 'integer' ? rangeOf(type.name) : {});
 
 /** All scalars of a value. */
 export function scalarsOf(value: Value): Term[] {
@@ -352,12 +353,14 @@ function evaluateCall(context: Context, place: Place, expression: Expression & {
 }
 
 export function evaluate(context: Context, place: Place, expression: Expression): Value {
-  const { arithmetic: m, intervals } = context;
+  const { arithmetic: m } = context;
   switch (expression.kind) {
     case 'integer':
       return m.integer(expression.value);
     case 'boolean':
       return m.truth(expression.value);
+    case 'member':
+      return m.integer(expression.value);
     case 'variable': {
       const value = place.variables.get(expression.variable.id);
       if (value === undefined) throw new TypeError(`no value of ${expression.variable.id}`);
@@ -365,19 +368,8 @@ export function evaluate(context: Context, place: Place, expression: Expression)
     }
     case 'operation':
       return evaluateOperation(context, place, expression);
-    case 'convert': {
-      const operand = scalar(evaluate(context, place, expression.operand));
-      const range = rangeOf(expression.type.name);
-      if (operand.kind === 'integer' ? !inRange(operand.value, range) : !within(intervals.of(operand), range)) {
-        place.demand(
-          'range',
-          `${textOf(context, expression.span)} is ${expression.type.name}`,
-          expression.span,
-          inRangeTerm(operand, range),
-        );
-      }
-      return operand;
-    }
+    case 'convert':
+      return convertTerm(context, place, scalar(evaluate(context, place, expression.operand)), expression);
     case 'not':
       return m.not(scalar(evaluate(context, place, expression.operand)));
     case 'logical':
@@ -411,7 +403,10 @@ export function evaluate(context: Context, place: Place, expression: Expression)
       const operand = evaluate(context, place, expression.operand);
       const { type } = expression.operand;
       if (!isRecord(operand) || type.kind !== 'record') throw new TypeError('a field of no record');
-      return operand.fields[type.fields.findIndex(({ name }) => name === expression.name)];
+      const at = type.fields.findIndex(({ name }) => name === expression.name);
+      const there = thereTerm(context, type, at, operand);
+      if (there !== undefined) place.demand('variant', textOf(context, expression.span), expression.span, there);
+      return operand.fields[at];
     }
     case 'call':
       return evaluateCall(context, place, expression);

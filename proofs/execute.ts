@@ -21,6 +21,7 @@ import {
 import { type Range, rangeOf, type Type } from '../analyzers/types.ts';
 import { allStatements, assignedVariables } from '../analyzers/walk.ts';
 import { announced, type Context, contentsFacts, createContext, decreasesTerm, type Surroundings } from './context.ts';
+import { rangeOfType } from './convert.ts';
 import {
   bindArguments,
   bodyClausePlace,
@@ -32,7 +33,6 @@ import {
   isArrayArgument,
   lengthRange,
   objectValue,
-  rangeOfType,
   valueOfType,
 } from './evaluate.ts';
 import type { Demand, ObligationKind } from './obligation.ts';

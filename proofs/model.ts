@@ -21,6 +21,7 @@ export function modelArguments(
   const make = (type: Type, path: string): Value | undefined => {
     switch (type.kind) {
       case 'integer':
+      case 'enumeration':
         return shownValue(path);
       case 'boolean':
         return shownValue(path) !== 0n;
@@ -42,4 +43,15 @@ export function modelArguments(
   };
   const args = subject.parameters.map(({ name, type }) => make(type, name));
   return args.some((argument) => argument === undefined) ? undefined : (args as Value[]);
+}
+
+/** Types of what a counterexample shows of the parameters, by the name that it is shown as. */
+export function scalarTypes({ parameters }: FunctionIr): Map<string, Type> {
+  const found = new Map<string, Type>();
+  const visit = (type: Type, path: string): void => {
+    if (type.kind === 'record') for (const field of type.fields) visit(field.type, `${path}.${field.name}`);
+    else if (type.kind === 'integer' || type.kind === 'enumeration') found.set(path, type);
+  };
+  for (const { name, type } of parameters) visit(type, name);
+  return found;
 }

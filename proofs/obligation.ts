@@ -26,6 +26,7 @@ export type ObligationKind =
   | 'modifies' // a write outside the frame
   | 'separated' // two arguments that may not be one array
   | 'defined' // a clause that speaks of something that is not there
+  | 'variant' // a field of a union, or a value, that may not be there
   | 'returns' // the end of a function that should give a value
   | 'satisfiable' // some state meets the precondition
   | 'reachable'; // some state comes here

@@ -6,12 +6,13 @@
  * is too weak); otherwise it is unknown, which is never a pass. Whoever asks the solvers is handed in, so that one
  * process each, a pool or a cache can stand there.
  */
+import { showValue } from '../analyzers/interpreter/values.ts';
 import type { FunctionIr, Program } from '../analyzers/ir.ts';
 import type { Context } from './context.ts';
 import { executeFunction } from './execute.ts';
 import { relevantFacts } from './facts.ts';
 import { type Group, groupFunctions } from './groups.ts';
-import { modelArguments } from './model.ts';
+import { modelArguments, scalarTypes } from './model.ts';
 import { type Demand, nameDemands, type Obligation } from './obligation.ts';
 import type { Query } from './smt/print.ts';
 import type { Result as Said } from './smt/prover.ts';
@@ -157,7 +158,11 @@ function judgeHolds(
   const shown = [...context.facts.shown].map(
     ([path, name]) => [path.replace(/_length$/, '.length'), asked.model?.get(name)] as const,
   );
-  const values = shown.flatMap(([path, value]) => (value === undefined ? [] : [`${path} = ${value}`]));
+  const types = scalarTypes(subject);
+  const values = shown.flatMap(([path, value]) => {
+    const type = types.get(path);
+    return value === undefined ? [] : [`${path} = ${type === undefined ? value : showValue(value, type)}`];
+  });
   return { obligation, status: 'failed', by, diagnosis: 'too weak', values };
 }
 

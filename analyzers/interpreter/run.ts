@@ -6,6 +6,7 @@
  * Operations in code compute what JavaScript computes (operators.ts), once their exact result is known to be the same;
  * clauses are exact.
  */
+import { conversionOf } from '../conversions.ts';
 import {
   type Argument,
   type Clause,
@@ -21,7 +22,7 @@ import {
   type ThrowsClause,
 } from '../ir.ts';
 import { exact, evaluate as javascript, operatorOf } from '../operators.ts';
-import { inRange, rangeOf } from '../types.ts';
+import { inRange, rangeOf, showType } from '../types.ts';
 import { type ArrayValue, copyValue, type FieldsValue, isArrayValue, type Value } from './values.ts';
 
 /** A claim of a contract, or a condition of an operation, that did not hold; named as obligations name it. */
@@ -182,6 +183,7 @@ function compute(machine: Machine, frame: Frame, expression: Expression): Value 
   switch (expression.kind) {
     case 'integer':
     case 'boolean':
+    case 'member':
       return expression.value;
     case 'variable': {
       if (expression.variable.type.kind === 'object') return copyValue(objectOf(frame, expression.variable.id));
@@ -193,10 +195,12 @@ function compute(machine: Machine, frame: Frame, expression: Expression): Value 
       return computeOperation(machine, frame, expression);
     case 'convert': {
       const value = integer(machine, frame, expression.operand);
-      const { name } = expression.type;
-      const holds = inRange(value, rangeOf(name));
-      if (!holds) check(frame, holds, 'range', `${textOf(machine, expression.span)} is ${name}`, expression.span);
-      return value;
+      const { type, span } = expression;
+      const found = conversionOf(expression.operand.type, type);
+      const converted = found === undefined ? value : found.pairs.find(([from]) => from === value)?.[1];
+      const fits = converted !== undefined && (type.kind !== 'integer' || inRange(converted, rangeOf(type.name)));
+      if (!fits) check(frame, fits, 'range', `${textOf(machine, span)} is ${showType(type)}`, span);
+      return converted!;
     }
     case 'not':
       return !truth(machine, frame, expression.operand);
@@ -207,7 +211,7 @@ function compute(machine: Machine, frame: Frame, expression: Expression): Value 
       return (expression.operator === 'or') === left || truth(machine, frame, expression.right);
     }
     case 'same':
-      return truth(machine, frame, expression.left) === truth(machine, frame, expression.right);
+      return compute(machine, frame, expression.left) === compute(machine, frame, expression.right);
     case 'conditional':
       return compute(
         machine,
@@ -229,7 +233,12 @@ function compute(machine: Machine, frame: Frame, expression: Expression): Value 
       const { type } = expression.operand;
       if (typeof operand !== 'object' || operand.kind !== 'fields' || type.kind !== 'record')
         throw new TypeError('no record');
-      return operand.fields[type.fields.findIndex(({ name }) => name === expression.name)];
+      const at = type.fields.findIndex(({ name }) => name === expression.name);
+      const there = type.optional
+        ? at === 0 || operand.fields[0] === true
+        : type.fields[at].where?.some((place) => place === operand.fields[0]) !== false;
+      check(frame, there, 'variant', textOf(machine, expression.span), expression.span);
+      return operand.fields[at];
     }
     case 'call':
       return callFunction(machine, frame, expression.function, expression.arguments, expression.span)!;

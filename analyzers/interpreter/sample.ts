@@ -49,6 +49,8 @@ function drawValue(type: Type, draw: Draw, tame: boolean): Value {
       return drawInteger(type, draw, tame);
     case 'boolean':
       return draw(2) === 0;
+    case 'enumeration':
+      return BigInt(draw(type.members.length));
     case 'array': {
       const length = draw(4) === 0 ? draw(2) : draw(8);
       const elements = Array.from({ length }, () => drawInteger(type.element, draw, tame));

@@ -1,5 +1,8 @@
-/** Values of the interpreter: integers as bigints whatever they are at run time, so that no sum is ever rounded. */
-import { type ArrayType, inRange, rangeOf, showType, type Type } from '../types.ts';
+/**
+ * Values of the interpreter: integers as bigints whatever they are at run time, so that no sum is ever rounded; members
+ * of enumerations by their places.
+ */
+import { type ArrayType, inRange, rangeOf, showMember, showType, type Type } from '../types.ts';
 
 /** An array with identity; its elements change. */
 export interface ArrayValue {
@@ -31,6 +34,8 @@ export function isOfType(value: Value, type: Type): boolean {
       return typeof value === 'bigint' && inRange(value, rangeOf(type.name));
     case 'boolean':
       return typeof value === 'boolean';
+    case 'enumeration':
+      return typeof value === 'bigint' && value >= 0n && value < BigInt(type.members.length);
     case 'array':
       return isArrayValue(value) && value.elements.every((element) => inRange(element, rangeOf(type.element.name)));
     case 'record':
@@ -51,6 +56,7 @@ export function isOfType(value: Value, type: Type): boolean {
 export function showValue(value: Value, type: Type): string {
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'bigint') {
+    if (type.kind === 'enumeration') return showMember(type.members[Number(value)] ?? value);
     const big = type.kind === 'integer' && ['u64', 'i64', 'bigint'].includes(type.name);
     return `${value}${big ? 'n' : ''}`;
   }
@@ -62,5 +68,10 @@ export function showValue(value: Value, type: Type): string {
   if (type.kind === 'object') return showValue(value, type.record);
   if (type.kind !== 'record') return showType(type);
   if (type.optional) return value.fields[0] === true ? showValue(value.fields[1], type.fields[1].type) : 'undefined';
-  return `{ ${type.fields.map(({ name, type: of }, i) => `${name}: ${showValue(value.fields[i], of)}`).join(', ')} }`;
+  const shown = type.fields.flatMap(({ name, written, type: of, where }, i) =>
+    where?.some((place) => place === value.fields[0]) === false
+      ? []
+      : [`${written ?? name}: ${showValue(value.fields[i], of)}`],
+  );
+  return `{ ${shown.join(', ')} }`;
 }

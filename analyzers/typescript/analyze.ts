@@ -62,6 +62,12 @@ function lowerHeader(
   const signature = world.checker.getSignatureFromDeclaration(node);
   if (node.type === undefined || signature === undefined)
     refuse(nameSpan, `${contract.name} has no return type`, 'Write it: function f(x: u8): u32, or void.');
+  if (ts.isTypePredicateNode(node.type))
+    refuse(
+      world.spanOf(node.type),
+      'a type predicate is not supported',
+      'The compiler would believe it unproved: return boolean.',
+    );
   const placeholder = {
     key: '',
     name: '',

@@ -48,6 +48,19 @@ export function parseSource(name: string, text: string): ts.SourceFile {
   return Object.assign(file, { commentDirectives: undefined, checkJsDirective: undefined });
 }
 
+/** Whether something is only declared, by itself or by what it lies in. */
+export function isAmbient(node: ts.Node): boolean {
+  if (ts.isSourceFile(node)) return node.isDeclarationFile;
+  const declared = ts.canHaveModifiers(node) ? ts.getModifiers(node) : undefined;
+  return declared?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword) === true || isAmbient(node.parent);
+}
+
+/** Whether a type is a number's, with a brand or without, an enum's among them. */
+export function isNumber(type: ts.Type): boolean {
+  if (type.isUnion()) return type.types.every(isNumber);
+  return (type.flags & ts.TypeFlags.NumberLike) !== 0 || (type.isIntersection() && type.types.some(isNumber));
+}
+
 /** = and all that assign as well as compute. */
 export function isAssignment(token: ts.SyntaxKind): boolean {
   return token >= ts.SyntaxKind.FirstAssignment && token <= ts.SyntaxKind.LastAssignment;

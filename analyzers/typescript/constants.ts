@@ -6,19 +6,14 @@
  */
 import type { ArrayVariable, Expression, Span, Table } from '../ir.ts';
 import { boolean, inRange, integer, rangeOf, typedArrays } from '../types.ts';
-import { GLOBALS_FILE, isAssignment, ts } from './compiler.ts';
+import { GLOBALS_FILE, isAmbient, isAssignment, isNumber, ts } from './compiler.ts';
+import { text } from './enumerations.ts';
+import { lowerEnumMember } from './enums.ts';
 import { operation } from './expressions.ts';
 import { refuse } from './refuse.ts';
 import { bare, libraryName, symbolOf, type World } from './scope.ts';
 
 const LONGEST_TABLE = 4096;
-
-/** Whether something is only declared, by itself or by what it lies in. */
-export function isAmbient(node: ts.Node): boolean {
-  if (ts.isSourceFile(node)) return node.isDeclarationFile;
-  const declared = ts.canHaveModifiers(node) ? ts.getModifiers(node) : undefined;
-  return declared?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword) === true || isAmbient(node.parent);
-}
 
 /** The const declaration at a module's top level that a symbol means. */
 function declarationOf(symbol: ts.Symbol): ts.VariableDeclaration | undefined {
@@ -57,6 +52,8 @@ function fold(world: World, node: ts.Expression): Expression | undefined {
   if (inner.kind === ts.SyntaxKind.TrueKeyword || inner.kind === ts.SyntaxKind.FalseKeyword) {
     return { kind: 'boolean', value: inner.kind === ts.SyntaxKind.TrueKeyword, type: boolean, span };
   }
+  if (ts.isStringLiteralLike(inner)) return text(inner.text, span);
+  if (ts.isPropertyAccessExpression(inner)) return lowerEnumMember(world, inner);
   if (ts.isPrefixUnaryExpression(inner) && inner.operator === ts.SyntaxKind.MinusToken) {
     const operand = fold(world, inner.operand);
     if (operand?.kind !== 'integer') return undefined;
@@ -149,11 +146,6 @@ function isRead(node: ts.Expression): boolean {
     ts.isWhileStatement(use) ||
     (ts.isArrowFunction(use) && use.body === node)
   );
-}
-
-/** A number, with a brand or without. */
-function isNumber(type: ts.Type): boolean {
-  return (type.flags & ts.TypeFlags.NumberLike) !== 0 || (type.isIntersection() && type.types.some(isNumber));
 }
 
 /** Whether what an expression gives is used up as a number or a truth, so that it goes nowhere. */

@@ -7,26 +7,34 @@
 import type { Diagnostic } from '../diagnostics.ts';
 import type { Expression, Span } from '../ir.ts';
 import { integer } from '../types.ts';
-import { ts } from './compiler.ts';
-import { isAmbient } from './constants.ts';
+import { isAmbient, isNumber, ts } from './compiler.ts';
+import { text } from './enumerations.ts';
 import { isTarget } from './reassignment.ts';
 import { refuse } from './refuse.ts';
 import { symbolOf, type World } from './scope.ts';
 
-/** A member of an enum as the integer that it is. */
-export function lowerMember(world: World, declaration: ts.EnumMember, span: Span): Expression {
+/** A member of an enum as the integer or the string that it is. */
+function lowerMember(world: World, declaration: ts.EnumMember, span: Span): Expression {
   const name = declaration.name.getText();
   if (isAmbient(declaration))
     refuse(span, `the enum of ${name} is only declared`, 'Its values are made somewhere else: define it in this file.');
   const value = world.checker.getConstantValue(declaration);
-  if (typeof value !== 'number' || !Number.isSafeInteger(value))
-    return refuse(span, `${name} is no integer`, 'Members of an enum are integers.');
+  if (typeof value !== 'string' && (value === undefined || !Number.isSafeInteger(value)))
+    return refuse(span, `${name} is no integer`, 'Members of an enum are integers or strings.');
   const symbol = symbolOf(world, declaration.parent.name);
   if (symbol !== undefined && !world.enums.has(symbol)) {
     world.enums.set(symbol, declaration.parent);
     checkDeclaration(symbol, declaration.parent, span);
   }
+  if (typeof value === 'string') return text(value, span);
   return { kind: 'integer', value: BigInt(value), type: integer('number'), span };
+}
+
+/** A member by its name: Kind.Short; undefined for what is none. */
+export function lowerEnumMember(world: World, node: ts.PropertyAccessExpression): Expression | undefined {
+  const declaration = symbolOf(world, node)?.valueDeclaration;
+  if (declaration === undefined || !ts.isEnumMember(declaration)) return undefined;
+  return lowerMember(world, declaration, world.spanOf(node));
 }
 
 function checkDeclaration(symbol: ts.Symbol, node: ts.EnumDeclaration, span: Span): void {
@@ -44,11 +52,6 @@ function checkDeclaration(symbol: ts.Symbol, node: ts.EnumDeclaration, span: Spa
       `the enum ${symbol.name} is exported, so anyone may change its members`,
       'Write export const enum, or do not export it.',
     );
-}
-
-/** Whether a type is a number's, an enum's among them. */
-function isNumber(type: ts.Type): boolean {
-  return (type.flags & ts.TypeFlags.NumberLike) !== 0 || (type.isIntersection() && type.types.some(isNumber));
 }
 
 /** Whether a mention of an enum leaves it as it is. */

@@ -7,15 +7,28 @@
  */
 import { type ArrayVariable, type Expression, isArrayVariable, type Span } from '../ir.ts';
 import { evaluate, isExact, type OperatorName, operatorOf } from '../operators.ts';
-import { boolean, type Domain, domainOf, inRange, integer, rangeOf, showType, type Type, within } from '../types.ts';
+import {
+  boolean,
+  type Domain,
+  domainOf,
+  inRange,
+  integer,
+  rangeOf,
+  sameType,
+  showType,
+  type Type,
+  within,
+} from '../types.ts';
 import { lowerCall } from './calls.ts';
 import { isAssignment, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
+import { coerceMember, equalMembers, joined, plain, text } from './enumerations.ts';
 import { absent, coerceOptional, isOptional, isUndefined, narrowed, presentIn, valueIn } from './optional.ts';
 import { lowerObject, lowerPlace, lowerProperty, lowerTuple } from './records.ts';
 import { refuse } from './refuse.ts';
 import { bare, readable, type Scope, symbolOf } from './scope.ts';
 import { lowerType } from './types.ts';
+import { coerceUnion, isUnion } from './unions.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
 
@@ -44,6 +57,12 @@ export function coerce(expression: Expression, type: Type): Expression {
     return { kind: 'convert', operand: expression, type, span: expression.span };
   }
   if (type.kind === 'boolean' && from.kind === 'boolean') return expression;
+  if (type.kind === 'enumeration') {
+    const member = coerceMember(expression, type);
+    if (member !== undefined) return member;
+  } else if (from.kind === 'enumeration' && plain(expression).type.kind !== 'enumeration') {
+    return coerce(plain(expression), type);
+  }
   if (isOptional(type)) return coerceOptional(expression, type, coerce);
   if (isOptional(from))
     refuse(expression.span, `a value of type ${showType(from)} may be undefined`, 'Test it: if (x !== undefined) ...');
@@ -53,6 +72,7 @@ export function coerce(expression: Expression, type: Type): Expression {
 
 function coerceRecord(expression: Expression, type: Type & { kind: 'record' }): Expression {
   const from = expression.type as Type & { kind: 'record' };
+  if (isUnion(from) || isUnion(type)) return coerceUnion(expression, type, coerce);
   const fields = type.fields.map((field): Expression => {
     const at = from.fields.findIndex(({ name }) => name === field.name);
     if (at < 0) refuse(expression.span, `the field ${field.name} is missing`);
@@ -70,7 +90,7 @@ function coerceRecord(expression: Expression, type: Type & { kind: 'record' }): 
 }
 
 export function lowerCondition(scope: Scope, node: ts.Expression): Expression {
-  const lowered = lowerExpression(scope, node);
+  const lowered = plain(lowerExpression(scope, node));
   if (lowered.type.kind !== 'boolean') {
     refuse(lowered.span, `a condition of type ${showType(lowered.type)}`, 'Compare it: x !== 0, x !== 0n.');
   }
@@ -79,7 +99,7 @@ export function lowerCondition(scope: Scope, node: ts.Expression): Expression {
 
 /** An integer of the domain. */
 export function lowerInteger(scope: Scope, node: ts.Expression, domain?: Domain): Expression {
-  const lowered = lowerExpression(scope, node);
+  const lowered = plain(lowerExpression(scope, node));
   if (lowered.type.kind !== 'integer' || (domain !== undefined && domainOf(lowered.type) !== domain)) {
     refuse(
       lowered.span,
@@ -136,7 +156,8 @@ const bigintOperators: Partial<Record<ts.SyntaxKind, OperatorName>> = {
 };
 
 /** Arithmetic by token, of operands of one domain. */
-export function arithmetic(token: ts.SyntaxKind, left: Expression, right: Expression, span: Span): Expression {
+export function arithmetic(token: ts.SyntaxKind, one: Expression, other: Expression, span: Span): Expression {
+  const [left, right] = [plain(one), plain(other)];
   const shown = ts.tokenToString(token) ?? '?';
   if (left.type.kind !== 'integer' || right.type.kind !== 'integer') {
     refuse(span, `${shown} of ${showType(left.type)} and ${showType(right.type)}`, 'Arithmetic takes integers.');
@@ -181,8 +202,10 @@ function lowerComparison(scope: Scope, node: ts.BinaryExpression): Expression {
       : { kind: 'boolean', value: true, type: boolean, span };
     return negate ? present : not(present, span);
   }
-  const left = lowerExpression(scope, node.left);
-  const right = lowerExpression(scope, node.right);
+  const operands = [lowerExpression(scope, node.left), lowerExpression(scope, node.right)] as const;
+  const members = name === 'equal' ? equalMembers(...operands, span) : undefined;
+  if (members !== undefined) return negate ? not(members, span) : members;
+  const [left, right] = operands.map(plain);
   if (left.type.kind === 'boolean' && right.type.kind === 'boolean' && name === 'equal') {
     const same: Expression = { kind: 'same', left, right, type: boolean, span };
     return negate ? not(same) : same;
@@ -191,7 +214,7 @@ function lowerComparison(scope: Scope, node: ts.BinaryExpression): Expression {
     refuse(
       span,
       `a comparison of ${showType(left.type)} and ${showType(right.type)}`,
-      'Compare integers, or booleans for equality; compare records field by field.',
+      'Compare integers, or booleans and members of enums for equality; compare records field by field.',
     );
   }
   const domain = domainOf(left.type);
@@ -305,19 +328,33 @@ function lowerElement(scope: Scope, node: ts.ElementAccessExpression): Expressio
   return { kind: 'element', array, index, type: array.type.element, span };
 }
 
+/** The type of c ? a : b. */
+function commonType(
+  scope: Scope,
+  node: ts.ConditionalExpression,
+  { type: a }: Expression,
+  { type: b }: Expression,
+): Type {
+  const { checker } = scope.world;
+  const span = spanOf(scope, node);
+  if (isOptional(a) || isOptional(b)) return lowerType(scope.world, checker.getTypeAtLocation(node), span);
+  if (a.kind === 'integer' && b.kind === 'integer' && a.name !== b.name)
+    return integer(domainOf(a) === 'number' ? 'number' : 'bigint');
+  if (a.kind === 'enumeration' && b.kind === 'enumeration') return joined(a, b);
+  if (a.kind === 'enumeration' && b.kind !== 'enumeration') return b.kind === 'integer' ? integer('number') : b;
+  if (b.kind === 'enumeration' && a.kind === 'integer') return integer('number');
+  if (a.kind !== 'record' || b.kind !== 'record' || sameType(a, b)) return a;
+  // Records may be two of a union, of which only the place that they go to knows.
+  const wanted = checker.getContextualType(node);
+  return wanted === undefined ? a : lowerType(scope.world, wanted, span);
+}
+
 function lowerConditional(scope: Scope, node: ts.ConditionalExpression): Expression {
   const span = spanOf(scope, node);
   const condition = lowerCondition(scope, node.condition);
   const whenTrue = lowerExpression(scope, node.whenTrue);
   const whenFalse = lowerExpression(scope, node.whenFalse);
-  const mayLack = isOptional(whenTrue.type) || isOptional(whenFalse.type);
-  const type = mayLack
-    ? lowerType(scope.world, scope.world.checker.getTypeAtLocation(node), span)
-    : whenTrue.type.kind === 'integer' &&
-        whenFalse.type.kind === 'integer' &&
-        whenTrue.type.name !== whenFalse.type.name
-      ? integer(domainOf(whenTrue.type) === 'number' ? 'number' : 'bigint')
-      : whenTrue.type;
+  const type = commonType(scope, node, whenTrue, whenFalse);
   return {
     kind: 'conditional',
     condition,
@@ -346,6 +383,7 @@ export function lowerExpression(scope: Scope, node: ts.Expression): Expression {
   }
   if (node.kind === ts.SyntaxKind.TrueKeyword) return { kind: 'boolean', value: true, type: boolean, span };
   if (node.kind === ts.SyntaxKind.FalseKeyword) return { kind: 'boolean', value: false, type: boolean, span };
+  if (ts.isStringLiteralLike(node)) return text(node.text, span);
   if (ts.isIdentifier(node)) return lowerName(scope, node);
   if (ts.isBinaryExpression(node)) return lowerBinary(scope, node);
   if (ts.isPrefixUnaryExpression(node)) return lowerPrefix(scope, node);

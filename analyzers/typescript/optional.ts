@@ -1,8 +1,9 @@
 /**
  * `T | undefined`: a record of whether there is a value and of the value, which means nothing when there is none.
  *
- * The compiler narrows: where it knows that a variable is not undefined, the name means the value. Only local variables,
- * parameters and readonly fields are narrowed here, which nothing changes behind the compiler's back.
+ * The compiler narrows: where it knows that a variable is not undefined, the name means the value; the prover is asked
+ * whether there is one. Only local variables, parameters and readonly fields are narrowed here, which nothing changes
+ * behind the compiler's back.
  */
 import type { Expression, Span } from '../ir.ts';
 import { boolean, type RecordType, type Type } from '../types.ts';
@@ -59,12 +60,14 @@ export const valueIn = (optional: Expression & { readonly type: Type }): Express
 };
 
 /** Some value of a type, for the place of one that is not there. */
-function anyValue(type: Type, span: Span): Expression {
+export function anyValue(type: Type, span: Span): Expression {
   switch (type.kind) {
     case 'integer':
       return { kind: 'integer', value: 0n, type, span };
     case 'boolean':
       return truth(false, span);
+    case 'enumeration':
+      return { kind: 'member', value: 0n, type, span };
     case 'record':
       return { kind: 'record', type, fields: type.fields.map((one) => anyValue(one.type, span)), span };
     default:

@@ -3,12 +3,13 @@ import { type Expression, isArrayVariable, type Span } from '../ir.ts';
 import { integer, showType, type Type } from '../types.ts';
 import { GLOBALS_FILE, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
-import { lowerMember } from './enums.ts';
+import { lowerEnumMember } from './enums.ts';
 import { lowerArray, lowerExpression, lowerInteger } from './expressions.ts';
 import { objectOf } from './objects.ts';
 import { narrowed } from './optional.ts';
 import { refuse } from './refuse.ts';
 import { bare, libraryName, read, readable, type Scope, symbolOf } from './scope.ts';
+import { isUnion, lowerUnionField } from './unions.ts';
 
 const spanOf = (scope: Scope, node: ts.Node): Span => scope.world.spanOf(node);
 
@@ -20,8 +21,8 @@ export function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): 
     if (name === 'MAX_SAFE_INTEGER') return { kind: 'integer', value: 2n ** 53n - 1n, type: integer('number'), span };
     if (name === 'MIN_SAFE_INTEGER') return { kind: 'integer', value: 1n - 2n ** 53n, type: integer('number'), span };
   }
-  const declaration = symbolOf(scope.world, node)?.valueDeclaration;
-  if (declaration !== undefined && ts.isEnumMember(declaration)) return lowerMember(scope.world, declaration, span);
+  const member = lowerEnumMember(scope.world, node);
+  if (member !== undefined) return member;
   const inner = bare(node.expression);
   const symbol = ts.isIdentifier(inner) ? symbolOf(scope.world, inner) : undefined;
   const named = symbol && scope.variables.get(symbol);
@@ -42,6 +43,7 @@ export function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): 
     object === undefined ? lowerExpression(scope, node.expression) : read(object, spanOf(scope, node.expression));
   if (operand.type.kind !== 'record')
     refuse(span, `.${name} of a value of type ${showType(operand.type)}`, 'Only records have fields.');
+  if (isUnion(operand.type)) return narrowed(scope, node, lowerUnionField(scope, node, operand));
   const field = operand.type.fields.find((candidate) => candidate.name === name);
   if (field === undefined) return refuse(span, `the record has no field ${name}`);
   return narrowed(scope, node, { kind: 'field', operand, name, type: field.type, span });
@@ -90,7 +92,10 @@ export function lowerObject(scope: Scope, node: ts.ObjectLiteralExpression): Exp
       const symbol = scope.world.checker.getShorthandAssignmentValueSymbol(property);
       const variable = symbol && scope.variables.get(symbol);
       if (variable !== undefined && variable.type.kind !== 'array')
-        return { name: property.name.text, value: readable(scope, variable, spanOf(scope, property)) };
+        return {
+          name: property.name.text,
+          value: narrowed(scope, property.name, readable(scope, variable, spanOf(scope, property))),
+        };
     }
     return refuse(spanOf(scope, property), 'this kind of member is not supported', 'Write name: value.');
   });

@@ -1,13 +1,16 @@
 /**
- * `switch` over integers, as a chain of ifs: the value is computed once, each case compares it with constants.
+ * `switch` over integers and members of enumerations, as a chain of ifs: the value is computed once, each case compares it
+ * with constants. That the cases are all there are is no matter of syntax: where none is taken, what follows is demanded
+ * of a state that no member is in.
  *
  * Cases do not run into each other: one ends with break, return, throw or continue, or is empty and shares the next one's
  * statements. A `break` anywhere else inside would leave the switch too, and is refused.
  */
-import type { Expression, Statement } from '../ir.ts';
-import { boolean, domainOf } from '../types.ts';
+import type { Expression, Span, Statement } from '../ir.ts';
+import { boolean, domainOf, showType } from '../types.ts';
 import { ts } from './compiler.ts';
-import { lowerInteger, operation } from './expressions.ts';
+import { constantOf, equalMembers } from './enumerations.ts';
+import { lowerExpression, operation } from './expressions.ts';
 import { refuse } from './refuse.ts';
 import { declareVariable, read, type Scope } from './scope.ts';
 import { lowerStatements, spanOf } from './statements.ts';
@@ -68,20 +71,28 @@ function casesOf(scope: Scope, node: ts.SwitchStatement): Case[] {
   return cases;
 }
 
+function equalIntegers(left: Expression, right: Expression, span: Span): Expression {
+  const [a, b] = [left.type, right.type];
+  if (a.kind !== 'integer' || b.kind !== 'integer' || domainOf(a) !== domainOf(b))
+    return refuse(span, `a case of type ${showType(b)} for a value of type ${showType(a)}`);
+  return operation(domainOf(a) === 'bigint' ? 'bigEqual' : 'equal', [left, right], span);
+}
+
 export function lowerSwitch(scope: Scope, node: ts.SwitchStatement): Statement[] {
   const span = spanOf(scope, node.expression);
-  const value = lowerInteger(scope, node.expression);
-  if (value.type.kind !== 'integer') return refuse(span, 'a switch over something other than an integer');
-  const big = domainOf(value.type) === 'bigint';
+  const value = lowerExpression(scope, node.expression);
+  if (value.type.kind !== 'integer' && value.type.kind !== 'enumeration')
+    return refuse(span, 'a switch over something other than an integer, an enum or a string', 'Write if ... else if.');
   const variable = declareVariable(scope, undefined, 'switched', value.type, span);
   const chain = casesOf(scope, node).reduceRight<Statement[]>((rest, { labels, statements }) => {
     const own = lowerStatements(scope, statements);
     if (labels === undefined) return own;
     const tests = labels.map((label): Expression => {
-      const constant = lowerInteger(scope, label, big ? 'bigint' : 'number');
-      if (constant.kind !== 'integer')
-        return refuse(spanOf(scope, label), 'a case that is no constant', 'Write if ... else if.');
-      return operation(big ? 'bigEqual' : 'equal', [read(variable, span), constant], spanOf(scope, label));
+      const at = spanOf(scope, label);
+      const constant = lowerExpression(scope, label);
+      if (constantOf(constant) === undefined) return refuse(at, 'a case that is no constant', 'Write if ... else if.');
+      const present = read(variable, span);
+      return equalMembers(present, constant, at) ?? equalIntegers(present, constant, at);
     });
     const condition = tests.reduce(
       (left, right): Expression => ({ kind: 'logical', operator: 'or', left, right, type: boolean, span: right.span }),

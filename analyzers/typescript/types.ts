@@ -17,9 +17,11 @@ import {
   typedArrays,
 } from '../types.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
+import { lowerEnumeration, lowerLiteral } from './enumerations.ts';
 import { optionalOf } from './optional.ts';
 import { refuse } from './refuse.ts';
 import type { World } from './scope.ts';
+import { unionOf } from './unions.ts';
 
 function declaredIn(symbol: ts.Symbol | undefined, file: string): boolean {
   return symbol?.declarations?.[0]?.getSourceFile().fileName === file;
@@ -49,7 +51,8 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
   if (has(ts.TypeFlags.Any))
     refuse(span, 'the type any says nothing', 'Write the type down: u8, number, boolean, Uint8Array...');
   if (has(ts.TypeFlags.Void)) return nothing;
-  // An enum's value may be any number, as far as the language is concerned.
+  const closed = lowerEnumeration(world, type);
+  if (closed !== undefined) return closed;
   if (has(ts.TypeFlags.NumberLike)) return integer('number');
   if (has(ts.TypeFlags.BigIntLike)) return integer('bigint');
   if (has(ts.TypeFlags.BooleanLike)) return boolean;
@@ -100,10 +103,15 @@ function lowerUnion(world: World, type: ts.UnionType, span: Span, depth: number)
     const names = new Set(members.map((member) => (member.kind === 'integer' ? member.name : '')));
     return names.size === 1 ? first : integer(domainOf(first) === 'number' ? 'number' : 'bigint');
   }
-  return refuse(
-    span,
-    `the type ${shown} is not supported`,
-    'Use a record of readonly fields with a number that says which of them mean something.',
+  const variants = members.flatMap((member) => (member.kind === 'record' && !member.optional ? [member] : []));
+  const union = variants.length === members.length ? unionOf(shown, variants) : undefined;
+  return (
+    union ??
+    refuse(
+      span,
+      `the type ${shown} is not supported`,
+      "A union is of strings, or of records that a literal tells apart: { readonly kind: 'a', ... } | { readonly kind: 'b', ... }.",
+    )
   );
 }
 
@@ -152,7 +160,8 @@ function lowerRecord(world: World, type: ts.Type, span: Span, depth: number, fro
         `the field ${name} can be written`,
         'Declare it readonly, or take Readonly<...>: records are values.',
       );
-    const lowered = lowerType(world, checker.getTypeOfSymbol(property), span, depth + 1);
+    const own = checker.getTypeOfSymbol(property);
+    const lowered = lowerLiteral(world, own) ?? lowerType(world, own, span, depth + 1);
     if (lowered.kind === 'array' || lowered.kind === 'void')
       refuse(
         span,

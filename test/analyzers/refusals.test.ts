@@ -29,7 +29,52 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   [inBody('b[0] = 1;'), 'only permits reading'],
   [inBody('const x = n as number;'), 'a type assertion is not supported'],
   [inBody('const x: number = (n as any) + 1;'), 'a type assertion is not supported'],
-  [inBody("const x = 'a';"), 'the type "a" is not supported'],
+  [inBody("const x: string = 'a';"), 'the type string is not supported'],
+  [inBody("let x = 'a';"), 'the type string is not supported'],
+  ["/** @verified */ export function f(x: 'a' | 1): void {}", 'is not supported'],
+  ["enum E { A = 'a', B = 1 }\n/** @verified */ export function f(x: E): void {}", 'is not supported'],
+  ["type S = 'a' | 'b';\n/** @verified */ export function f(x: S): S { return 'c'; }", 'is not assignable to type'],
+  ["type S = 'a' | 'b';\n/** @verified */ export function f(x: S): boolean { return x < 'b'; }", 'a comparison of S'],
+  [
+    "type S = 'a' | 'b';\n/** @verified */ export function f(x: S): number { return x.length; }",
+    'Only records have fields',
+  ],
+  [
+    'type U = { readonly a: u8 } | { readonly b: u8 };\n/** @verified */ export function f(x: U): void {}',
+    'A union is of strings, or of records that a literal tells apart',
+  ],
+  [
+    "type U = { readonly k: 'a' } | { readonly k: 'a' | 'b' };\n/** @verified */ export function f(x: U): void {}",
+    'A union is of strings, or of records that a literal tells apart',
+  ],
+  [
+    "type U = { readonly k: 'a'; x: u8 } | { readonly k: 'b' };\n/** @verified */ export function f(x: U): void {}",
+    'the field x can be written',
+  ],
+  [
+    'declare enum E { A, B }\ntype U = { readonly k: E.A } | { readonly k: E.B };\n/** @verified */ export function f(x: U): void {}',
+    'A union is of strings, or of records that a literal tells apart',
+  ],
+  [
+    "type U = { readonly k: 'a'; readonly x: u8 } | { readonly k: 'b' };\n/** @verified */ export function f(u: U): u8 { return u.x; }",
+    "Property 'x' does not exist",
+  ],
+  [
+    "type U = { readonly k: 'a' } | { readonly k: 'b' };\n/** @verified */ export function f(u: U): U { return { k: u.k }; }",
+    'the tag k does not say which record',
+  ],
+  [
+    'interface A { readonly k: "a"; readonly x: u8 }\ntype U = A | { readonly k: "b" };\n/** @verified */ function g(): A { return { k: "a", x: 1 }; }\n/** @verified */ export function f(): U { return g(); }',
+    'Give it a name first',
+  ],
+  [
+    '/** @verified */ export function f(x: u8 | undefined): x is u8 { return true; }',
+    'a type predicate is not supported',
+  ],
+  [
+    '/** @verified */ export function f(x: u8 | undefined): asserts x is u8 { return; }',
+    'a type predicate is not supported',
+  ],
   [inBody('const x = () => 1;'), 'is not supported'],
   [inBody('const x = new Uint8Array(n);'), 'the length of a local array is no constant'],
   [inBody('let x = new Uint8Array(4);'), 'is declared with let'],

@@ -42,6 +42,118 @@ const sound: Readonly<Record<string, string>> = {
     }
     /** @throws true */
     export function never(n: u8): void { for (let i = 0; i < n; i++) if (i === 3) throw new Error('three'); throw new Error('end'); }`,
+  'enums and strings as closed lists': `
+    enum Kind { Short, Long = 5, None = 9 }
+    enum Dense { A, B, C }
+    type Unit = 'byte' | 'half' | 'word';
+    /**
+     * @ensures result === (unit === 'byte' ? 1 : unit === 'half' ? 2 : 4)
+     * @ensures result < 4 || unit === 'word'
+     */
+    export function size(unit: Unit): u8 {
+      switch (unit) {
+        case 'byte':
+          return 1;
+        case 'half':
+          return 2;
+        case 'word':
+          return 4;
+      }
+    }
+    /** @ensures result === Kind.Short || result === Kind.Long || result === Kind.None */
+    export function next(kind: Kind): Kind {
+      switch (kind) {
+        case Kind.Short:
+          return Kind.Long;
+        case Kind.Long:
+        case Kind.None:
+          return kind === 5 ? Kind.None : Kind.Short;
+      }
+    }
+    const TABLE = new Uint8Array([7, 8, 9]);
+    /** @ensures result === 7 + d */
+    export function look(d: Dense): u8 { return TABLE[d]; }
+    /**
+     * @requires n === 0 || n === 5 || n === 9
+     * @ensures result === n && result % 5 < 5
+     */
+    export function kindOf(n: u8): Kind { return n; }
+    /** @ensures result === 'half' || small && result === 'byte' */
+    export function pick(small: boolean): 'byte' | 'half' { return small ? 'byte' : 'half'; }
+    const WIDE: Unit = 'word';
+    /** @ensures result === (unit === 'word') */
+    function isWide(unit: Unit): boolean { return unit === WIDE; }
+    /** @ensures result === 2 || a && result === 1 */
+    export function use(a: boolean): u8 {
+      let unit = pick(a);
+      for (let i = 0; i < 3; i++) { invariant(unit !== 'byte' || a); unit = i === 1 ? pick(a) : unit; }
+      const same: boolean = isWide(unit);
+      assert(!same);
+      return size(unit);
+    }`,
+  'unions of records, by their tags': `
+    interface Circle { readonly kind: 'circle'; readonly r: u8; readonly at: readonly [u8, u8] }
+    interface Square { readonly kind: 'square'; readonly side: u16; readonly at: readonly [u8, u8] }
+    interface Text { readonly kind: 'text'; readonly side: u8; readonly bold: boolean }
+    type Shape = Circle | Square | Text;
+    type Read = { readonly ok: true; readonly value: u8 } | { readonly ok: false; readonly at: u32 };
+    enum Op { Get, Put }
+    type Command = { readonly op: Op.Get; readonly key: u8 } | { readonly op: Op.Put; readonly key: u8; readonly value: u16 };
+    /**
+     * @pure
+     * @ensures s.kind !== 'circle' || result === s.r * 2
+     * @ensures s.kind === 'circle' || result === s.side
+     */
+    export function width(s: Shape): u16 {
+      if (s.kind === 'circle') return s.r * 2;
+      switch (s.kind) {
+        case 'square':
+          return s.side;
+        case 'text':
+          return s.bold ? s.side : s.side;
+      }
+    }
+    /** @ensures result.kind === 'circle' ? result.r === n : result.side === n */
+    export function make(n: u8, round: boolean): Circle | Text {
+      const at = n;
+      return round ? { kind: 'circle', r: at, at: [1, 2] } : { kind: 'text', side: at, bold: false };
+    }
+    /** @ensures result <= 510 && width(make2()) === 8 */
+    export function wide(n: u8): u16 {
+      const made = make(n, n > 3);
+      const shape: Shape = made;
+      return width(shape);
+    }
+    /** @pure */
+    function make2(): Shape { return { kind: 'circle', r: 4, at: [0, 0] }; }
+    /** @ensures result === c.r */
+    export function radius(c: Circle): u8 { return c.r; }
+    /** @ensures result <= 255 */
+    export function narrow(s: Shape): u8 {
+      if (s.kind !== 'circle') return 0;
+      return radius(s);
+    }
+    /**
+     * @ensures result.ok === (i < a.length)
+     * @ensures result.ok ? result.value === a[i] : result.at === i
+     */
+    export function read(a: Readonly<Uint8Array>, i: u32): Read {
+      return i < a.length ? { ok: true, value: a[i] } : { ok: false, at: i };
+    }
+    /** @ensures result <= 300 */
+    export function either(a: Readonly<Uint8Array>): u16 {
+      const got = read(a, 2);
+      return got.ok ? got.value : 300;
+    }
+    /** @ensures result === c.key || c.op === Op.Put && result === c.value */
+    export function run(c: Command, more: Command | undefined): u16 {
+      switch (c.op) {
+        case Op.Get:
+          return more === undefined ? c.key : c.key;
+        case Op.Put:
+          return c.value;
+      }
+    }`,
 };
 
 /** One false claim each; the obligation that must not hold. */
@@ -130,6 +242,61 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     'what follows a trusted error that always comes and never does',
     '/**\n * @trusted\n * @throws n > 5\n * @ensures n > 5\n */ export declare function g(n: u8): void;\n/** @requires n < 5\n * @ensures false */ export function f(n: u8): void { g(n); }',
     /reachable\/after g: failed, vacuous/,
+  ],
+  [
+    'a number that is no member of the enum',
+    'enum Kind { A, B = 5 }\n/** @requires n < 6 */ export function f(n: u8): Kind { return n; }',
+    /range\/n is Kind: failed, confirmed/,
+  ],
+  [
+    'a switch over an enum that leaves a member out',
+    'enum Kind { A, B = 5 }\n/** @ensures result === 1 */ export function f(k: Kind): u8 { let r: u8 = 0; switch (k) { case Kind.A: r = 1; break; } return r; }',
+    /ensures\/result === 1: failed, confirmed/,
+  ],
+  [
+    'a default that no member comes to',
+    'enum Kind { A, B = 5 }\n/** @verified */ export function f(k: Kind): u8 { switch (k) { case Kind.A: return 1; case Kind.B: return 2; default: return 3; } }',
+    /reachable\/else of Kind.B: failed, vacuous/,
+  ],
+  [
+    'a member as the number of another',
+    'enum Kind { A = 3, B = 5 }\n/** @ensures result !== 5 */ export function f(k: Kind): number { return k; }',
+    /ensures\/result !== 5: failed, confirmed/,
+  ],
+  [
+    'a string that another union has at the same place',
+    "type A = 'x' | 'y';\ntype B = 'y' | 'z';\n/** @ensures result === 'z' */ export function f(a: A): B { return a === 'y' ? a : 'y'; }",
+    /ensures\/result === 'z': failed, confirmed/,
+  ],
+  [
+    'a string in a loop',
+    "type A = 'x' | 'y' | 'z';\n/** @ensures result !== 'z' */ export function f(n: u8): A { let a: A = 'x'; for (let i = 0; i < n; i++) { if (i === 2) a = 'z'; } return a; }",
+    /ensures/,
+  ],
+  [
+    'a field of another record of a union',
+    "type S = { readonly k: 'a'; readonly x: u8 } | { readonly k: 'b'; readonly y: u8 };\n/** @ensures result === 0 || s.k === 'b' */ export function f(s: S): u8 { return s.k === 'a' ? s.x : s.y; }",
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'the range of a field where a union has two of its name',
+    "type S = { readonly k: 'a'; readonly x: u8 } | { readonly k: 'b'; readonly x: u16 };\n/** @ensures result < 256 */ export function f(s: S): number { if (s.k === 'a') return 1; return s.x; }",
+    /ensures\/result < 256: failed, confirmed/,
+  ],
+  [
+    'the tag of a record that was made',
+    'type S = { readonly ok: true; readonly x: u8 } | { readonly ok: false };\n/** @ensures result.ok */ export function f(n: u8): S { return n > 3 ? { ok: true, x: n } : { ok: false }; }',
+    /ensures\/result.ok: failed, confirmed/,
+  ],
+  [
+    'what a field of one record becomes in another union',
+    "type A = { readonly k: 'a'; readonly x: u8 };\ntype B = { readonly k: 'b'; readonly x: u16 };\ntype C = { readonly k: 'c'; readonly x: u8 };\n/** @ensures result.x < 256 || result.k === 'c' */ export function f(s: A | B): A | B | C { return s; }",
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a value that the compiler believes to be there',
+    'interface P { readonly v: u8 | undefined }\n/** @ensures result > 0 || p.v === undefined || p.v === 0 */ export function f(p: P): u8 { let q: u8 | undefined = p.v; if (q === undefined) q = undefined; return q ?? 1; }\n/** @ensures result < 255 */ export function g(p: P): u8 { return p.v === undefined ? 0 : p.v; }',
+    /^g\/ensures.*failed, confirmed/,
   ],
 ];
 
