@@ -8,7 +8,7 @@
  *   that is where a value must be shown to fit.
  * - A variable's `id` is unique in its function and made of its name and an ordinal among equal names, so an edit
  *   elsewhere does not change it.
- * - An array variable is a parameter, a local made by `new`, or a table of the module; no two name one array unless a
+ * - An array variable is a parameter, a local made by `new`, or a table of the module; a list is a parameter or a table; no two name one array unless a
  *   caller passed one array twice, which a caller is not allowed to do where one of the two is written.
  * - An object variable is a parameter or a local one that was given a new object, so the same holds of it. As an
  *   expression it means the record that its fields hold at the moment; only `set`, and calls, change them.
@@ -218,10 +218,13 @@ export interface FunctionIr {
   readonly span: Span;
 }
 
-/** A typed array of constants at module level, which nobody writes. */
+/** A value that is known: an integer, the place of a member, a truth, or fields in the order of their type. */
+export type Constant = bigint | boolean | { readonly kind: 'fields'; readonly fields: readonly Constant[] };
+
+/** An array of constants at module level, which nobody writes. */
 export interface Table {
   readonly variable: ArrayVariable;
-  readonly values: readonly bigint[];
+  readonly values: readonly Constant[];
 }
 
 export interface Program {

@@ -30,12 +30,17 @@ export interface EnumerationType {
   readonly members: readonly Member[];
 }
 
-/** A typed array: its name, what it holds, and whether it may be written through this name. */
+/**
+ * A typed array: its name, what it holds, and whether it may be written through this name; or a list, an array of values
+ * that nobody writes.
+ */
 export interface ArrayType {
   readonly kind: 'array';
   readonly name: string;
-  readonly element: IntegerType;
+  /** An integer, but in a list. */
+  readonly element: Type;
   readonly readonly: boolean;
+  readonly list?: true;
 }
 
 export interface Field {
@@ -110,6 +115,27 @@ export const integerNames = Object.keys(integers) as readonly IntegerName[];
 export const boolean: Type = { kind: 'boolean' };
 export const nothing: Type = { kind: 'void' };
 export const integer = (name: IntegerName): IntegerType => ({ kind: 'integer', name });
+export const listOf = (element: Type): ArrayType => ({
+  kind: 'array',
+  name: `readonly ${showType(element)}[]`,
+  element,
+  readonly: true,
+  list: true,
+});
+
+/** One of the scalars that a value of a type is made of. */
+export interface Leaf {
+  /** From the value to it: '' or `.field.field`. */
+  readonly path: string;
+  readonly type: Type;
+}
+
+/** In the order of the fields. */
+export function leavesOf(type: Type, path = ''): Leaf[] {
+  return type.kind === 'record'
+    ? type.fields.flatMap((field) => leavesOf(field.type, `${path}.${field.name}`))
+    : [{ path, type }];
+}
 
 /** An enumeration of these members, whatever their order. */
 export function enumeration(name: string, members: readonly Member[]): EnumerationType {
@@ -164,7 +190,7 @@ export const valueType = (type: Type): Type => (type.kind === 'object' ? type.re
 export function sameType(a: Type, b: Type): boolean {
   if (a.kind === 'integer') return b.kind === 'integer' && a.name === b.name;
   if (a.kind === 'enumeration') return b.kind === 'enumeration' && sameMembers(a, b);
-  if (a.kind === 'array') return b.kind === 'array' && a.name === b.name && a.readonly === b.readonly;
+  if (a.kind === 'array') return b.kind === 'array' && sameArray(a, b) && a.readonly === b.readonly;
   if (a.kind === 'object')
     return (
       b.kind === 'object' &&
@@ -181,6 +207,10 @@ export function sameType(a: Type, b: Type): boolean {
     a.fields.every((field, i) => sameField(field, b.fields[i]))
   );
 }
+
+/** Whether two arrays hold the same; one of them may be writable and the other not. */
+export const sameArray = (a: ArrayType, b: ArrayType): boolean =>
+  a.list === b.list && (a.list ? sameType(a.element, b.element) : a.name === b.name);
 
 const sameField = (a: Field, b: Field): boolean =>
   a.name === b.name &&
@@ -199,7 +229,7 @@ export function showType(type: Type): string {
     case 'boolean':
       return 'boolean';
     case 'array':
-      return type.readonly ? `Readonly<${type.name}>` : type.name;
+      return type.readonly && !type.list ? `Readonly<${type.name}>` : type.name;
     case 'record':
     case 'enumeration':
       return type.name;

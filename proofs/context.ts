@@ -8,10 +8,11 @@
  * to end (`ending`): a definition that has no solution would prove everything. A definition is unfolded to a fixed
  * depth.
  */
-import { coversError, type ErrorName, type FunctionIr, type Program, type Span, type Table } from '../analyzers/ir.ts';
+import { coversError, type ErrorName, type FunctionIr, type Program, type Span } from '../analyzers/ir.ts';
 import { type Range, type Type, within } from '../analyzers/types.ts';
 import { type Arithmetic, createArithmetic, mentionsBound } from './arithmetic.ts';
-import { rangeOfType } from './convert.ts';
+import { addTable, contentsOf } from './arrays.ts';
+import { rangeOfType, valueOfType } from './convert.ts';
 import {
   type Binding,
   clausePlace,
@@ -21,7 +22,6 @@ import {
   type Old,
   type Place,
   scalarsOf,
-  valueOfType,
 } from './evaluate.ts';
 import { createFacts, type Facts, inRangeTerm, plainName } from './facts.ts';
 import { createIntervals, type Intervals } from './intervals.ts';
@@ -88,22 +88,6 @@ export function decreasesTerm(m: Arithmetic, before: readonly Term[], after: rea
     return m.all([...equalSoFar, m.less(after[i], first), m.atMost(m.integer(0n), first)]);
   });
   return m.any(ranks);
-}
-
-/** What is known of an array of these values; of zeros alone, in one sentence, however many they are. */
-export function contentsFacts(facts: Facts, contents: Term, values: readonly bigint[] | undefined): Term[] {
-  if (values?.some((value) => value !== 0n) === true || values?.length === 0)
-    return values.map((value, i) => t.equal(t.element(contents, t.integer(i)), t.integer(value)));
-  const index = facts.bound();
-  const element = t.element(contents, index);
-  return [t.quantified('forall', [index], t.equal(element, t.integer(0)), [[element]])];
-}
-
-function addTable(context: Pick<Context, 'facts' | 'tables' | 'tableLengths'>, { variable, values }: Table): void {
-  const contents = context.facts.fresh(variable.name, 'Array');
-  for (const fact of contentsFacts(context.facts, contents, values)) context.facts.add(contents, fact);
-  context.tables.set(variable.id, contents);
-  context.tableLengths.set(variable.id, t.integer(values.length));
 }
 
 /** That each argument is of its parameter's type; without those of which that can be read off, if intervals are given. */
@@ -212,10 +196,11 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
   };
 
   const pureResult: Context['pureResult'] = (callee, binding) => {
-    const inputs = callee.parameters.flatMap(({ id }): Term[] => {
-      const contents = binding.arrays.get(id);
-      return contents === undefined ? scalarsOf(binding.variables.get(id)!) : [contents, binding.lengths.get(id)!];
-    });
+    const inputs = callee.parameters.flatMap(({ id, type }): Term[] =>
+      type.kind === 'array'
+        ? [...contentsOf(binding.arrays, { id, type }), binding.lengths.get(id)!]
+        : scalarsOf(binding.variables.get(id)!),
+    );
     // A function of nothing is a function of a constant.
     const operands = inputs.length === 0 ? [m.integer(0n)] : inputs;
     const name = symbols.get(callee.key)!;
@@ -286,7 +271,10 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
 
   const tables = new Map<string, Term>();
   const tableLengths = new Map<string, Term>();
-  for (const table of program.tables) addTable({ facts, tables, tableLengths }, table);
+  for (const table of program.tables) {
+    addTable(facts, tables, table);
+    tableLengths.set(table.variable.id, t.integer(table.values.length));
+  }
   const context: Context = {
     subject,
     facts,

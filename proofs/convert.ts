@@ -11,7 +11,7 @@ import type { Context } from './context.ts';
 import type { Place } from './evaluate.ts';
 import { inRangeTerm } from './facts.ts';
 import type { Term } from './smt/terms.ts';
-import { type RecordValue, scalar } from './state.ts';
+import { type RecordValue, scalar, type Value } from './state.ts';
 
 /** The range of a scalar of this type. */
 export function rangeOfType(type: Type): Range {
@@ -58,4 +58,28 @@ export function thereTerm(
   if (where === undefined) return undefined;
   const tag = scalar(fields[0]);
   return m.any(where.map((place) => m.equal(tag, m.integer(place))));
+}
+
+/** Values of a type of which nothing else is known; scalars are made by `make`. */
+export function valueOfType(
+  type: Type,
+  make: (sort: 'Int' | 'Bool', type: Type, path: string) => Term,
+  path = '',
+): Value {
+  switch (type.kind) {
+    case 'integer':
+    case 'enumeration':
+      return make('Int', type, path);
+    case 'boolean':
+      return make('Bool', type, path);
+    case 'object':
+      return valueOfType(type.record, make, path);
+    case 'record':
+      return {
+        kind: 'fields',
+        fields: type.fields.map((field) => valueOfType(field.type, make, `${path}.${field.name}`)),
+      };
+    default:
+      throw new TypeError(`no value of ${type.kind}`);
+  }
 }

@@ -8,8 +8,8 @@
  */
 import type { Argument, ArrayVariable, Clause, Expression, FunctionIr, ObjectVariable, Span } from '../analyzers/ir.ts';
 import { operatorOf } from '../analyzers/operators.ts';
-import { LONGEST_ARRAY, rangeOf, type Type, within } from '../analyzers/types.ts';
-import { mentionsBound } from './arithmetic.ts';
+import { LONGEST_ARRAY, rangeOf, within } from '../analyzers/types.ts';
+import { columnsOf, contentsOf, elementValue } from './arrays.ts';
 import type { Context } from './context.ts';
 import { convertTerm, thereTerm } from './convert.ts';
 import { inRangeTerm } from './facts.ts';
@@ -120,31 +120,6 @@ export function bodyClausePlace(context: Context, state: State, conditions: Term
 function textOf(context: Context, span: Span): string {
   return context.textOf(span);
 }
-
-/** An element of an array, with the range that its type gives it. */
-export function elementTerm(context: Context, array: ArrayVariable, contents: Term, index: Term): Term {
-  const { facts, boundIn } = context;
-  const known = context.elements.get(contents)?.get(index);
-  if (known !== undefined) return known;
-  const element = t.element(contents, index);
-  const range = rangeOf(array.type.element.name);
-  facts.noteRange(element, range);
-  if (!mentionsBound(element, boundIn)) facts.add(element, inRangeTerm(element, range));
-  else {
-    const any = facts.bound();
-    const each = t.element(contents, any);
-    facts.add(element, t.quantified('forall', [any], inRangeTerm(each, range), [[each]]));
-  }
-  const cache = context.elements.get(contents) ?? new Map<Term, Term>();
-  context.elements.set(contents, cache.set(index, element));
-  return element;
-}
-
-const contentsOf = (place: Place, array: ArrayVariable): Term => {
-  const contents = place.arrays.get(array.id);
-  if (contents === undefined) throw new TypeError(`no contents of ${array.id}`);
-  return contents;
-};
 
 const lengthOf = (place: Place, array: ArrayVariable): Term => {
   const length = place.lengths.get(array.id);
@@ -262,30 +237,6 @@ function evaluateQuantifier(context: Context, place: Place, expression: Expressi
     : t.quantified(expression.quantifier, [variable], whole, triggersOf(body, variable));
 }
 
-/** Values of a type of which nothing else is known; scalars are made by `make`. */
-export function valueOfType(
-  type: Type,
-  make: (sort: 'Int' | 'Bool', type: Type, path: string) => Term,
-  path = '',
-): Value {
-  switch (type.kind) {
-    case 'integer':
-    case 'enumeration':
-      return make('Int', type, path);
-    case 'boolean':
-      return make('Bool', type, path);
-    case 'object':
-      return valueOfType(type.record, make, path);
-    case 'record':
-      return {
-        kind: 'fields',
-        fields: type.fields.map((field) => valueOfType(field.type, make, `${path}.${field.name}`)),
-      };
-    default:
-      throw new TypeError(`no value of ${type.kind}`);
-  }
-}
-
 /** All scalars of a value. */
 export function scalarsOf(value: Value): Term[] {
   return isRecord(value) ? value.fields.flatMap(scalarsOf) : [value];
@@ -313,13 +264,16 @@ export function bindArguments(context: Context, place: Place, callee: FunctionIr
   const variables = new Map<string, Value>();
   const arrays = new Map(context.tables);
   const lengths = new Map(context.tableLengths);
-  callee.parameters.forEach(({ id }, i) => {
+  callee.parameters.forEach(({ id, type }, i) => {
     const argument = args[i];
-    if (isArrayArgument(argument)) {
-      arrays.set(id, contentsOf(place, argument.array));
+    if (isArrayArgument(argument) && type.kind === 'array') {
+      const contents = contentsOf(place.arrays, argument.array);
+      columnsOf(id, type).forEach((column, k) => {
+        arrays.set(column.id, contents[k]);
+      });
       lengths.set(id, lengthOf(place, argument.array));
     } else if (argument.kind === 'object') variables.set(id, objectValue(place, argument.object));
-    else variables.set(id, evaluate(context, place, argument));
+    else if (!isArrayArgument(argument)) variables.set(id, evaluate(context, place, argument));
   });
   return { variables, arrays, lengths };
 }
@@ -393,7 +347,7 @@ export function evaluate(context: Context, place: Place, expression: Expression)
         expression.span,
         boundsTerm(context, lengthOf(place, expression.array), index),
       );
-      return elementTerm(context, expression.array, contentsOf(place, expression.array), index);
+      return elementValue(context, place.arrays, expression.array, index);
     }
     case 'length':
       return lengthOf(place, expression.array);

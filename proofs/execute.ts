@@ -20,8 +20,9 @@ import {
 } from '../analyzers/ir.ts';
 import { type Range, rangeOf, type Type } from '../analyzers/types.ts';
 import { allStatements, assignedVariables } from '../analyzers/walk.ts';
-import { announced, type Context, contentsFacts, createContext, decreasesTerm, type Surroundings } from './context.ts';
-import { rangeOfType } from './convert.ts';
+import { columnsOf, contentsFacts } from './arrays.ts';
+import { announced, type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
+import { rangeOfType, valueOfType } from './convert.ts';
 import {
   bindArguments,
   bodyClausePlace,
@@ -33,7 +34,6 @@ import {
   isArrayArgument,
   lengthRange,
   objectValue,
-  valueOfType,
 } from './evaluate.ts';
 import type { Demand, ObligationKind } from './obligation.ts';
 import type { Term } from './smt/terms.ts';
@@ -458,9 +458,11 @@ function enter(context: Context): State {
   const state: State = { assumptions: [], variables: new Map(), arrays: new Map(context.tables) };
   for (const { id, name, type } of subject.parameters) {
     if (type.kind === 'array') {
-      const contents = facts.fresh(name, 'Array');
-      state.arrays.set(id, contents);
-      context.entryArrays.set(id, contents);
+      for (const column of columnsOf(id, type)) {
+        const contents = facts.fresh(`${name}${column.path}`, 'Array');
+        state.arrays.set(column.id, contents);
+        context.entryArrays.set(column.id, contents);
+      }
       context.lengths.set(id, facts.visible(`${name}_length`, 'Int', lengthRange));
     } else if (type.kind !== 'void') {
       const value = valueOfType(type, (sort, of, path) => facts.visible(`${name}${path}`, sort, rangeOfType(of)));

@@ -23,7 +23,7 @@ import {
 } from '../ir.ts';
 import { exact, evaluate as javascript, operatorOf } from '../operators.ts';
 import { inRange, rangeOf, showType } from '../types.ts';
-import { type ArrayValue, copyValue, type FieldsValue, isArrayValue, type Value } from './values.ts';
+import { type ArrayValue, constantValue, copyValue, type FieldsValue, isArrayValue, type Value } from './values.ts';
 
 /** A claim of a contract, or a condition of an operation, that did not hold; named as obligations name it. */
 export interface Violation {
@@ -494,7 +494,7 @@ function loadedOf(program: Program): Pick<Machine, 'functions' | 'tables'> {
   if (before !== undefined) return before;
   const tables = program.tables.map(({ variable, values }): [string, ArrayValue] => [
     variable.id,
-    { kind: 'array', type: variable.type, elements: [...values] },
+    { kind: 'array', type: variable.type, elements: values.map(constantValue) },
   ]);
   const functions = new Map(program.functions.map((one) => [one.key, one]));
   const made = { functions, tables: new Map(tables) };

@@ -53,8 +53,9 @@ function drawValue(type: Type, draw: Draw, tame: boolean): Value {
       return BigInt(draw(type.members.length));
     case 'array': {
       const length = draw(4) === 0 ? draw(2) : draw(8);
-      const elements = Array.from({ length }, () => drawInteger(type.element, draw, tame));
-      if (tame && draw(2) === 0) elements.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+      const elements = Array.from({ length }, () => drawValue(type.element, draw, tame));
+      if (tame && draw(2) === 0 && type.element.kind === 'integer')
+        elements.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
       return { kind: 'array', type, elements };
     }
     case 'record':

@@ -2,13 +2,14 @@
  * Values of the interpreter: integers as bigints whatever they are at run time, so that no sum is ever rounded; members
  * of enumerations by their places.
  */
+import type { Constant } from '../ir.ts';
 import { type ArrayType, inRange, rangeOf, showMember, showType, type Type } from '../types.ts';
 
 /** An array with identity; its elements change. */
 export interface ArrayValue {
   readonly kind: 'array';
   readonly type: ArrayType;
-  readonly elements: bigint[];
+  readonly elements: Value[];
 }
 
 /** Fields in the order of the type. Those of a record stay as they are; an object, which has identity, changes them. */
@@ -22,6 +23,10 @@ export function copyValue(value: Value): Value {
   if (isArrayValue(value)) return { ...value, elements: [...value.elements] };
   return typeof value === 'object' ? { kind: 'fields', fields: value.fields.map(copyValue) } : value;
 }
+
+/** A constant as a value. */
+export const constantValue = (constant: Constant): Value =>
+  typeof constant === 'object' ? { kind: 'fields', fields: constant.fields.map(constantValue) } : constant;
 
 export type Value = bigint | boolean | ArrayValue | FieldsValue;
 
@@ -37,7 +42,7 @@ export function isOfType(value: Value, type: Type): boolean {
     case 'enumeration':
       return typeof value === 'bigint' && value >= 0n && value < BigInt(type.members.length);
     case 'array':
-      return isArrayValue(value) && value.elements.every((element) => inRange(element, rangeOf(type.element.name)));
+      return isArrayValue(value) && value.elements.every((element) => isOfType(element, type.element));
     case 'record':
       return (
         typeof value === 'object' &&

@@ -52,6 +52,28 @@ export function exists(low: number, high: number, condition: (index: number) => 
   return false;
 }
 
+/** A byte for each character of a text, which has none beyond \xff: `const GET = bytes('GET ')`. */
+export function bytes(text: string): Uint8Array {
+  const values = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff) throw new RangeError('a character that is no byte');
+    values[i] = code;
+  }
+  return values;
+}
+
+/** A list of constants for a module, frozen with all that is in it, so that verified code may rely on it. */
+export function table<T>(values: readonly T[]): readonly T[] {
+  const freeze = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    Object.freeze(value);
+    for (const part of Object.values(value)) freeze(part);
+  };
+  freeze(values);
+  return values;
+}
+
 /** The value that an expression had when the function was entered. Only a prover can know it: it is for contracts. */
 export function old<T>(value: T): T {
   return value;

@@ -10,6 +10,11 @@ interface Function {
 interface CallableFunction extends Function {}
 interface NewableFunction extends Function {}
 type IArguments = {};
+interface ObjectConstructor {
+  freeze<T>(values: T[]): readonly T[];
+  freeze<T>(value: T): Readonly<T>;
+}
+declare var Object: ObjectConstructor;
 type RegExp = {};
 type Boolean = {};
 type Symbol = {};

@@ -7,7 +7,7 @@
  */
 import type { Diagnostic } from '../diagnostics.ts';
 import type { Clause, ErrorName, FunctionIr, Program, Span, Variable } from '../ir.ts';
-import { type Type, valueType } from '../types.ts';
+import { valueType } from '../types.ts';
 import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
 import { refuseEnumChanges } from './enums.ts';
@@ -18,7 +18,7 @@ import { lowerPlaceType } from './objects.ts';
 import { refuseCyclicPreconditions } from './preconditions.ts';
 import { refuseReassignment } from './reassignment.ts';
 import { collecting, refuse } from './refuse.ts';
-import { declareVariable, type Header, type Scope, symbolOf, type World } from './scope.ts';
+import { declareVariable, type Header, noHeader, type Scope, symbolOf, type World } from './scope.ts';
 import { type Contracted, makeShadow, type Shadow } from './shadow.ts';
 import { lowerStatements } from './statements.ts';
 
@@ -68,18 +68,6 @@ function lowerHeader(
       'a type predicate is not supported',
       'The compiler would believe it unproved: return boolean.',
     );
-  const placeholder = {
-    key: '',
-    name: '',
-    parameters: [],
-    result: { kind: 'void' } as Type,
-    modifies: [],
-    fields: new Map(),
-    pure: false,
-    diverges: false,
-    throws: false,
-    trusted: false,
-  };
   const scope: Scope = {
     world,
     variables: new Map(),
@@ -87,7 +75,7 @@ function lowerHeader(
     diagnostics,
     place: 'body',
     oldAllowed: false,
-    header: placeholder,
+    header: noHeader,
   };
   const parameters = node.parameters.map((parameter) => {
     const span = world.spanOf(parameter);

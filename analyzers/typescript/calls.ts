@@ -4,7 +4,7 @@
  */
 import type { Argument, Expression, Span } from '../ir.ts';
 import { type OperatorName, operatorOf } from '../operators.ts';
-import { type Domain, domainOf, type Type, valueType } from '../types.ts';
+import { type Domain, domainOf, sameArray, type Type, valueType } from '../types.ts';
 import { lowerLibraryCall } from './clauses.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
 import { lowerViewRead, viewOf } from './data-view.ts';
@@ -57,6 +57,12 @@ function lowerMethod(scope: Scope, node: ts.CallExpression, object: string, meth
     case 'Math.floor':
       wantArguments(node, 1, span);
       return lowerQuotient(scope, args[0], method === 'trunc' ? 'truncatedDivide' : 'flooredDivide', span);
+    case 'Object.freeze':
+      wantArguments(node, 1, span);
+      // Of something that is there already it would have an effect.
+      if (!ts.isObjectLiteralExpression(bare(args[0])) && !ts.isArrayLiteralExpression(bare(args[0])))
+        refuse(span, 'something other than a new record is frozen', 'Write Object.freeze({ ... }).');
+      return lowerExpression(scope, args[0]);
     case 'Math.imul':
       return take('multiply32', 'number');
     case 'Math.min':
@@ -104,7 +110,7 @@ export function lowerArguments(
     }
     const array = lowerArray(scope, argument);
     const span = spanOf(scope, argument);
-    if (array.type.name !== type.name) refuse(span, `a ${array.type.name} where ${type.name} is expected`);
+    if (!sameArray(array.type, type)) refuse(span, `a ${array.type.name} where ${type.name} is expected`);
     if (array.type.readonly && !type.readonly) {
       refuse(
         span,

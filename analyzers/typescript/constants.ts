@@ -1,19 +1,19 @@
 /**
- * Constants of modules: integers and booleans that are computed here, and typed arrays of constants, called tables.
- *
- * A table is as constant as its users let it be, since JavaScript cannot freeze a typed array. So every mention of it
- * in its module must be a read of an element or its length, and a table is not exported: then nobody can write it.
+ * Constants of modules: integers, booleans and strings that are computed here, and arrays of constants, called tables:
+ * typed arrays, and lists (lists.ts). That nobody writes one is table-uses.ts's affair.
  */
 import type { ArrayVariable, Expression, Span, Table } from '../ir.ts';
 import { boolean, inRange, integer, rangeOf, typedArrays } from '../types.ts';
-import { GLOBALS_FILE, isAmbient, isAssignment, isNumber, ts } from './compiler.ts';
+import { CONTRACTS_FILE, GLOBALS_FILE, isAmbient, ts } from './compiler.ts';
 import { text } from './enumerations.ts';
 import { lowerEnumMember } from './enums.ts';
 import { operation } from './expressions.ts';
+import { listTable } from './lists.ts';
 import { refuse } from './refuse.ts';
 import { bare, libraryName, symbolOf, type World } from './scope.ts';
+import { checkUses, onlyReads } from './table-uses.ts';
 
-const LONGEST_TABLE = 4096;
+export const LONGEST_TABLE = 4096;
 
 /** The const declaration at a module's top level that a symbol means. */
 function declarationOf(symbol: ts.Symbol): ts.VariableDeclaration | undefined {
@@ -78,12 +78,30 @@ function fold(world: World, node: ts.Expression): Expression | undefined {
 const known = (expression: Expression): Expression | undefined =>
   expression.kind === 'integer' ? expression : undefined;
 
+/** bytes('GET '): a byte for each character. */
+function bytesOf(world: World, node: ts.CallExpression) {
+  const span = world.spanOf(node);
+  const usage = "Write bytes('...') with ASCII characters, others as \\xHH.";
+  const [argument] = node.arguments;
+  if (node.arguments.length !== 1 || !ts.isStringLiteralLike(argument))
+    return refuse(span, 'bytes of something other than a literal', usage);
+  // An é is one character here and two bytes in a file: only the spelling \xe9 says which is meant.
+  const plain = /^[\x20-\x7e]*$/.test(argument.getText());
+  const codes = [...argument.text].map((character) => character.codePointAt(0)!);
+  if (!plain || codes.some((code) => code > 0xff)) return refuse(span, 'this has characters that are no bytes', usage);
+  if (codes.length > LONGEST_TABLE)
+    return refuse(span, `${codes.length} bytes`, `An array of constants has at most ${LONGEST_TABLE}.`);
+  return { name: 'Uint8Array', length: BigInt(codes.length), values: codes.map(BigInt) };
+}
+
 /** Values of `new Uint8Array([...])`, `Uint8Array.of(...)` and of `new Uint8Array(N)`, with the array's name. */
 export function arrayConstant(
   world: World,
   node: ts.Expression,
 ): { readonly name: string; readonly length: bigint; readonly values?: readonly bigint[] } | undefined {
   const inner = bare(node);
+  if (ts.isCallExpression(inner) && libraryName(world, inner.expression, CONTRACTS_FILE) === 'bytes')
+    return bytesOf(world, inner);
   let items: readonly ts.Expression[] | undefined;
   let maker: ts.Expression;
   if (ts.isNewExpression(inner)) {
@@ -128,91 +146,6 @@ export function arrayConstant(
   return { name, length: size.value };
 }
 
-/** Whether the value of this expression is used, and nothing is written through it. */
-function isRead(node: ts.Expression): boolean {
-  const use = node.parent;
-  if (ts.isParenthesizedExpression(use)) return isRead(use);
-  if (ts.isBinaryExpression(use)) return !(isAssignment(use.operatorToken.kind) && use.left === node);
-  if (ts.isPrefixUnaryExpression(use)) {
-    return use.operator !== ts.SyntaxKind.PlusPlusToken && use.operator !== ts.SyntaxKind.MinusMinusToken;
-  }
-  if (ts.isCallExpression(use)) return use.expression !== node;
-  if (ts.isElementAccessExpression(use)) return use.argumentExpression === node;
-  return (
-    ts.isConditionalExpression(use) ||
-    ts.isVariableDeclaration(use) ||
-    ts.isReturnStatement(use) ||
-    ts.isIfStatement(use) ||
-    ts.isWhileStatement(use) ||
-    (ts.isArrowFunction(use) && use.body === node)
-  );
-}
-
-/** Whether what an expression gives is used up as a number or a truth, so that it goes nowhere. */
-function isConsumed(node: ts.Expression): boolean {
-  const use = node.parent;
-  if (ts.isParenthesizedExpression(use)) return isConsumed(use);
-  if (ts.isPrefixUnaryExpression(use) || ts.isIfStatement(use) || ts.isWhileStatement(use)) return true;
-  if (!ts.isBinaryExpression(use)) return ts.isElementAccessExpression(use) && use.argumentExpression === node;
-  const token = use.operatorToken.kind;
-  const passes =
-    token === ts.SyntaxKind.CommaToken ||
-    token === ts.SyntaxKind.AmpersandAmpersandToken ||
-    token === ts.SyntaxKind.BarBarToken ||
-    token === ts.SyntaxKind.QuestionQuestionToken;
-  return !passes && !isAssignment(token);
-}
-
-/** Whether the node lies in a function whose body is verified, where nothing has the type any. */
-function isVerified(world: World, node: ts.Node): boolean {
-  let outer = node;
-  while (!ts.isSourceFile(outer.parent)) outer = outer.parent;
-  const symbol = ts.isFunctionDeclaration(outer) && outer.name !== undefined ? symbolOf(world, outer.name) : undefined;
-  return symbol !== undefined && world.headers.get(symbol)?.trusted === false;
-}
-
-/** Whether a mention of a table only reads it. */
-function onlyReads(world: World, node: ts.Identifier): boolean {
-  const { parent } = node;
-  if (ts.isVariableDeclaration(parent) && parent.name === node) return true;
-  if (ts.isPropertyAccessExpression(parent)) return parent.expression === node && parent.name.text === 'length';
-  if (!ts.isElementAccessExpression(parent) || parent.expression !== node) return false;
-  // A name in brackets would be a method or the buffer, and where any is allowed a name can pass for a number.
-  const index = parent.argumentExpression;
-  if (!isNumber(world.checker.getTypeAtLocation(index)) || !isRead(parent)) return false;
-  return isVerified(world, node) || ts.isNumericLiteral(index) || isConsumed(parent);
-}
-
-/** Whether the identifier means the symbol, also where it stands for a field and its value at once. */
-function means(world: World, node: ts.Identifier, symbol: ts.Symbol): boolean {
-  if (node.text !== symbol.name && !ts.isExportSpecifier(node.parent)) return false;
-  if (ts.isShorthandPropertyAssignment(node.parent)) {
-    return world.checker.getShorthandAssignmentValueSymbol(node.parent) === symbol;
-  }
-  return symbolOf(world, node) === symbol;
-}
-
-function checkReads(world: World, symbol: ts.Symbol, declaration: ts.VariableDeclaration, span: Span): void {
-  const exported = ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Export;
-  if (exported)
-    refuse(
-      span,
-      `the table ${symbol.name} is exported, so anyone may write it`,
-      'Do not export it; export a function that reads it.',
-    );
-  const visit = (node: ts.Node): void => {
-    if (ts.isIdentifier(node) && means(world, node, symbol) && !onlyReads(world, node)) {
-      refuse(
-        world.spanOf(node),
-        `the table ${symbol.name} is more than read here`,
-        'Only its elements and its length may be used; outside of contracts an element only by a constant, or in arithmetic.',
-      );
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(declaration.getSourceFile());
-}
-
 /** What a module's constant is; undefined when the symbol means none. */
 export function lowerConstant(world: World, symbol: ts.Symbol, span: Span): Expression | Table | undefined {
   const before = world.tables.get(symbol);
@@ -223,13 +156,18 @@ export function lowerConstant(world: World, symbol: ts.Symbol, span: Span): Expr
   if (world.computing.has(symbol)) refuse(span, `the constant ${symbol.name} is made of itself`);
   world.computing.add(symbol);
   try {
+    const list = listTable(world, symbol, declaration);
+    if (list !== undefined) {
+      world.tables.set(symbol, list);
+      return list;
+    }
     const array = arrayConstant(world, declaration.initializer);
     if (array === undefined) {
       const value = fold(world, declaration.initializer);
       world.constants.set(symbol, value);
       return value;
     }
-    checkReads(world, symbol, declaration, span);
+    checkUses(world, symbol, declaration, span, onlyReads);
     const file = declaration.getSourceFile().fileName;
     const type = {
       kind: 'array',

@@ -24,6 +24,20 @@ export interface Header {
   readonly trusted: boolean;
 }
 
+/** Of code that lies in no function. */
+export const noHeader: Header = {
+  key: '',
+  name: '',
+  parameters: [],
+  result: { kind: 'void' },
+  modifies: [],
+  fields: new Map(),
+  pure: false,
+  diverges: false,
+  throws: false,
+  trusted: false,
+};
+
 /** What is known of the whole program. */
 export interface World {
   readonly checker: ts.TypeChecker;

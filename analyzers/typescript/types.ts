@@ -6,11 +6,13 @@
  */
 import type { Span } from '../ir.ts';
 import {
+  type ArrayType,
   boolean,
   domainOf,
   type IntegerName,
   integer,
   integerNames,
+  listOf,
   nothing,
   type RecordType,
   type Type,
@@ -66,6 +68,7 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
     if (lowered.kind === 'record') return lowered;
     refuse(span, `the type ${shown} is not supported`, 'Readonly<...> takes a typed array or a record.');
   }
+  if (checker.isArrayType(type)) return lowerList(world, type as ts.TypeReference, span, depth, frozen);
   const name = type.symbol?.name ?? '';
   if (!checker.isTupleType(type) && declaredIn(type.symbol, GLOBALS_FILE)) {
     // Bytes with other operations, see data-view.ts.
@@ -82,7 +85,7 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
   return refuse(
     span,
     `the type ${shown} is not supported`,
-    `Supported are boolean, ${integerNames.join(', ')}, ${Object.keys(typedArrays).join(', ')}, Readonly<> of those, and records of readonly fields.`,
+    `Supported are boolean, ${integerNames.join(', ')}, ${Object.keys(typedArrays).join(', ')}, Readonly<> of those, records of readonly fields, and readonly arrays of values.`,
   );
 }
 
@@ -113,6 +116,22 @@ function lowerUnion(world: World, type: ts.UnionType, span: Span, depth: number)
       "A union is of strings, or of records that a literal tells apart: { readonly kind: 'a', ... } | { readonly kind: 'b', ... }.",
     )
   );
+}
+
+/** `readonly T[]`: a list, which nobody writes. */
+function lowerList(world: World, type: ts.TypeReference, span: Span, depth: number, frozen: boolean): ArrayType {
+  const { checker } = world;
+  const shown = checker.typeToString(type);
+  if (type.symbol.name !== 'ReadonlyArray' && !frozen)
+    refuse(
+      span,
+      `the type ${shown} is not supported`,
+      'Take readonly T[] where it is only read, or a typed array such as Uint8Array.',
+    );
+  const element = lowerType(world, checker.getTypeArguments(type)[0], span, depth + 1);
+  if (element.kind === 'array' || element.kind === 'void')
+    refuse(span, `the array ${shown} holds arrays`, 'Arrays hold integers, booleans and records.');
+  return listOf(element);
 }
 
 /** A readonly tuple: a record whose fields are its places. */

@@ -32,6 +32,97 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   [inBody("const x: string = 'a';"), 'the type string is not supported'],
   [inBody("let x = 'a';"), 'the type string is not supported'],
   ["/** @verified */ export function f(x: 'a' | 1): void {}", 'is not supported'],
+  ['/** @verified */ export function f(x: { readonly y: u8 }[]): void {}', 'Take readonly T[]'],
+  ['/** @verified */ export function f(x: readonly Uint8Array[]): void {}', 'holds arrays'],
+  ['/** @verified */ export function f(x: readonly u8[]): readonly u8[] { return x; }', 'an array is returned'],
+  ['/** @verified */ export function f(x: readonly u8[]): void { const y = x; }', 'second name for an array'],
+  ['/** @verified */ export function f(x: readonly u8[]): void { x[0] = 1; }', 'only permits reading'],
+  ['/**\n * @modifies x\n */ export function f(x: readonly u8[]): void {}', 'it is Readonly'],
+  [
+    '/** @verified */ function g(x: readonly u8[]): void {}\n/** @verified */ export function f(x: readonly u16[]): void { g(x); }',
+    'a readonly u16[] where readonly u8[] is expected',
+  ],
+  [
+    '/** @verified */ function g(x: readonly number[]): void {}\n/** @verified */ export function f(x: Uint8Array): void { g(x); }',
+    'a Uint8Array where readonly number[] is expected',
+  ],
+  [
+    'export const T: readonly u8[] = [1];\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is exported',
+  ],
+  [
+    'const T: readonly u8[] = [1];\n(T as number[])[0] = 2;\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is more than read here',
+  ],
+  [
+    'const T: readonly u8[] = [1];\nexport const g = () => T;\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'the table T is more than read here',
+  ],
+  [
+    'const T: { x: number }[] = [{ x: 1 }];\n/** @verified */ export function f(): u8 { return T[0].x; }',
+    'Take readonly T[]',
+  ],
+  ...[
+    'T[0].x = 2;',
+    '(T[0] as any).x = 2;',
+    '[T[0].x] = [2];',
+    'T[0].x++;',
+    'delete (T[0] as any).x;',
+    'delete T[0].x;',
+    'Object.assign(T[0], { x: 2 });',
+    'const e = T[0];',
+    'function k() { const e = T[0]; e.x = 5; }',
+    'for (const e of T) Object.assign(e, { x: 2 });',
+    'for (const e of T) e.x = 2;',
+    'let m = T[0].p; m.y = 3;',
+    'export const o = { T };',
+    'T.push({ x: 1, p: { y: 1 } });',
+    'T["push"]({ x: 1, p: { y: 1 } });',
+    '/** @verified */ export function h(): { readonly x: u8 } { return T[0]; }',
+    '/** @verified */ export function h(): { readonly x: u8 } { const e = T[0]; return e; }',
+  ].map(
+    (statement) =>
+      [
+        `interface E { readonly x: u8; readonly p: { readonly y: u8 } }\nconst T: readonly E[] = [{ x: 1, p: { y: 2 } }];\n${statement}\n/** @verified */ export function f(): u8 { return T[0].x; }`,
+        'the table T is more than read here',
+      ] as const,
+  ),
+  [
+    'const T = Object.freeze([{ x: 1 }]);\nexport const g = () => T;\n/** @verified */ export function f(): u8 { return T[0].x; }',
+    'the field x can be written',
+  ],
+  [
+    'interface E { readonly x: u8 }\nexport const T: readonly E[] = Object.freeze([{ x: 1 }]);\n/** @verified */ export function f(): u8 { return T[0].x; }',
+    'the table T is exported',
+  ],
+  [
+    'let n = 3;\nconst T: readonly u8[] = table([n]);\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'neither a parameter, a local variable nor a constant',
+  ],
+  [
+    '/** @verified */ function n(): u8 { return 1; }\nconst T: readonly u8[] = table([n()]);\n/** @verified */ export function f(): u8 { return T[0]; }',
+    'this is no constant',
+  ],
+  ['const T: readonly u8[] = [256];\n/** @verified */ export function f(): u8 { return T[0]; }', 'this is no u8'],
+  [
+    "const M = bytes('\u00e9');\n/** @verified */ export function f(): u8 { return M[0]; }",
+    'characters that are no bytes',
+  ],
+  [
+    "const M = bytes('\\u0101');\n/** @verified */ export function f(): u8 { return M[0]; }",
+    'characters that are no bytes',
+  ],
+  [
+    "const k = 'a';\nconst M = bytes(k);\n/** @verified */ export function f(): u8 { return M[0]; }",
+    'bytes of something other than a literal',
+  ],
+  [inBody("const x = bytes('a')[0];"), 'this is not the name of a typed array'],
+  [inBody("let x = bytes('a');"), 'is declared with let'],
+  [
+    "export const M = bytes('a');\n/** @verified */ export function f(): u8 { return M[0]; }",
+    'the table M is exported',
+  ],
+  [inBody('const e = { x: 1 }; Object.freeze(e);'), 'something other than a new record is frozen'],
   ["enum E { A = 'a', B = 1 }\n/** @verified */ export function f(x: E): void {}", 'is not supported'],
   ["type S = 'a' | 'b';\n/** @verified */ export function f(x: S): S { return 'c'; }", 'is not assignable to type'],
   ["type S = 'a' | 'b';\n/** @verified */ export function f(x: S): boolean { return x < 'b'; }", 'a comparison of S'],

@@ -1,6 +1,7 @@
 /** Values and control beyond numbers and loops: of each construct what is true is proved, and what is false is not. */
 import { describe, expect, it } from 'vitest';
 import { run } from '../../analyzers/interpreter/run.ts';
+import { bytes, table } from '../../analyzers/library/contracts.ts';
 import { failures, programOf, proveText } from '../support/contracts.ts';
 
 /** Functions that keep their contracts. */
@@ -154,6 +155,71 @@ const sound: Readonly<Record<string, string>> = {
           return c.value;
       }
     }`,
+  'lists of records, as parameters and as tables': `
+    interface Entry { readonly low: u8; readonly high: u8; readonly kind: 'free' | 'used' | 'bad'; readonly at: readonly [u16, boolean] }
+    const TABLE: readonly Entry[] = [
+      { low: 0, high: 9, kind: 'used', at: [1, true] },
+      { low: 10, high: 19, kind: 'free', at: [2, false] },
+    ];
+    export const FROZEN: readonly Entry[] = table([{ low: 3, high: 4, kind: 'bad', at: [300, true] }]);
+    const LEVELS = Object.freeze([Object.freeze({ low: 1, on: true }), Object.freeze({ low: 2, on: false })]);
+    const PRIMES: readonly u8[] = [2, 3, 5, 7];
+    const MAGIC = bytes('GET \\x89\\r\\n');
+    /**
+     * @ensures result === -1 || 0 <= result && result < entries.length && entries[result].low <= x && x <= entries[result].high
+     * @ensures result >= 0 || forall(0, entries.length, (i) => x < entries[i].low || entries[i].high < x)
+     */
+    export function find(entries: readonly Entry[], x: u8): number {
+      for (let i = 0; i < entries.length; i++) {
+        invariant(forall(0, i, (j) => x < entries[j].low || entries[j].high < x));
+        const e = entries[i];
+        if (e.low <= x && x <= e.high) return i;
+      }
+      return -1;
+    }
+    /** @ensures result === (x < 10 ? 1 : x < 20 ? 2 : 0) */
+    export function kind(x: u8): u16 {
+      if (x < 10) return TABLE[0].kind === 'used' && TABLE[0].at[1] ? TABLE[0].at[0] : 0;
+      if (x < 20 && TABLE[1].kind === 'free' && !TABLE[1].at[1]) return TABLE[1].at[0];
+      return 0;
+    }
+    /** @ensures result === 0 */
+    export function frozen(): number {
+      const last = FROZEN[FROZEN.length - 1];
+      assert(last.at[0] === 300 && FROZEN.length === 1 && LEVELS[1].low === 2 && !LEVELS[1].on);
+      return find(FROZEN, 3) + (FROZEN[0].kind === 'bad' && LEVELS[0].on ? 0 : 1);
+    }
+    /** @ensures forall(0, values.length, (i) => values[i] <= result) */
+    export function largest(values: readonly u8[]): u8 {
+      let most: u8 = 0;
+      for (let i = 0; i < values.length; i++) {
+        invariant(forall(0, i, (j) => values[j] <= most));
+        if (values[i] > most) most = values[i];
+      }
+      return most;
+    }
+    /** @ensures result >= 14 */
+    export function primes(): number { return largest(PRIMES) + PRIMES[3]; }
+    /** @ensures result === (a.length >= 7 && forall(0, 7, (i) => a[i] === MAGIC[i])) */
+    export function isMagic(a: Readonly<Uint8Array>): boolean { return starts(a, MAGIC) && MAGIC[4] === 0x89; }
+    /** @ensures result === (a.length >= b.length && forall(0, b.length, (i) => a[i] === b[i])) */
+    function starts(a: Readonly<Uint8Array>, b: Readonly<Uint8Array>): boolean {
+      if (a.length < b.length) return false;
+      for (let i = 0; i < b.length; i++) {
+        invariant(forall(0, i, (j) => a[j] === b[j]));
+        if (a[i] !== b[i]) return false;
+      }
+      return true;
+    }
+    /** @ensures result === 4 */
+    export function loop(): number {
+      let n = 0;
+      const local = bytes('abc');
+      for (const e of TABLE) { invariant(n === 0); n = e.low === 255 || e.high > 9 && e.kind === 'used' ? n : 0; }
+      for (const c of MAGIC) { invariant(n === 0); if (c === 0x89) n = 0; }
+      const made = { size: local[2] - 95, name: n };
+      return made.size + n;
+    }`,
 };
 
 /** One false claim each; the obligation that must not hold. */
@@ -298,6 +364,46 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     'interface P { readonly v: u8 | undefined }\n/** @ensures result > 0 || p.v === undefined || p.v === 0 */ export function f(p: P): u8 { let q: u8 | undefined = p.v; if (q === undefined) q = undefined; return q ?? 1; }\n/** @ensures result < 255 */ export function g(p: P): u8 { return p.v === undefined ? 0 : p.v; }',
     /^g\/ensures.*failed, confirmed/,
   ],
+  [
+    'an index of a list',
+    'interface E { readonly x: u8 }\n/** @verified */ export function f(list: readonly E[], i: u32): u8 { return list[i].x; }',
+    /bounds\/list\[i\]: failed, confirmed/,
+  ],
+  [
+    'another field of a record of a list',
+    'interface E { readonly x: u8; readonly y: u8 }\n/**\n * @requires list.length > 3\n * @ensures result === list[2].y\n */ export function f(list: readonly E[]): u8 { return list[2].x; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a truth of a list',
+    'interface E { readonly on: boolean }\n/**\n * @requires list.length > 3\n * @ensures result\n */ export function f(list: readonly E[]): boolean { return list[2].on; }',
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'a record of a table',
+    'const T: readonly { readonly x: u8; readonly on: boolean }[] = [{ x: 1, on: true }, { x: 2, on: false }];\n/** @ensures result < 2 */ export function f(i: u8): u8 { return T[i & 1].x; }\n/** @ensures result */ export function g(i: u8): boolean { return T[i & 1].on; }',
+    /^g\/ensures.*failed, confirmed/,
+  ],
+  [
+    'a list of a union, field by field',
+    "type S = { readonly k: 'a'; readonly x: u8 } | { readonly k: 'b'; readonly x: u16 };\n/** @requires list.length > 0\n * @ensures result < 256 */ export function f(list: readonly S[]): number { const s = list[0]; return s.k === 'b' ? s.x : 0; }",
+    /ensures/,
+  ],
+  [
+    'a byte of a text',
+    "const M = bytes('\\xff\\n');\n/** @ensures result < 255 */ export function f(i: u8): u8 { return M[i & 1]; }",
+    /ensures.*failed, confirmed/,
+  ],
+  [
+    'an index of a text',
+    "const M = bytes('abc');\n/** @verified */ export function f(i: u8): u8 { return M[i & 3]; }",
+    /bounds.*failed, confirmed/,
+  ],
+  [
+    'a record without a declared type',
+    '/** @ensures result < 255 */ export function f(n: u8): u8 { const p = { low: n, high: 3 }; return p.low; }',
+    /ensures.*failed, confirmed/,
+  ],
 ];
 
 describe('a contract that holds is proved', () => {
@@ -322,5 +428,17 @@ describe('a run', () => {
     const [byte] = program.functions;
     expect(run(program, byte, [256n]).outcome).toEqual({ kind: 'threw', error: 'RangeError' });
     expect(run(program, byte, [255n]).outcome).toEqual({ kind: 'returned', value: 255n });
+  });
+});
+
+describe('in Node.js', () => {
+  it('a table is frozen with all that is in it', () => {
+    const values = table([{ low: 1, at: [2] as readonly number[] }]);
+    expect([values, values[0], values[0].at].every(Object.isFrozen)).toBe(true);
+  });
+
+  it('a text is its bytes, and has none beyond one', () => {
+    expect([...bytes('A\x89\xff')]).toEqual([0x41, 0x89, 0xff]);
+    expect(() => bytes('\u0100')).toThrow(RangeError);
   });
 });
