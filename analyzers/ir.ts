@@ -44,6 +44,15 @@ export interface ObjectVariable extends Variable {
   readonly type: ObjectType;
 }
 
+/** The variables of the arrays that an object owns: of a parameter they are parameters too, right behind it. */
+export const ownedArrays = ({ id, name, type, span }: ObjectVariable): ArrayVariable[] =>
+  (type.arrays ?? []).map((array) => ({
+    id: `${id}.${array.name}`,
+    name: `${name}.${array.name}`,
+    type: array.type,
+    span,
+  }));
+
 export const isArrayVariable = (variable: Variable): variable is ArrayVariable => variable.type.kind === 'array';
 export const isObjectVariable = (variable: Variable): variable is ObjectVariable => variable.type.kind === 'object';
 
@@ -130,11 +139,13 @@ export const coversError = (announced: ErrorName, thrown: ErrorName): boolean =>
 
 export type Statement =
   | { readonly kind: 'declare'; readonly variable: Variable; readonly value: Expression; readonly span: Span }
-  /** An array of zeros, or of the given values. */
+  /** An object of which nothing is known, and so its arrays; its constructor is called next. */
+  | { readonly kind: 'create'; readonly object: ObjectVariable; readonly span: Span }
+  /** An array of zeros, or of the given values; in a constructor also one that the object owns. */
   | {
       readonly kind: 'allocate';
       readonly variable: ArrayVariable;
-      readonly length: bigint;
+      readonly length: Expression;
       readonly values?: readonly bigint[];
       readonly span: Span;
     }
@@ -201,6 +212,8 @@ export interface FunctionIr {
   readonly requires: readonly Clause[];
   /** Of a normal return. */
   readonly ensures: readonly Clause[];
+  /** Invariants of classes: they hold however it is left, by an error too, since whoever catches it has the object still. */
+  readonly kept: readonly Clause[];
   /** It throws exactly where one of these conditions holds at its entry. */
   readonly throws: readonly ThrowsClause[];
   /** Ids of the parameters, arrays and objects, that it may write. */

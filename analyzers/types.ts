@@ -76,6 +76,10 @@ export interface ObjectType {
   readonly writable: readonly string[];
   /** Nothing is written through this name. */
   readonly readonly: boolean;
+  /** FILE#NAME of its class, if it has one. */
+  readonly class?: string;
+  /** Arrays that the object made and that nobody else holds. */
+  readonly arrays?: readonly { readonly name: string; readonly type: ArrayType }[];
 }
 
 export type Type =
@@ -195,6 +199,7 @@ export function sameType(a: Type, b: Type): boolean {
     return (
       b.kind === 'object' &&
       a.readonly === b.readonly &&
+      a.class === b.class &&
       sameType(a.record, b.record) &&
       a.writable.join() === b.writable.join()
     );

@@ -67,6 +67,8 @@ export function expressionsOf(statement: Statement): readonly (Expression | Argu
     case 'assert':
       return [statement.clause.expression];
     case 'allocate':
+      return [statement.length];
+    case 'create':
     case 'ghost':
     case 'break':
     case 'continue':
@@ -95,6 +97,8 @@ export function assignedVariables(statements: readonly Statement[]): Map<string,
   for (const statement of allStatements(statements)) {
     if (statement.kind === 'assign' || statement.kind === 'declare') {
       found.set(statement.variable.id, statement.variable);
+    } else if (statement.kind === 'create') {
+      found.set(statement.object.id, statement.object);
     } else if (statement.kind === 'call' && statement.target !== undefined) {
       found.set(statement.target.id, statement.target);
     }

@@ -51,6 +51,7 @@ export interface Context {
   readonly textOf: (span: Span) => string;
   /** Demands what a call needs: the precondition, and a smaller measure in a recursion. */
   readonly demandCall: (place: Place, callee: FunctionIr, binding: Binding, span: Span) => void;
+  readonly demandKept: (place: Place, span: Span, thrown: Term) => void;
   /** The result of a function that is not pure: only its contract is known. */
   readonly callResult: (place: Place, callee: FunctionIr, binding: Binding, old: Old) => Value;
   readonly pureResult: (callee: FunctionIr, binding: Binding) => Value;
@@ -160,6 +161,15 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
       scalar(evaluate(context, clausePlace(context, withoutOld(binding)), expression)),
     );
 
+  /** Demands that the invariants of classes hold where the subject is left by an error. */
+  const demandKept: Context['demandKept'] = (place, span, thrown) => {
+    const { variables, arrays, oldArrays, oldVariables, lengths } = place;
+    for (const { text, expression } of subject.kept) {
+      const clause = clausePlace(context, { variables, arrays, oldArrays, oldVariables, lengths });
+      place.demand('ensures', text, span, m.implies(thrown, scalar(evaluate(context, clause, expression))));
+    }
+  };
+
   /** Demands that a call throws nothing, or what the subject announces; behind it nothing was thrown. */
   const demandQuiet = (place: Place, callee: FunctionIr, binding: Binding, span: Span): void => {
     const conditions = callee.throws.map((clause) => clauseTerm(context, clause, binding));
@@ -167,6 +177,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
       const goal = place.clause ? m.not(conditions[i]) : m.implies(conditions[i], announced(context, error));
       place.demand('throws', `${callee.name}: ${text}`, span, goal);
     });
+    if (!place.clause && conditions.length > 0) demandKept(place, span, m.any(conditions));
     for (const condition of conditions) place.assume(m.not(condition));
   };
 
@@ -292,6 +303,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
     functionOf,
     textOf: ({ file, start, end }) => (program.sources.get(file) ?? '').slice(start, end),
     demandCall,
+    demandKept,
     callResult,
     pureResult,
     entryMeasure: [],

@@ -16,6 +16,13 @@ export function assumptionsOf(program: Program): string[] {
       ? []
       : [
           'callers that are not verified meet the preconditions, pass values of the declared types, and never pass one array (or two views of one buffer) or one object twice where one of two is written',
+          ...(program.functions.some(({ parameters }) =>
+            parameters.some(({ type }) => type.kind === 'object' && type.class !== undefined),
+          )
+            ? [
+                'verified classes are neither extended nor patched, and only they write what is private in their objects',
+              ]
+            : []),
           'arrays that are passed in have at most 2**32 elements and are not resized, detached or shared with another thread; records are plain objects',
           'the standard library and enums are what they were when the program started',
           'memory and the stack suffice',

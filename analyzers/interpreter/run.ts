@@ -15,33 +15,34 @@ import {
   type Expression,
   type FunctionIr,
   type Loop,
-  type ObjectVariable,
+  ownedArrays,
   type Program,
   type Span,
   type Statement,
   type ThrowsClause,
 } from '../ir.ts';
 import { exact, evaluate as javascript, operatorOf } from '../operators.ts';
-import { inRange, rangeOf, showType } from '../types.ts';
-import { type ArrayValue, constantValue, copyValue, type FieldsValue, isArrayValue, type Value } from './values.ts';
+import { inRange, LONGEST_ARRAY, rangeOf, showType } from '../types.ts';
+import {
+  arrayOf,
+  check,
+  checkBounds,
+  checkField,
+  checkFrame,
+  type Frame,
+  isParameter,
+  type Machine,
+  type Outcome,
+  objectOf,
+  Stop,
+  someValue,
+  step,
+  textOf,
+  violate,
+} from './machine.ts';
+import { type ArrayValue, constantValue, copyValue, isArrayValue, type Value } from './values.ts';
 
-/** A claim of a contract, or a condition of an operation, that did not hold; named as obligations name it. */
-export interface Violation {
-  readonly function: string;
-  readonly kind: string;
-  readonly text: string;
-  readonly span: Span;
-}
-
-export type Outcome =
-  | { readonly kind: 'returned'; readonly value: Value | undefined }
-  /** As its contract says. */
-  | { readonly kind: 'threw'; readonly error: ErrorName }
-  | { readonly kind: 'violation'; readonly violation: Violation }
-  /** The arguments do not meet the precondition. */
-  | { readonly kind: 'rejected' }
-  /** Out of steps. */
-  | { readonly kind: 'gave up' };
+export type { Outcome, Violation } from './machine.ts';
 
 export interface Run {
   readonly outcome: Outcome;
@@ -56,83 +57,11 @@ export const mark = (what: 'then' | 'else' | 'loop', span: Span): string => `${w
 
 const QUANTIFIER_LIMIT = 5_000n;
 const DEEPEST = 200;
+const LONGEST_MADE = 65_536n;
 /** Memory is assumed to suffice, so what a run does beyond says nothing. */
 const LONGEST_INTEGER = { low: -(2n ** 4096n), high: 2n ** 4096n };
 
-class Stop extends Error {
-  readonly outcome: Outcome;
-  constructor(outcome: Outcome) {
-    super(outcome.kind);
-    this.outcome = outcome;
-  }
-}
-
-interface Machine {
-  readonly program: Program;
-  readonly functions: ReadonlyMap<string, FunctionIr>;
-  readonly tables: ReadonlyMap<string, ArrayValue>;
-  steps: number;
-  depth: number;
-  readonly visited: Set<string>;
-}
-
-interface Frame {
-  readonly function: FunctionIr;
-  readonly variables: Map<string, Value>;
-  /** Copies of the array and object parameters as they were at the entry. */
-  readonly entry: ReadonlyMap<string, Value>;
-  /** In a clause: exact arithmetic; inside `old`: the entry's arrays. */
-  readonly clause: boolean;
-  readonly old: boolean;
-  /** Marks are those of the outermost function's frame alone. */
-  readonly top: boolean;
-  readonly measure: readonly bigint[];
-  /** Those of its @throws that held at the entry. */
-  readonly throwing: readonly ThrowsClause[];
-}
-
 type Signal = undefined | 'break' | 'continue' | { readonly returned: Value | undefined };
-
-function step(machine: Machine): void {
-  if (--machine.steps < 0) throw new Stop({ kind: 'gave up' });
-}
-
-function violate(frame: Frame, kind: string, text: string, span: Span): never {
-  throw new Stop({ kind: 'violation', violation: { function: frame.function.key, kind, text, span } });
-}
-
-function textOf(machine: Machine, { file, start, end }: Span): string {
-  return (machine.program.sources.get(file) ?? '').slice(start, end);
-}
-
-function check(frame: Frame, holds: boolean, kind: string, text: string, span: Span): void {
-  if (holds) return;
-  violate(frame, frame.clause ? 'defined' : kind, text, span);
-}
-
-function arrayOf(machine: Machine, frame: Frame, id: string): ArrayValue {
-  const value = (frame.old ? frame.entry.get(id) : undefined) ?? frame.variables.get(id) ?? machine.tables.get(id);
-  if (value === undefined || !isArrayValue(value)) throw new TypeError(`no array ${id}`);
-  return value;
-}
-
-/** The object itself, which whoever holds it may change. */
-function objectOf(frame: Frame, id: string): FieldsValue {
-  const value = (frame.old ? frame.entry.get(id) : undefined) ?? frame.variables.get(id);
-  if (typeof value !== 'object' || value.kind !== 'fields') throw new TypeError(`no object ${id}`);
-  return value;
-}
-
-function checkBounds(
-  machine: Machine,
-  frame: Frame,
-  { length }: ArrayValue['elements'],
-  index: bigint,
-  span: Span,
-): void {
-  const holds = index >= 0n && index < BigInt(length);
-  if (!holds) check(frame, holds, 'bounds', textOf(machine, span), span);
-}
 
 function integer(machine: Machine, frame: Frame, expression: Expression): bigint {
   const value = compute(machine, frame, expression);
@@ -385,18 +314,6 @@ function runLoop(machine: Machine, frame: Frame, loop: Loop): Signal {
   }
 }
 
-function checkFrame(frame: Frame, id: string, name: string, span: Span): void {
-  const own = frame.function;
-  if (own.parameters.some((parameter) => parameter.id === id) && !own.modifies.includes(id))
-    violate(frame, 'modifies', name, span);
-}
-
-function checkField(frame: Frame, { id, name }: ObjectVariable, field: string, span: Span): void {
-  const own = frame.function;
-  if (own.parameters.some((parameter) => parameter.id === id) && own.fields.get(id)?.includes(field) !== true)
-    violate(frame, 'modifies', `${name}.${field}`, span);
-}
-
 function runCall(machine: Machine, frame: Frame, statement: Statement & { kind: 'call' }): void {
   const callee = machine.functions.get(statement.function);
   callee?.parameters.forEach(({ id }, i) => {
@@ -423,12 +340,25 @@ function runStatement(machine: Machine, frame: Frame, statement: Statement): Sig
     case 'assign':
       frame.variables.set(statement.variable.id, compute(machine, frame, statement.value));
       return undefined;
+    case 'create': {
+      const { object } = statement;
+      frame.variables.set(object.id, someValue(object.type));
+      for (const { id, type } of ownedArrays(object)) frame.variables.set(id, { kind: 'array', type, elements: [] });
+      return undefined;
+    }
     case 'allocate': {
-      const elements =
-        statement.values === undefined
-          ? Array.from({ length: Number(statement.length) }, () => 0n)
-          : [...statement.values];
-      frame.variables.set(statement.variable.id, { kind: 'array', type: statement.variable.type, elements });
+      const { variable, values, span } = statement;
+      const length = integer(machine, frame, statement.length);
+      check(frame, inRange(length, { low: 0n, high: LONGEST_ARRAY }), 'range', `length of ${variable.name}`, span);
+      // Memory is assumed to suffice.
+      if (length > LONGEST_MADE) throw new Stop({ kind: 'gave up' });
+      const made = values === undefined ? Array.from({ length: Number(length) }, () => 0n) : [...values];
+      const known = frame.variables.get(variable.id);
+      // One of the object that is being made: whoever made it sees it too.
+      if (known !== undefined && isArrayValue(known) && isParameter(frame, variable)) {
+        known.elements.length = 0;
+        for (const element of made) known.elements.push(element);
+      } else frame.variables.set(variable.id, { kind: 'array', type: variable.type, elements: made });
       return undefined;
     }
     case 'store': {
@@ -465,6 +395,8 @@ function runStatement(machine: Machine, frame: Frame, statement: Statement): Sig
     }
     case 'throw':
       if (!announces(frame, statement.error)) violate(frame, 'throws', `throw ${statement.error}`, statement.span);
+      for (const clause of frame.function.kept)
+        if (!clauseHolds(machine, frame, clause)) violate(frame, 'ensures', clause.text, statement.span);
       throw new Stop({ kind: 'threw', error: statement.error });
     case 'call':
       runCall(machine, frame, statement);

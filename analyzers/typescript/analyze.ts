@@ -6,21 +6,18 @@
  * whole: one diagnostic anywhere and there is no program.
  */
 import type { Diagnostic } from '../diagnostics.ts';
-import type { Clause, ErrorName, FunctionIr, Program, Span, Variable } from '../ir.ts';
-import { valueType } from '../types.ts';
+import type { Program, Span } from '../ir.ts';
+import { collectClass, holdersOf, infoOf, memberSymbol, membersOf, refuseClassChanges } from './classes.ts';
 import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
 import { refuseEnumChanges } from './enums.ts';
-import { lowerCondition, lowerInteger } from './expressions.ts';
+import { lowerFunction, lowerHeader, type Pending, type Written } from './functions.ts';
 import { refuseHiddenEffects } from './ghost.ts';
-import { lowerModifies } from './modifies.ts';
-import { lowerPlaceType } from './objects.ts';
 import { refuseCyclicPreconditions } from './preconditions.ts';
 import { refuseReassignment } from './reassignment.ts';
 import { collecting, refuse } from './refuse.ts';
-import { declareVariable, type Header, noHeader, type Scope, symbolOf, type World } from './scope.ts';
-import { type Contracted, makeShadow, type Shadow } from './shadow.ts';
-import { lowerStatements } from './statements.ts';
+import { type Header, symbolOf, type World } from './scope.ts';
+import { makeShadow, type Shadow } from './shadow.ts';
 
 export interface Source {
   /** A relative path with slashes, or an absolute one; as messages show it. */
@@ -35,178 +32,15 @@ export interface Analysis {
   readonly sources: ReadonlyMap<string, string>;
 }
 
-interface Pending {
-  readonly node: ts.FunctionDeclaration;
-  readonly contract: Contracted;
-  readonly header: Header;
-  readonly scope: Scope;
-  readonly resultVariable: Variable;
-}
-
-/** Names that contracts give a meaning of their own. */
-const reserved = new Set(['result', 'old', 'forall', 'exists', 'implies', 'invariant', 'decreases', 'assert', 'ghost']);
-
-function isTrusted(node: ts.FunctionDeclaration, contract: Contracted): boolean {
-  return node.body === undefined || contract.tags.has('trusted');
-}
-
-/** What callers see of a function, its parameters in scope. */
-function lowerHeader(
-  world: World,
-  file: string,
-  node: ts.FunctionDeclaration,
-  contract: Contracted,
-  diagnostics: Diagnostic[],
-): Omit<Pending, 'node' | 'contract'> {
-  const { nameSpan } = contract;
-  const signature = world.checker.getSignatureFromDeclaration(node);
-  if (node.type === undefined || signature === undefined)
-    refuse(nameSpan, `${contract.name} has no return type`, 'Write it: function f(x: u8): u32, or void.');
-  if (ts.isTypePredicateNode(node.type))
-    refuse(
-      world.spanOf(node.type),
-      'a type predicate is not supported',
-      'The compiler would believe it unproved: return boolean.',
-    );
-  const scope: Scope = {
-    world,
-    variables: new Map(),
-    ids: new Map(),
-    diagnostics,
-    place: 'body',
-    oldAllowed: false,
-    header: noHeader,
-  };
-  const parameters = node.parameters.map((parameter) => {
-    const span = world.spanOf(parameter);
-    if (!ts.isIdentifier(parameter.name))
-      return refuse(span, 'a pattern as a parameter is not supported', 'Name the parameter.');
-    if (parameter.type === undefined)
-      refuse(span, `the parameter ${parameter.name.text} has no type`, 'Write it down.');
-    if (parameter.questionToken ?? parameter.initializer ?? parameter.dotDotDotToken)
-      refuse(
-        span,
-        `the parameter ${parameter.name.text} is optional, has a default, or takes the rest`,
-        'Take a value always.',
-      );
-    if (parameter.name.text === 'this') refuse(span, 'this as a parameter is not supported', 'Leave it out.');
-    if (reserved.has(parameter.name.text))
-      refuse(
-        span,
-        `a parameter is called ${parameter.name.text}, which has a meaning in contracts`,
-        'Choose another name.',
-      );
-    const type = lowerPlaceType(
-      world,
-      world.checker.getTypeAtLocation(parameter.name),
-      world.spanOf(parameter.type ?? parameter),
-      'parameter',
-    );
-    if (type.kind === 'void') refuse(span, `the parameter ${parameter.name.text} has no value`, 'Leave it out.');
-    return declareVariable(
-      scope,
-      world.checker.getSymbolAtLocation(parameter.name),
-      parameter.name.text,
-      type,
-      world.spanOf(parameter.name),
-    );
-  });
-  const result = lowerPlaceType(world, signature.getReturnType(), world.spanOf(node.type), 'result');
-  if (result.kind === 'array')
-    refuse(
-      world.spanOf(node.type),
-      'an array is returned',
-      'Take the array as a parameter and fill it in: @modifies out.',
-    );
-  const { modifies, fields } = lowerModifies(file, contract, parameters);
-  const pure = contract.tags.has('pure');
-  const diverges = contract.tags.has('diverges');
-  if (pure && diverges) refuse(nameSpan, `${contract.name} is @pure and @diverges`, 'A pure function ends.');
-  if (pure && (modifies.length > 0 || result.kind === 'void'))
-    refuse(
-      nameSpan,
-      `${contract.name} is @pure and has an effect or no value`,
-      'A pure function only computes a value.',
-    );
-  const header: Header = {
-    key: `${file}#${contract.name}`,
-    name: contract.name,
-    parameters,
-    result,
-    modifies,
-    fields,
-    pure,
-    diverges,
-    throws: contract.clauses.some(({ tag }) => tag === 'throws'),
-    trusted: isTrusted(node, contract),
-  };
-  const resultVariable: Variable = { id: '@result', name: 'result', type: valueType(result), span: nameSpan };
-  return { header, scope: { ...scope, header }, resultVariable };
-}
-
-/** The clauses of one tag; they stand in functions of the shadow. */
-function lowerClauses(
-  pending: Pending,
-  holders: ReadonlyMap<string, ts.FunctionDeclaration>,
-  tag: 'requires' | 'ensures' | 'decreases' | 'throws',
-): (Clause & { readonly error?: ErrorName })[] {
-  const { contract, scope, header, resultVariable } = pending;
-  return contract.clauses.flatMap(({ tag: own, value, holder, error }) => {
-    const node = holder === undefined ? undefined : holders.get(holder);
-    if (own !== tag || node === undefined) return [];
-    return (
-      collecting(scope.diagnostics, () => {
-        const variables = new Map(scope.variables);
-        node.parameters.forEach((parameter, i) => {
-          const symbol = scope.world.checker.getSymbolAtLocation(parameter.name);
-          if (symbol !== undefined) variables.set(symbol, header.parameters[i] ?? resultVariable);
-        });
-        const inner: Scope = { ...scope, variables, place: 'contract', oldAllowed: tag === 'ensures' };
-        const statement = node.body?.statements[0];
-        if (
-          node.body?.statements.length !== 1 ||
-          statement === undefined ||
-          !ts.isReturnStatement(statement) ||
-          statement.expression === undefined
-        )
-          return [];
-        // The parentheses around it are the shadow's.
-        const written = ts.isParenthesizedExpression(statement.expression)
-          ? statement.expression.expression
-          : statement.expression;
-        const expression =
-          tag === 'decreases' ? lowerInteger(inner, statement.expression) : lowerCondition(inner, statement.expression);
-        const text = value.text.replace(/\s+/g, ' ');
-        return [{ text, expression, span: scope.world.spanOf(written), ...(error && { error }) }];
-      }) ?? []
-    );
-  });
-}
-
-function lowerFunction(pending: Pending, holders: ReadonlyMap<string, ts.FunctionDeclaration>): FunctionIr {
-  const { node, contract, header, scope, resultVariable } = pending;
-  const { trusted, throws: _, ...rest } = header;
-  return {
-    ...rest,
-    result: valueType(header.result),
-    resultVariable,
-    requires: lowerClauses(pending, holders, 'requires'),
-    ensures: lowerClauses(pending, holders, 'ensures'),
-    throws: lowerClauses(pending, holders, 'throws').map((clause) => ({ ...clause, error: clause.error ?? 'Error' })),
-    decreases: lowerClauses(pending, holders, 'decreases'),
-    body: trusted || node.body === undefined ? undefined : lowerStatements(scope, node.body.statements),
-    span: contract.nameSpan,
-  };
-}
-
 /** Errors of the compiler in functions with contracts, and in the contracts. */
-function typeErrors(program: ts.Program, file: ts.SourceFile, shadow: Shadow, sourceLength: number): Diagnostic[] {
-  if (shadow.functions.length === 0) return [];
-  const ranges = file.statements.filter((node) => shadow.functions.some(({ pos }) => pos === node.pos));
+function typeErrors(program: ts.Program, file: ts.SourceFile, shadow: Shadow): Diagnostic[] {
+  const verified = [...shadow.functions, ...shadow.classes];
+  if (verified.length === 0) return [];
+  const ranges = file.statements.filter((node) => verified.some(({ pos }) => pos === node.pos));
   return program.getSemanticDiagnostics(file).flatMap(({ start, length, messageText }): Diagnostic[] => {
     if (start === undefined) return [];
     const inFunction = ranges.some((node) => node.pos <= start && start < node.end);
-    if (!inFunction && start < sourceLength) return [];
+    if (!inFunction && !shadow.isAdded(start)) return [];
     const message = ts.flattenDiagnosticMessageText(messageText, ' ');
     return [{ span: shadow.toSource(start, start + (length ?? 1)), message }];
   });
@@ -240,19 +74,46 @@ function lowerProgram(
     headers,
     tables: new Map(),
     constants: new Map(),
+    classes: new Map(),
     enums: new Map(),
     ghostCalls: [],
     spanOf,
     computing: new Set(),
   };
   const pending: Pending[] = [];
-  const holders = new Map<string, Map<string, ts.FunctionDeclaration>>();
+  const holders = new Map<string, Map<string, Written>>();
+  for (const { name } of sources) {
+    for (const node of program.getSourceFile(name)!.statements) {
+      const contract = shadows.get(name)!.classes.find(({ pos }) => pos === node.pos);
+      if (contract === undefined || !ts.isClassDeclaration(node)) continue;
+      collecting(diagnostics, () => {
+        const info = collectClass(world, name, node, contract);
+        world.classes.set(symbolOf(world, node.name!)!, info);
+      });
+    }
+  }
   for (const { name } of sources) {
     const file = program.getSourceFile(name)!;
-    const own = new Map<string, ts.FunctionDeclaration>();
+    const own = new Map<string, Written>();
     holders.set(name, own);
-    const { functions } = shadows.get(name)!;
+    const { functions, classes } = shadows.get(name)!;
     for (const node of file.statements) {
+      const info = ts.isClassDeclaration(node) ? infoOf(world, node) : undefined;
+      if (ts.isClassDeclaration(node) && info !== undefined) {
+        for (const holder of holdersOf(node)) own.set(holder.name.getText(), holder);
+        const { members } = classes.find(({ pos }) => pos === node.pos)!;
+        for (const member of membersOf(node)) {
+          collecting(diagnostics, () => {
+            const contract = members.find(({ pos }) => pos === member.pos);
+            if (contract === undefined) return;
+            const symbol = memberSymbol(world, member);
+            const lowered = lowerHeader(world, name, member, contract, diagnostics, info);
+            if (ts.isConstructorDeclaration(member)) info.construct = lowered.header;
+            else headers.set(symbol, lowered.header);
+            pending.push({ node: member, contract, ...lowered });
+          });
+        }
+      }
       if (!ts.isFunctionDeclaration(node) || node.name === undefined) continue;
       own.set(node.name.text, node);
       const contract = functions.find(({ pos }) => pos === node.pos);
@@ -272,7 +133,8 @@ function lowerProgram(
     }
   }
   for (const { name } of sources) {
-    const hasContracts = shadows.get(name)!.functions.length > 0;
+    const { functions, classes } = shadows.get(name)!;
+    const hasContracts = functions.length + classes.length > 0;
     refuseReassignment(world, program.getSourceFile(name)!, hasContracts, diagnostics);
   }
   const functions = pending.map((one) => lowerFunction(one, holders.get(one.contract.nameSpan.file)!));
@@ -280,6 +142,7 @@ function lowerProgram(
   refuseHiddenEffects(functions, world.ghostCalls, diagnostics);
   const files = sources.map(({ name }) => program.getSourceFile(name)!);
   refuseEnumChanges(world, files, diagnostics);
+  refuseClassChanges(world, files, diagnostics);
   return {
     functions,
     tables: [...world.tables.values()],
@@ -309,15 +172,15 @@ function analyzeAll(sources: readonly Source[], library: Library): Analysis {
     new Map([...shadows].map(([name, { text }]) => [name, text])),
     contractLibrary(library),
   );
-  for (const { name, text } of sources) {
+  for (const { name } of sources) {
     const file = program.getSourceFile(name);
     if (file === undefined) throw new Error(`the compiler does not know ${name}`);
-    refuseDepth(file, shadows.get(name)!, text.length, diagnostics);
+    refuseDepth(file, shadows.get(name)!, diagnostics);
   }
   if (diagnostics.length > 0) return { diagnostics, sources: texts };
-  for (const { name, text } of sources) {
+  for (const { name } of sources) {
     const file = program.getSourceFile(name)!;
-    diagnostics.push(...typeErrors(program, file, shadows.get(name)!, text.length));
+    diagnostics.push(...typeErrors(program, file, shadows.get(name)!));
   }
   const lowered = lowerProgram(program, sources, shadows, diagnostics);
   const problems = withoutRepeats(diagnostics);

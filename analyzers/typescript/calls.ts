@@ -2,7 +2,7 @@
  * Calls: of verified functions, whose headers say what may be passed and what comes back, and of the few functions of
  * the language's library that are operators of the table.
  */
-import type { Argument, Expression, Span } from '../ir.ts';
+import { type Argument, type Expression, type ObjectVariable, ownedArrays, type Span } from '../ir.ts';
 import { type OperatorName, operatorOf } from '../operators.ts';
 import { type Domain, domainOf, sameArray, type Type, valueType } from '../types.ts';
 import { lowerLibraryCall } from './clauses.ts';
@@ -33,10 +33,10 @@ function lowerQuotient(scope: Scope, node: ts.Expression, operator: OperatorName
   );
 }
 
-function wantArguments(node: ts.CallExpression, count: number, span: Span): void {
-  if (node.arguments.some(ts.isSpreadElement))
+function wantArguments(passed: readonly ts.Expression[], count: number, span: Span): void {
+  if (passed.some(ts.isSpreadElement))
     refuse(span, 'a spread argument is not supported', 'Pass each argument by itself.');
-  if (node.arguments.length !== count) refuse(span, `${node.arguments.length} arguments where ${count} are expected`);
+  if (passed.length !== count) refuse(span, `${passed.length} arguments where ${count} are expected`);
 }
 
 /** A method of Math or BigInt. */
@@ -45,7 +45,7 @@ function lowerMethod(scope: Scope, node: ts.CallExpression, object: string, meth
   const args = node.arguments;
   const full = `${object}.${method}`;
   const take = (operator: OperatorName, domain: Domain): Expression => {
-    wantArguments(node, operatorOf(operator).arity, span);
+    wantArguments(node.arguments, operatorOf(operator).arity, span);
     return operation(
       operator,
       args.map((argument) => lowerInteger(scope, argument, domain)),
@@ -55,10 +55,10 @@ function lowerMethod(scope: Scope, node: ts.CallExpression, object: string, meth
   switch (full) {
     case 'Math.trunc':
     case 'Math.floor':
-      wantArguments(node, 1, span);
+      wantArguments(node.arguments, 1, span);
       return lowerQuotient(scope, args[0], method === 'trunc' ? 'truncatedDivide' : 'flooredDivide', span);
     case 'Object.freeze':
-      wantArguments(node, 1, span);
+      wantArguments(node.arguments, 1, span);
       // Of something that is there already it would have an effect.
       if (!ts.isObjectLiteralExpression(bare(args[0])) && !ts.isArrayLiteralExpression(bare(args[0])))
         refuse(span, 'something other than a new record is frozen', 'Write Object.freeze({ ... }).');
@@ -73,7 +73,7 @@ function lowerMethod(scope: Scope, node: ts.CallExpression, object: string, meth
       return take('absolute', 'number');
     case 'BigInt.asUintN':
     case 'BigInt.asIntN': {
-      wantArguments(node, 2, span);
+      wantArguments(node.arguments, 2, span);
       const bits = lowerInteger(scope, args[0], 'number');
       if (bits.kind !== 'integer' || bits.value !== 64n)
         refuse(bits.span, `${full} of another width than 64`, 'Write 64, or a remainder by a power of two.');
@@ -91,41 +91,81 @@ function lowerMethod(scope: Scope, node: ts.CallExpression, object: string, meth
 /** Arguments of a call of a verified function. */
 export function lowerArguments(
   scope: Scope,
-  node: ts.CallExpression,
-  parameters: readonly { readonly name: string; readonly type: Type }[],
+  node: ts.CallExpression | ts.NewExpression,
+  { written }: Header,
+  receiver?: ObjectVariable,
 ): Argument[] {
-  wantArguments(node, parameters.length, spanOf(scope, node));
-  return node.arguments.map((argument, i): Argument => {
-    const { type } = parameters[i];
-    if (type.kind === 'object') return lowerObjectArgument(scope, argument, type, parameters[i].name);
-    if (type.kind !== 'array') {
-      const object = objectOf(scope, argument);
-      if (object !== undefined)
-        refuse(
-          spanOf(scope, argument),
-          `the object ${object.name} is passed as a value`,
-          `Declare the parameter as Readonly<${object.type.name}>.`,
-        );
-      return coerce(lowerExpression(scope, argument), type);
-    }
-    const array = lowerArray(scope, argument);
-    const span = spanOf(scope, argument);
-    if (!sameArray(array.type, type)) refuse(span, `a ${array.type.name} where ${type.name} is expected`);
-    if (array.type.readonly && !type.readonly) {
-      refuse(
-        span,
-        `${array.name} may not be written, and the parameter ${parameters[i].name} may`,
-        `Declare the parameter as Readonly<${type.name}> if it is only read.`,
-      );
-    }
-    return { kind: 'array', array, type: array.type, span };
+  const passed = node.arguments ?? [];
+  wantArguments(passed, written.length, spanOf(scope, node));
+  const first = receiver === undefined ? [] : objectArguments(receiver, spanOf(scope, node));
+  const rest = passed.flatMap((argument, i): Argument[] => {
+    const { type, name } = written[i];
+    if (type.kind !== 'object') return [lowerArgument(scope, argument, written[i])];
+    const object = lowerObjectArgument(scope, argument, type, name);
+    return object.kind === 'object' ? objectArguments(object.object, object.span) : [object];
   });
+  return [...first, ...rest];
+}
+
+/** An object, and behind it the arrays that it owns. */
+export function objectArguments(object: ObjectVariable, span: Span): Argument[] {
+  return [
+    { kind: 'object', object, type: object.type, span },
+    ...ownedArrays(object).map((array): Argument => ({ kind: 'array', array, type: array.type, span })),
+  ];
+}
+
+/** What a call calls: a function with a contract, or a method of an object. */
+export function calleeOf(
+  scope: Scope,
+  node: ts.CallExpression,
+): { readonly header: Header; readonly receiver?: ObjectVariable } | undefined {
+  const callee = bare(node.expression);
+  const method = ts.isPropertyAccessExpression(callee) ? callee : undefined;
+  const receiver = method && objectOf(scope, method.expression);
+  if (method !== undefined && receiver === undefined) return undefined;
+  if (node.questionDotToken !== undefined || method?.questionDotToken !== undefined)
+    refuse(spanOf(scope, node), 'an optional call is not supported', 'Call the function.');
+  const name = method?.name ?? callee;
+  const symbol = method !== undefined || ts.isIdentifier(callee) ? symbolOf(scope.world, name) : undefined;
+  const header = symbol && scope.world.headers.get(symbol);
+  return header && { header, ...(receiver && { receiver }) };
+}
+
+function lowerArgument(
+  scope: Scope,
+  argument: ts.Expression,
+  { name, type }: { readonly name: string; readonly type: Type },
+): Argument {
+  if (type.kind !== 'array') {
+    const object = objectOf(scope, argument);
+    if (object !== undefined)
+      refuse(
+        spanOf(scope, argument),
+        `the object ${object.name} is passed as a value`,
+        `Declare the parameter as Readonly<${object.type.name}>.`,
+      );
+    return coerce(lowerExpression(scope, argument), type);
+  }
+  const array = lowerArray(scope, argument);
+  const span = spanOf(scope, argument);
+  if (!sameArray(array.type, type)) refuse(span, `a ${array.type.name} where ${type.name} is expected`);
+  if (array.type.readonly && !type.readonly) {
+    refuse(
+      span,
+      `${array.name} may not be written, and the parameter ${name} may`,
+      `Declare the parameter as Readonly<${type.name}> if it is only read.`,
+    );
+  }
+  return { kind: 'array', array, type: array.type, span };
 }
 
 export function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
   const span = spanOf(scope, node);
   const callee = bare(node.expression);
   if (node.questionDotToken !== undefined) refuse(span, 'an optional call is not supported', 'Call the function.');
+  const found = calleeOf(scope, node);
+  if (found !== undefined) return lowerVerifiedCall(scope, node, found.header, found.receiver);
   if (ts.isPropertyAccessExpression(callee)) {
     const object = libraryName(scope.world, callee.expression, GLOBALS_FILE);
     if (object !== undefined) return lowerMethod(scope, node, object, callee.name.text);
@@ -142,35 +182,41 @@ export function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
     return lowerLibraryCall(scope, node, global);
   }
   if (global === 'BigInt' || global === 'Number') {
-    wantArguments(node, 1, span);
+    wantArguments(node.arguments, 1, span);
     const operand = lowerInteger(scope, node.arguments[0]);
     const big = operand.type.kind === 'integer' && domainOf(operand.type) === 'bigint';
     if (big === (global === 'BigInt')) return operand;
     return operation(big ? 'toNumber' : 'toBigInt', [operand], span);
   }
   const symbol = symbolOf(scope.world, callee);
-  const header = symbol && scope.world.headers.get(symbol);
-  if (header === undefined) {
-    if (symbol !== undefined && symbol.declarations === undefined) {
-      refuse(
-        span,
-        `${callee.text} comes from a file that was not read`,
-        'It must lie in the folder of the command, or below.',
-      );
-    }
-    return refuse(
+  if (symbol !== undefined && symbol.declarations === undefined) {
+    refuse(
       span,
-      `${callee.text} has no contract`,
-      'Give it one in its JSDoc (@requires, @ensures, or @verified for none), or declare it with @trusted.',
+      `${callee.text} comes from a file that was not read`,
+      'It must lie in the folder of the command, or below.',
     );
   }
+  return refuse(
+    span,
+    `${callee.text} has no contract`,
+    'Give it one in its JSDoc (@requires, @ensures, or @verified for none), or declare it with @trusted.',
+  );
+}
+
+function lowerVerifiedCall(
+  scope: Scope,
+  node: ts.CallExpression,
+  header: Header,
+  receiver: ObjectVariable | undefined,
+): Expression {
+  const span = spanOf(scope, node);
   refuseDiverging(header, span);
   const isCode = scope.place === 'body' || (scope.ghostBlock !== undefined && scope.place === 'ghost');
   if (!isCode && !header.pure) {
     const where = scope.place === 'ghost' ? 'a ghost value' : 'a contract';
     refuse(span, `${header.name} is called in ${where} and is not @pure`, 'Only functions marked @pure may be.');
   }
-  noteGhostCall(scope, node);
+  noteGhostCall(scope, header, span);
   if (header.modifies.length > 0) {
     refuse(
       span,
@@ -183,7 +229,7 @@ export function lowerCall(scope: Scope, node: ts.CallExpression): Expression {
   return {
     kind: 'call',
     function: header.key,
-    arguments: lowerArguments(scope, node, header.parameters),
+    arguments: lowerArguments(scope, node, header, receiver),
     type: valueType(header.result),
     span,
   };

@@ -13,19 +13,15 @@ import type { Shadow } from './shadow.ts';
 const DEEPEST_NESTING = 500;
 const DEEPEST_CHOICE = 64;
 
-/** Looks at functions with a contract, and at contracts, which lie behind the source's own `sourceLength`; for choices at all. */
-export function refuseDepth(
-  file: ts.SourceFile,
-  shadow: Shadow,
-  sourceLength: number,
-  diagnostics: Diagnostic[],
-): void {
+/** Looks at functions and classes with a contract, and at contracts; for choices at all. */
+export function refuseDepth(file: ts.SourceFile, shadow: Shadow, diagnostics: Diagnostic[]): void {
   const refused = (node: ts.Node, message: string, advice: string): void => {
     const start = node.getStart(file);
     diagnostics.push({ span: shadow.toSource(start, Math.max(start + 1, node.end)), message, advice });
   };
   for (const root of file.statements) {
-    const verified = root.pos >= sourceLength || shadow.functions.some(({ pos }) => pos === root.pos);
+    const verified =
+      shadow.isAdded(root.pos) || [...shadow.functions, ...shadow.classes].some(({ pos }) => pos === root.pos);
     const open: { readonly node: ts.Node; readonly depth: number; readonly choices: number }[] = [
       { node: root, depth: 0, choices: 0 },
     ];

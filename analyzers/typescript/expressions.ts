@@ -23,6 +23,7 @@ import { lowerCall } from './calls.ts';
 import { isAssignment, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
 import { coerceMember, equalMembers, joined, plain, text } from './enumerations.ts';
+import { ownedArrayOf } from './objects.ts';
 import { absent, coerceOptional, isOptional, isUndefined, narrowed, presentIn, valueIn } from './optional.ts';
 import { lowerObject, lowerPlace, lowerProperty, lowerTuple } from './records.ts';
 import { refuse } from './refuse.ts';
@@ -113,6 +114,8 @@ export function lowerInteger(scope: Scope, node: ts.Expression, domain?: Domain)
 export function lowerArray(scope: Scope, node: ts.Expression): ArrayVariable {
   const inner = bare(node);
   const span = spanOf(scope, node);
+  const owned = ownedArrayOf(scope, inner);
+  if (owned !== undefined) return owned;
   if (ts.isIdentifier(inner)) {
     const symbol = symbolOf(scope.world, inner);
     const variable = symbol && scope.variables.get(symbol);
@@ -400,6 +403,8 @@ export function lowerExpression(scope: Scope, node: ts.Expression): Expression {
       'Leave it out: integer types accept any number, and its range is proved.',
     );
   }
+  if (node.kind === ts.SyntaxKind.ThisKeyword)
+    return refuse(span, 'this is used as a value', 'Only its fields and methods are for others to see.');
   if (ts.isNonNullExpression(node)) return refuse(span, 'the ! assertion is not supported', 'Leave it out.');
   if (ts.isNewExpression(node))
     return refuse(span, 'new inside an expression', 'Write const a = new Uint8Array(16); with a constant length.');

@@ -18,7 +18,7 @@ import { allStatements, callsIn, expressionsOf } from '../walk.ts';
 import { CONTRACTS_FILE, ts } from './compiler.ts';
 import { coerce, lowerExpression } from './expressions.ts';
 import { refuse } from './refuse.ts';
-import { bare, declareVariable, libraryName, type Scope, symbolOf } from './scope.ts';
+import { bare, declareVariable, type Header, libraryName, type Scope } from './scope.ts';
 import { lowerEffect, lowerStatements } from './statements.ts';
 import { lowerType } from './types.ts';
 
@@ -117,11 +117,8 @@ export function refuseJump(scope: Scope, node: ts.Node): void {
 }
 
 /** Turns away a call that might throw, and notes one in a ghost block, to be looked at when all functions are known. */
-export function noteGhostCall(scope: Scope, node: ts.CallExpression): void {
-  const symbol = symbolOf(scope.world, bare(node.expression));
-  const header = symbol && scope.world.headers.get(symbol);
-  if (scope.place !== 'ghost' || header === undefined) return;
-  const span = scope.world.spanOf(node);
+export function noteGhostCall(scope: Scope, header: Header, span: Span): void {
+  if (scope.place !== 'ghost') return;
   if (header.throws) refuse(span, `ghost code calls ${header.name}, which throws`, 'Call it in code.');
   scope.world.ghostCalls.push({ function: header.key, span });
 }

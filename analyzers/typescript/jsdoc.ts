@@ -19,6 +19,7 @@ export const contractTags = [
   'diverges',
   'verified',
   'trusted',
+  'invariant',
 ] as const;
 export type ContractTag = (typeof contractTags)[number];
 
@@ -39,6 +40,7 @@ const misspelt: Readonly<Record<string, ContractTag>> = {
   trust: 'trusted',
   diverge: 'diverges',
   throw: 'throws',
+  invariants: 'invariant',
 };
 
 /** A text made of pieces of a file. */

@@ -5,9 +5,19 @@
  * and i <= b unless the loop never runs. They are given to the prover like those that a user writes, so they are
  * proved too. A loop without decreases(...) gets the measure that its condition suggests, b - i for i < b.
  */
-import type { Clause, Expression, Loop, Span, Statement, Variable } from '../ir.ts';
+import {
+  type Clause,
+  type Expression,
+  isObjectVariable,
+  type Loop,
+  type ObjectVariable,
+  type Span,
+  type Statement,
+  type Variable,
+} from '../ir.ts';
 import { boolean, integer } from '../types.ts';
-import { assignedVariables } from '../walk.ts';
+import { allStatements, assignedVariables } from '../walk.ts';
+import { invariantsOf } from './classes.ts';
 import { CONTRACTS_FILE, ts } from './compiler.ts';
 import { coerce, lowerArray, lowerCondition, lowerInteger, operation } from './expressions.ts';
 import { refuse } from './refuse.ts';
@@ -175,11 +185,38 @@ function finish(
   };
 }
 
+/** Objects of classes that are there before a loop: what it does with them keeps their invariants. */
+const objectsOf = (scope: Scope): ObjectVariable[] =>
+  [...scope.variables.values()].filter(
+    (variable) => isObjectVariable(variable) && variable.type.class !== undefined && variable !== scope.self,
+  ) as ObjectVariable[];
+
+/** The invariants of the classes of those that the loop passes to a function. */
+function classInvariants(scope: Scope, objects: readonly ObjectVariable[], inside: readonly Statement[]): Clause[] {
+  const passed = new Set(
+    allStatements(inside).flatMap((statement) =>
+      statement.kind === 'call'
+        ? statement.arguments.flatMap((one) => (one.kind === 'object' ? [one.object.id] : []))
+        : [],
+    ),
+  );
+  return objects.filter(({ id }) => passed.has(id)).flatMap((object) => invariantsOf(scope, object));
+}
+
 export function lowerWhile(scope: Scope, node: ts.WhileStatement): Statement {
+  const objects = objectsOf(scope);
   const condition = lowerCondition(scope, node.expression);
   const clauses = lowerClauses(scope, node.statement);
   const body = lowerStatements(scope, clauses.rest);
-  return finish(scope, clauses, condition, [], body, [], spanOf(scope, node.expression));
+  return finish(
+    scope,
+    clauses,
+    condition,
+    classInvariants(scope, objects, body),
+    body,
+    [],
+    spanOf(scope, node.expression),
+  );
 }
 
 export function lowerFor(scope: Scope, node: ts.ForStatement): Statement[] {
@@ -192,6 +229,7 @@ export function lowerFor(scope: Scope, node: ts.ForStatement): Statement[] {
       : ts.isVariableDeclarationList(node.initializer)
         ? lowerDeclarations(scope, node.initializer)
         : [lowerEffect(scope, node.initializer)];
+  const objects = objectsOf(scope);
   const condition = lowerCondition(scope, node.condition);
   const update = node.incrementor === undefined ? [] : [lowerEffect(scope, node.incrementor)];
   const clauses = lowerClauses(scope, node.statement);
@@ -201,7 +239,8 @@ export function lowerFor(scope: Scope, node: ts.ForStatement): Statement[] {
       ? headerInvariants(statement.variable, statement.value, condition, update, body, span)
       : [],
   );
-  return [...first, finish(scope, clauses, condition, own, body, update, span)];
+  const kept = classInvariants(scope, objects, [...body, ...update]);
+  return [...first, finish(scope, clauses, condition, [...kept, ...own], body, update, span)];
 }
 
 /** for (const x of a): a hidden index runs over the array. */
@@ -209,6 +248,7 @@ export function lowerForOf(scope: Scope, node: ts.ForOfStatement): Statement[] {
   const span = spanOf(scope, node.expression);
   if (node.awaitModifier !== undefined) refuse(span, 'for await is not supported');
   const array = lowerArray(scope, node.expression);
+  const objects = objectsOf(scope);
   if (
     !ts.isVariableDeclarationList(node.initializer) ||
     (node.initializer.flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const
@@ -245,6 +285,6 @@ export function lowerForOf(scope: Scope, node: ts.ForOfStatement): Statement[] {
   const own = headerInvariants(index, zero, condition, update, body, span);
   return [
     { kind: 'declare', variable: index, value: zero, span },
-    finish(scope, clauses, condition, own, body, update, span),
+    finish(scope, clauses, condition, [...classInvariants(scope, objects, body), ...own], body, update, span),
   ];
 }

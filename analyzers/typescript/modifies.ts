@@ -2,7 +2,7 @@
  * @modifies: what a function may write of what it is given: arrays, objects, or single fields of objects
  * (`@modifies bytes, cursor.at`). All else a caller finds as it was.
  */
-import type { Span, Variable } from '../ir.ts';
+import { type ObjectVariable, ownedArrays, type Span, type Variable } from '../ir.ts';
 import { refuse } from './refuse.ts';
 import type { Contracted } from './shadow.ts';
 
@@ -11,6 +11,14 @@ export interface Frame {
   readonly modifies: readonly string[];
   /** Of each object among them, the fields. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
+}
+
+/** All that a constructor gives its object. */
+export function newObject(object: ObjectVariable): Frame {
+  return {
+    modifies: [object.id, ...ownedArrays(object).map(({ id }) => id)],
+    fields: new Map([[object.id, object.type.writable]]),
+  };
 }
 
 /** The frame that a contract gives. */
@@ -37,15 +45,23 @@ export function lowerModifies(file: string, contract: Contracted, parameters: re
         'Only those can be written for a caller to see.',
       );
     if (type.readonly) refuse(span, `@modifies ${value.text}: it is Readonly`, `Take it as ${type.name}.`);
-    modifies.add(id);
     if (type.kind === 'array') {
+      modifies.add(id);
       if (dot >= 0)
         refuse(span, `@modifies ${value.text}: an array has no fields to write`, `Write @modifies ${name}.`);
       continue;
     }
+    const object = variable as ObjectVariable;
     const field = value.text.slice(dot + 1);
+    const array = dot < 0 ? undefined : ownedArrays(object).find(({ id: own }) => own === `${id}.${field}`);
+    if (array !== undefined && !array.type.readonly) {
+      modifies.add(array.id);
+      continue;
+    }
     if (dot >= 0 && !type.writable.includes(field))
       refuse(span, `@modifies ${value.text}: no field of that name can be written`);
+    modifies.add(id);
+    if (dot < 0) for (const own of ownedArrays(object)) if (!own.type.readonly) modifies.add(own.id);
     fields.set(id, dot < 0 ? type.writable : [...(fields.get(id) ?? []), field]);
   }
   return { modifies: [...modifies], fields };

@@ -8,8 +8,16 @@
  * nothing that may be undefined in a field that is written, because the compiler would still take it for tested after a
  * call has written it.
  */
-import type { Argument, Expression, ObjectVariable, Span, Statement } from '../ir.ts';
-import { isObjectVariable } from '../ir.ts';
+import {
+  type Argument,
+  type ArrayVariable,
+  type Expression,
+  isObjectVariable,
+  type ObjectVariable,
+  ownedArrays,
+  type Span,
+  type Statement,
+} from '../ir.ts';
 import { type ObjectType, sameType, showType, type Type } from '../types.ts';
 import { lowerCall } from './calls.ts';
 import { ts } from './compiler.ts';
@@ -40,13 +48,19 @@ function writableOf({ checker }: World, type: ts.Type): readonly ts.Symbol[] {
 }
 
 /** Whether the compiler narrows nothing in a value of the type. */
-function isSteady(type: Type): boolean {
+export function isSteady(type: Type): boolean {
   if (type.kind === 'record') return !type.optional && type.fields.every((field) => isSteady(field.type));
   return type.kind === 'integer' || type.kind === 'boolean';
 }
 
 /** The type of a parameter, of a local variable or of a result, which may be an object's. */
 export function lowerPlaceType(world: World, type: ts.Type, span: Span, place: 'parameter' | 'local' | 'result'): Type {
+  const info = type.symbol && world.classes.get(type.symbol);
+  if (info !== undefined) {
+    if (place === 'result')
+      refuse(span, `a ${info.name} is returned`, 'Let the caller make it, and pass it as a parameter.');
+    return info.type;
+  }
   const frozen = withoutReadonly(type);
   const shape = frozen ?? type;
   const writable = isLibraryType(shape) ? [] : writableOf(world, shape);
@@ -59,8 +73,8 @@ export function lowerPlaceType(world: World, type: ts.Type, span: Span, place: '
     if (names.includes(field.name) && !isSteady(field.type))
       refuse(
         span,
-        `the field ${field.name} can be written and may be undefined`,
-        'Declare it readonly, or give it a value always and a boolean beside it.',
+        `the field ${field.name} can be written, and is of a type that the compiler narrows`,
+        'Declare it readonly, or write integers, booleans and records of those.',
       );
   }
   return { kind: 'object', name: record.name, record, writable: names, readonly: frozen !== undefined };
@@ -73,9 +87,19 @@ const isLibraryType = (type: ts.Type): boolean =>
 /** The object that an expression names. */
 export function objectOf(scope: Scope, node: ts.Expression): ObjectVariable | undefined {
   const inner = bare(node);
+  if (inner.kind === ts.SyntaxKind.ThisKeyword) return scope.self;
   const symbol = ts.isIdentifier(inner) ? symbolOf(scope.world, inner) : undefined;
   const variable = symbol && scope.variables.get(symbol);
   return variable !== undefined && isObjectVariable(variable) ? variable : undefined;
+}
+
+/** The array of an object that an expression names: ring.bytes. */
+export function ownedArrayOf(scope: Scope, node: ts.Expression): ArrayVariable | undefined {
+  const inner = bare(node);
+  if (!ts.isPropertyAccessExpression(inner) || inner.questionDotToken !== undefined) return undefined;
+  const object = objectOf(scope, inner.expression);
+  const at = object?.type.arrays?.findIndex(({ name }) => name === inner.name.text) ?? -1;
+  return object === undefined || at < 0 ? undefined : ownedArrays(object)[at];
 }
 
 /** An object as an argument. */
@@ -83,14 +107,15 @@ export function lowerObjectArgument(scope: Scope, node: ts.Expression, type: Obj
   const span = scope.world.spanOf(node);
   const object = objectOf(scope, node);
   // What is only read may be a value as well, which nobody writes.
-  if (object === undefined && type.readonly) return coerce(lowerExpression(scope, node), type.record);
+  if (object === undefined && type.readonly && type.class === undefined)
+    return coerce(lowerExpression(scope, node), type.record);
   if (object === undefined)
     return refuse(
       span,
       `${parameter} is an object, and this is not the name of one`,
       `Give it a name: const object: ${type.name} = { ... };`,
     );
-  if (!sameType(object.type.record, type.record))
+  if (!sameType(object.type.record, type.record) || object.type.class !== type.class)
     refuse(
       span,
       `a ${showType(object.type)} where ${showType(type)} is expected`,

@@ -5,7 +5,7 @@ import { GLOBALS_FILE, ts } from './compiler.ts';
 import { lowerConstant } from './constants.ts';
 import { lowerEnumMember } from './enums.ts';
 import { lowerArray, lowerExpression, lowerInteger } from './expressions.ts';
-import { objectOf } from './objects.ts';
+import { objectOf, ownedArrayOf } from './objects.ts';
 import { narrowed } from './optional.ts';
 import { refuse } from './refuse.ts';
 import { bare, libraryName, read, readable, type Scope, symbolOf } from './scope.ts';
@@ -25,7 +25,7 @@ export function lowerProperty(scope: Scope, node: ts.PropertyAccessExpression): 
   if (member !== undefined) return member;
   const inner = bare(node.expression);
   const symbol = ts.isIdentifier(inner) ? symbolOf(scope.world, inner) : undefined;
-  const named = symbol && scope.variables.get(symbol);
+  const named = ownedArrayOf(scope, inner) ?? (symbol && scope.variables.get(symbol));
   const isArray = named !== undefined ? isArrayVariable(named) : symbol !== undefined && isTable(scope, symbol, span);
   if (isArray) {
     if (name === (named?.type.kind === 'array' && named.type.name === 'DataView' ? 'byteLength' : 'length'))

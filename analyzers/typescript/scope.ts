@@ -3,16 +3,20 @@
  * and where nodes lie in the user's own text (contracts are checked in a copy of it, see shadow.ts).
  */
 import type { Diagnostic } from '../diagnostics.ts';
-import type { Expression, Span, Table, Variable } from '../ir.ts';
-import { type Type, valueType } from '../types.ts';
+import type { Expression, ObjectVariable, Span, Table, Variable } from '../ir.ts';
+import { type ObjectType, type Type, valueType } from '../types.ts';
 import { type CONTRACTS_FILE, type GLOBALS_FILE, ts } from './compiler.ts';
 import { refuse } from './refuse.ts';
+import type { ShadowClause } from './shadow.ts';
 
 /** What callers need to know of a function that has a contract. */
 export interface Header {
   readonly key: string;
   readonly name: string;
+  /** All of them: for a method the object first, and behind each object the arrays that it owns. */
   readonly parameters: readonly Variable[];
+  /** Those that are written down. */
+  readonly written: readonly Variable[];
   readonly result: Type;
   readonly modifies: readonly string[];
   readonly fields: ReadonlyMap<string, readonly string[]>;
@@ -29,6 +33,7 @@ export const noHeader: Header = {
   key: '',
   name: '',
   parameters: [],
+  written: [],
   result: { kind: 'void' },
   modifies: [],
   fields: new Map(),
@@ -38,6 +43,17 @@ export const noHeader: Header = {
   trusted: false,
 };
 
+/** A class whose members are verified. */
+export interface ClassInfo {
+  readonly name: string;
+  readonly node: ts.ClassDeclaration;
+  /** Of its objects. */
+  readonly type: ObjectType;
+  readonly invariants: readonly ShadowClause[];
+  /** Of its constructor, once that is known. */
+  construct?: Header;
+}
+
 /** What is known of the whole program. */
 export interface World {
   readonly checker: ts.TypeChecker;
@@ -46,6 +62,7 @@ export interface World {
   readonly tables: Map<ts.Symbol, Table>;
   /** Other constants of modules, each computed once; undefined where it is none that we know. */
   readonly constants: Map<ts.Symbol, Expression | undefined>;
+  readonly classes: Map<ts.Symbol, ClassInfo>;
   /** Enums whose members have been taken for constants. */
   readonly enums: Map<ts.Symbol, ts.EnumDeclaration>;
   /** Calls in ghost blocks. */
@@ -67,6 +84,8 @@ export interface Scope {
   readonly place: Place;
   /** In a clause about a state after the entry: `old` means something. */
   readonly oldAllowed: boolean;
+  /** What `this` means. */
+  readonly self?: ObjectVariable;
   /** The block of ghost code that this is in. */
   readonly ghostBlock?: ts.Node;
   readonly header: Header;

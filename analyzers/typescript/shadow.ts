@@ -1,11 +1,11 @@
 /**
  * Contracts in comments, made visible to the compiler.
  *
- * A copy of each source gets, behind its own text, one function for each clause, with the parameters of the function
- * that the clause belongs to: `function NAME(a: Uint8Array, n: number, result: u32): boolean { return ( CLAUSE ); }`.
- * The compiler then resolves and checks every name in it, so a contract that still uses a parameter's old name is an
- * error and not a contract about something else. What is at the same offset in both texts is the same; what lies in a
- * clause maps back to its place in the comment.
+ * A copy of each source gets one function for each clause, with the parameters of the function that the clause belongs
+ * to: `function NAME(a: Uint8Array, n: number, result: u32): boolean { return ( CLAUSE ); }`, behind the source's own
+ * text or, for what a class promises, as a method of the class. The compiler then resolves and checks every name in it,
+ * so a contract that still uses a parameter's old name is an error and not a contract about something else. What lies in
+ * a clause maps back to its place in the comment (holders.ts).
  *
  * A clause is first parsed by itself and must be exactly one expression, or it could close the function that it is put
  * into and begin another.
@@ -13,6 +13,7 @@
 import type { Diagnostic } from '../diagnostics.ts';
 import type { ErrorName, Span } from '../ir.ts';
 import { parseSource, syntaxErrors, ts } from './compiler.ts';
+import { makeHolders, PREFIX, pieceSpan } from './holders.ts';
 import {
   type ContractTag,
   contractTags,
@@ -24,9 +25,6 @@ import {
   type Tag,
 } from './jsdoc.ts';
 
-/** Begins the name of each function that is added; no source may use it. */
-export const PREFIX = '__casemate_clause_';
-
 export interface ShadowClause {
   readonly tag: ContractTag;
   readonly value: Piece;
@@ -37,7 +35,7 @@ export interface ShadowClause {
 }
 
 export interface Contracted {
-  /** Offset of the function's node. */
+  /** Offset of the function's node in the shadow. */
   readonly pos: number;
   readonly name: string;
   readonly nameSpan: Span;
@@ -45,17 +43,27 @@ export interface Contracted {
   readonly tags: ReadonlySet<ContractTag>;
 }
 
+/** A class all of whose members are verified, those without a contract of their own too. */
+export interface ContractedClass {
+  readonly pos: number;
+  readonly name: string;
+  readonly nameSpan: Span;
+  readonly invariants: readonly ShadowClause[];
+  /** Its constructor and methods. */
+  readonly members: readonly Contracted[];
+}
+
 export interface Shadow {
   readonly text: string;
   readonly functions: readonly Contracted[];
+  readonly classes: readonly ContractedClass[];
   /** The span in the user's own text of a span in the shadow's. */
   readonly toSource: (start: number, end: number) => Span;
+  /** Whether an offset is none of the user's own text. */
+  readonly isAdded: (offset: number) => boolean;
 }
 
-interface Region {
-  readonly start: number;
-  readonly piece: Piece;
-}
+type Member = ts.MethodDeclaration | ts.ConstructorDeclaration;
 
 /** The JSDoc comment before a node. */
 function commentBefore(text: string, node: ts.Node): { readonly pos: number; readonly end: number } | undefined {
@@ -137,19 +145,14 @@ function throwsClause(file: string, value: Piece, diagnostics: Diagnostic[]): Om
   return [];
 }
 
-function pieceSpan(file: string, piece: Piece, start = 0, end = piece.text.length): Span {
-  const from = piece.offsets[Math.min(start, piece.offsets.length - 1)];
-  const last = piece.offsets[Math.min(Math.max(end - 1, start), piece.offsets.length - 1)];
-  return { file, start: from, end: Math.max(from + 1, last + 1) };
-}
-
 /** A function that has a contract, and what is wrong with its tags. */
 function readContract(
   file: string,
-  node: ts.FunctionDeclaration,
+  node: ts.FunctionDeclaration | Member,
   tags: readonly Tag[],
   diagnostics: Diagnostic[],
 ): (Omit<Contracted, 'clauses'> & { readonly clauses: readonly Omit<ShadowClause, 'holder'>[] }) | undefined {
+  const isMember = !ts.isFunctionDeclaration(node);
   const ours = tags.some(isClaim) ? tags.filter(({ name }) => isContractTag(name)) : [];
   for (const { name, start } of tags) {
     const meant = meantTag(name);
@@ -161,9 +164,18 @@ function readContract(
       });
     }
   }
-  if (ours.length === 0) return undefined;
+  const invariant = ours.find(({ name }) => name === 'invariant');
+  if (invariant !== undefined)
+    diagnostics.push({
+      span: { file, start: invariant.start, end: invariant.start + 'invariant'.length + 1 },
+      message: '@invariant belongs to a class',
+      advice: 'Write @requires and @ensures for a function; invariant(...) first in a loop.',
+    });
+  // A member of a verified class without a contract has one that says nothing.
+  if (ours.length === 0 && !isMember) return undefined;
+  const named = ts.isConstructorDeclaration(node) ? undefined : node.name;
   if (
-    node.name === undefined ||
+    (named === undefined && !ts.isConstructorDeclaration(node)) ||
     node.asteriskToken !== undefined ||
     node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword) ||
     node.typeParameters !== undefined
@@ -184,10 +196,11 @@ function readContract(
       value: piece,
     }));
   });
-  const nameSpan = { file, start: node.name.getStart(), end: node.name.end };
+  const start = (named ?? node).getStart();
+  const nameSpan = { file, start, end: named?.end ?? start + 'constructor'.length };
   return {
     pos: node.pos,
-    name: node.name.text,
+    name: named?.getText() ?? 'constructor',
     nameSpan,
     clauses,
     tags: new Set(ours.map(({ name }) => name as ContractTag)),
@@ -206,7 +219,8 @@ function strayContracts(file: string, text: string, taken: ReadonlySet<number>, 
     diagnostics.push({
       span: { file, start: tag.start, end: tag.start + tag.name.length + 1 },
       message: `@${tag.name} stands where no contract is read`,
-      advice: 'Contracts stand in the comment right before a function declaration at the top level of a module.',
+      advice:
+        'Contracts stand in the comment right before a function declaration at the top level of a module, or before a method of a class whose own comment has @invariant or @verified.',
     });
   }
 }
@@ -248,54 +262,102 @@ export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]
       advice: 'Choose another name.',
     });
   const functions: Contracted[] = [];
-  const regions: Region[] = [];
+  const classes: ContractedClass[] = [];
   const taken = new Set<number>();
-  let shadow = text;
-  let count = 0;
-  for (const node of diagnostics.length > before ? [] : parsed.statements) {
-    if (!ts.isFunctionDeclaration(node)) continue;
+  const holders = makeHolders(file, text);
+  /** The clause with the function that holds it, or what is wrong with it. */
+  const hold = (
+    clause: Omit<ShadowClause, 'holder'>,
+    place: number,
+    head: (name: string, type: string) => string,
+  ): ShadowClause => {
+    if (clause.tag === 'modifies') return clause;
+    const problem = notAnExpression(clause.value);
+    if (problem !== undefined) {
+      diagnostics.push({
+        span: pieceSpan(file, clause.value),
+        message: problem,
+        advice:
+          clause.tag === 'throws'
+            ? 'Write the condition under which it throws: @throws {RangeError} n > 255.'
+            : `Write one TypeScript expression after @${clause.tag}.`,
+      });
+      return clause;
+    }
+    const type = clause.tag === 'decreases' ? 'number | bigint' : 'boolean';
+    return { ...clause, holder: holders.add(place, clause.value, (name) => head(name, type)) };
+  };
+  /** The contract of a function, or of a member of a class that ends at `inside`. */
+  const take = (node: ts.FunctionDeclaration | Member, inside?: number): Contracted | undefined => {
     const comment = commentBefore(text, node);
-    if (comment === undefined) continue;
-    taken.add(comment.pos);
-    const read = readContract(file, node, readTags(text, comment.pos, comment.end), diagnostics);
-    hiddenTags(file, text, comment, read !== undefined, diagnostics);
-    if (read === undefined) continue;
+    if (comment !== undefined) taken.add(comment.pos);
+    const tags = comment === undefined ? [] : readTags(text, comment.pos, comment.end);
+    const read =
+      comment === undefined && inside === undefined ? undefined : readContract(file, node, tags, diagnostics);
+    if (comment !== undefined) hiddenTags(file, text, comment, read !== undefined, diagnostics);
+    if (read === undefined) return undefined;
     const parameters = node.parameters.map((parameter) => parameter.getText()).join(', ');
     const result = node.type?.getText() ?? 'void';
-    const clauses = read.clauses.map((clause): ShadowClause => {
-      if (clause.tag === 'modifies') return clause;
-      const problem = notAnExpression(clause.value);
-      if (problem !== undefined) {
-        diagnostics.push({
-          span: pieceSpan(file, clause.value),
-          message: problem,
-          advice:
-            clause.tag === 'throws'
-              ? 'Write the condition under which it throws: @throws {RangeError} n > 255.'
-              : `Write one TypeScript expression after @${clause.tag}.`,
-        });
-        return clause;
-      }
-      const holder = `${PREFIX}${count++}`;
-      const named =
-        clause.tag === 'ensures' && result !== 'void'
-          ? `${parameters}${parameters === '' ? '' : ', '}result: ${result}`
-          : parameters;
-      const type = clause.tag === 'decreases' ? 'number | bigint' : 'boolean';
-      shadow += `\nfunction ${holder}(${named}): ${type} { return (`;
-      regions.push({ start: shadow.length, piece: clause.value });
-      shadow += `${clause.value.text}\n); }`;
-      return { ...clause, holder };
+    const clauses = read.clauses.map((clause) =>
+      hold(clause, inside ?? text.length, (name, type) => {
+        const all =
+          clause.tag === 'ensures' && result !== 'void'
+            ? `${parameters}${parameters === '' ? '' : ', '}result: ${result}`
+            : parameters;
+        // Before a constructor has run there is no object.
+        const before = ts.isConstructorDeclaration(node) && clause.tag !== 'ensures' ? 'static ' : '';
+        return `${inside === undefined ? 'function ' : before}${name}(${all}): ${type}`;
+      }),
+    );
+    return { ...read, clauses };
+  };
+  for (const node of diagnostics.length > before ? [] : parsed.statements) {
+    if (ts.isFunctionDeclaration(node)) {
+      const contract = take(node);
+      if (contract !== undefined) functions.push(contract);
+    }
+    if (!ts.isClassDeclaration(node)) continue;
+    const comment = commentBefore(text, node);
+    const invariants = comment && readClassTags(file, readTags(text, comment.pos, comment.end), diagnostics);
+    if (invariants === undefined || comment === undefined) continue;
+    taken.add(comment.pos);
+    hiddenTags(file, text, comment, true, diagnostics);
+    const nameSpan = { file, start: (node.name ?? node).getStart(), end: node.name?.end ?? node.getStart() + 5 };
+    const inside = node.end - 1;
+    const members = node.members.flatMap((member) =>
+      ts.isMethodDeclaration(member) || ts.isConstructorDeclaration(member) ? [take(member, inside)] : [],
+    );
+    classes.push({
+      ...{ pos: node.pos, name: node.name?.text ?? '', nameSpan },
+      invariants: invariants.map((value) =>
+        hold({ tag: 'invariant', value }, inside, (name, type) => `${name}(): ${type}`),
+      ),
+      members: members.filter((member) => member !== undefined),
     });
-    functions.push({ ...read, clauses });
   }
   strayContracts(file, text, taken, diagnostics);
-  const toSource = (start: number, end: number): Span => {
-    if (start < text.length) return { file, start, end: Math.min(end, text.length) };
-    const region = regions.find(({ start: from, piece }) => from <= start && start <= from + piece.text.length);
-    if (region === undefined)
-      return { file, start: functions[0]?.nameSpan.start ?? 0, end: functions[0]?.nameSpan.end ?? 1 };
-    return pieceSpan(file, region.piece, start - region.start, end - region.start);
+  const { toShadow, ...layout } = holders.layout();
+  const placed = <T extends { readonly pos: number }>(one: T): T => ({ ...one, pos: toShadow(one.pos) });
+  const some = functions[0]?.nameSpan ?? { file, start: 0, end: 1 };
+  return {
+    ...layout,
+    functions: functions.map(placed),
+    classes: classes.map((one) => ({ ...placed(one), members: one.members.map(placed) })),
+    toSource: (start, end) => layout.toSource(start, end) ?? some,
   };
-  return { text: shadow, functions, toSource };
+}
+
+/** The invariants in the comment of a class that is verified; undefined for another one. */
+function readClassTags(file: string, tags: readonly Tag[], diagnostics: Diagnostic[]): Piece[] | undefined {
+  const ours = tags.filter(({ name }) => isContractTag(name));
+  if (!ours.some(({ name }) => name === 'invariant' || name === 'verified')) return undefined;
+  for (const { name, start } of ours) {
+    if (name === 'invariant' || name === 'verified') continue;
+    diagnostics.push({
+      span: { file, start, end: start + name.length + 1 },
+      message: `@${name} in the comment of a class`,
+      advice: 'A class has invariants; contracts are those of its methods.',
+    });
+  }
+  return ours.filter(({ name }) => name === 'invariant').map(({ value }) => value);
 }

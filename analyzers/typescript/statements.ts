@@ -5,11 +5,12 @@
  * that `continue` still runs it; loops get the invariants that their header implies and, where none is written, the
  * measure that their condition suggests (loops.ts).
  */
-import type { ArrayVariable, Clause, Expression, Span, Statement, Variable } from '../ir.ts';
+import type { ArrayVariable, Clause, Expression, ObjectVariable, Span, Statement, Variable } from '../ir.ts';
 import { integer, sameType, showType, type Type, typedArrays, valueType } from '../types.ts';
-import { lowerArguments, refuseDiverging } from './calls.ts';
+import { calleeOf, lowerArguments, refuseDiverging } from './calls.ts';
 import { CONTRACTS_FILE, isAssignment, ts } from './compiler.ts';
 import { arrayConstant } from './constants.ts';
+import { lowerNew } from './construct.ts';
 import { lowerViewWrite, viewOf } from './data-view.ts';
 import { arithmetic, coerce, lowerArray, lowerCondition, lowerExpression, lowerInteger } from './expressions.ts';
 import {
@@ -47,15 +48,15 @@ export function bodyClause(scope: Scope, node: ts.Expression, lower = lowerCondi
 function effectfulCall(
   scope: Scope,
   node: ts.Expression,
-): { readonly call: ts.CallExpression; readonly header: Header } | undefined {
+): { readonly call: ts.CallExpression; readonly header: Header; readonly receiver?: ObjectVariable } | undefined {
   const call = bare(node);
-  if (!ts.isCallExpression(call) || !ts.isIdentifier(call.expression)) return undefined;
-  const symbol = symbolOf(scope.world, call.expression);
-  const header = symbol && scope.world.headers.get(symbol);
-  if (header !== undefined) refuseDiverging(header, spanOf(scope, node));
-  if (header !== undefined && header.modifies.length > 0)
-    refuseInGhost(scope, spanOf(scope, node), `a call of ${header.name}, which writes to its arguments,`);
-  return header !== undefined && header.modifies.length > 0 ? { call, header } : undefined;
+  const callee = ts.isCallExpression(call) ? calleeOf(scope, call) : undefined;
+  if (!ts.isCallExpression(call) || callee === undefined) return undefined;
+  const { header } = callee;
+  refuseDiverging(header, spanOf(scope, node));
+  if (header.modifies.length === 0) return undefined;
+  refuseInGhost(scope, spanOf(scope, node), `a call of ${header.name}, which writes to its arguments,`);
+  return { call, ...callee };
 }
 
 function callStatement(
@@ -66,13 +67,13 @@ function callStatement(
 ): Statement | undefined {
   const found = effectfulCall(scope, node);
   if (found === undefined) return undefined;
-  const { call, header } = found;
+  const { call, header, receiver } = found;
   const span = spanOf(scope, call);
   if (target !== undefined) assertSameKind(header.result, target.type, span);
   return {
     kind: 'call',
     function: header.key,
-    arguments: lowerArguments(scope, call, header.parameters),
+    arguments: lowerArguments(scope, call, header, receiver),
     declares,
     span,
     ...(target && { target }),
@@ -96,7 +97,7 @@ function assertSameKind(result: Type, target: Type, span: Span): void {
   }
 }
 
-function lowerDeclaration(scope: Scope, node: ts.VariableDeclaration, isConst: boolean): Statement {
+function lowerDeclaration(scope: Scope, node: ts.VariableDeclaration, isConst: boolean): Statement[] {
   const span = spanOf(scope, node);
   if (!ts.isIdentifier(node.name))
     refuse(span, 'a pattern in a declaration is not supported', 'Declare each variable by itself.');
@@ -105,7 +106,7 @@ function lowerDeclaration(scope: Scope, node: ts.VariableDeclaration, isConst: b
   const symbol = scope.world.checker.getSymbolAtLocation(node.name);
   const nameSpan = spanOf(scope, node.name);
   const ghost = ghostCall(scope, node.initializer);
-  if (ghost !== undefined) return lowerGhostDeclaration(scope, node.name, ghost, span);
+  if (ghost !== undefined) return [lowerGhostDeclaration(scope, node.name, ghost, span)];
   const array = arrayConstant(scope.world, node.initializer);
   if (array !== undefined) {
     refuseInGhost(scope, span, 'an array');
@@ -120,32 +121,34 @@ function lowerDeclaration(scope: Scope, node: ts.VariableDeclaration, isConst: b
       readonly: declared.readonly,
     } as const;
     const variable = declareVariable(scope, symbol, name, type, nameSpan) as ArrayVariable;
-    return { kind: 'allocate', variable, length: array.length, span, ...(array.values && { values: array.values }) };
+    const length: Expression = { kind: 'integer', value: array.length, type: integer('number'), span };
+    return [{ kind: 'allocate', variable, length, span, ...(array.values && { values: array.values }) }];
   }
   const type = lowerPlaceType(scope.world, scope.world.checker.getTypeAtLocation(node.name), nameSpan, 'local');
   if (type.kind === 'object') {
     if (!isConst) refuse(span, `the object ${name} is declared with let`, 'Declare it with const.');
     refuseInGhost(scope, span, 'an object');
+    if (type.class !== undefined) return lowerNew(scope, node.name, node.initializer, type, span);
   }
   if (type.kind === 'array')
     refuse(span, `${name} would be a second name for an array`, 'Use the array by its own name.');
   if (type.kind === 'void') refuse(span, `${name} has no value`);
   if (effectfulCall(scope, node.initializer) !== undefined) {
     const variable = declareVariable(scope, symbol, name, type, nameSpan);
-    return callStatement(scope, node.initializer, variable, true)!;
+    return [callStatement(scope, node.initializer, variable, true)!];
   }
   const value =
     type.kind === 'object'
       ? lowerFresh(scope, node.initializer, type)
       : coerce(lowerExpression(scope, node.initializer), type);
-  return { kind: 'declare', variable: declareVariable(scope, symbol, name, type, nameSpan), value, span };
+  return [{ kind: 'declare', variable: declareVariable(scope, symbol, name, type, nameSpan), value, span }];
 }
 
 export function lowerDeclarations(scope: Scope, list: ts.VariableDeclarationList): Statement[] {
   const kind = list.flags & ts.NodeFlags.BlockScoped;
   if (kind !== ts.NodeFlags.Const && kind !== ts.NodeFlags.Let)
     refuse(spanOf(scope, list), 'var is not supported', 'Declare with const or let.');
-  return list.declarations.map((declaration) => lowerDeclaration(scope, declaration, kind === ts.NodeFlags.Const));
+  return list.declarations.flatMap((declaration) => lowerDeclaration(scope, declaration, kind === ts.NodeFlags.Const));
 }
 
 /** The local variable that may be assigned. */
@@ -291,18 +294,18 @@ function lowerCallStatement(scope: Scope, node: ts.CallExpression, span: Span): 
     refuse(span, `${own}(...) does not stand first in a loop`, 'Put it at the beginning of the body of while or for.');
   const effectful = callStatement(scope, node, undefined, false);
   if (effectful !== undefined) return effectful;
-  const symbol = ts.isIdentifier(node.expression) ? symbolOf(scope.world, node.expression) : undefined;
-  const header = symbol && scope.world.headers.get(symbol);
-  if (header === undefined) {
+  const callee = calleeOf(scope, node);
+  if (callee === undefined) {
     // An expression, so that it is refused with the reason.
     lowerExpression(scope, node);
     return refuse(span, 'this call has no effect', 'Remove it, or use its value.');
   }
-  noteGhostCall(scope, node);
+  const { header, receiver } = callee;
+  noteGhostCall(scope, header, span);
   return {
     kind: 'call',
     function: header.key,
-    arguments: lowerArguments(scope, node, header.parameters),
+    arguments: lowerArguments(scope, node, header, receiver),
     declares: false,
     span,
   };

@@ -8,10 +8,10 @@
  */
 import type { Span } from '../ir.ts';
 import { isAssignment, isNumber, ts } from './compiler.ts';
+import { PREFIX } from './holders.ts';
 import { isTarget } from './reassignment.ts';
 import { refuse } from './refuse.ts';
 import { symbolOf, type World } from './scope.ts';
-import { PREFIX } from './shadow.ts';
 
 /** Whether the value of this expression is used, and nothing is written through it. */
 function isRead(node: ts.Expression): boolean {

@@ -8,6 +8,7 @@ import { showDiagnostic } from '../../analyzers/diagnostics.ts';
 import { analyze } from '../../analyzers/typescript/analyze.ts';
 import { allowed } from '../../examples/contracts/access.ts';
 import { encode } from '../../examples/contracts/base64.ts';
+import { ByteQueue, pushAll } from '../../examples/contracts/byte-queue.ts';
 import { crc32 } from '../../examples/contracts/crc32.ts';
 import { clear, count, giveBack, take } from '../../examples/contracts/free-list.ts';
 import { parseIpv4, parseUdp, skipName } from '../../examples/contracts/ipv4.ts';
@@ -76,6 +77,14 @@ describe('does in Node.js what it is for', () => {
       expect(parseIpv4(frame.slice(0, length), 0).valid).toBe(false);
     expect(skipName(ascii('\x03www\x07example\x00rest'), 0, 17)).toBe(13);
     expect(skipName(ascii('\x03ww'), 0, 3)).toBe(0);
+  });
+
+  it('a queue of bytes', () => {
+    const queue = new ByteQueue(3);
+    expect(pushAll(queue, Uint8Array.of(5, 6, 7, 8))).toBe(3);
+    expect([queue.pop(), queue.pop()]).toEqual([5, 6]);
+    queue.push(9);
+    expect([queue.waiting(), queue.peek(0), queue.peek(1)]).toEqual([2, 7, 9]);
   });
 
   it('a ring, a free list, a table of rights', () => {

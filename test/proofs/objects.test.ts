@@ -223,7 +223,10 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   [`/**\n * @modifies c.to\n */ export function f(c: C): void {}\n${helpers}`, 'no field of that name can be written'],
   [`/**\n * @modifies c\n */ export function f(c: Readonly<C>): void {}\n${helpers}`, 'it is Readonly'],
   [`/**\n * @modifies a.length\n */ export function f(a: Uint8Array): void {}\n${helpers}`, 'an array has no fields'],
-  ['/** @verified */ export function f(c: { at: u8 | undefined }): void {}', 'can be written and may be undefined'],
+  [
+    '/** @verified */ export function f(c: { at: u8 | undefined }): void {}',
+    'can be written, and is of a type that the compiler narrows',
+  ],
   ['/** @verified */ export function f(c: { at: u8; b: Uint8Array }): void {}', 'the field b is a Uint8Array'],
   ['/** @verified */ export function f(c: { at: { x: u8 } }): void {}', 'the field x can be written'],
   ['/** @verified */ export function f(c: { at: u8 } | undefined): void {}', 'the field at can be written'],
