@@ -1,0 +1,290 @@
+/**
+ * Expressions of the IR as C.
+ *
+ * Every `number` is computed in int64_t: a proof has shown each result to be a safe integer, so nothing overflows, and
+ * values that are kept in fewer bits are widened before anything is done with them, because C would compute in int. What
+ * is stored goes back to its own width by a cast, which the proof has shown to keep it. Bit operators and the rest that C
+ * has otherwise are functions of the prelude.
+ */
+import { type Argument, type ArrayVariable, type Expression, isObjectVariable } from '../../analyzers/ir.ts';
+import type { OperatorName } from '../../analyzers/operators.ts';
+import {
+  domainOf,
+  type IntegerName,
+  type RecordType,
+  sameType,
+  showType,
+  type Type,
+  valueType,
+} from '../../analyzers/types.ts';
+import { refuse } from '../../analyzers/typescript/refuse.ts';
+import { compareBig, lowerBig, type Others } from './big.ts';
+import { elementOf, type Scalar, scalarTypes } from './prelude.ts';
+import { binary, call, cast, levels, operand, primary, type Text, unary, within } from './text.ts';
+
+/** C's names in a function. */
+export interface Names {
+  readonly variable: (id: string) => string;
+  readonly function: (key: string) => string;
+  /** The types of a function's parameters, and of its result. */
+  readonly parameters: (key: string) => readonly Type[];
+  readonly result: (key: string) => Type;
+  readonly record: (type: RecordType) => string;
+  /** A function from one record to another whose fields hold as much, or more. */
+  readonly widening: (from: RecordType, to: RecordType) => string;
+  readonly field: (name: string) => string;
+}
+
+const functions: Partial<Record<OperatorName, string>> = {
+  flooredDivide: 'cm_floor',
+  bitAnd: 'cm_and',
+  bitOr: 'cm_or',
+  bitXor: 'cm_xor',
+  bitNot: 'cm_not',
+  shiftLeft: 'cm_shl',
+  shiftRight: 'cm_sar',
+  shiftRightUnsigned: 'cm_shr',
+  multiply32: 'cm_mul32',
+  minimum: 'cm_min',
+  maximum: 'cm_max',
+  absolute: 'cm_abs',
+};
+
+const symbols: Partial<Record<OperatorName, readonly [symbol: string, level: Text['level'], chain: boolean]>> = {
+  add: ['+', levels.sum, true],
+  subtract: ['-', levels.sum, true],
+  multiply: ['*', levels.product, true],
+  truncatedDivide: ['/', levels.product, false],
+  remainder: ['%', levels.product, false],
+};
+
+const comparisons: Partial<Record<OperatorName, string>> = {
+  less: '<',
+  atMost: '<=',
+  equal: '==',
+  bigLess: '<',
+  bigAtMost: '<=',
+  bigEqual: '==',
+};
+
+/** C's type of an integer type's values. */
+export function scalarType(name: IntegerName, expression: { readonly span: Expression['span'] }): string {
+  if (name === 'bigint') refuse(expression.span, 'a bigint without a bound', 'Give it a type of 64 bits: u64 or i64.');
+  return scalarTypes[name as Scalar];
+}
+
+function literal(value: bigint): Text {
+  const magnitude = value < 0n ? -value : value;
+  const text = magnitude <= 0x7fffffffn ? String(magnitude) : `INT64_C(${magnitude})`;
+  return value < 0n ? { text: `-${text}`, level: levels.unary } : primary(text);
+}
+
+const isPlace = ({ kind }: Expression): boolean => ['variable', 'element', 'field', 'call'].includes(kind);
+
+const stripped = (expression: Expression): Expression =>
+  expression.kind === 'convert' ? stripped(expression.operand) : expression;
+
+/** Turns away what has no form in C yet. */
+export function refuseType(at: { readonly span: Expression['span'] }, type: Type): never {
+  return refuse(
+    at.span,
+    `${showType(type)} is not lowered to C yet`,
+    'Lowered are integers, booleans, typed arrays, records and tuples.',
+  );
+}
+
+/** Lowers expressions of one function. */
+export function createExpressions(names: Names) {
+  const element = (array: ArrayVariable, index: Expression): Text =>
+    primary(`${names.variable(array.id)}.data[${subscript(index)}]`);
+
+  /** C takes any integer as an index, so one that only lies somewhere needs no wider type. */
+  const subscript = (index: Expression): string => {
+    const bare = stripped(index);
+    return (bare.kind === 'variable' || bare.kind === 'field' ? place(bare) : number(bare)).text;
+  };
+
+  const argument = (given: Argument, wanted: Type): Text => {
+    if (given.kind === 'object') return primary(names.variable(given.object.id));
+    if (given.kind !== 'array') return value(given, wanted);
+    const name = primary(names.variable(given.array.id));
+    if (wanted.kind !== 'array' || !wanted.readonly || given.array.type.readonly) return name;
+    return call(`cm_read_${elementOf(wanted)}s`, name);
+  };
+
+  /**
+   * The type that a place has in C. An expression that was widened says so in its type without being another node, so
+   * this is the type of what is declared.
+   */
+  const placeType = (expression: Expression): Type => {
+    switch (expression.kind) {
+      case 'variable':
+        return valueType(expression.variable.type);
+      case 'element':
+        return expression.array.type.element;
+      case 'field': {
+        const record = placeType(expression.operand);
+        if (record.kind !== 'record') throw new TypeError('no record');
+        return record.fields.find(({ name }) => name === expression.name)!.type;
+      }
+      case 'call':
+        return names.result(expression.function);
+      default:
+        return expression.type;
+    }
+  };
+
+  /** A value that lies somewhere, of C's type for what is declared there. */
+  const place = (expression: Expression): Text => {
+    switch (expression.kind) {
+      case 'variable': {
+        const name = names.variable(expression.variable.id);
+        return isObjectVariable(expression.variable) ? unary(`*${name}`) : primary(name);
+      }
+      case 'element':
+        return element(expression.array, expression.index);
+      case 'field': {
+        const name = names.field(expression.name);
+        const inner = expression.operand;
+        if (inner.kind === 'variable' && isObjectVariable(inner.variable))
+          return primary(`${names.variable(inner.variable.id)}->${name}`);
+        return primary(`${within(value(inner, placeType(inner)), levels.primary)}.${name}`);
+      }
+      case 'call':
+        return lowerCall(expression.function, expression.arguments);
+      default:
+        return refuse(expression.span, `${expression.kind} is not lowered to C`, 'It is for contracts.');
+    }
+  };
+
+  const lowerCall = (key: string, args: readonly Argument[]): Text => {
+    const types = names.parameters(key);
+    return call(names.function(key), ...args.map((given, i) => argument(given, types[i])));
+  };
+
+  /** Of type int64_t, or a literal of int. */
+  const number = (expression: Expression): Text => {
+    const bare = stripped(expression);
+    if (bare.type.kind !== 'integer') return refuseType(bare, bare.type);
+    switch (bare.kind) {
+      case 'integer':
+        return literal(bare.value);
+      case 'conditional':
+        return {
+          text: `${operand(truth(bare.condition))} ? ${operand(number(bare.whenTrue))} : ${operand(number(bare.whenFalse))}`,
+          level: levels.conditional,
+        };
+      case 'length':
+        return cast('int64_t', primary(`${names.variable(bare.array.id)}.length`));
+      case 'operation':
+        return numberOperation(bare);
+      default: {
+        const own = placeType(bare);
+        return own.kind === 'integer' && own.name === 'number' ? place(bare) : cast('int64_t', place(bare));
+      }
+    }
+  };
+
+  const numberOperation = (expression: Expression & { kind: 'operation' }): Text => {
+    const { operator, operands } = expression;
+    if (operator === 'toNumber') return cast('int64_t', lowerBig(others, operands[0]).text);
+    const values = operands.map(number);
+    // Two literals would be computed in int.
+    if (operands.every((one) => stripped(one).kind === 'integer')) values[0] = cast('int64_t', values[0]);
+    if (operator === 'negate') return { text: `-${operand(values[0])}`, level: levels.unary };
+    const name = functions[operator];
+    if (name !== undefined) return call(name, ...values);
+    const [symbol, level, chain] = symbols[operator]!;
+    return binary(values[0], symbol, values[1], level, chain && values[0].level === level);
+  };
+
+  const truth = (expression: Expression): Text => {
+    switch (expression.kind) {
+      case 'boolean':
+        return primary(String(expression.value));
+      case 'not': {
+        const inner = expression.operand;
+        if (inner.kind === 'operation' && (inner.operator === 'equal' || inner.operator === 'bigEqual'))
+          return comparison(inner, '!=');
+        return { text: `!${operand(truth(inner))}`, level: levels.unary };
+      }
+      case 'logical': {
+        if (expression.operator === 'implies')
+          return refuse(expression.span, 'implies(...) in code', 'It is for contracts: write !a || b.');
+        const symbol = expression.operator === 'and' ? '&&' : '||';
+        const side = (part: Expression): string => {
+          const text = truth(part);
+          const bare =
+            part.kind === 'logical' ? part.operator === expression.operator : text.level >= levels.comparison;
+          return bare ? text.text : `(${text.text})`;
+        };
+        return { text: `${side(expression.left)} ${symbol} ${side(expression.right)}`, level: levels.logical };
+      }
+      case 'same':
+        if (expression.left.type.kind !== 'boolean') return refuseType(expression.left, expression.left.type);
+        return binary(truth(expression.left), '==', truth(expression.right), levels.comparison);
+      case 'conditional':
+        return {
+          text: `${operand(truth(expression.condition))} ? ${operand(truth(expression.whenTrue))} : ${operand(truth(expression.whenFalse))}`,
+          level: levels.conditional,
+        };
+      case 'operation':
+        return comparison(expression, comparisons[expression.operator]!);
+      default:
+        return place(expression);
+    }
+  };
+
+  const comparison = (expression: Expression & { kind: 'operation' }, symbol: string): Text => {
+    const [left] = expression.operands;
+    if (left.type.kind === 'integer' && domainOf(left.type) === 'bigint') return compareBig(others, symbol, expression);
+    const [a, b] = expression.operands.map(number);
+    const loose = (text: Text): Text => (text.level >= levels.sum ? primary(text.text) : text);
+    return binary(loose(a), symbol, loose(b), levels.comparison);
+  };
+
+  /** A record, as the C type for `type`: one that was widened is another type in C. */
+  const record = (expression: Expression, type: RecordType): Text => {
+    if (expression.kind === 'record') {
+      const own = expression.type;
+      const fields = type.fields.map((field) => {
+        const at = own.fields.findIndex(({ name }) => name === field.name);
+        return `.${names.field(field.name)} = ${value(expression.fields[at], field.type).text}`;
+      });
+      return primary(`(${names.record(type)}){ ${fields.join(', ')} }`);
+    }
+    if (expression.kind === 'conditional')
+      return {
+        text: `${operand(truth(expression.condition))} ? ${operand(record(expression.whenTrue, type))} : ${operand(record(expression.whenFalse, type))}`,
+        level: levels.conditional,
+      };
+    const own = placeType(expression);
+    if (own.kind !== 'record') throw new TypeError('no record');
+    return names.record(own) === names.record(type)
+      ? place(expression)
+      : call(names.widening(own, type), place(expression));
+  };
+
+  /** An expression as a value of C's type for `type`, in whose range it was proved to be. */
+  const value = (expression: Expression, type: Type): Text => {
+    if (type.kind === 'boolean') return truth(expression);
+    if (type.kind === 'record') return record(expression, type);
+    if (type.kind !== 'integer') return refuseType(expression, type);
+    const wanted = scalarType(type.name, expression);
+    const bare = stripped(expression);
+    if (bare.type.kind !== 'integer') return refuseType(bare, bare.type);
+    if (domainOf(bare.type) === 'bigint') {
+      if (isPlace(bare) && sameType(placeType(bare), type)) return place(bare);
+      if (bare.kind === 'integer') return lowerBig(others, bare).text;
+      return cast(wanted, lowerBig(others, bare).text);
+    }
+    if (bare.kind === 'integer') return literal(bare.value);
+    if (wanted === 'int64_t') return number(bare);
+    return isPlace(bare) && sameType(placeType(bare), type) ? place(bare) : cast(wanted, number(bare));
+  };
+
+  const others: Others = { number, truth, place, placeType };
+  return { number, subscript, truth, value, lowerCall };
+}
+
+export type Expressions = ReturnType<typeof createExpressions>;

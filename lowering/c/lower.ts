@@ -1,0 +1,209 @@
+/**
+ * A verified program as C11: one header for C callers, one source. Both can be read beside the TypeScript: names, blocks
+ * and order are the user's, and each function carries its contract as a comment.
+ *
+ * The C is freestanding and allocates nothing: arrays of a function lie on its stack, with the constant lengths that the
+ * language gives them. It has no undefined behaviour on inputs that meet the preconditions, because what C leaves
+ * undefined is what was proved not to happen: indices outside of arrays, sums that leave their type, divisions by zero.
+ * Only a program that was proved may be lowered; the caller sees to that. Source: ISO/IEC 9899:2011.
+ */
+import type { Diagnostic } from '../../analyzers/diagnostics.ts';
+import type { FunctionIr, Program, Variable } from '../../analyzers/ir.ts';
+import type { RecordType, Type } from '../../analyzers/types.ts';
+import { collecting, refuse } from '../../analyzers/typescript/refuse.ts';
+import { createExpressions, type Names, refuseType, scalarType } from './expressions.ts';
+import { createNamer, identifier } from './names.ts';
+import { elementOf, scalarTypes, sliceType } from './prelude.ts';
+import { lowerBody, variablesRead } from './statements.ts';
+
+export interface Lowered {
+  /** For C callers: the records and the prototypes. Includes "casemate-lowered.h". */
+  readonly header: string;
+  /** Includes the header by the name `UNIT.h`. */
+  readonly source: string;
+  /** C's name of each function, by key. */
+  readonly symbols: ReadonlyMap<string, string>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What tells records apart that C must tell apart: names, order and types of the fields. */
+function shape(type: Type): string {
+  if (type.kind !== 'record') return type.kind === 'integer' ? type.name : type.kind;
+  return `${type.optional ? '?' : ''}{${type.fields.map(({ name, type: of }) => `${name}:${shape(of)}`).join(',')}}`;
+}
+
+interface Records {
+  readonly nameOf: (type: RecordType) => string;
+  /** In an order in which each is defined before it is used. */
+  readonly definitions: () => string[];
+}
+
+function createRecords(namer: (wanted: string) => string, typeName: (type: Type) => string): Records {
+  const names = new Map<string, string>();
+  const definitions: string[] = [];
+  const nameOf = (type: RecordType): string => {
+    const key = shape(type);
+    const known = names.get(key);
+    if (known !== undefined) return known;
+    const lines = type.fields.map(({ name, type: of }) => `    ${typeName(of)} ${fieldName(name)};`);
+    const plain = /^[A-Za-z_$][\w$]*$/.test(type.name) ? type.name : type.optional ? 'optional' : 'record';
+    const name = namer(plain);
+    names.set(key, name);
+    definitions.push(`typedef struct {\n${lines.length === 0 ? '    char empty;' : lines.join('\n')}\n} ${name};`);
+    return name;
+  };
+  return { nameOf, definitions: () => definitions };
+}
+
+/** Members of tuples are their positions. */
+const fieldName = (name: string): string => (/^\d+$/.test(name) ? `item${name}` : identifier(name));
+
+/** A comment may not end early, nor a line of it go on. */
+const commentText = (text: string): string =>
+  text
+    .replaceAll('*/', '* /')
+    .replaceAll('/*', '/ *')
+    .replace(/[^\x20-\x7e]/g, '?');
+
+function comment(fn: FunctionIr): string[] {
+  const lines = [
+    ...fn.requires.map(({ text }) => `requires ${text}`),
+    ...fn.ensures.map(({ text }) => `ensures ${text}`),
+    ...(fn.modifies.length > 0 ? [`modifies ${fn.modifies.join(', ')}`] : []),
+  ];
+  if (lines.length === 0) return [];
+  return ['/*', ...lines.map((line) => ` * ${commentText(line)}`), ' */'];
+}
+
+/** Lowers a program. `unit` is a file name without its end; what cannot be lowered is a diagnostic, and then text is partial. */
+export function lowerToC(program: Program, unit: string): Lowered {
+  const diagnostics: Diagnostic[] = [];
+  const globals = createNamer();
+  const byKey = new Map(program.functions.map((fn) => [fn.key, fn]));
+  const symbols = new Map(program.functions.map(({ key, name }) => [key, globals(name)]));
+  const tables = new Map(program.tables.map(({ variable }) => [variable.id, globals(variable.name)]));
+  const plainType = (type: Type): string => {
+    switch (type.kind) {
+      case 'boolean':
+        return 'bool';
+      case 'void':
+        return 'void';
+      case 'array':
+        return sliceType(elementOf(type), type.readonly);
+      case 'record':
+        return records.nameOf(type);
+      case 'object':
+        return `${type.readonly ? 'const ' : ''}${records.nameOf({ ...type.record, name: type.name })} *`;
+      case 'enumeration':
+        throw new TypeError('an enumeration');
+      case 'integer':
+        if (type.name === 'bigint') throw new TypeError('a bigint without a bound');
+        return scalarTypes[type.name];
+    }
+  };
+  const records = createRecords(globals, plainType);
+  const widenings = new Map<string, { readonly name: string; readonly text: string }>();
+  const widening = (from: RecordType, to: RecordType): string => {
+    const [source, wanted] = [records.nameOf(from), records.nameOf(to)];
+    const key = `${source} ${wanted}`;
+    const known = widenings.get(key);
+    if (known !== undefined) return known.name;
+    const fields = to.fields.map(({ name, type }) => {
+      const own = from.fields.find((field) => field.name === name)!.type;
+      const read = `from.${fieldName(name)}`;
+      const isOther = type.kind === 'record' && own.kind === 'record' && shape(type) !== shape(own);
+      return `.${fieldName(name)} = ${isOther ? `${widening(own, type)}(${read})` : read}`;
+    });
+    const name = globals(`${wanted}_of_${source}`);
+    const text = `static inline ${wanted} ${name}(${source} from) {\n    return (${wanted}){ ${fields.join(', ')} };\n}`;
+    widenings.set(key, { name, text });
+    return name;
+  };
+  /** Refuses bigints without a bound at the variable that has one. */
+  const typeName = (type: Type, at: { readonly span: Variable['span'] }): string => {
+    const check = (inner: Type): void => {
+      if (
+        inner.kind === 'enumeration' ||
+        (inner.kind === 'array' && inner.list) ||
+        (inner.kind === 'object' && inner.class !== undefined)
+      )
+        refuseType(at, inner);
+      if (inner.kind === 'integer') scalarType(inner.name, at);
+      if (inner.kind === 'record') for (const field of inner.fields) check(field.type);
+      if (inner.kind === 'object') check(inner.record);
+    };
+    check(type);
+    return plainType(type);
+  };
+
+  const prototype = (fn: FunctionIr, names: readonly string[]): string => {
+    const parameters = fn.parameters.map((parameter, i) => `${typeName(parameter.type, parameter)} ${names[i]}`);
+    const result = typeName(fn.result, fn);
+    return `${result} ${symbols.get(fn.key)}(${parameters.length === 0 ? 'void' : parameters.join(', ')})`;
+  };
+  const lowerFunction = (fn: FunctionIr): { prototype: string; definition: string[] } => {
+    if (fn.throws.length > 0)
+      refuse(
+        fn.span,
+        `${fn.name} throws, which is not lowered to C`,
+        'Return what went wrong: a boolean, or undefined.',
+      );
+    const namer = createNamer([...symbols.values(), ...tables.values()]);
+    const locals = new Map<string, string>();
+    const names: Names = {
+      variable: (id) => {
+        const known = tables.get(id) ?? locals.get(id);
+        if (known !== undefined) return known;
+        const name = namer(id.replace(/\.\d+$/, ''));
+        locals.set(id, name);
+        return name;
+      },
+      function: (key) => symbols.get(key)!,
+      parameters: (key) => byKey.get(key)!.parameters.map(({ type }) => type),
+      result: (key) => byKey.get(key)!.result,
+      record: (type) => records.nameOf(type),
+      widening,
+      field: fieldName,
+    };
+    const parameterNames = fn.parameters.map(({ id }) => names.variable(id));
+    const head = prototype(fn, parameterNames);
+    if (fn.body === undefined) return { prototype: head, definition: [] };
+    const expressions = createExpressions(names);
+    const body = { expressions, names, typeName, result: fn.result, read: variablesRead(fn.body) };
+    return { prototype: head, definition: [`${head} {`, ...lowerBody(body, fn), '}'] };
+  };
+
+  const lowered = program.functions.map((fn) => ({ fn, parts: collecting(diagnostics, () => lowerFunction(fn)) }));
+  const tableTexts = program.tables
+    .filter(({ variable }) => !variable.type.list)
+    .map(({ variable, values }) => {
+      const element = elementOf(variable.type);
+      const name = tables.get(variable.id);
+      const type = scalarTypes[element];
+      const suffix = element === 'u64' ? 'u' : '';
+      const rows = values.map((value) => (value === -(2n ** 63n) ? 'INT64_MIN' : `${value}${suffix}`));
+      return `static const ${type} ${name}_memory[${values.length}] = { ${rows.join(', ')} };
+static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.length} };`;
+    });
+  const prototypes = lowered.flatMap(({ fn, parts }) =>
+    parts === undefined ? [] : [[...comment(fn), `${parts.prototype};`].join('\n')],
+  );
+  const definitions = lowered.flatMap(({ parts }) =>
+    parts === undefined || parts.definition.length === 0 ? [] : [parts.definition.join('\n')],
+  );
+  const guard = `CASEMATE_${unit.replace(/[^A-Za-z0-9]/g, '_').toUpperCase()}_H`;
+  const header = [
+    `#ifndef ${guard}\n#define ${guard}`,
+    '#include "casemate-lowered.h"',
+    ...records.definitions(),
+    ...prototypes,
+    '#endif',
+  ];
+  const source = [
+    `#include "${unit}.h"`,
+    ...tableTexts,
+    ...[...widenings.values()].map(({ text }) => text),
+    ...definitions,
+  ];
+  return { header: `${header.join('\n\n')}\n`, source: `${source.join('\n\n')}\n`, symbols, diagnostics };
+}

@@ -1,0 +1,83 @@
+/**
+ * What every lowered program begins with: slices, and JavaScript's operators where C's are not the same or are not
+ * defined. Each is an inline function over int64_t, which holds every `number` of the verified language exactly, and
+ * compiles to the one instruction that the operator is.
+ *
+ * Nothing here has undefined behaviour for operands that a proof allows: words wrap as unsigned, and counts of shifts are
+ * taken modulo 32. Two things are left to the compiler by C11 (6.3.1.3, 6.5.7) and documented the same by gcc and clang:
+ * an unsigned word that becomes a signed one keeps its bits, and >> of a negative one keeps the sign.
+ */
+import { type ArrayType, type IntegerName, typedArrays } from '../../analyzers/types.ts';
+
+/** C's type for values of an integer type; `number` is a safe integer, and `bigint` has none: it has no bound. */
+export const scalarTypes: Readonly<Record<Exclude<IntegerName, 'bigint'>, string>> = {
+  u8: 'uint8_t',
+  u16: 'uint16_t',
+  u32: 'uint32_t',
+  i8: 'int8_t',
+  i16: 'int16_t',
+  i32: 'int32_t',
+  number: 'int64_t',
+  u64: 'uint64_t',
+  i64: 'int64_t',
+};
+
+export type Scalar = keyof typeof scalarTypes;
+
+/** What a typed array holds. */
+export function elementOf({ name, element }: ArrayType): Scalar {
+  if (element.kind !== 'integer' || element.name === 'bigint') throw new TypeError(`${name} is no typed array`);
+  return element.name;
+}
+
+/** Slices of elements of a type: a pointer and how many there are. */
+export const sliceType = (element: Scalar, readonly: boolean): string => `cm_${readonly ? 'const_' : ''}${element}s`;
+
+function sliceTypes(): string {
+  const elements = [...new Set(Object.values(typedArrays))] as Scalar[];
+  return elements
+    .map((element) => {
+      const type = scalarTypes[element];
+      const [slice, constant] = [sliceType(element, false), sliceType(element, true)];
+      return `typedef struct { ${type} *data; size_t length; } ${slice};
+typedef struct { const ${type} *data; size_t length; } ${constant};
+static inline ${constant} cm_read_${element}s(${slice} a) { return (${constant}){ a.data, a.length }; }`;
+    })
+    .join('\n');
+}
+
+/** The text of casemate-lowered.h. */
+export const prelude = (): string => `/* Slices, and JavaScript's operators in C. */
+#ifndef CASEMATE_LOWERED_H
+#define CASEMATE_LOWERED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+${sliceTypes()}
+
+/* The 32 bits that a bit operator takes of a number. */
+static inline uint32_t cm_word(int64_t x) { return (uint32_t)(uint64_t)x; }
+static inline int64_t cm_signed(uint32_t x) { return (int32_t)x; }
+
+static inline int64_t cm_and(int64_t a, int64_t b) { return cm_signed(cm_word(a) & cm_word(b)); }
+static inline int64_t cm_or(int64_t a, int64_t b) { return cm_signed(cm_word(a) | cm_word(b)); }
+static inline int64_t cm_xor(int64_t a, int64_t b) { return cm_signed(cm_word(a) ^ cm_word(b)); }
+static inline int64_t cm_not(int64_t a) { return cm_signed(~cm_word(a)); }
+static inline int64_t cm_shl(int64_t a, int64_t k) { return cm_signed(cm_word(a) << (cm_word(k) & 31)); }
+static inline int64_t cm_sar(int64_t a, int64_t k) { return (int32_t)cm_word(a) >> (cm_word(k) & 31); }
+static inline int64_t cm_shr(int64_t a, int64_t k) { return (int64_t)(cm_word(a) >> (cm_word(k) & 31)); }
+static inline int64_t cm_mul32(int64_t a, int64_t b) { return cm_signed(cm_word(a) * cm_word(b)); }
+static inline int64_t cm_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t cm_max(int64_t a, int64_t b) { return a < b ? b : a; }
+static inline int64_t cm_abs(int64_t a) { return a < 0 ? -a : a; }
+static inline int64_t cm_floor(int64_t a, int64_t b) {
+    int64_t quotient = a / b;
+    return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
+}
+/* A shift by up to 64 places of what is kept modulo 2**64. */
+static inline uint64_t cm_shl64(uint64_t a, uint64_t k) { return k < 64 ? a << k : 0; }
+
+#endif
+`;

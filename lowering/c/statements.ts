@@ -1,0 +1,191 @@
+/**
+ * Statements of the IR as C. The shape stays the user's: a loop is a loop, a block a block, a name a name. What is for
+ * proofs alone (assertions, invariants, measures) is gone. A variable that only they speak of is kept and marked as
+ * unused, so that the C can be read beside its source.
+ */
+import type { Argument, Expression, FunctionIr, Loop, Statement, Variable } from '../../analyzers/ir.ts';
+import { type Type, valueType } from '../../analyzers/types.ts';
+import { refuse } from '../../analyzers/typescript/refuse.ts';
+import { allStatements, expressionsOf, partsOf } from '../../analyzers/walk.ts';
+import { type Expressions, type Names, refuseType } from './expressions.ts';
+import { elementOf, scalarTypes } from './prelude.ts';
+
+export interface Body {
+  readonly expressions: Expressions;
+  readonly names: Names;
+  /** C's spelling of a type. */
+  readonly typeName: (type: Type, at: Variable) => string;
+  readonly result: Type;
+  /** Variables that code reads. */
+  readonly read: ReadonlySet<string>;
+}
+
+/** Ids of the variables that code reads; what contracts read does not count. */
+export function variablesRead(body: readonly Statement[]): Set<string> {
+  const found = new Set<string>();
+  const visit = (node: Expression | Argument): void => {
+    if (node.kind === 'variable') found.add(node.variable.id);
+    if (node.kind === 'element' || node.kind === 'length' || node.kind === 'array') found.add(node.array.id);
+    if (node.kind === 'object') found.add(node.object.id);
+    for (const part of partsOf(node)) visit(part);
+  };
+  const all = allStatements(body);
+  const ghosts = new Set(all.flatMap((one) => (one.kind === 'ghost' ? allStatements(one.body) : [])));
+  for (const statement of all) {
+    if (statement.kind === 'assert' || ghosts.has(statement)) continue;
+    if (statement.kind === 'store') found.add(statement.array.id);
+    if (statement.kind === 'set') found.add(statement.object.id);
+    for (const node of statement.kind === 'loop' ? [statement.condition] : expressionsOf(statement)) visit(node);
+  }
+  return found;
+}
+
+const indented = (lines: readonly string[]): string[] => lines.map((line) => (line === '' ? line : `    ${line}`));
+
+function declaration({ typeName, names, read }: Body, variable: Variable, value: string): string[] {
+  const name = names.variable(variable.id);
+  const line = `${typeName(variable.type, variable)} ${name} = ${value};`;
+  return read.has(variable.id) ? [line] : [line, `(void)${name};`];
+}
+
+function lowerAllocate(body: Body, statement: Statement & { kind: 'allocate' }): string[] {
+  const { variable, length, values } = statement;
+  const name = body.names.variable(variable.id);
+  if (length.kind !== 'integer')
+    return refuse(
+      statement.span,
+      'the length of this array is no constant',
+      'Memory of C has a constant size: write it.',
+    );
+  if (length.value === 0n) refuse(statement.span, 'an array without elements', 'C has none: give it a length.');
+  const known = values === undefined ? '0' : values.join(', ');
+  const memory = `${scalarTypes[elementOf(variable.type)]} ${name}_memory[${length.value}] = { ${known} };`;
+  return [memory, ...declaration(body, variable, `{ ${name}_memory, ${length.value} }`)];
+}
+
+function lowerCall(body: Body, statement: Statement & { kind: 'call' }): string[] {
+  const { target } = statement;
+  const { text } = body.expressions.lowerCall(statement.function, statement.arguments);
+  if (target === undefined) return [`${text};`];
+  const narrowed = target.type.kind === 'integer' ? `(${body.typeName(target.type, target)})${text}` : text;
+  return statement.declares
+    ? declaration(body, target, narrowed)
+    : [`${body.names.variable(target.id)} = ${narrowed};`];
+}
+
+/** A statement without blocks, as an expression of C. */
+function update(body: Body, statement: Statement): string {
+  const [line, ...more] = lowerStatement(body, statement);
+  if (more.length > 0 || !line.endsWith(';') || statement.kind === 'declare')
+    refuse(statement.span, 'this update of a loop is not lowered to C', 'Write one assignment, such as i++.');
+  return line.slice(0, -1);
+}
+
+function lowerLoop(body: Body, loop: Loop): string[] {
+  const condition = body.expressions.truth(loop.condition).text;
+  const head =
+    loop.update.length === 0
+      ? `while (${condition}) {`
+      : `for (; ${condition}; ${loop.update.map((one) => update(body, one)).join(', ')}) {`;
+  return [head, ...indented(lowerStatements(body, loop.body)), '}'];
+}
+
+function lowerIf(body: Body, statement: Statement & { kind: 'if' }): string[] {
+  const lines = [
+    `if (${body.expressions.truth(statement.condition).text}) {`,
+    ...indented(lowerStatements(body, statement.whenTrue)),
+  ];
+  const { whenFalse } = statement;
+  if (whenFalse.length === 0) return [...lines, '}'];
+  if (whenFalse.length === 1 && whenFalse[0].kind === 'if') {
+    const [first, ...rest] = lowerIf(body, whenFalse[0]);
+    return [...lines, `} else ${first}`, ...rest];
+  }
+  return [...lines, '} else {', ...indented(lowerStatements(body, whenFalse)), '}'];
+}
+
+export function lowerStatement(body: Body, statement: Statement): string[] {
+  const { expressions, names, typeName } = body;
+  switch (statement.kind) {
+    case 'declare': {
+      const { variable } = statement;
+      const { text } = expressions.value(statement.value, valueType(variable.type));
+      if (variable.type.kind !== 'object') return declaration(body, variable, text);
+      const name = `${names.variable(variable.id)}_memory`;
+      return [
+        `${typeName(variable.type.record, variable)} ${name} = ${text};`,
+        ...declaration(body, variable, `&${name}`),
+      ];
+    }
+    case 'assign': {
+      const { text } = expressions.value(statement.value, statement.variable.type);
+      return [`${names.variable(statement.variable.id)} = ${text};`];
+    }
+    case 'allocate':
+      return lowerAllocate(body, statement);
+    case 'store': {
+      const at = expressions.subscript(statement.index);
+      const { text } = expressions.value(statement.value, statement.array.type.element);
+      return [`${names.variable(statement.array.id)}.data[${at}] = ${text};`];
+    }
+    case 'set': {
+      const { record } = statement.object.type;
+      const { type } = record.fields.find(({ name }) => name === statement.field)!;
+      return [
+        `${names.variable(statement.object.id)}->${names.field(statement.field)} = ${expressions.value(statement.value, type).text};`,
+      ];
+    }
+    case 'if':
+      return lowerIf(body, statement);
+    case 'loop':
+      return lowerLoop(body, statement);
+    case 'create':
+      return refuseType(statement, statement.object.type);
+    case 'break':
+      return ['break;'];
+    case 'continue':
+      return ['continue;'];
+    case 'return':
+      return [
+        statement.value === undefined ? 'return;' : `return ${expressions.value(statement.value, body.result).text};`,
+      ];
+    case 'call':
+      return lowerCall(body, statement);
+    case 'assert':
+    case 'ghost':
+      return [];
+    case 'throw':
+      return refuse(statement.span, 'throw is not lowered to C', 'Return what went wrong: a boolean, or undefined.');
+  }
+}
+
+export function lowerStatements(body: Body, statements: readonly Statement[]): string[] {
+  return statements.flatMap((statement) => lowerStatement(body, statement));
+}
+
+/** Whether control may come to the end of the statements, as far as a compiler sees. */
+function mayEnd(statements: readonly Statement[]): boolean {
+  return statements.every((statement) => {
+    if (statement.kind === 'return') return false;
+    if (statement.kind === 'if') return mayEnd(statement.whenTrue) || mayEnd(statement.whenFalse);
+    if (statement.kind !== 'loop') return true;
+    const { condition } = statement;
+    const endless = condition.kind === 'boolean' && condition.value;
+    return !endless || breaks(statement.body);
+  });
+}
+
+const breaks = (statements: readonly Statement[]): boolean =>
+  statements.some(
+    (statement) =>
+      statement.kind === 'break' ||
+      (statement.kind === 'if' && (breaks(statement.whenTrue) || breaks(statement.whenFalse))),
+  );
+
+/** The lines of a function's body. */
+export function lowerBody(body: Body, { parameters, body: statements, result }: FunctionIr): string[] {
+  const unused = parameters.filter(({ id }) => !body.read.has(id)).map(({ id }) => `(void)${body.names.variable(id)};`);
+  // No run comes here: that each one returns is proved.
+  const end = result.kind !== 'void' && mayEnd(statements!) ? ['__builtin_unreachable();'] : [];
+  return indented([...unused, ...lowerStatements(body, statements!), ...end]);
+}

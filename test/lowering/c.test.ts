@@ -1,0 +1,171 @@
+/**
+ * Lowered C means what the TypeScript means: compiled by two compilers, with the sanitizers and for another machine, its
+ * functions give what the interpreter gives, which other tests hold against Node.js.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Build, drawCalls, lowerFile, lowerText, runLowered, type Unit, writeUnit } from '../support/lowered.ts';
+import { projectRoot } from '../support/paths.ts';
+import { requireTool, requireTools } from '../support/tools.ts';
+
+requireTools('clang', 'gcc', 'riscv64-linux-gnu-gcc', 'qemu-riscv64-static');
+
+const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+const builds: readonly Build[] = [
+  { compiler: requireTool('gcc'), flags: ['-O1', '-g', ...sanitizers] },
+  { compiler: requireTool('clang'), flags: ['-O2'] },
+  {
+    compiler: requireTool('riscv64-linux-gnu-gcc'),
+    flags: ['-O2', '-static'],
+    emulator: requireTool('qemu-riscv64-static'),
+  },
+];
+
+/** Compares draws of each function in each build; how many calls. */
+async function agrees(unit: Unit, tries: number): Promise<number> {
+  const calls = drawCalls(unit.program, tries);
+  const folder = writeUnit(unit, calls);
+  for (const build of builds) {
+    const lines = await runLowered(folder, unit, build);
+    const shown = calls.map(({ function: { name }, args }, i) => ({ name, args, is: lines[i] }));
+    expect(shown).toEqual(calls.map(({ function: { name }, args, expected }) => ({ name, args, is: expected })));
+  }
+  return calls.length;
+}
+
+describe('each example, in each build,', () => {
+  const folder = join(projectRoot, 'examples/contracts');
+  /** What they use of the language has no form in C yet. */
+  const later = ['byte-queue.ts'];
+  const files = [
+    ...readdirSync(folder)
+      .filter((name) => name.endsWith('.ts') && !later.includes(name))
+      .map((name) => join(folder, name)),
+    join(projectRoot, 'base/arithmetic.ts'),
+  ];
+  it.each(files.map((file) => [file.slice(projectRoot.length + 1), file]))('%s', async (_, file) => {
+    expect(await agrees(lowerFile(file), 25)).toBeGreaterThan(10);
+  });
+});
+
+it('each construct of the language', async () => {
+  const unit = lowerText(
+    'constructs.ts',
+    `
+import { assert, ghost, invariant, type i16, type i32, type i64, type u8, type u16, type u32, type u64 } from 'casemate';
+const T = new Uint16Array([3, 1, 65535]);
+const W = new BigInt64Array([-9223372036854775808n, 9223372036854775807n]);
+const LIMIT = 70_000 * 3;
+interface Point { readonly x: i16; readonly y: i32 }
+interface Cursor { at: u32; readonly end: u32; done: boolean }
+
+/** @verified */ export function bits(a: number, b: i32, k: u8): i32 {
+  return ((a & b) | (a ^ ~b)) ^ (a << k) ^ (a >> k) ^ ((a >>> k) | 0) ^ Math.imul(a, b);
+}
+/** @verified */ export function unsigned(a: number, k: i32): u32 { return a >>> k; }
+/** @requires b !== 0 && -1000000 <= a && a <= 1000000 && -1000 <= b && b <= 1000 */
+export function quotients(a: number, b: number): number {
+  return Math.trunc(a / b) * 7 + Math.floor(a / b) * 11 + (a % b) + Math.min(a, b) - Math.max(a, -b) + Math.abs(a);
+}
+/** @verified */ export function order(a: u32, b: i32): boolean { return (a < b) !== (a <= b) || a === b || !(b > a); }
+/** @verified */ export function wraps(a: u64, b: u64, c: i64): u64 {
+  return BigInt.asUintN(64, a * b + (a << 7n) - BigInt.asUintN(64, c) + ~b);
+}
+/** @verified */ export function signs(a: u64, b: i64): i64 { return BigInt.asIntN(64, (a & BigInt.asUintN(64, b)) ^ (b >> 3n)); }
+/** @requires b > 0n */ export function divide(a: u64, b: u64): u64 { return (a / b + a % b) ^ (a % b); }
+/** @verified */ export function middle(a: u64, b: u64): u64 { return (a + b) >> 1n; }
+/** @verified */ export function compareBig(a: u64, b: i64): boolean { return a < b || b <= 0n || a === b * 2n; }
+/** @verified */ export function both(a: u32, b: u64): number { return Number(BigInt(a) * 3n & 0xffffn) + Number(b & 255n); }
+/** @verified */ export function table(i: u8): u16 { return i < T.length ? T[i] : T[0] + LIMIT - LIMIT; }
+/** @verified */ export function wide(i: u8): i64 { return i < 2 ? W[i] : 0n; }
+/** @verified */ export function point(x: i16, flip: boolean): Point { return flip ? { x, y: -x } : { y: x, x: 1 }; }
+/** @verified */ export function swap(p: readonly [u8, u16]): readonly [u16, u8] { return [p[1], p[0]]; }
+/** @verified */ export function widened(p: Point, n: { readonly in: Point; readonly k: u8 }): { readonly in: { readonly y: number; readonly x: i32 }; readonly k: u16 } {
+  const q: { readonly in: { readonly y: number; readonly x: i32 }; readonly k: u16 } = n;
+  return p.x < q.in.x ? n : { in: p, k: 1 };
+}
+/** @verified */ export function plus(p: Point): number { const t = T[1] * T[2] * 65535; return p.x * t - p.y; }
+/** @verified */ export function maybe(p: Point): i32 | undefined { return p.x < p.y ? p.y : undefined; }
+/** @verified */ export function orElse(p: Point): i32 { return maybe(p) ?? p.x; }
+/** @verified */ export function local(seed: u8): u32 {
+  const window = new Uint8Array(8);
+  const start = new Int16Array([-3, 4, 5, 6]);
+  let sum: u32 = 0;
+  for (let i = 0; i < window.length; i++) {
+    invariant(sum <= 1000 * i);
+    if (i === 3) continue;
+    window[i] = (seed + i * 31) & 255;
+    if (window[i] === 7) break;
+    sum += window[i] + start[i & 3] + 3;
+  }
+  return sum;
+}
+/** @verified */ export function choose(x: u8): u8 {
+  switch (x) { case 0: case 1: return 7; case 2: { const y = 4; return y; } default: return x & 15; }
+}
+/** @modifies c */ export function step(c: Cursor, by: u8): boolean {
+  if (c.at + by > c.end) { c.done = true; return false; }
+  c.at += by;
+  return !c.done;
+}
+/** @modifies a */ export function copyDown(a: Uint32Array, b: Readonly<Int8Array>): number {
+  let n = 0;
+  for (const x of b) { if (n >= a.length) break; a[n] = x & 0xffff; n++; }
+  return n;
+}
+/** @verified */ export function own(n: u8): u32 {
+  const c: Cursor = { at: 0, end: 200, done: false };
+  let i: u8 = 0;
+  while (i < 5 && !c.done) { i++; const moved = step(c, n); ghost(() => { assert(moved || c.done); }); }
+  return c.at;
+}
+/** @decreases n
+ * @pure */ export function fib(n: u8): number { return n < 2 ? n : n > 12 ? 0 : fib(n - 1) + fib(n - 2); }
+/** @modifies v */ export function view(v: DataView, x: u16): u32 {
+  if (v.byteLength < 6) return 0;
+  v.setUint16(1, x, true);
+  return v.getUint32(2) >>> 1;
+}
+/** @verified */ export function $odd(int: u8, while_: u8): u8 { return int < while_ ? int : while_; }
+`,
+  );
+  expect(await agrees(unit, 30)).toBeGreaterThan(450);
+});
+
+describe('what has no form in C yet is refused at its line, by name:', () => {
+  it.each([
+    [
+      'throw',
+      "/** @throws {Error} x > 5 */ export function f(x: u8): u8 { if (x > 5) throw new Error('x'); return x; }",
+      /f throws, which is not lowered/,
+    ],
+    [
+      'an enumeration',
+      "/** @verified */ export function f(x: 'a' | 'b'): u8 { return x === 'a' ? 1 : 2; }",
+      /is not lowered to C yet/,
+    ],
+    [
+      'a list',
+      '/** @verified */ export function f(x: readonly u8[]): number { return x.length; }',
+      /is not lowered to C yet/,
+    ],
+    [
+      'a bigint without a bound',
+      '/** @verified */ export function f(x: bigint): bigint { return x; }',
+      /a bigint without a bound/,
+    ],
+    [
+      'more than 128 bits',
+      '/** @verified */ export function f(x: u64): u64 { return (x * x * x) & 255n; }',
+      /more than 128 bits/,
+    ],
+    [
+      'a wide division',
+      '/** @verified */ export function f(x: u64): u64 { return (x + x) / 3n; }',
+      /a division of more than 64 bits/,
+    ],
+  ])('%s', (_, text, message) => {
+    expect(() => lowerText('x.ts', `import type { u8, u64 } from 'casemate';\n${text}`)).toThrow(message);
+  });
+});
