@@ -2,7 +2,8 @@
  * What an obligation costs: casemate's own (all layouts of a slide, the placements of both stubs), asked of Z3's
  * WebAssembly build alone, in warm workers, as `prove` asks them. The time of one is what its caller waits for it while
  * its worker is at it, messages included; the steps are Z3's own count, the same on every machine. The workers' processor
- * time, which includes what V8 compiles beside them, is shown for busy machines.
+ * time, which includes what V8 compiles beside them, is shown for busy machines. Then the examples of verified code
+ * (prove/examples.ts): time by function, a whole run from the cache, and whether seeds or orders change a verdict.
  *
  * Prints Markdown. Options: --runs N (default 5), --workers N (default 1).
  */
@@ -20,6 +21,7 @@ import * as hvt from '../targets/hvt/stage0/placement.ts';
 import { physicalObligations, virtualObligations } from '../targets/riscv64/stage0/obligations.ts';
 import * as riscv64 from '../targets/riscv64/stage0/placement.ts';
 import { projectRoot } from '../test/support/paths.ts';
+import { measureExamples } from './prove/examples.ts';
 import { type Check, checkLines, machineLine, median } from './report.ts';
 
 const { values } = parseArgs({ options: { runs: { type: 'string' }, workers: { type: 'string' } }, strict: false });
@@ -89,17 +91,22 @@ const { started, lost, resident } = prover.counts();
 const processor = (childrenTime() - before) / all.length;
 prover.close();
 
+const examples = await measureExamples(runs, workers);
+
 const checks: Check[] = [
   { what: `the median obligation takes at most 30 ms: ${median(all).toFixed(1)} ms`, held: median(all) <= 30 },
   { what: `every one is proved by Z3 alone: ${undecided} are not`, held: undecided === 0 },
   { what: `steps repeat exactly: ${unstable} do not`, held: unstable === 0 },
   { what: `a worker stays below 1 GiB: ${(resident / 2 ** 20).toFixed(0)} MiB`, held: resident < 2 ** 30 },
+  ...examples.checks,
 ];
 console.log(`${machineLine()}; load ${loadavg()[0].toFixed(1)}; ${runs} runs, ${started} workers, ${lost} lost; first answer after ${loaded.toFixed(0)} ms; mean processor time of an obligation ${processor.toFixed(1)} ms
 
 | obligations of | number | median, ms | 95 %, ms | slowest, ms | all, s | most steps |
 | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
+
+${examples.text}
 
 ${checkLines(checks).join('\n')}`);
 process.exitCode = checks.every(({ held }) => held) ? 0 : 1;

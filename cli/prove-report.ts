@@ -21,13 +21,15 @@ const advice: Readonly<Record<string, string>> = {
 /** One obligation that does not hold, with its line. */
 export function showResult(
   sources: ReadonlyMap<string, string>,
-  { obligation, diagnosis, by, values, status }: Result,
+  { obligation, diagnosis, by, values, status, parts }: Result,
 ): string {
   const lines = [
     `${locate(sources, obligation.span)}: ${marks[status]}: ${obligation.kind}: ${printable(obligation.text.replace(/\s+/g, ' '), 300)}`,
     excerpt(sources, obligation.span),
     `  ${advice[diagnosis ?? 'unknown']}${diagnosis === 'unknown' || diagnosis === undefined ? ` (${printable(by, 300)})` : ''}`,
     ...(values ?? []).map((value) => `    ${printable(value, 300)}`),
+    ...(parts === undefined ? [] : ['  in parts:']),
+    ...(parts ?? []).map((part) => `    ${marks[part.status].padEnd(7)}  ${printable(part.text, 300)}`),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -59,7 +61,7 @@ export function reportJson({ diagnostics, results, sources, program, counts }: P
       name: subject.name,
       file: subject.span.file,
       status,
-      obligations: own.map(({ obligation, status: one, by, diagnosis, values }) => ({
+      obligations: own.map(({ obligation, status: one, by, diagnosis, values, parts }) => ({
         name: obligation.name,
         kind: obligation.kind,
         at: locate(sources, obligation.span),
@@ -67,6 +69,7 @@ export function reportJson({ diagnostics, results, sources, program, counts }: P
         by,
         ...(diagnosis && { diagnosis }),
         ...(values && { values }),
+        ...(parts && { parts }),
       })),
     })),
     assumptions: program === undefined ? [] : assumptionsOf(program),

@@ -32,6 +32,7 @@ interface Flags {
   readonly budget: number;
   readonly crossCheck?: boolean;
   readonly cache: string | boolean;
+  readonly explain?: boolean;
   readonly evidence?: string;
   readonly replay?: string;
   readonly verbose?: boolean;
@@ -92,6 +93,7 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
     crossCheck: flags.crossCheck === true,
     ...(cache && { cache }),
     ...(flags.evidence !== undefined && { evidence: flags.evidence }),
+    explain: flags.explain === true,
     onStart: (name) => progress.show(name, `(${done} done)`),
     onFunction: () => done++,
   }).finally(progress.clear);
@@ -121,6 +123,7 @@ export function proveCommand(): Command {
     .option('--json', 'print the results as JSON')
     .option('--assumptions', 'list what is assumed and not proved')
     .option('--budget <STEPS>', 'solver steps for each question', parseBudget, defaultSteps)
+    .option('--explain', 'say of each claim that fails which of its parts do')
     .option('--cross-check', 'ask every solver each question; a contradiction is an error')
     .option('--cache <DIR>', "keep answers in DIR instead of the user's cache folder")
     .option('--no-cache', 'ask the solvers everything, and keep nothing')

@@ -36,6 +36,8 @@ export interface ProveRequest {
   /** Ask every solver each question. */
   readonly crossCheck: boolean;
   readonly cache?: ProofCache;
+  /** Ask about what fails in parts. */
+  readonly explain?: boolean;
   /** A folder for evidence of what is proved. */
   readonly evidence?: string;
   readonly onStart?: (name: string) => void;
@@ -171,6 +173,7 @@ export async function proveFiles(request: ProveRequest): Promise<ProveReport> {
   try {
     const results = await verifyProgram(program, {
       ask: createAsk(prover),
+      explain: request.explain === true,
       ...(request.onFunction && { onFunction: request.onFunction }),
       onStart: ({ name }) => request.onStart?.(name),
     });

@@ -10,6 +10,7 @@ import { showValue } from '../analyzers/interpreter/values.ts';
 import type { FunctionIr, Program } from '../analyzers/ir.ts';
 import type { Context } from './context.ts';
 import { executeFunction } from './execute.ts';
+import { isClause, type Part, partsOfClaim, splitProgram } from './explain.ts';
 import { relevantFacts } from './facts.ts';
 import { type Group, groupFunctions } from './groups.ts';
 import { modelArguments, scalarTypes } from './model.ts';
@@ -48,6 +49,8 @@ export interface Result {
   readonly values?: readonly string[];
   /** What the prover said, where it was asked. */
   readonly said?: Said;
+  /** Which of its parts hold, where that was asked for. */
+  readonly parts?: readonly Part[];
 }
 
 export interface FunctionResult {
@@ -63,6 +66,8 @@ export interface VerifyOptions {
   readonly samples?: number;
   /** Ask about what a run has broken too: a prover that proves it has a defect. */
   readonly askBroken?: boolean;
+  /** Ask about what fails in parts. */
+  readonly explain?: boolean;
   readonly onFunction?: (result: FunctionResult) => void;
   readonly onStart?: (subject: FunctionIr) => void;
 }
@@ -202,8 +207,47 @@ async function verifyFunction(
         : judgeHolds(program, subject, context, obligation, asked, witnesses);
     return asked.said === undefined ? judged : { ...judged, said: asked.said };
   });
+  const explained =
+    options.explain === true ? await explainResults(program, subject, group, ending, results, options.ask) : results;
   const status = worst(results);
-  return { function: subject, status: trusted && status === 'proved' ? 'trusted' : status, results };
+  return { function: subject, results: explained, status: trusted && status === 'proved' ? 'trusted' : status };
+}
+
+/** Asks about the parts of what is not proved. */
+async function explainResults(
+  program: Program,
+  subject: FunctionIr,
+  group: Group,
+  ending: ReadonlySet<string>,
+  results: readonly Result[],
+  ask: Ask,
+): Promise<Result[]> {
+  const isOpen = ({ status, obligation }: Result): boolean => status !== 'proved' && isClause(obligation.kind);
+  if (!results.some(isOpen)) return [...results];
+  const split = splitProgram(program, subject);
+  const own = split.program.functions.find(({ key }) => key === subject.key)!;
+  const { obligations, context } = obligationsOf(split.program, own, group, ending);
+  return Promise.all(
+    results.map(async (result): Promise<Result> => {
+      const claims = isOpen(result) ? partsOfClaim(split, result.obligation, obligations) : [];
+      if (claims.length < 2) return result;
+      const open = claims.filter(({ obligation }) => obligation !== undefined);
+      const questions = open.map(({ text, obligation }) => {
+        return {
+          query: queryOf(context, `${result.obligation.name}: ${text}`, obligation!),
+          question: 'holds' as const,
+        };
+      });
+      const answers = await ask(questions);
+      const statuses = { proved: 'proved', refuted: 'failed', unknown: 'unknown' } as const;
+      const parts = claims.map((claim): Part => {
+        const { text, obligation } = claim;
+        if (obligation === undefined) return { text, status: 'proved' };
+        return { text, status: statuses[answers[open.indexOf(claim)].status] };
+      });
+      return { ...result, parts };
+    }),
+  );
 }
 
 /** Whether a function is known to end: so are its loops, its recursion, and all that it calls. */
