@@ -1,7 +1,7 @@
 /**
  * What `casemate prove` says: the table by function with each obligation that does not hold below it, or JSON.
  */
-import { excerpt, locate } from '../analyzers/diagnostics.ts';
+import { type Diagnostic, excerpt, locate } from '../analyzers/diagnostics.ts';
 import { printable } from '../base/errors.ts';
 import type { ProveReport } from '../pipeline/prove.ts';
 import { assumptionsOf, type FunctionResult, type Result } from '../proofs/report.ts';
@@ -47,31 +47,43 @@ export function proveStatus({ diagnostics, results }: Pick<ProveReport, 'diagnos
   return results.some(({ status }) => status === 'unknown') ? 3 : 0;
 }
 
+/** One function's verdict as JSON. */
+export function functionJson(
+  { function: subject, status, results }: FunctionResult,
+  sources: ReadonlyMap<string, string>,
+): object {
+  return {
+    name: subject.name,
+    file: subject.span.file,
+    status,
+    obligations: results.map(({ obligation, status: one, by, diagnosis, values, parts }) => ({
+      name: obligation.name,
+      kind: obligation.kind,
+      at: locate(sources, obligation.span),
+      span: obligation.span,
+      status: one,
+      by,
+      ...(diagnosis && { diagnosis }),
+      ...(values && { values }),
+      ...(parts && { parts }),
+    })),
+  };
+}
+
+/** What is wrong with a source, as JSON. */
+export function diagnosticJson(
+  { span, message, advice: hint }: Diagnostic,
+  sources: ReadonlyMap<string, string>,
+): object {
+  return { at: locate(sources, span), span, message, advice: hint };
+}
+
 /** The report as JSON: positions as offsets, integers of any size as strings. */
 export function reportJson({ diagnostics, results, sources, program, counts }: ProveReport): unknown {
   return {
     version: 1,
-    diagnostics: diagnostics.map(({ span, message, advice: hint }) => ({
-      at: locate(sources, span),
-      span,
-      message,
-      advice: hint,
-    })),
-    functions: results.map(({ function: subject, status, results: own }) => ({
-      name: subject.name,
-      file: subject.span.file,
-      status,
-      obligations: own.map(({ obligation, status: one, by, diagnosis, values, parts }) => ({
-        name: obligation.name,
-        kind: obligation.kind,
-        at: locate(sources, obligation.span),
-        status: one,
-        by,
-        ...(diagnosis && { diagnosis }),
-        ...(values && { values }),
-        ...(parts && { parts }),
-      })),
-    })),
+    diagnostics: diagnostics.map((diagnostic) => diagnosticJson(diagnostic, sources)),
+    functions: results.map((result) => functionJson(result, sources)),
     assumptions: program === undefined ? [] : assumptionsOf(program),
     ...(counts && { solving: solvingJson(counts) }),
   };

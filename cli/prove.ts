@@ -13,6 +13,7 @@ import { defaultSteps } from '../proofs/smt/steps.ts';
 import { printWhole } from './output.ts';
 import { type ReplayShown, replayJson, replayStatus, replayText } from './prove-replay.ts';
 import { proveStatus, reportJson, reportText } from './prove-report.ts';
+import { runWatch } from './prove-watch.ts';
 
 const examples = `
 Contracts stand in JSDoc (@requires, @ensures, @modifies, @decreases, @pure) and in loops (invariant, decreases);
@@ -24,6 +25,7 @@ Examples:
   casemate prove ring.ts
   casemate prove --json src/*.ts > proofs.json
   casemate prove --assumptions ring.ts
+  casemate prove --watch ring.ts
   casemate prove --evidence proofs/ ring.ts && casemate prove --replay proofs/`;
 
 interface Flags {
@@ -33,6 +35,7 @@ interface Flags {
   readonly crossCheck?: boolean;
   readonly cache: string | boolean;
   readonly explain?: boolean;
+  readonly watch?: boolean;
   readonly evidence?: string;
   readonly replay?: string;
   readonly verbose?: boolean;
@@ -81,19 +84,27 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
     return runReplay(flags.replay, flags);
   }
   if (files.length === 0) fail('usage', 'no source is named; casemate prove FILE.ts');
+  if (flags.watch && flags.evidence !== undefined) fail('usage', '--evidence is of one run; leave out --watch');
   const { proveFiles, openProofCache } = await import('../pipeline/prove.ts');
   const { cache, problem } =
     flags.cache === false ? {} : openProofCache(flags.cache === true ? undefined : flags.cache);
   if (problem !== undefined && flags.verbose) process.stderr.write(`casemate: note: ${problem}\n`);
   let done = 0;
   const progress = progressLine();
-  const report = await proveFiles({
+  const request = {
     files,
     budget: flags.budget,
     crossCheck: flags.crossCheck === true,
     ...(cache && { cache }),
     ...(flags.evidence !== undefined && { evidence: flags.evidence }),
     explain: flags.explain === true,
+  };
+  if (flags.watch) {
+    const { watchFiles } = await import('../pipeline/prove-watch.ts');
+    return runWatch({ ...request, onStart: (name) => progress.show(name, '') }, flags, watchFiles);
+  }
+  const report = await proveFiles({
+    ...request,
     onStart: (name) => progress.show(name, `(${done} done)`),
     onFunction: () => done++,
   }).finally(progress.clear);
@@ -127,6 +138,7 @@ export function proveCommand(): Command {
     .option('--cross-check', 'ask every solver each question; a contradiction is an error')
     .option('--cache <DIR>', "keep answers in DIR instead of the user's cache folder")
     .option('--no-cache', 'ask the solvers everything, and keep nothing')
+    .option('--watch', 'prove again whenever a file changes; with --json one object a line')
     .option('--evidence <DIR>', 'write each question, its answer and what is assumed into DIR')
     .option(
       '--replay <DIR>',

@@ -41,7 +41,7 @@ export interface ProveRequest {
   /** A folder for evidence of what is proved. */
   readonly evidence?: string;
   readonly onStart?: (name: string) => void;
-  readonly onFunction?: (result: FunctionResult) => void;
+  readonly onFunction?: (result: FunctionResult, sources: ReadonlyMap<string, string>) => void;
 }
 
 export interface ProveReport {
@@ -166,22 +166,30 @@ export function openProverFor(request: Pick<ProveRequest, 'budget' | 'crossCheck
   });
 }
 
-export async function proveFiles(request: ProveRequest): Promise<ProveReport> {
+/** Counts of what came after `before`; of workers, of all that there were. */
+function since(before: Counts, now: Counts): Counts {
+  const fields = ['asked', 'believed', 'kept', 'notKept'] as const;
+  return { ...now, ...Object.fromEntries(fields.map((field) => [field, now[field] - before[field]])) };
+}
+
+/** Proves files; `given`: asks this prover, and leaves it open. */
+export async function proveFiles(request: ProveRequest, given?: Prover): Promise<ProveReport> {
   const { program, diagnostics, sources } = analyze(loadSources(request.files), readLibrary());
   if (program === undefined) return { sources, diagnostics, results: [] };
-  const prover = openProverFor(request);
+  const prover = given ?? openProverFor(request);
+  const before = prover.counts();
   try {
     const results = await verifyProgram(program, {
       ask: createAsk(prover),
       explain: request.explain === true,
-      ...(request.onFunction && { onFunction: request.onFunction }),
+      ...(request.onFunction && { onFunction: (result) => request.onFunction?.(result, sources) }),
       onStart: ({ name }) => request.onStart?.(name),
     });
-    const report = { sources, diagnostics: [], results, program, counts: prover.counts() };
+    const report = { sources, diagnostics: [], results, program, counts: since(before, prover.counts()) };
     if (request.evidence !== undefined) writeEvidence(request.evidence, report);
     return report;
   } finally {
-    prover.close();
+    if (given === undefined) prover.close();
   }
 }
 

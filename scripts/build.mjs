@@ -55,7 +55,7 @@ const onlyCommand = (kept) => ({
 const withoutProver = {
   name: 'without-prover',
   setup(plugin) {
-    plugin.onResolve({ filter: /\/pipeline\/prove\.ts$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
+    plugin.onResolve({ filter: /\/pipeline\/prove(-watch)?\.ts$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
     plugin.onLoad({ filter: /./, namespace: 'left-out' }, () => ({
       contents: 'throw new Error("not in this bundle");',
     }));
