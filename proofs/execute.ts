@@ -245,8 +245,13 @@ function execute(context: Context, state: State, statement: Statement, exits: Ex
     case 'assert':
       demandClause(context, state, 'assert', statement.clause);
       return state;
-    case 'ghost':
-      return executeAll(context, state, statement.body, undefined);
+    case 'ghost': {
+      const before = copyState(state);
+      const end = executeAll(context, state, statement.body, undefined);
+      // It is not run, so what is behind it is come to.
+      if (end === undefined) demandIn(context, before, 'decreases', 'ghost code', statement.span, t.truth(false));
+      return end;
+    }
     case 'if':
       return executeIf(context, state, statement, exits);
     case 'loop':

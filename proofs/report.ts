@@ -15,7 +15,7 @@ export function assumptionsOf(program: Program): string[] {
     ...(called.length === 0
       ? []
       : [
-          'callers that are not verified meet the preconditions, pass values of the declared types, and never pass one array (or two views of one buffer) or one object twice where one of two is written',
+          'callers that are not verified meet the preconditions, pass values of the declared types, and never pass one array (or two views of one buffer) or one object, also inside another argument, twice where one of two is written',
           ...(program.functions.some(({ parameters }) =>
             parameters.some(({ type }) => type.kind === 'object' && type.class !== undefined),
           )

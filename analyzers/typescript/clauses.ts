@@ -9,6 +9,7 @@ import { boolean, integer } from '../types.ts';
 import { partsOf } from '../walk.ts';
 import { ts } from './compiler.ts';
 import { lowerCondition, lowerExpression, lowerInteger } from './expressions.ts';
+import { isOptional } from './optional.ts';
 import { refuse } from './refuse.ts';
 import { declareVariable, type Scope } from './scope.ts';
 
@@ -51,11 +52,63 @@ function lowerQuantifier(
   };
 }
 
-/** Whether JavaScript can compute the expression in every state: no call, and no bigint, whose operators may throw. */
+/** Whether a record is there whatever holds: it is in no list, no `T | undefined` and no variant of a union. */
+function isThere(record: Expression): boolean {
+  if (record.kind !== 'field') return record.kind === 'variable' || record.kind === 'record';
+  const { operand, name } = record;
+  if (operand.type.kind !== 'record' || isOptional(operand.type)) return false;
+  return operand.type.fields.every((field) => field.name !== name || field.where === undefined) && isThere(operand);
+}
+
+/**
+ * Whether JavaScript may throw, or not end, where it computes this, apart from its parts: at a call, a bigint, whose
+ * operators may throw, a view, which throws where an array gives undefined, a field of what may be undefined, and a range
+ * that may have no end.
+ */
+function mayThrow(expression: Expression | Argument): boolean {
+  switch (expression.kind) {
+    case 'call':
+    case 'array':
+      return true;
+    case 'operation':
+      return /^(big|toBigInt)/.test(expression.operator);
+    case 'element':
+      return expression.array.type.name === 'DataView';
+    case 'field':
+      return !isOptional(expression.operand.type) && !isThere(expression.operand);
+    case 'quantifier':
+      return divides(expression.low) || divides(expression.high);
+    default:
+      return false;
+  }
+}
+
+/** Whether it has a quotient in it: of a division by 0 that is no end of a range. */
+function divides(expression: Expression | Argument): boolean {
+  const quotient = expression.kind === 'operation' && /Divide$/.test(expression.operator);
+  return quotient || partsOf(expression).some(divides);
+}
+
+/** Whether JavaScript can compute the expression in every state. */
 function alwaysComputable(expression: Expression | Argument): boolean {
-  if (expression.kind === 'call' || expression.kind === 'array') return false;
-  if (expression.kind === 'operation' && /^(big|toBigInt)/.test(expression.operator)) return false;
-  return partsOf(expression).every(alwaysComputable);
+  return !mayThrow(expression) && partsOf(expression).every(alwaysComputable);
+}
+
+const mentionsOld = (expression: Expression | Argument): boolean =>
+  expression.kind === 'old' || partsOf(expression).some(mentionsOld);
+
+/**
+ * Refuses old(...) in a claim that JavaScript computes, below or above what may throw: JavaScript knows nothing of the
+ * value at the entry and takes the present one, for which nothing was shown.
+ */
+export function refuseOldAtRun(expression: Expression | Argument, inOld = false): void {
+  if (mayThrow(expression) && (inOld || mentionsOld(expression)))
+    refuse(
+      expression.span,
+      'JavaScript computes this with the present value and not with the old one, and it might throw',
+      'Keep the old value in a variable: const before = ..., or say it in @ensures.',
+    );
+  for (const part of partsOf(expression)) refuseOldAtRun(part, inOld || expression.kind === 'old');
 }
 
 /** A call of one of the functions of the `casemate` module that give a value. */

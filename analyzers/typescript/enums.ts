@@ -9,7 +9,7 @@ import type { Expression, Span } from '../ir.ts';
 import { integer } from '../types.ts';
 import { isAmbient, isNumber, ts } from './compiler.ts';
 import { text } from './enumerations.ts';
-import { isTarget } from './reassignment.ts';
+import { isErased, isTarget } from './reassignment.ts';
 import { refuse } from './refuse.ts';
 import { symbolOf, type World } from './scope.ts';
 
@@ -61,14 +61,20 @@ function leavesAlone(world: World, node: ts.Identifier): boolean {
   if (ts.isImportSpecifier(parent)) return true;
   const access =
     (ts.isPropertyAccessExpression(parent) || ts.isElementAccessExpression(parent)) && parent.expression === node;
-  if (!access || isTarget(parent) || ts.isDeleteExpression(parent.parent)) return false;
+  if (!access || isTarget(parent)) return false;
   if (ts.isElementAccessExpression(parent))
     return isNumber(world.checker.getTypeAtLocation(parent.argumentExpression)) && !isCallee(parent);
   const member = symbolOf(world, parent)?.valueDeclaration;
   return member !== undefined && ts.isEnumMember(member);
 }
 
-const isCallee = (node: ts.Expression): boolean => ts.isCallExpression(node.parent) && node.parent.expression === node;
+/** Whether the node is called, so that what it was read from is `this` there. */
+function isCallee(node: ts.Expression): boolean {
+  const { parent } = node;
+  if (ts.isCallExpression(parent)) return parent.expression === node;
+  if (ts.isTaggedTemplateExpression(parent)) return parent.tag === node;
+  return isErased(parent) && isCallee(parent);
+}
 
 /** Whether the node gives the name to something else in the same file. */
 function declaresOther(node: ts.Identifier): boolean {

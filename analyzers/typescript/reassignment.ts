@@ -10,19 +10,31 @@ import type { Diagnostic } from '../diagnostics.ts';
 import { isAssignment, ts } from './compiler.ts';
 import { symbolOf, type World } from './scope.ts';
 
-/** Whether the node stands where a value is put into it: left of =, in a pattern there, under ++, as a loop's variable. */
+/** Whether a node is parentheses or an assertion, of which nothing is left at run time. */
+export const isErased = (
+  node: ts.Node,
+): node is
+  | ts.ParenthesizedExpression
+  | ts.AsExpression
+  | ts.TypeAssertion
+  | ts.NonNullExpression
+  | ts.SatisfiesExpression =>
+  ts.isParenthesizedExpression(node) ||
+  ts.isAsExpression(node) ||
+  ts.isTypeAssertionExpression(node) ||
+  ts.isNonNullExpression(node) ||
+  ts.isSatisfiesExpression(node);
+
+/** Whether the node stands where a value is put into it: left of =, in a pattern there, under ++, as a loop's variable, deleted. */
 export function isTarget(node: ts.Node): boolean {
   const { parent } = node;
   if (ts.isBinaryExpression(parent)) return isAssignment(parent.operatorToken.kind) && parent.left === node;
   if (ts.isPrefixUnaryExpression(parent) || ts.isPostfixUnaryExpression(parent))
     return parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken;
   if (ts.isForOfStatement(parent) || ts.isForInStatement(parent)) return parent.initializer === node;
+  if (ts.isDeleteExpression(parent)) return true;
   const passes =
-    ts.isParenthesizedExpression(parent) ||
-    ts.isAsExpression(parent) ||
-    ts.isTypeAssertionExpression(parent) ||
-    ts.isNonNullExpression(parent) ||
-    ts.isSatisfiesExpression(parent) ||
+    isErased(parent) ||
     ts.isArrayLiteralExpression(parent) ||
     ts.isObjectLiteralExpression(parent) ||
     ts.isSpreadElement(parent) ||
@@ -35,16 +47,13 @@ export function isTarget(node: ts.Node): boolean {
 /** A node without parentheses and assertions around it, which leave nothing behind at run time. */
 function erased(node: ts.Expression): ts.Expression {
   let inner = node;
-  while (
-    ts.isParenthesizedExpression(inner) ||
-    ts.isAsExpression(inner) ||
-    ts.isTypeAssertionExpression(inner) ||
-    ts.isNonNullExpression(inner) ||
-    ts.isSatisfiesExpression(inner)
-  )
-    inner = inner.expression;
+  while (isErased(inner)) inner = inner.expression;
   return inner;
 }
+
+/** Whether a name means something that a source declares. */
+const isDeclared = (world: World, node: ts.Identifier): boolean =>
+  (symbolOf(world, node)?.declarations?.length ?? 0) > 0;
 
 function isEval(node: ts.Node): node is ts.CallExpression {
   if (!ts.isCallExpression(node)) return false;
@@ -72,6 +81,13 @@ export function refuseReassignment(
           advice: 'Its contract would say nothing of the new one.',
         });
       }
+    }
+    if (hasContracts && ts.isIdentifier(node) && node.text === 'undefined' && isDeclared(world, node)) {
+      diagnostics.push({
+        span: world.spanOf(node),
+        message: 'something of this module is called undefined',
+        advice: 'Give it another name: in contracts undefined is no value.',
+      });
     }
     if (hasContracts && isEval(node)) {
       diagnostics.push({

@@ -8,6 +8,7 @@
 import type { ArrayVariable, Clause, Expression, ObjectVariable, Span, Statement, Variable } from '../ir.ts';
 import { integer, sameType, showType, type Type, typedArrays, valueType } from '../types.ts';
 import { calleeOf, lowerArguments, refuseDiverging } from './calls.ts';
+import { refuseOldAtRun } from './clauses.ts';
 import { CONTRACTS_FILE, isAssignment, ts } from './compiler.ts';
 import { arrayConstant } from './constants.ts';
 import { lowerNew } from './construct.ts';
@@ -41,7 +42,10 @@ export function clauseText(node: ts.Node): string {
 /** A condition as a clause of the body. */
 export function bodyClause(scope: Scope, node: ts.Expression, lower = lowerCondition): Clause {
   const inner: Scope = { ...scope, place: 'body clause', oldAllowed: true };
-  return { text: clauseText(node), expression: lower(inner, node), span: spanOf(scope, node) };
+  const expression = lower(inner, node);
+  // A ghost block is not run.
+  if (scope.place !== 'ghost') refuseOldAtRun(expression);
+  return { text: clauseText(node), expression, span: spanOf(scope, node) };
 }
 
 /** The function that a statement calls for its effect, with the call. */

@@ -128,7 +128,14 @@ function readsParts(world: World, node: ts.Expression): boolean {
     if (ts.isElementAccessExpression(parent) && !isNumber(world.checker.getTypeAtLocation(parent.argumentExpression)))
       return false;
     if (!isPrimitive(world.checker.getTypeAtLocation(parent))) return readsParts(world, parent);
-    return !isTarget(parent) && !ts.isDeleteExpression(parent.parent);
+    if (isTarget(parent)) return false;
+    // A method can pass for a number that is an index, and its name for a primitive: see onlyReads.
+    return (
+      ts.isPropertyAccessExpression(parent) ||
+      ts.isNumericLiteral(parent.argumentExpression) ||
+      isVerified(world, parent) ||
+      isConsumed(parent)
+    );
   }
   if (ts.isForOfStatement(parent) && parent.expression === node && ts.isVariableDeclarationList(parent.initializer))
     return readsVariable(world, parent.initializer.declarations[0], true);

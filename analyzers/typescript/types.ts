@@ -19,7 +19,7 @@ import {
   typedArrays,
 } from '../types.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
-import { lowerEnumeration, lowerLiteral } from './enumerations.ts';
+import { literalOf, lowerEnumeration, lowerLiteral } from './enumerations.ts';
 import { optionalOf } from './optional.ts';
 import { refuse } from './refuse.ts';
 import type { World } from './scope.ts';
@@ -55,7 +55,19 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
   if (has(ts.TypeFlags.Void)) return nothing;
   const closed = lowerEnumeration(world, type);
   if (closed !== undefined) return closed;
-  if (has(ts.TypeFlags.NumberLike)) return integer('number');
+  if (has(ts.TypeFlags.NumberLike)) {
+    const parts = type.isUnion() ? type.types : [type];
+    const others = ts.TypeFlags.NumberLiteral | ts.TypeFlags.EnumLike;
+    if (parts.some((part) => (part.flags & others) !== 0 && literalOf(world, part) === undefined))
+      refuse(
+        span,
+        type.isNumberLiteral() && !has(ts.TypeFlags.EnumLike)
+          ? `${shown} is no safe integer`
+          : `the type ${shown} has values that are no integers, or are not known`,
+        'Members of enums and of unions are integers, and defined in a file that is proved.',
+      );
+    return integer('number');
+  }
   if (has(ts.TypeFlags.BigIntLike)) return integer('bigint');
   if (has(ts.TypeFlags.BooleanLike)) return boolean;
   const brand = brandOf(type, checker);

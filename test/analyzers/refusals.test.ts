@@ -8,7 +8,34 @@ const inBody = (statement: string): string =>
 /** Verified code that takes a member of an enum for a constant. */
 const reads = '/** @ensures result === 3 */ export function f(): number { return E.A; }';
 
+/** A table that verified code reads, and something else that happens in its module. */
+const listed = (other: string): string =>
+  `const T: readonly number[] = [1, 2];\n/** @verified */ export function f(): number { return T[0]; }\n${other}`;
+const view = 'v: Readonly<DataView>, i: u8, l: readonly { readonly low: u8 }[], c: { at: u8 }';
+/** Claims in a body, which JavaScript computes. */
+const claims = (claim: string): string =>
+  `/** @pure */ function p(n: u8): u8 { return n; }\n/** @modifies c */ export function f(${view}): void { c.at = 1; ${claim} }`;
+
 const refused: readonly (readonly [text: string, message: string])[] = [
+  [
+    '/** @diverges */ export function f(n: u8): void { ghost(() => { while (true) {} }); }',
+    'nothing says that this loop',
+  ],
+  ['/** @verified */ export function f(x: u8, undefined: u8): boolean { return x === undefined; }', 'called undefined'],
+  [listed("(T['reverse' as any as number] as any)();"), 'more than read here'],
+  [listed("const k: number = 'reverse' as any; (T[k] as any)();"), 'more than read here'],
+  [listed('delete ((T as any)[0]);'), 'more than read here'],
+  [listed('delete (T[0]);'), 'more than read here'],
+  [`enum E { A = 3 }\ndelete (E.A as any);\n${reads}`, 'more than read here'],
+  [`enum E { A = 3 }\n(E['__defineGetter__' as any as number] as any)('A', () => 7);\n${reads}`, 'more than read here'],
+  [claims('assert(implies(i < l.length, l[i].low <= 255));'), 'always, and it might throw'],
+  [claims('assert(implies(i < v.byteLength, v.getUint8(i) <= 255));'), 'always, and it might throw'],
+  [claims('assert(implies(i !== 0, forall(0, Math.trunc(i / c.at), (k) => k >= 0)));'), 'always, and it might throw'],
+  [claims('assert(l.length === 0 || l[old(c.at) % l.length].low <= 255);'), 'with the present value'],
+  [claims('assert(p(old(c.at)) === old(c.at));'), 'with the present value'],
+  [claims('assert(old(p(c.at)) === old(c.at));'), 'with the present value'],
+  ['enum E { B = 1.5 }\n/** @verified */ export function f(e: E): boolean { return e >= 2 || e <= 1; }', 'no integers'],
+  ['/** @verified */ export function f(x: 0.5 | 1.5): boolean { return x >= 1 || x <= 0; }', 'no safe integer'],
   [
     'declare const N = 5;\n/** @verified */ export function f(): number { return N; }',
     'neither a parameter, a local variable nor a constant',
@@ -144,7 +171,7 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   ],
   [
     'declare enum E { A, B }\ntype U = { readonly k: E.A } | { readonly k: E.B };\n/** @verified */ export function f(x: U): void {}',
-    'A union is of strings, or of records that a literal tells apart',
+    'are not known',
   ],
   [
     "type U = { readonly k: 'a'; readonly x: u8 } | { readonly k: 'b' };\n/** @verified */ export function f(u: U): u8 { return u.x; }",
