@@ -186,7 +186,8 @@ export type Statement =
       readonly span: Span;
     }
   | { readonly kind: 'throw'; readonly error: ErrorName; readonly span: Span }
-  | { readonly kind: 'assert'; readonly clause: Clause; readonly span: Span }
+  /** With `bits`, to be shown of bits alone. */
+  | { readonly kind: 'assert'; readonly clause: Clause; readonly bits?: true; readonly span: Span }
   /** For the proof alone: changes no variable that is not ghost, and ends. What it declares may be named after it. */
   | { readonly kind: 'ghost'; readonly body: readonly Statement[]; readonly span: Span };
 

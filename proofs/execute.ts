@@ -17,6 +17,7 @@ import {
 } from '../analyzers/ir.ts';
 import { rangeOf } from '../analyzers/types.ts';
 import { columnsOf } from './arrays.ts';
+import { executeAssertBits } from './bits.ts';
 import { announced, type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
 import { rangeOfType, valueOfType } from './convert.ts';
 import {
@@ -243,7 +244,8 @@ function execute(context: Context, state: State, statement: Statement, exits: Ex
       executeCall(context, state, statement);
       return state;
     case 'assert':
-      demandClause(context, state, 'assert', statement.clause);
+      if (statement.bits) executeAssertBits(context, state, statement.clause);
+      else demandClause(context, state, 'assert', statement.clause);
       return state;
     case 'ghost': {
       const before = copyState(state);

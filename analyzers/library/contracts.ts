@@ -35,6 +35,12 @@ export function ghost(value: unknown): unknown {
   return value;
 }
 
+/**
+ * Like assert, for claims about bits: proved of all values of its variables' types, with nothing of what is known of them
+ * here, and then known. The solver thinks in bits, where masks and shifts are easy and quotients are not.
+ */
+export function assertBits(_condition: boolean): void {}
+
 /** `right` holds where `left` does. In contracts the right side is read only there. */
 export function implies(left: boolean, right: boolean): boolean {
   return !left || right;

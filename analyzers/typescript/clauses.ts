@@ -114,11 +114,11 @@ export function refuseOldAtRun(expression: Expression | Argument, inOld = false)
 /** A call of one of the functions of the `casemate` module that give a value. */
 export function lowerLibraryCall(scope: Scope, node: ts.CallExpression, name: string): Expression {
   const span = scope.world.spanOf(node);
-  if (name === 'invariant' || name === 'decreases' || name === 'assert') {
+  if (name === 'invariant' || name === 'decreases' || name === 'assert' || name === 'assertBits') {
     return refuse(
       span,
       `${name}(...) is a statement of its own`,
-      name === 'assert' ? undefined : 'It stands first in the body of a loop.',
+      name.startsWith('assert') ? undefined : 'It stands first in the body of a loop.',
     );
   }
   if (name === 'ghost') {

@@ -36,7 +36,18 @@ export interface Pending {
 }
 
 /** Names that contracts give a meaning of their own. */
-const reserved = new Set(['result', 'old', 'forall', 'exists', 'implies', 'invariant', 'decreases', 'assert', 'ghost']);
+const reserved = new Set([
+  'result',
+  'old',
+  'forall',
+  'exists',
+  'implies',
+  'invariant',
+  'decreases',
+  'assert',
+  'assertBits',
+  'ghost',
+]);
 
 function isTrusted(node: Written, contract: Contracted): boolean {
   return node.body === undefined || contract.tags.has('trusted');

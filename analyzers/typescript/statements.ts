@@ -289,9 +289,10 @@ export function lowerEffect(scope: Scope, node: ts.Expression): Statement {
 
 function lowerCallStatement(scope: Scope, node: ts.CallExpression, span: Span): Statement {
   const own = libraryName(scope.world, node.expression, CONTRACTS_FILE);
-  if (own === 'assert') {
-    if (node.arguments.length !== 1) refuse(span, 'assert takes one condition');
-    return { kind: 'assert', clause: bodyClause(scope, node.arguments[0]), span };
+  if (own === 'assert' || own === 'assertBits') {
+    if (node.arguments.length !== 1) refuse(span, `${own} takes one condition`);
+    const clause = bodyClause(scope, node.arguments[0]);
+    return { kind: 'assert', clause, span, ...(own === 'assertBits' && { bits: true }) };
   }
   if (own === 'ghost') return lowerGhostBlock(scope, node);
   if (own === 'invariant' || own === 'decreases')

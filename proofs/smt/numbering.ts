@@ -17,6 +17,8 @@ export function makeNumbering(): (term: Term) => number {
       case 'integer':
       case 'truth':
         return `${term.value}`;
+      case 'bits':
+        return `${term.value} ${term.sort}`;
       case 'variable':
       case 'bound':
         return `${term.name} ${term.kind} ${term.sort}`;

@@ -25,6 +25,8 @@ function leaf(term: Term): string | undefined {
       return term.value < 0n ? `(- ${-term.value})` : `${term.value}`;
     case 'truth':
       return `${term.value}`;
+    case 'bits':
+      return `#b${term.value.toString(2).padStart(Number(term.sort.slice(2)), '0')}`;
     case 'variable':
     case 'bound':
       return term.name;
@@ -33,7 +35,10 @@ function leaf(term: Term): string | undefined {
   }
 }
 
-const sortText: Readonly<Record<Sort, string>> = { Int: 'Int', Bool: 'Bool', Array: '(Array Int Int)' };
+function sortText(sort: Sort): string {
+  if (sort === 'Array') return '(Array Int Int)';
+  return sort.startsWith('BV') ? `(_ BitVec ${sort.slice(2)})` : sort;
+}
 
 /** The text of a term that is no leaf, from its operands' texts. */
 function compound(term: Term, textOf: (operand: Term) => string): string {
@@ -61,6 +66,11 @@ function logicOf(terms: readonly Term[]): string {
     if (term.operator === '*') return term.operands.some(({ kind }) => kind === 'integer');
     return !['div', 'mod', 'select', 'store'].includes(term.operator);
   };
+  if (terms.some(({ sort }) => sort.startsWith('BV'))) {
+    if (terms.some(({ sort }) => sort === 'Int' || sort === 'Array'))
+      throw new TypeError('integers and bits in one query');
+    return 'QF_BV';
+  }
   return terms.every(linear) ? 'QF_LIA' : 'ALL';
 }
 
@@ -101,11 +111,11 @@ export function printQuery(query: Query): string {
   const texts = new Map<Term, string>();
   let definitions = 0;
   const declare = (name: string, operands: string, sort: Sort): void => {
-    const signature = `(${operands}) ${sortText[sort]}`;
+    const signature = `(${operands}) ${sortText(sort)}`;
     const declared = sorts.get(name);
     if (declared !== undefined && declared !== signature) throw new TypeError(`${name} has two sorts`);
     if (declared === undefined) {
-      lines.push(operands === '' ? `(declare-const ${name} ${sortText[sort]})` : `(declare-fun ${name} ${signature})`);
+      lines.push(operands === '' ? `(declare-const ${name} ${sortText(sort)})` : `(declare-fun ${name} ${signature})`);
     }
     sorts.set(name, signature);
   };
@@ -120,7 +130,7 @@ export function printQuery(query: Query): string {
   };
   for (const term of order) {
     if (term.kind === 'variable') declare(term.name, '', term.sort);
-    if (term.kind === 'call') declare(term.name, term.operands.map(({ sort }) => sortText[sort]).join(' '), term.sort);
+    if (term.kind === 'call') declare(term.name, term.operands.map(({ sort }) => sortText(sort)).join(' '), term.sort);
     const leafText = leaf(term);
     const free = freeOf(term);
     if (free.size > 0) freeBound.set(term, free);
@@ -131,7 +141,7 @@ export function printQuery(query: Query): string {
     const text = compound(term, (operand) => texts.get(operand)!);
     if (free.size === 0 && (uses.get(term)! > 1 || text.length > LONGEST_LINE)) {
       definitions++;
-      lines.push(`(define-fun t!${definitions} () ${sortText[term.sort]} ${text})`);
+      lines.push(`(define-fun t!${definitions} () ${sortText(term.sort)} ${text})`);
       texts.set(term, `t!${definitions}`);
     } else {
       texts.set(term, text);

@@ -11,8 +11,9 @@
  * variable and make its name from a count that the caller keeps, so that no variable is ever captured.
  */
 
-/** 'Array' maps every integer to an integer. */
-export type Sort = 'Int' | 'Bool' | 'Array';
+/** 'Array' maps every integer to an integer; 'BV8' is eight bits. */
+export type Sort = 'Int' | 'Bool' | 'Array' | BitSort;
+export type BitSort = `BV${number}`;
 
 /** Operators and the sort each one gives, spelled as SMT-LIB spells them; `ite` has its branches' sort. */
 export type Operator =
@@ -30,10 +31,31 @@ export type Operator =
   | '=>'
   | 'ite'
   | 'select'
-  | 'store';
+  | 'store'
+  | BitOperator
+  | 'bvslt'
+  | 'bvsle';
+
+/** Those that give bits. */
+export type BitOperator =
+  | 'bvadd'
+  | 'bvsub'
+  | 'bvmul'
+  | 'bvand'
+  | 'bvor'
+  | 'bvxor'
+  | 'bvnot'
+  | 'bvshl'
+  | 'bvlshr'
+  | 'bvashr'
+  | `(_ sign_extend ${number})`
+  | `(_ zero_extend ${number})`
+  | `(_ extract ${number} ${number})`;
 
 export type Term =
   | { readonly kind: 'integer'; readonly sort: 'Int'; readonly value: bigint }
+  /** Bits, as the number that they are without a sign. */
+  | { readonly kind: 'bits'; readonly sort: BitSort; readonly value: bigint }
   | { readonly kind: 'truth'; readonly sort: 'Bool'; readonly value: boolean }
   | { readonly kind: 'variable'; readonly sort: Sort; readonly name: string }
   | { readonly kind: 'bound'; readonly sort: 'Int'; readonly name: string }
@@ -144,6 +166,35 @@ export function store(array: Term, index: Term, value: Term): Term {
     throw new TypeError('store takes an array and two integers');
   }
   return { kind: 'apply', sort: 'Array', operator: 'store', operands: [array, index, value] };
+}
+
+const isBits = (sort: Sort): sort is BitSort => sort.startsWith('BV');
+
+/** How many bits a term is. */
+export function bitsOf({ sort }: Term): number {
+  if (!isBits(sort)) throw new TypeError(`${sort} is no sort of bits`);
+  return Number(sort.slice(2));
+}
+
+/** A number in two's complement. */
+export const bitConstant = (value: bigint, width: number): Term => ({
+  kind: 'bits',
+  sort: `BV${width}`,
+  value: BigInt.asUintN(width, value),
+});
+
+/** An operator that gives so many bits. */
+export function bits(operator: BitOperator, operands: readonly Term[], width: number): Term {
+  if (width < 1 || !operands.every((operand) => isBits(operand.sort))) throw new TypeError(`${operator} takes bits`);
+  if (operands.length === 2 && operands.some((operand) => bitsOf(operand) !== width))
+    throw new TypeError(`${operator} takes and gives bits of one width`);
+  return { kind: 'apply', sort: `BV${width}`, operator, operands };
+}
+
+/** A comparison, with signs, of two of one width. */
+export function bitComparison(operator: 'bvslt' | 'bvsle' | '=', [a, b]: readonly [Term, Term]): Term {
+  if (bitsOf(a) !== bitsOf(b)) throw new TypeError(`${operator} takes bits of one width`);
+  return { kind: 'apply', sort: 'Bool', operator, operands: [a, b] };
 }
 
 /** An uninterpreted function of the operands; one name stands for one function, of the same sorts each time. */

@@ -15,7 +15,7 @@ afterAll(() => prover.close());
 export const askProver = (steps?: number): Ask => createAsk(prover, steps);
 
 const names =
-  'assert, bytes, decreases, exists, forall, ghost, implies, invariant, old, table, type i16, type i32, type i64, type i8, type u16, type u32, type u64, type u8';
+  'assert, assertBits, bytes, decreases, exists, forall, ghost, implies, invariant, old, table, type i16, type i32, type i64, type i8, type u16, type u32, type u64, type u8';
 
 /** A module with everything imported, on one line, so that lines count from the text's own first as 2. */
 export const withImports = (text: string): string => `import { ${names} } from 'casemate';\n${text}`;
