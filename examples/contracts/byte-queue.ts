@@ -2,7 +2,7 @@
  * A queue of bytes as a class: a ring over an array of its own. What its users know of it is what its methods say; that
  * positions stay inside the array is the class's own affair, its invariant.
  */
-import { assert, invariant, old, type u8, type u32 } from 'casemate';
+import { assert, invariant, type u8, type u32 } from 'casemate';
 
 /**
  * @invariant 0 < this.#bytes.length && this.#bytes.length <= 0x40000000
@@ -94,10 +94,12 @@ export function order(): void {
  * @ensures result === from.length || queue.waiting() === queue.capacity()
  */
 export function pushAll(queue: ByteQueue, from: Readonly<Uint8Array>): number {
+  const before = queue.waiting();
+  const capacity = queue.capacity();
   let i = 0;
   while (i < from.length && queue.waiting() < queue.capacity()) {
     invariant(0 <= i && i <= from.length);
-    invariant(queue.waiting() === old(queue.waiting()) + i && queue.capacity() === old(queue.capacity()));
+    invariant(queue.waiting() === before + i && queue.capacity() === capacity);
     queue.push(from[i]);
     i++;
   }
