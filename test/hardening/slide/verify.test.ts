@@ -18,6 +18,8 @@ import { createRandom } from '../../support/random.ts';
 import { randomLayout } from './random-layout.ts';
 import { linkerArguments, linkImage, sameBytes } from './slid-programs.ts';
 
+const long = process.env['CASEMATE_LONG'] === '1';
+
 async function slidable(program: typeof cxx): Promise<{ bytes: Uint8Array; file: ElfFile; info: SlideInfo }> {
   const { driver, objects, libraries } = await program.inputs(x86, 'static');
   const args = await linkerArguments(driver, ['-static', '-no-pie', ...objects, ...libraries]);
@@ -109,7 +111,10 @@ describe.each([cRuntime, cxx])('a slide of $name', (program) => {
     const text = read.segments.find(({ flags, type }) => type === 1 && (flags & 1) !== 0)!;
     const traps: number[] = [];
     for (let at = text.offset; at < text.offset + text.fileSize; at++) if (slid[at] === 0xcc) traps.push(at);
-    for (const at of places) {
+    // The small program shows every place, the large one that places are found there too.
+    const stride = long || program === cRuntime ? 1 : 5;
+    for (let i = 0; i < places.length; i += stride) {
+      const at = places[i]!;
       const changed = slid.slice();
       changed[at]! ^= 1 << (at & 7);
       const message = complaint(changed);
