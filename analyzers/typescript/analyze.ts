@@ -6,18 +6,19 @@
  * whole: one diagnostic anywhere and there is no program.
  */
 import type { Diagnostic } from '../diagnostics.ts';
-import type { Program, Span } from '../ir.ts';
+import type { FunctionIr, Program, Span } from '../ir.ts';
 import { collectClass, holdersOf, infoOf, memberSymbol, membersOf, refuseClassChanges } from './classes.ts';
 import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
 import { refuseEnumChanges } from './enums.ts';
-import { lowerFunction, lowerHeader, type Pending, type Written } from './functions.ts';
+import { isTrusted, lowerFunction, lowerHeader, type Pending, type Written } from './functions.ts';
+import { type Generic, refuseUnused, standsFor } from './generics.ts';
 import { refuseHiddenEffects } from './ghost.ts';
 import { refuseCyclicPreconditions } from './preconditions.ts';
 import { refuseReassignment } from './reassignment.ts';
 import { collecting, refuse } from './refuse.ts';
 import { type Header, symbolOf, type World } from './scope.ts';
-import { makeShadow, type Shadow } from './shadow.ts';
+import { type Contracted, makeShadow, type Shadow } from './shadow.ts';
 
 export interface Source {
   /** A relative path with slashes, or an absolute one; as messages show it. */
@@ -63,6 +64,7 @@ function lowerProgram(
 ): Program {
   const checker = program.getTypeChecker();
   const headers = new Map<ts.Symbol, Header>();
+  const generics = new Map<ts.Symbol, Generic>();
   const spanOf = (node: ts.Node): Span => {
     const file = node.getSourceFile();
     const shadow = shadows.get(file.fileName);
@@ -72,6 +74,8 @@ function lowerProgram(
   const world: World = {
     checker,
     headers,
+    generics,
+    types: new Map(),
     tables: new Map(),
     constants: new Map(),
     classes: new Map(),
@@ -80,7 +84,8 @@ function lowerProgram(
     spanOf,
     computing: new Set(),
   };
-  const pending: Pending[] = [];
+  const pending: (Pending & { readonly order: number })[] = [];
+  let count = 0;
   const holders = new Map<string, Map<string, Written>>();
   for (const { name } of sources) {
     for (const node of program.getSourceFile(name)!.statements) {
@@ -110,7 +115,7 @@ function lowerProgram(
             const lowered = lowerHeader(world, name, member, contract, diagnostics, info);
             if (ts.isConstructorDeclaration(member)) info.construct = lowered.header;
             else headers.set(symbol, lowered.header);
-            pending.push({ node: member, contract, ...lowered });
+            pending.push({ node: member, contract, order: count++, ...lowered });
           });
         }
       }
@@ -126,9 +131,23 @@ function lowerProgram(
             `${contract.name} is declared more than once`,
             'Overloads are not supported: declare one function.',
           );
-        const lowered = lowerHeader(world, name, node, contract, diagnostics);
-        headers.set(symbol, lowered.header);
-        pending.push({ node, contract, ...lowered });
+        const order = count++;
+        const lower = (inner: World, instance: Contracted): Header => {
+          const lowered = lowerHeader(inner, name, node, instance, diagnostics);
+          pending.push({ node, contract: instance, order, ...lowered });
+          return lowered.header;
+        };
+        if (node.typeParameters === undefined) {
+          headers.set(symbol, lower(world, contract));
+          return;
+        }
+        const { name: shown, nameSpan: span } = contract;
+        const places = [node, ...contract.clauses.flatMap(({ holder }) => (holder === undefined ? [] : [holder]))];
+        const instantiate: Generic['instantiate'] = (types, instance) => {
+          const written = places.map((place) => (typeof place === 'string' ? own.get(place) : place));
+          return lower({ ...world, types: standsFor(world, written, types) }, { ...contract, name: instance });
+        };
+        generics.set(symbol, { name: shown, span, trusted: isTrusted(node, contract), instances: [], instantiate });
       });
     }
   }
@@ -137,7 +156,13 @@ function lowerProgram(
     const hasContracts = functions.length + classes.length > 0;
     refuseReassignment(world, program.getSourceFile(name)!, hasContracts, diagnostics);
   }
-  const functions = pending.map((one) => lowerFunction(one, holders.get(one.contract.nameSpan.file)!));
+  const lowered: { readonly order: number; readonly function: FunctionIr }[] = [];
+  // Grows while it is walked: what is lowered calls instances of generic functions.
+  for (const one of pending) {
+    lowered.push({ order: one.order, function: lowerFunction(one, holders.get(one.contract.nameSpan.file)!) });
+  }
+  const functions = lowered.sort((a, b) => a.order - b.order).map((one) => one.function);
+  refuseUnused(world, diagnostics);
   refuseCyclicPreconditions(functions, diagnostics);
   refuseHiddenEffects(functions, world.ghostCalls, diagnostics);
   const files = sources.map(({ name }) => program.getSourceFile(name)!);

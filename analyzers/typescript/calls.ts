@@ -9,6 +9,7 @@ import { lowerLibraryCall } from './clauses.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
 import { lowerViewRead, viewOf } from './data-view.ts';
 import { coerce, lowerArray, lowerExpression, lowerInteger, operation } from './expressions.ts';
+import { headerAt } from './generics.ts';
 import { noteGhostCall } from './ghost.ts';
 import { lowerObjectArgument, objectOf } from './objects.ts';
 import { refuse } from './refuse.ts';
@@ -128,7 +129,7 @@ export function calleeOf(
     refuse(spanOf(scope, node), 'an optional call is not supported', 'Call the function.');
   const name = method?.name ?? callee;
   const symbol = method !== undefined || ts.isIdentifier(callee) ? symbolOf(scope.world, name) : undefined;
-  const header = symbol && scope.world.headers.get(symbol);
+  const header = symbol && headerAt(scope, symbol, node);
   return header && { header, ...(receiver && { receiver }) };
 }
 

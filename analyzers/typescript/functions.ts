@@ -49,7 +49,7 @@ const reserved = new Set([
   'ghost',
 ]);
 
-function isTrusted(node: Written, contract: Contracted): boolean {
+export function isTrusted(node: Written, contract: Contracted): boolean {
   return node.body === undefined || contract.tags.has('trusted');
 }
 

@@ -19,7 +19,7 @@ import {
   type Statement,
 } from '../ir.ts';
 import { type ObjectType, sameType, showType, type Type } from '../types.ts';
-import { lowerCall } from './calls.ts';
+import { calleeOf, lowerCall } from './calls.ts';
 import { ts } from './compiler.ts';
 import { coerce, lowerCondition, lowerExpression } from './expressions.ts';
 import { lowerObject } from './records.ts';
@@ -61,6 +61,7 @@ export function lowerPlaceType(world: World, type: ts.Type, span: Span, place: '
       refuse(span, `a ${info.name} is returned`, 'Let the caller make it, and pass it as a parameter.');
     return info.type;
   }
+  if ((type.flags & ts.TypeFlags.TypeParameter) !== 0) return lowerType(world, type, span);
   const frozen = withoutReadonly(type);
   const shape = frozen ?? type;
   const writable = isLibraryType(shape) ? [] : writableOf(world, shape);
@@ -149,8 +150,7 @@ export function lowerFresh(scope: Scope, node: ts.Expression, type: ObjectType, 
     };
   }
   if (ts.isCallExpression(inner)) {
-    const symbol = ts.isIdentifier(inner.expression) ? symbolOf(scope.world, inner.expression) : undefined;
-    const header = symbol && scope.world.headers.get(symbol);
+    const header = calleeOf(scope, inner)?.header;
     const value = lowerCall(scope, inner);
     if (header?.result.kind === 'object') return exactly(value, type, span);
   }

@@ -74,7 +74,7 @@ export function refuseReassignment(
       const symbol = ts.isShorthandPropertyAssignment(node.parent)
         ? world.checker.getShorthandAssignmentValueSymbol(node.parent)
         : symbolOf(world, node);
-      if (symbol !== undefined && world.headers.has(symbol)) {
+      if (symbol !== undefined && (world.headers.has(symbol) || world.generics.has(symbol))) {
         diagnostics.push({
           span: world.spanOf(node),
           message: `the function ${symbol.name} is assigned`,

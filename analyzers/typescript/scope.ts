@@ -6,6 +6,7 @@ import type { Diagnostic } from '../diagnostics.ts';
 import type { Expression, ObjectVariable, Span, Table, Variable } from '../ir.ts';
 import { type ObjectType, type Type, valueType } from '../types.ts';
 import { type CONTRACTS_FILE, type GLOBALS_FILE, ts } from './compiler.ts';
+import type { Generic } from './generics.ts';
 import { refuse } from './refuse.ts';
 import type { ShadowClause } from './shadow.ts';
 
@@ -58,6 +59,10 @@ export interface ClassInfo {
 export interface World {
   readonly checker: ts.TypeChecker;
   readonly headers: ReadonlyMap<ts.Symbol, Header>;
+  /** Generic functions with a contract. */
+  readonly generics: ReadonlyMap<ts.Symbol, Generic>;
+  /** What type parameters stand for, in the instance that is lowered. */
+  readonly types: ReadonlyMap<ts.Type, Type>;
   /** Tables of modules, found when they are first named. */
   readonly tables: Map<ts.Symbol, Table>;
   /** Other constants of modules, each computed once; undefined where it is none that we know. */

@@ -178,11 +178,11 @@ function readContract(
     (named === undefined && !ts.isConstructorDeclaration(node)) ||
     node.asteriskToken !== undefined ||
     node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword) ||
-    node.typeParameters !== undefined
+    (isMember && node.typeParameters !== undefined)
   ) {
     diagnostics.push({
       span: { file, start: node.getStart(), end: node.getStart() + 8 },
-      message: 'a function without a name, with type parameters, async or a generator has a contract',
+      message: 'a function without a name, async or a generator, or a method with type parameters, has a contract',
       advice: 'Contracts are for plain functions.',
     });
     return undefined;
@@ -297,6 +297,8 @@ export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]
     if (comment !== undefined) hiddenTags(file, text, comment, read !== undefined, diagnostics);
     if (read === undefined) return undefined;
     const parameters = node.parameters.map((parameter) => parameter.getText()).join(', ');
+    const generic = node.typeParameters?.map((parameter) => parameter.getText()).join(', ');
+    const types = generic === undefined ? '' : `<${generic}>`;
     const result = node.type?.getText() ?? 'void';
     const clauses = read.clauses.map((clause) =>
       hold(clause, inside ?? text.length, (name, type) => {
@@ -306,7 +308,7 @@ export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]
             : parameters;
         // Before a constructor has run there is no object.
         const before = ts.isConstructorDeclaration(node) && clause.tag !== 'ensures' ? 'static ' : '';
-        return `${inside === undefined ? 'function ' : before}${name}(${all}): ${type}`;
+        return `${inside === undefined ? 'function ' : before}${name}${types}(${all}): ${type}`;
       }),
     );
     return { ...read, clauses };

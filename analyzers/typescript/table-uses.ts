@@ -53,7 +53,8 @@ export function isVerified(world: World, node: ts.Node): boolean {
   let outer = node;
   while (!ts.isSourceFile(outer.parent)) outer = outer.parent;
   const symbol = ts.isFunctionDeclaration(outer) && outer.name !== undefined ? symbolOf(world, outer.name) : undefined;
-  return symbol !== undefined && world.headers.get(symbol)?.trusted === false;
+  if (symbol === undefined) return false;
+  return (world.headers.get(symbol) ?? world.generics.get(symbol))?.trusted === false;
 }
 
 /** Whether a mention of a typed array only reads it. */

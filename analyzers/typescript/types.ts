@@ -20,6 +20,7 @@ import {
 } from '../types.ts';
 import { CONTRACTS_FILE, GLOBALS_FILE, ts } from './compiler.ts';
 import { literalOf, lowerEnumeration, lowerLiteral } from './enumerations.ts';
+import { argumentOf } from './generics.ts';
 import { optionalOf } from './optional.ts';
 import { refuse } from './refuse.ts';
 import type { World } from './scope.ts';
@@ -53,6 +54,8 @@ export function lowerType(world: World, type: ts.Type, span: Span, depth = 0, fr
   if (has(ts.TypeFlags.Any))
     refuse(span, 'the type any says nothing', 'Write the type down: u8, number, boolean, Uint8Array...');
   if (has(ts.TypeFlags.Void)) return nothing;
+  const argument = argumentOf(world, type);
+  if (argument !== undefined) return argument;
   const closed = lowerEnumeration(world, type);
   if (closed !== undefined) return closed;
   if (has(ts.TypeFlags.NumberLike)) {

@@ -301,7 +301,47 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   ['/** @verified */ export function f(n: u8) { return n; }', 'f has no return type'],
   ['/** @verified */ export function f(a: Uint8Array): Uint8Array { return a; }', 'an array is returned'],
   ['/** @verified */ export async function f(): Promise<void> {}', 'async or a generator has a contract'],
-  ['/** @verified */ export function f<T>(x: T): void {}', 'with type parameters'],
+  ['/** @verified */ export function f<T>(x: T): void {}', 'f is generic and nothing verified calls it'],
+  [
+    '/** @verified */ function g<T>(x: T): void {}\n/** @verified */ export function f(a: Uint8Array): void { g(a); }',
+    'g is called with the type Uint8Array',
+  ],
+  [
+    '/** @verified */ function g<T>(x: T): void {}\n/** @verified */ export function f(a: u8 | undefined): void { g(a); }',
+    'g is called with the type',
+  ],
+  [
+    '/** @verified */ function g<T>(): void {}\n/** @verified */ export function f(): void { g(); }',
+    'the type unknown is not supported',
+  ],
+  [
+    '/** @verified */ function g<T>(x: T): void {}\n/** @verified */ export function f(): void { g<any>(1); }',
+    'the type any says nothing',
+  ],
+  [
+    '/** @verified */ function g<T>(x: T): T { return h(x); }\nfunction h<T>(x: T): T { return x; }\n/** @verified */ export function f(a: u8): u8 { return g(a); }',
+    'h has no contract',
+  ],
+  [
+    '/** @decreases n */ function g<T>(n: u8, x: T): void { if (n > 0) g<readonly [T]>(n - 1, [x]); }\n/** @verified */ export function f(a: u8): void { g(a, a); }',
+    'g is called with more than 50 lists of types',
+  ],
+  [
+    '/** @decreases n */ function g<T>(n: u8, x: T): void { if (n > 0) g<readonly [T, T, T]>(n - 1, [x, x, x]); }\n/** @verified */ export function f(a: u8): void { g(a, a); }',
+    'a record of more than 1000 values',
+  ],
+  [
+    '/** @verified */ function g<T extends { x: u8 }>(v: T): void { v.x = 2; }\n/** @verified */ export function f(a: { readonly x: u8 }): void { g(a); }',
+    'a field is assigned',
+  ],
+  [
+    '/** @verified */ function g<T>(x: T): void {}\n(g as any) = 1;\n/** @verified */ export function f(a: u8): void { g(a); }',
+    'the function g is assigned',
+  ],
+  [
+    '/** @verified */ function g<T>(x: T): u8 { return 1.5; }\n/** @verified */ export function f(a: u8, b: u16): number { return g(a) + g(b); }',
+    '1.5 is no safe integer',
+  ],
   ['/** @verified */ export function f(result: u8): void {}', 'called result'],
   ['/** @requires n > 0 */ export const f = (n: u8): u8 => n;', 'stands where no contract is read'],
   ['export class C { /** @requires n > 0 */ f(n: u8): u8 { return n; } }', 'stands where no contract is read'],

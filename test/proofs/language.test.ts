@@ -220,6 +220,48 @@ const sound: Readonly<Record<string, string>> = {
       const made = { size: local[2] - 95, name: n };
       return made.size + n;
     }`,
+  'generic functions, for each list of types': `
+    type Option<T> = { readonly some: true; readonly value: T } | { readonly some: false };
+    interface Pair<A, B> { readonly first: A; readonly second: B }
+    /**
+     * @pure
+     * @ensures result === (a > b ? a : b)
+     */
+    function max<T extends u8 | u16 | i32>(a: T, b: T): T { return a > b ? a : b; }
+    /** @ensures result === max(max(a, b), c) && result >= 0 */
+    export function three(a: u8, b: u8, c: u8): u8 {
+      const m = max(a, b);
+      return max<u8>(m, c);
+    }
+    /** @ensures result <= 2147483647 */
+    export function wide(a: i32, b: u16): number { return max(a, a) + max(b, b) - b; }
+    /** @verified */
+    function first<T>(pair: readonly [T, T]): T { return pair[0]; }
+    /** @ensures result <= 255 */
+    export function use(a: u8): number { return first([a, a]) + (first<boolean>([true, false]) ? 0 : 0); }
+    /** @ensures result === (option.some ? option.value : other) */
+    function orElse(option: Option<u8>, other: u8): u8 { return unwrap(option, other); }
+    /**
+     * @pure
+     * @ensures !option.some || true
+     */
+    function unwrap<T>(option: Option<T>, other: T): T { return option.some ? option.value : other; }
+    /** @ensures result.first === b && result.second === a */
+    function swap<A extends number, B extends boolean>(a: A, b: B): Pair<B, A> { return { first: b, second: a }; }
+    /** @ensures result === n + 1 */
+    export function swapped(n: u8): u16 { const p = swap<u8, boolean>(n, true); return p.second + (p.first ? 1 : 0); }
+    /** @ensures a === undefined ? result : true */
+    export function none(a: u8 | undefined): boolean { return !isThere(a); }
+    /** @ensures result === (x !== undefined) */
+    function isThere<T>(x: T | undefined): boolean { return x !== undefined; }
+    /**
+     * @pure
+     * @decreases n
+     * @ensures result === x
+     */
+    function again<T extends number>(n: u8, x: T): T { return n === 0 ? x : again(n - 1, x); }
+    /** @ensures result === 3 */
+    export function often(n: u8): number { return again(n, 3); }`,
 };
 
 /** One false claim each; the obligation that must not hold. */
@@ -398,6 +440,35 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     'an index of a text',
     "const M = bytes('abc');\n/** @verified */ export function f(i: u8): u8 { return M[i & 3]; }",
     /bounds.*failed, confirmed/,
+  ],
+  [
+    'a sum that only one of its types holds',
+    'function sum<T extends u8 | number>(a: T, b: T): number { return a + b; }'.replace(
+      'function',
+      '/** @verified */ function',
+    ) +
+      '\n/** @verified */ export function f(a: u8): number { return sum<u8>(a, a); }\n/** @verified */ export function g(a: number): number { return sum<number>(a, a); }',
+    /^sum<number>\/overflow\/a \+ b: failed, confirmed/,
+  ],
+  [
+    'a postcondition of one instance',
+    '/** @ensures result < 256 */ function same<T extends number>(x: T): number { return x; }\n/** @verified */ export function f(a: u8, b: u16): number { return same<u8>(a) + same<u16>(b); }',
+    /^same<u16>\/ensures\/result < 256: failed, confirmed/,
+  ],
+  [
+    'a call with another type than the one named',
+    '/** @verified */ function same<T extends number>(x: T): T { return x; }\n/** @verified */ export function f(b: u16): number { return same<u8>(b); }',
+    /^f\/range\/b is u8: failed, confirmed/,
+  ],
+  [
+    'a type that a generic function hands on',
+    '/** @ensures result < 256 */ function inner<T extends number>(x: T): number { return x; }\n/** @verified */ function outer<T extends number>(x: T): number { return inner(x); }\n/** @verified */ export function f(b: u16): number { return outer(b); }',
+    /^inner<u16>\/ensures.*failed, confirmed/,
+  ],
+  [
+    'a generic value that may be missing',
+    '/** @ensures result === other */ function or<T extends number>(x: T | undefined, other: T): T { return x ?? other; }\n/** @verified */ export function f(b: u8 | undefined): u8 { return or<u8>(b, 1); }',
+    /^or<u8>\/ensures.*failed, confirmed/,
   ],
   [
     'a record without a declared type',
