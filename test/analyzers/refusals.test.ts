@@ -300,7 +300,10 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   ['/** @verified */ export function f(...x: number[]): void {}', 'takes the rest'],
   ['/** @verified */ export function f(n: u8) { return n; }', 'f has no return type'],
   ['/** @verified */ export function f(a: Uint8Array): Uint8Array { return a; }', 'an array is returned'],
-  ['/** @verified */ export async function f(): Promise<void> {}', 'async or a generator has a contract'],
+  [
+    '/** @verified */ export async function f(): Promise<void> {}',
+    'async or a generator, or a method with type parameters',
+  ],
   ['/** @verified */ export function f<T>(x: T): void {}', 'f is generic and nothing verified calls it'],
   [
     '/** @verified */ function g<T>(x: T): void {}\n/** @verified */ export function f(a: Uint8Array): void { g(a); }',
