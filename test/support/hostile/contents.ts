@@ -75,7 +75,7 @@ add(
         name: '.debug_str',
         flags: SHF.COMPRESSED | SHF.MERGE | SHF.STRINGS,
         entsize: 1,
-        bytes: Buffer.concat([words(1, 0, 1 << 24, 0, 1, 0), deflateSync(Buffer.alloc(1 << 24))]),
+        bytes: Buffer.concat([words(1, 0, 10 << 20, 0, 1, 0), deflateSync(Buffer.alloc(10 << 20))]),
       },
     ],
   }),
