@@ -149,9 +149,12 @@ function readsVariable(world: World, declaration: ts.VariableDeclaration, inLoop
   if (!ts.isIdentifier(name) || !ts.isVariableDeclarationList(parent)) return false;
   if ((parent.flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const) return false;
   const symbol = world.checker.getSymbolAtLocation(name);
-  if (symbol === undefined || (!inLoop && ts.isSourceFile(parent.parent.parent))) return false;
+  const around = parent.parent.kind === ts.SyntaxKind.VariableStatement ? parent.parent.parent : parent.parent;
+  // A constant of a module or a namespace is anybody's.
+  if (symbol === undefined || (!inLoop && (ts.isSourceFile(around) || ts.isModuleBlock(around)))) return false;
   if (isPrimitive(world.checker.getTypeAtLocation(name))) return true;
-  const scope = parent.parent.kind === ts.SyntaxKind.VariableStatement ? parent.parent.parent : parent.parent;
+  // The clauses of a switch are one scope.
+  const scope = ts.isCaseOrDefaultClause(around) ? around.parent : around;
   let reads = true;
   const visit = (node: ts.Node): void => {
     if (ts.isIdentifier(node) && node !== name && means(world, node, symbol)) reads &&= readsParts(world, node);

@@ -166,6 +166,8 @@ function lowerTuple(world: World, type: ts.TypeReference, span: Span, depth: num
   return { kind: 'record', name: shown, fields };
 }
 
+const fieldName = /^([\p{ID_Start}$_][\p{ID_Continue}$]*|\d+)$/u;
+
 /** A record: an object type with nothing but readonly fields that are values. */
 function lowerRecord(world: World, type: ts.Type, span: Span, depth: number, frozen: boolean): RecordType | undefined {
   const { checker } = world;
@@ -180,6 +182,9 @@ function lowerRecord(world: World, type: ts.Type, span: Span, depth: number, fro
       frozen ||
       (declaration !== undefined && (ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Readonly) !== 0);
     const name = property.name;
+    // Names with a dot would be those of parts; and __proto__ in a literal is the prototype, and no field.
+    if (!fieldName.test(name) || name === '__proto__')
+      refuse(span, `the field ${name} has a name that is not supported`, 'Use letters, digits, _ and $.');
     if ((property.flags & ts.SymbolFlags.Property) === 0)
       refuse(span, `the member ${name} is not a field`, 'Records hold fields only.');
     if ((property.flags & ts.SymbolFlags.Optional) !== 0)

@@ -11,6 +11,8 @@ const reads = '/** @ensures result === 3 */ export function f(): number { return
 /** A table that verified code reads, and something else that happens in its module. */
 const listed = (other: string): string =>
   `const T: readonly number[] = [1, 2];\n/** @verified */ export function f(): number { return T[0]; }\n${other}`;
+const records = (other: string): string =>
+  `const T: readonly { readonly low: u8 }[] = [{ low: 1 }];\n/** @verified */ export function f(): number { return T[0].low; }\n${other}`;
 const view = 'v: Readonly<DataView>, i: u8, l: readonly { readonly low: u8 }[], c: { at: u8 }';
 /** Claims in a body, which JavaScript computes. */
 const claims = (claim: string): string =>
@@ -34,6 +36,13 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   [claims('assert(l.length === 0 || l[old(c.at) % l.length].low <= 255);'), 'with the present value'],
   [claims('assert(p(old(c.at)) === old(c.at));'), 'with the present value'],
   [claims('assert(old(p(c.at)) === old(c.at));'), 'with the present value'],
+  ["/** @verified */ export function f(u: { readonly 'x.0': u8; readonly x: u16 }): void {}", 'a name that is not'],
+  ['/** @verified */ export function f(u: { readonly __proto__: u8 }): void {}', 'a name that is not supported'],
+  [records('namespace N { export const r = T[0]; }\n(N.r as any).low = 5;'), 'more than read here'],
+  [
+    records('const evil = (n: number) => { switch (n) { case 1: const r = T[0]; case 2: (r as any).low = 5; } };'),
+    'more than read here',
+  ],
   ['enum E { B = 1.5 }\n/** @verified */ export function f(e: E): boolean { return e >= 2 || e <= 1; }', 'no integers'],
   ['/** @verified */ export function f(x: 0.5 | 1.5): boolean { return x >= 1 || x <= 0; }', 'no safe integer'],
   [
