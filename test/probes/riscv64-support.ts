@@ -8,6 +8,7 @@ import { defaultHardening, type HardenOptions, hardenRiscv } from '../../targets
 import { probes } from '../../targets/riscv64/probes.ts';
 import { type ProbeReport, type ProbeRun, runProbes } from '../../targets/riscv64/run-probes.ts';
 import type { Mode } from '../../targets/riscv64/stage0/config.ts';
+import { builtOnce } from '../support/built-once.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { findTool, requireTools } from '../support/tools.ts';
 
@@ -38,7 +39,7 @@ let plain: Promise<string> | undefined;
 
 /** The probes, hardened by nobody; the image's path. */
 export function plainProbes(): Promise<string> {
-  plain ??= buildProbes(temporaryFolder('probes-riscv64'), silent, 'riscv64');
+  plain ??= builtOnce(['probes', 'riscv64'], () => buildProbes(temporaryFolder('probes-riscv64'), silent, 'riscv64'));
   return plain;
 }
 

@@ -10,6 +10,7 @@ import type { Host } from '../../targets/hvt/machine.ts';
 import { probes } from '../../targets/hvt/probes.ts';
 import { type ProbeReport, runProbes } from '../../targets/hvt/run-probes.ts';
 import { findStub } from '../../targets/hvt/stage0/stub.ts';
+import { builtOnce } from '../support/built-once.ts';
 import { projectRoot, temporaryFolder } from '../support/paths.ts';
 import { findTool, requireTools } from '../support/tools.ts';
 
@@ -36,7 +37,7 @@ export function probesFor(cpu: string): readonly string[] {
 }
 
 export function stockProbes(): Promise<string> {
-  return buildProbes(temporaryFolder('probes'), silent);
+  return builtOnce(['probes', 'hvt'], () => buildProbes(temporaryFolder('probes'), silent));
 }
 
 export interface HardenedProbes {

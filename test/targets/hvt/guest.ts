@@ -12,6 +12,7 @@ import type { Target } from '../../../pipeline/manifest.ts';
 import type { Progress } from '../../../pipeline/progress.ts';
 import { type BootOptions, type BootResult, bootHvt } from '../../../targets/hvt/boot.ts';
 import type { Device } from '../../../targets/hvt/manifest.ts';
+import { builtOnce } from '../../support/built-once.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { findTool } from '../../support/tools.ts';
 
@@ -21,20 +22,9 @@ const silent: Progress = {
   detail: () => {},
 };
 
-let emulator: Promise<string> | undefined;
-
-/** The emulator of these sources, not of the last `npm run build`. Its build script is plain JavaScript without types. */
-async function freshEmulator(): Promise<string> {
-  const script: { buildEmulator(options: { outDir: string }): string } = await import(
-    `${join(projectRoot, 'targets/hvt/emulator/build.mjs')}`
-  );
-  return script.buildEmulator({ outDir: temporaryFolder('emulator') });
-}
-
 /** Runs an image to its end in the emulator; a guest that does not end within a minute is an outcome of its own. */
 export async function boot(image: string, options: Partial<BootOptions> = {}): Promise<BootResult> {
-  emulator ??= freshEmulator();
-  const host = { find: findTool, spawn, emulator: await emulator };
+  const host = { find: findTool, spawn, emulator: join(projectRoot, 'dist/hvt-emulator.elf') };
   return bootHvt({ image, tender: 'emulator', memory: 32, timeout: 60, ...options }, host);
 }
 
@@ -60,7 +50,11 @@ export async function buildGuest(
 }
 
 /** The image of examples/NAME, built in a copy; `target` replaces its manifest's, `more` are further keys of that. */
-export async function buildExample(name: string, target?: Target, more?: object): Promise<string> {
+export function buildExample(name: string, target?: Target, more?: object): Promise<string> {
+  return builtOnce([name, target ?? 'own', more], () => buildCopy(name, target, more));
+}
+
+async function buildCopy(name: string, target: Target | undefined, more: object | undefined): Promise<string> {
   const folder = temporaryFolder('example');
   for (const part of [name, 'lib'])
     cpSync(join(projectRoot, 'examples', part), join(folder, part), { recursive: true });
