@@ -9,6 +9,8 @@
  * through `select`, since a term has no truth to branch on; loops run over counts that are plain numbers.
  */
 
+import { alignUp } from '../../base/arithmetic.ts';
+
 /** Integers `N` and truths `B`. Alignments and divisors are plain numbers, at least 1, known when the code is written. */
 export interface Arithmetic<N, B> {
   constant(value: number): N;
@@ -44,7 +46,7 @@ export const numbers: Arithmetic<number, boolean> = {
   subtract: (a, b) => a - b,
   scale: (a, factor) => a * factor,
   divide: (a, divisor) => Math.floor(a / divisor),
-  alignUp: (a, alignment) => Math.ceil(a / alignment) * alignment,
+  alignUp,
   alignDown: (a, alignment) => Math.floor(a / alignment) * alignment,
   min: (a, b) => Math.min(a, b),
   max: (a, b) => Math.max(a, b),

@@ -8,7 +8,7 @@
 import type { Expression } from '../../analyzers/ir.ts';
 import { type Range, rangeOf, type Type } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
-import { binary, call, cast, levels, primary, type Text } from './text.ts';
+import { binary, call, cast, levels, literal, operand, primary, type Text } from './text.ts';
 
 export interface Big {
   readonly text: Text;
@@ -38,13 +38,6 @@ function typeFor(expression: Expression, ...ranges: readonly Big['range'][]): st
     'this bigint may need more than 128 bits in C',
     'Keep values in u64 or i64 variables, or take the low bits: BigInt.asUintN(64, ...).',
   );
-}
-
-function literal(value: bigint): Text {
-  if (value >= 0n && value <= 0x7fffffffn) return primary(String(value));
-  if (value >= 0n) return primary(value <= 2n ** 63n - 1n ? `INT64_C(${value})` : `UINT64_C(${value})`);
-  if (value === -(2n ** 63n)) return primary('INT64_MIN');
-  return { text: `-INT64_C(${-value})`, level: levels.unary };
 }
 
 function hull(values: readonly bigint[]): Big['range'] {
@@ -187,14 +180,12 @@ function modular(others: Others, expression: Expression): Text {
       return binary(self(operands[0]), symbol, self(operands[1]), symbol === '*' ? levels.product : levels.sum);
     }
     if (operator === 'bigNegate') return binary(primary('UINT64_C(0)'), '-', self(operands[0]), levels.sum);
-    if (operator === 'bigNot') return { text: `~${within64(self(operands[0]))}`, level: levels.unary };
+    if (operator === 'bigNot') return { text: `~${operand(self(operands[0]))}`, level: levels.unary };
     if (operator === 'bigShiftLeft') return call('cm_shl64', self(operands[0]), self(operands[1]));
     if (operator === 'asUint64' || operator === 'asInt64') return self(operands[0]);
   }
   return cast('uint64_t', lowerBig(others, expression).text);
 }
-
-const within64 = ({ text, level }: Text): string => (level >= levels.unary ? text : `(${text})`);
 
 /** A comparison, in a type that holds both sides. */
 export function compareBig(others: Others, symbol: string, expression: Expression & { kind: 'operation' }): Text {

@@ -20,7 +20,7 @@ import {
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { compareBig, lowerBig, type Others } from './big.ts';
 import { elementOf, type Scalar, scalarTypes } from './prelude.ts';
-import { binary, call, cast, levels, operand, primary, type Text, unary, within } from './text.ts';
+import { binary, call, cast, levels, literal, operand, primary, type Text, unary, within } from './text.ts';
 
 /** C's names in a function. */
 export interface Names {
@@ -71,12 +71,6 @@ const comparisons: Partial<Record<OperatorName, string>> = {
 export function scalarType(name: IntegerName, expression: { readonly span: Expression['span'] }): string {
   if (name === 'bigint') refuse(expression.span, 'a bigint without a bound', 'Give it a type of 64 bits: u64 or i64.');
   return scalarTypes[name as Scalar];
-}
-
-function literal(value: bigint): Text {
-  const magnitude = value < 0n ? -value : value;
-  const text = magnitude <= 0x7fffffffn ? String(magnitude) : `INT64_C(${magnitude})`;
-  return value < 0n ? { text: `-${text}`, level: levels.unary } : primary(text);
 }
 
 const isPlace = ({ kind }: Expression): boolean => ['variable', 'element', 'field', 'call'].includes(kind);

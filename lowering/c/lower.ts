@@ -15,6 +15,7 @@ import { createExpressions, type Names, refuseType, scalarType } from './express
 import { createNamer, identifier } from './names.ts';
 import { elementOf, scalarTypes, sliceType } from './prelude.ts';
 import { lowerBody, variablesRead } from './statements.ts';
+import { literal } from './text.ts';
 
 export interface Lowered {
   /** For C callers: the records and the prototypes. Includes "casemate-lowered.h". */
@@ -180,8 +181,7 @@ export function lowerToC(program: Program, unit: string): Lowered {
       const element = elementOf(variable.type);
       const name = tables.get(variable.id);
       const type = scalarTypes[element];
-      const suffix = element === 'u64' ? 'u' : '';
-      const rows = values.map((value) => (value === -(2n ** 63n) ? 'INT64_MIN' : `${value}${suffix}`));
+      const rows = values.map((value) => literal(value as bigint).text);
       return `static const ${type} ${name}_memory[${values.length}] = { ${rows.join(', ')} };
 static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.length} };`;
     });

@@ -1,6 +1,6 @@
 /**
  * Names of C for names of TypeScript. What a user called something is what a debugger, a map file and a reader of the C
- * should see, so a name stays as it is unless C forbids it: characters that C has not become `_uXXXX_`, keywords and
+ * should see, so a name stays as it is unless C forbids it: characters that C has not become their code point in hexadecimal, as in `_u24_`, keywords and
  * names that are taken get a number. The same program always gets the same names.
  */
 

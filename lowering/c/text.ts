@@ -23,6 +23,15 @@ export function binary(left: Text, operator: string, right: Text, level: Level, 
   return { text: `${within(left, chain ? level : levels.unary)} ${operator} ${operand(right)}`, level };
 }
 
+/** A constant; of type int where it fits, as C has them. */
+export function literal(value: bigint): Text {
+  if (value === -(2n ** 63n)) return primary('INT64_MIN');
+  const magnitude = value < 0n ? -value : value;
+  const text =
+    magnitude <= 0x7fffffffn ? `${magnitude}` : `${magnitude < 2n ** 63n ? 'INT64_C' : 'UINT64_C'}(${magnitude})`;
+  return value < 0n ? { text: `-${text}`, level: levels.unary } : primary(text);
+}
+
 export const cast = (type: string, inner: Text): Text => unary(`(${type})${operand(inner)}`);
 
 export const call = (name: string, ...operands: readonly Text[]): Text =>
