@@ -6,6 +6,7 @@ import { CasemateError } from '../../base/errors.ts';
 import { findingTable } from '../../cli/check.ts';
 import { rules } from '../../hardening/rules/index.ts';
 import { readSubject } from '../../hardening/subject.ts';
+import { expectLinear } from '../support/processor-time.ts';
 import { inATurn } from '../support/turns.ts';
 import { bare, load, made, program } from './support.ts';
 
@@ -104,18 +105,15 @@ describe('a hostile file', () => {
     expect(judge(shared)).toMatch(/PT_LOADs map \d+ bytes of a file of \d+/);
   });
 
-  it('is judged soon when it is full of what looks like keys, paths and prefixes', () => {
+  it('is judged in linear time when it is full of what looks like keys, paths and prefixes', () => {
     const patterns = ['30820122020100', '2d2d2d2d2d424547494e20', '2f686f6d652f', 'f3f2664f0fae', '3080', '433a5c'];
     for (const pattern of patterns) {
       const bytes = Buffer.alloc(1 << 20, Buffer.from(pattern, 'hex'));
-      const from = performance.now();
-      judge(
-        made([
-          { ...load(5, 0x1000n), bytes },
-          { ...load(6, 0x1000000n), bytes },
-        ]),
-      );
-      expect(performance.now() - from, pattern).toBeLessThan(20_000);
+      const image = made([
+        { ...load(5, 0x1000n), bytes },
+        { ...load(6, 0x1000000n), bytes },
+      ]);
+      expectLinear(() => judge(image));
     }
   });
 });

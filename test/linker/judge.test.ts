@@ -4,20 +4,22 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runJudged, violations } from '../support/judge.ts';
+import { type Outcome, runJudged, violations } from '../support/judge.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { requireTools } from '../support/tools.ts';
 
 requireTools('time');
 
-async function judge(script: string, patience?: number): Promise<string[]> {
+async function run(script: string, patience?: number): Promise<Outcome> {
   const folder = temporaryFolder('judge');
   const linker = join(folder, 'fake-linker');
   writeFileSync(linker, `#!/bin/sh\n${script}\n`);
   chmodSync(linker, 0o755);
-  const outcome = await runJudged([linker], folder, 'out', new Set(['fake-linker', 'victim.o']), patience);
-  return violations(outcome, ['victim.o']);
+  return runJudged([linker], folder, 'out', new Set(['fake-linker', 'victim.o']), patience);
 }
+
+const judge = async (script: string, patience?: number): Promise<string[]> =>
+  violations(await run(script, patience), ['victim.o']);
 
 const error = 'echo "casemate-ld: error: victim.o: bad" >&2';
 const cases: [what: string, script: string, wrong: RegExp | undefined][] = [
@@ -56,4 +58,12 @@ test('the judge ends a linker that does not', async () => {
 test('the judge measures memory', async () => {
   const hog = 'exec node -e "Buffer.alloc(700 << 20, 1); require(`fs`).writeFileSync(`out`, ``)"';
   expect((await judge(hog.replaceAll('`', "'"))).join()).toMatch(/took \d+ MiB/);
+});
+
+test('the judge measures time of the processor, and not that of others', async () => {
+  const work = await run('i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo > out');
+  expect(work.milliseconds).toBeGreaterThan(50);
+  expect(violations({ ...work, milliseconds: 2001 }, []).join()).toMatch(/took 2001 ms/);
+  const sleep = await run('sleep 1; echo > out');
+  expect(sleep.milliseconds).toBeLessThan(900);
 });
