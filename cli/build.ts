@@ -79,6 +79,7 @@ interface Options {
   readonly target?: string;
   readonly updateLock?: boolean;
   readonly frozenLock?: boolean;
+  readonly cache?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
 }
@@ -96,6 +97,7 @@ async function run(folder: string, options: Options): Promise<void> {
     ...(options.output === undefined ? {} : { output: options.output }),
     ...(options.target === undefined ? {} : { target: targetOf(options.target) }),
     lock: options.updateLock ? 'update' : options.frozenLock ? 'frozen' : 'verify',
+    afresh: options.cache === false,
     progress,
   });
   if (!options.quiet) print(summary(result));
@@ -109,7 +111,8 @@ export function buildCommand(): Command {
     .option('-o, --output <FILE>', 'where the image goes (default: DIR/build/NAME.hvt)')
     .option('--target <TARGET>', `build for it instead of the manifest's: ${targets.join(', ')}`)
     .option('--update-lock', 'accept changed inputs and record them in casemate.lock')
-    .option('--frozen-lock', 'fail on any difference from casemate.lock')
+    .option('--frozen-lock', 'fail on any difference from casemate.lock; compile everything again')
+    .option('--no-cache', 'compile the platform layer again, whatever earlier builds have kept')
     .option('-v, --verbose', 'tell every phase and its time')
     .option('-q, --quiet', 'print nothing on success')
     .addHelpText('after', examples)

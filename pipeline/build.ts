@@ -34,6 +34,8 @@ export interface BuildRequest {
   /** Built for instead of the manifest's own target. */
   readonly target?: Target;
   readonly lock: LockMode;
+  /** Compiles the platform layer too, whatever earlier builds have kept; a frozen lock implies it. */
+  readonly afresh?: boolean;
   readonly progress: Progress;
 }
 
@@ -128,7 +130,17 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   });
   const compiled = await withScratch((scratch) =>
     progress.phase('compiling', (step) =>
-      compileProject({ manifest, at, confinement, ledger, target, scratch, step, diagnostics: progress.note }),
+      compileProject({
+        manifest,
+        at,
+        confinement,
+        ledger,
+        target,
+        scratch,
+        afresh: request.afresh === true || request.lock === 'frozen',
+        step,
+        diagnostics: progress.note,
+      }),
     ),
   );
   ledger.verify();

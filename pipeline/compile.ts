@@ -13,6 +13,7 @@ import { availableParallelism } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, readFileIfPresent } from '../base/files.ts';
+import type { KeptObjects } from './object-cache.ts';
 import { spawnChild } from './scratch.ts';
 import { type Tool, toolEnvironment } from './tools.ts';
 
@@ -35,6 +36,8 @@ export interface CompileJob {
   /** Compiles C to assembly text and assembles that, rather than at once. */
   readonly viaAssembly?: boolean;
   readonly parallel?: number;
+  /** The objects that earlier builds left of some sources; asked for those alone that it says. */
+  readonly kept?: { readonly of: (source: SourceFile) => boolean; readonly objects: KeptObjects };
   /** Called as files finish. */
   readonly step?: (done: number, total: number) => void;
   /** Compiler messages, one call per source that had any, in source order; control characters are escaped. */
@@ -51,6 +54,10 @@ export interface CompiledObject {
 
 const languages = new Set(['.c', '.s', '.S']);
 const diagnosticLimit = 1 << 20;
+
+/** After a source's own flags; the time of the build must not reach the image, so no manifest may turn that off. */
+const compileFlags = ['-fdebug-compilation-dir=.', '-Werror=date-time'];
+const quietFlags = ['-fno-color-diagnostics', '-Qunused-arguments'];
 
 /** The first source that is no C or assembly file is an error; `where(i)` names the i-th. */
 export function checkLanguages(sources: readonly string[], where: (index: number) => string): void {
@@ -118,22 +125,29 @@ export async function compileSources(job: CompileJob): Promise<CompiledObject[]>
   const outcomes: (Outcome | undefined)[] = sources.map(() => undefined);
   const output = (i: number, extension: string): string => join(job.scratch, `${i}.${extension}`);
   const maps = job.prefixes.map(([from, to]) => `-ffile-prefix-map=${from}=${to}`);
+  const isTwice = (path: string): boolean => job.viaAssembly === true && extname(path) === '.c';
+  /** What kept objects depend on beside the source and its flags; of the mapped folders only those that can show in them. */
+  const recipe = ({ path }: SourceFile): string[] => {
+    const shown = job.prefixes.filter(([from]) => job.kept?.objects.shows(from)).map(([from, to]) => `${from}=${to}`);
+    return [...compileFlags, ...quietFlags, isTwice(path) ? 'via assembly' : 'at once', ...shown];
+  };
+  const kept = sources.map((source) =>
+    job.kept?.of(source) ? job.kept.objects.find(source, recipe(source)) : undefined,
+  );
   let next = 0;
   let done = 0;
   let failed = false;
 
   const compile = async ({ flags, path, name }: SourceFile, i: number): Promise<Outcome> => {
     const invoke = (args: readonly string[]): Promise<Outcome> =>
-      run(job.compiler.path, [...args, '-fno-color-diagnostics', '-Qunused-arguments'], job.folder, job.scratch);
+      run(job.compiler.path, [...args, ...quietFlags], job.folder, job.scratch);
     const object = ['-c', '-o', output(i, 'o')];
     const text = output(i, 's');
-    const twice = job.viaAssembly === true && extname(path) === '.c';
+    const twice = isTwice(path);
     const compiled = await invoke([
       ...flags,
       ...maps,
-      '-fdebug-compilation-dir=.',
-      // Last, so that no manifest can turn it off: the time of the build must not reach the image.
-      '-Werror=date-time',
+      ...compileFlags,
       ...['-MD', '-MF', output(i, 'd')],
       ...(twice ? ['-S', '-o', text] : object),
       asArgument(path),
@@ -148,9 +162,11 @@ export async function compileSources(job: CompileJob): Promise<CompiledObject[]>
   const worker = async (): Promise<void> => {
     while (next < sources.length && !failed) {
       const i = next++;
-      const outcome = await compile(sources[i], i);
-      outcomes[i] = outcome;
-      if (outcome.status !== 0) failed = true;
+      if (kept[i] === undefined) {
+        const outcome = await compile(sources[i], i);
+        outcomes[i] = outcome;
+        if (outcome.status !== 0) failed = true;
+      }
       job.step?.(++done, sources.length);
     }
   };
@@ -171,11 +187,14 @@ export async function compileSources(job: CompileJob): Promise<CompiledObject[]>
     }
     fail('compile', `${name}: does not compile; the compiler's messages are above`);
   }
-  return sources.map((source, i) => ({
-    name: `${source.name}.o`,
-    bytes: readFile(output(i, 'o')),
-    reads: parseDependencies(Buffer.from(readFileIfPresent(output(i, 'd')) ?? []).toString('utf8')).map((path) =>
-      resolve(job.folder, path),
-    ),
-  }));
+  return sources.map((source, i): CompiledObject => {
+    const known = kept[i];
+    if (known !== undefined) return known;
+    const dependencies = Buffer.from(readFileIfPresent(output(i, 'd')) ?? []).toString('utf8');
+    const reads = parseDependencies(dependencies).map((path) => resolve(job.folder, path));
+    const object = { name: `${source.name}.o`, bytes: readFile(output(i, 'o')), reads };
+    if (job.kept?.of(source) && outcomes[i]?.diagnostics.trim() === '')
+      job.kept.objects.keep(source, recipe(source), object);
+    return object;
+  });
 }

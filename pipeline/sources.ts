@@ -14,6 +14,7 @@ import { checkFlags } from './cflags.ts';
 import { type CompiledObject, checkLanguages, compileSources, type SourceFile } from './compile.ts';
 import type { Ledger } from './lock.ts';
 import type { At, Manifest } from './manifest.ts';
+import { openObjectCache } from './object-cache.ts';
 import { type Confinement, confinePath, isInside } from './paths.ts';
 import type { TargetPlan } from './target.ts';
 import { compilerFolder, requireTool } from './tools.ts';
@@ -25,6 +26,8 @@ export interface ProjectSources {
   readonly ledger: Ledger;
   readonly target: TargetPlan;
   readonly scratch: string;
+  /** Compiles the platform layer too, whatever earlier builds have kept. */
+  readonly afresh: boolean;
   /** Progress in words, as files finish. */
   readonly step: (text: string) => void;
   readonly diagnostics: (text: string) => void;
@@ -89,6 +92,15 @@ export async function compileProject(job: ProjectSources): Promise<InputFile[]> 
   job.ledger.verify();
 
   const declared = job.manifest.roots ?? [];
+  const ownHeaders = compilerFolder(compiler);
+  const layer = new Set(target.platform);
+  const kept = job.afresh
+    ? undefined
+    : openObjectCache({
+        compiler: compiler.path,
+        compilerFolder: ownHeaders,
+        folders: target.platformFolders,
+      });
   const objects = await compileSources({
     compiler,
     folder: confinement.folder,
@@ -100,10 +112,11 @@ export async function compileProject(job: ProjectSources): Promise<InputFile[]> 
       ...confinement.roots.map((root, i) => [root, declared[i]] as const),
       [confinement.folder, '.'],
     ],
+    ...(kept === undefined ? {} : { kept: { of: (source) => layer.has(source), objects: kept } }),
     step: (done, total) => job.step(`${done}/${total}`),
     diagnostics: job.diagnostics,
   });
-  const trusted = [...target.platformFolders, compilerFolder(compiler)];
+  const trusted = [...target.platformFolders, ownHeaders];
   for (const [i, object] of objects.entries()) checkReads(job, object, sources[i].name, trusted);
   return objects.map(({ name, bytes }) => ({ name, bytes }));
 }

@@ -1,6 +1,6 @@
 /**
  * Runs once before all tests: builds dist/, because end-to-end tests run the bundled commands as a user does, and makes
- * the folder of what test files share; it is removed after the last one.
+ * the folder of what test files share, a user's cache in it; it is removed after the last one.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,5 +14,7 @@ export default function setup(): () => void {
   execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: 'inherit' });
   const shared = mkdtempSync(join(tmpdir(), 'casemate-shared-'));
   process.env[SHARED_FOLDER] = shared;
+  // What builds keep is this run's own: the first one compiles the platform layer, the others find it.
+  process.env['XDG_CACHE_HOME'] = join(shared, 'cache');
   return () => rmSync(shared, { recursive: true, force: true });
 }

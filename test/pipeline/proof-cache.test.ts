@@ -2,7 +2,8 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openProofCache, rememberedIdentity, userCacheFolder, userSecret } from '../../pipeline/proof-cache.ts';
+import { openProofCache, rememberedIdentity } from '../../pipeline/proof-cache.ts';
+import { userCacheFolder, userSecret } from '../../pipeline/user-secret.ts';
 import { sha256Of } from '../../proofs/smt/record.ts';
 import { temporaryFolder } from '../support/paths.ts';
 
