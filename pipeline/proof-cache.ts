@@ -9,13 +9,17 @@
  */
 import { join } from 'node:path';
 import { readFileIfPresent, writeFileAtomic } from '../base/files.ts';
-import { createHmac, timingSafeEqual } from '../base/node.ts';
+import { createHash, createHmac, timingSafeEqual } from '../base/node.ts';
 import type { ProofCache } from '../proofs/smt/prover.ts';
 import { z3Files, z3Identity } from '../proofs/smt/z3/process.ts';
 import { stampOfFiles, userCacheFolder, userSecret } from './user-secret.ts';
 
 /** Milliseconds for which a file must have rested: a change within one tick of a clock shows in no time. */
 const RESTED = 10_000;
+
+/** Where the hash of these files is remembered: by their place, so that two installations do not make each other forget. */
+export const identityFile = (folder: string, files: readonly string[]): string =>
+  join(folder, `z3-${createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 16)}`);
 
 /** What `identify` says of files, remembered in the user's folder; `now` in milliseconds. */
 export function rememberedIdentity(
@@ -25,7 +29,7 @@ export function rememberedIdentity(
   files: readonly string[] = z3Files(),
   identify: () => string = z3Identity,
 ): string {
-  const path = join(folder, 'z3');
+  const path = identityFile(folder, files);
   const seal = (stamp: string, identity: string): Buffer =>
     createHmac('sha256', secret).update(`casemate-z3-1\n${stamp}\n${identity}`).digest();
   const { stamp, changed } = stampOfFiles(files);

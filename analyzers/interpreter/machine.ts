@@ -1,7 +1,7 @@
 /**
  * The interpreter's machine: what a run holds, how it ends, and what is watched of arrays and objects.
  */
-import type { ErrorName, FunctionIr, ObjectVariable, Program, Span, ThrowsClause, Variable } from '../ir.ts';
+import type { Clause, ErrorName, FunctionIr, ObjectVariable, Program, Span, ThrowsClause, Variable } from '../ir.ts';
 import type { Type } from '../types.ts';
 import { type ArrayValue, type FieldsValue, isArrayValue, type Value } from './values.ts';
 
@@ -43,7 +43,7 @@ export interface Machine {
 export interface Frame {
   readonly function: FunctionIr;
   readonly variables: Map<string, Value>;
-  /** Copies of the array and object parameters as they were at the entry. */
+  /** Copies, as they were at the entry, of those array and object parameters that the function may modify. */
   readonly entry: ReadonlyMap<string, Value>;
   /** In a clause: exact arithmetic; inside `old`: the entry's arrays. */
   readonly clause: boolean;
@@ -53,6 +53,8 @@ export interface Frame {
   readonly measure: readonly bigint[];
   /** Those of its @throws that held at the entry. */
   readonly throwing: readonly ThrowsClause[];
+  /** The first precondition that the arguments of a call did not meet. */
+  readonly unmet?: Clause;
 }
 
 export function step(machine: Machine): void {

@@ -218,10 +218,8 @@ function callFunction(
     });
   });
   const frame = enterFrame(machine, callee, values, false);
-  for (const clause of callee.requires) {
-    if (!clauseHolds(machine, frame, clause))
-      violate(caller, caller.clause ? 'defined' : 'requires', `${callee.name}: ${clause.text}`, span);
-  }
+  if (frame.unmet !== undefined)
+    violate(caller, caller.clause ? 'defined' : 'requires', `${callee.name}: ${frame.unmet.text}`, span);
   const { measure, throwing } = frame;
   for (const { text, error } of throwing) {
     if (caller.clause || !announces(caller, error))
@@ -252,13 +250,17 @@ function throwingOf(machine: Machine, frame: Frame, clauses: readonly ThrowsClau
 function enterFrame(machine: Machine, callee: FunctionIr, values: readonly Value[], top: boolean): Frame {
   const variables = new Map(callee.parameters.map(({ id }, i) => [id, values[i]]));
   const entry = new Map(
-    callee.parameters.flatMap(({ id, type }, i) =>
-      type.kind === 'array' || type.kind === 'object' ? [[id, copyValue(values[i])] as const] : [],
+    callee.parameters.flatMap(({ id }, i) =>
+      callee.modifies.includes(id) || callee.fields.has(id) ? [[id, copyValue(values[i])] as const] : [],
     ),
   );
   const parts = { function: callee, variables, entry, clause: false, old: false, top };
   const frame: Frame = { ...parts, measure: [], throwing: [] };
-  if (!top && !callee.requires.every((clause) => clauseHolds(machine, frame, clause))) return frame;
+  if (!top) {
+    // Measures and conditions of errors need be defined only where the preconditions hold.
+    const unmet = callee.requires.find((clause) => !clauseHolds(machine, frame, clause));
+    if (unmet !== undefined) return { ...frame, unmet };
+  }
   return {
     ...frame,
     measure: measureOf(machine, frame, callee.decreases),

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openProofCache, rememberedIdentity } from '../../pipeline/proof-cache.ts';
+import { identityFile, openProofCache, rememberedIdentity } from '../../pipeline/proof-cache.ts';
 import { userCacheFolder, userSecret } from '../../pipeline/user-secret.ts';
 import { sha256Of } from '../../proofs/smt/record.ts';
 import { temporaryFolder } from '../support/paths.ts';
@@ -76,7 +76,7 @@ describe("the hash of Z3's build", () => {
     writeFileSync(file, 'one');
     const ask = (now = later, key = secret): string =>
       rememberedIdentity(folder, key, now, [file], () => sha256Of(readFileSync(file, 'utf8')));
-    const memory = join(folder, 'z3');
+    const memory = identityFile(folder, [file]);
     const truth = sha256Of('one');
     // What changed a moment ago might change again unseen.
     expect(ask(statSync(file).ctimeMs)).toBe(truth);
@@ -102,12 +102,12 @@ describe("the hash of Z3's build", () => {
       rememberedIdentity(folder, secret, later, [file], () => sha256Of(readFileSync(file, 'utf8')));
     const { atime, mtime } = statSync(file);
     expect(ask()).toBe(sha256Of(readFileSync(file, 'utf8')));
-    const before = readFileSync(join(folder, 'z3'), 'utf8');
+    const before = readFileSync(identityFile(folder, [file]), 'utf8');
     expect(ask()).toBe(sha256Of(readFileSync(file, 'utf8')));
-    expect(readFileSync(join(folder, 'z3'), 'utf8')).toBe(before);
+    expect(readFileSync(identityFile(folder, [file]), 'utf8')).toBe(before);
     writeFileSync(file, 'two');
     utimesSync(file, atime, mtime);
     expect(ask()).toBe(sha256Of(readFileSync(file, 'utf8')));
-    expect(readFileSync(join(folder, 'z3'), 'utf8')).not.toBe(before);
+    expect(readFileSync(identityFile(folder, [file]), 'utf8')).not.toBe(before);
   });
 });
