@@ -6,10 +6,12 @@
  * nothing wraps on the way: each value is a two's complement number of as many bits as its exact value may need, one more
  * for a sum, all of both for a product, and only where JavaScript wraps to 32 bits (or asUintN to 64) are bits cut off.
  * So x + 1 <= 0xffffffff, which always holds in 32 bits, is asked in 34 and is false. What has no meaning here (an array's
- * element, a quotient, a call) is some value of its type, the same wherever it is the same to the integers.
+ * element, a call) is some value of its type, the same wherever it is the same to the integers.
  */
 import type { Clause, Expression } from '../analyzers/ir.ts';
-import type { OperatorName } from '../analyzers/operators.ts';
+import type { BitAlgebra } from '../analyzers/operators/algebra.ts';
+import { choose, natural } from '../analyzers/operators/meanings.ts';
+import { operatorOf } from '../analyzers/operators.ts';
 import { rangeOf } from '../analyzers/types.ts';
 import type { Context } from './context.ts';
 import { bodyClausePlace, codePlace, evaluate } from './evaluate.ts';
@@ -29,31 +31,34 @@ interface Translation {
   readonly variables: Map<Term, Term>;
 }
 
-const widthOf = t.bitsOf;
+/** Bits as terms: what operators mean in bits is in their table. */
+const terms: BitAlgebra<Term, Term> = {
+  constant: (value, width) => t.bitConstant(value, width),
+  widthOf: t.bitsOf,
+  operate: (operator, a, b) => t.bits(operator, [a, b], t.bitsOf(a)),
+  invert: (a) => t.bits('bvnot', [a], t.bitsOf(a)),
+  compare: (operator, a, b) => t.bitComparison(operator, [a, b]),
+  select: t.select,
+  signExtend: (a, width) => extended('sign_extend', a, width),
+  zeroExtend: (a, width) => extended('zero_extend', a, width),
+  truncate: (a, width) => (width === t.bitsOf(a) ? a : t.bits(`(_ extract ${width - 1} 0)`, [a], width)),
+};
 
-/** The same value in more bits. */
-function extend(value: Term, width: number): Term {
-  const more = width - widthOf(value);
+function extended(how: 'sign_extend' | 'zero_extend', a: Term, width: number): Term {
   if (width > WIDEST) throw new TooWide();
-  return more <= 0 ? value : t.bits(`(_ sign_extend ${more})`, [value], width);
+  const more = width - t.bitsOf(a);
+  return more === 0 ? a : t.bits(`(_ ${how} ${more})`, [a], width);
 }
-
-/** A value that is not negative, which gets a sign. */
-const unsigned = (value: Term): Term => t.bits('(_ zero_extend 1)', [value], widthOf(value) + 1);
-
-/** The lowest bits, as two's complement has them. */
-const lowest = (value: Term, width: number): Term =>
-  widthOf(value) <= width ? extend(value, width) : t.bits(`(_ extract ${width - 1} 0)`, [value], width);
 
 /** How many bits two's complement needs for all of a range; and whether it has no negative values. */
 function shapeOf({ low, high }: { readonly low?: bigint; readonly high?: bigint }): {
   width: number;
-  natural: boolean;
+  isNatural: boolean;
 } {
   if (low === undefined || high === undefined) throw new TooWide();
-  const natural = low >= 0n;
+  const isNatural = low >= 0n;
   const largest = high > -low - 1n ? high : -low - 1n;
-  return { width: largest.toString(2).length + (natural ? 0 : 1), natural };
+  return { width: largest.toString(2).length + (isNatural ? 0 : 1), isNatural };
 }
 
 function constant(value: bigint): Term {
@@ -71,80 +76,14 @@ function opaque({ known, variables }: Translation, expression: Expression): Term
   const { type } = expression;
   let made: Term;
   if (type.kind === 'integer') {
-    const { width, natural } = shapeOf(rangeOf(type.name));
+    const { width, isNatural } = shapeOf(rangeOf(type.name));
     const variable = t.variable(name, `BV${width}`);
-    made = natural ? unsigned(variable) : variable;
+    made = isNatural ? natural(terms, variable) : variable;
   } else if (type.kind === 'boolean') made = t.variable(name, 'Bool');
   else throw new TooWide();
   variables.set(term, made);
   return made;
 }
-
-/** Both in as many bits as the wider one has. */
-function level(a: Term, b: Term): [Term, Term] {
-  const width = Math.max(widthOf(a), widthOf(b));
-  return [extend(a, width), extend(b, width)];
-}
-
-function wider(operator: 'bvadd' | 'bvsub' | 'bvmul', a: Term, b: Term): Term {
-  const width = operator === 'bvmul' ? widthOf(a) + widthOf(b) : Math.max(widthOf(a), widthOf(b)) + 1;
-  return t.bits(operator, [extend(a, width), extend(b, width)], width);
-}
-
-function compare(operator: 'bvslt' | 'bvsle' | '=', a: Term, b: Term): Term {
-  return t.bitComparison(operator, level(a, b));
-}
-
-const choose = (condition: Term, a: Term, b: Term): Term => t.select(condition, ...level(a, b));
-
-/** Two operands in 32 bits, or in as many as the wider has. */
-function bitwise(operator: 'bvand' | 'bvor' | 'bvxor' | 'bvmul', a: Term, b: Term, width?: number): Term {
-  const [x, y] = width === undefined ? level(a, b) : [lowest(a, width), lowest(b, width)];
-  return t.bits(operator, [x, y], widthOf(x));
-}
-
-/** A shift by the five lowest bits of the count. */
-function shift(operator: 'bvshl' | 'bvlshr' | 'bvashr', value: Term, count: Term): Term {
-  const places = t.bits('(_ zero_extend 27)', [lowest(count, 5)], 32);
-  return t.bits(operator, [lowest(value, 32), places], 32);
-}
-
-/** The operators that have a meaning in bits. */
-const operators: Partial<Record<OperatorName, (...operands: Term[]) => Term>> = {
-  add: (a, b) => wider('bvadd', a, b),
-  subtract: (a, b) => wider('bvsub', a, b),
-  multiply: (a, b) => wider('bvmul', a, b),
-  negate: (a) => wider('bvsub', constant(0n), a),
-  bitAnd: (a, b) => bitwise('bvand', a, b, 32),
-  bitOr: (a, b) => bitwise('bvor', a, b, 32),
-  bitXor: (a, b) => bitwise('bvxor', a, b, 32),
-  bitNot: (a) => t.bits('bvnot', [lowest(a, 32)], 32),
-  shiftLeft: (a, k) => shift('bvshl', a, k),
-  shiftRight: (a, k) => shift('bvashr', a, k),
-  shiftRightUnsigned: (a, k) => unsigned(shift('bvlshr', a, k)),
-  multiply32: (a, b) => bitwise('bvmul', a, b, 32),
-  minimum: (a, b) => choose(compare('bvsle', a, b), a, b),
-  maximum: (a, b) => choose(compare('bvsle', a, b), b, a),
-  absolute: (a) => choose(compare('bvslt', a, constant(0n)), wider('bvsub', constant(0n), a), a),
-  less: (a, b) => compare('bvslt', a, b),
-  atMost: (a, b) => compare('bvsle', a, b),
-  equal: (a, b) => compare('=', a, b),
-  bigAdd: (a, b) => wider('bvadd', a, b),
-  bigSubtract: (a, b) => wider('bvsub', a, b),
-  bigMultiply: (a, b) => wider('bvmul', a, b),
-  bigNegate: (a) => wider('bvsub', constant(0n), a),
-  bigAnd: (a, b) => bitwise('bvand', a, b),
-  bigOr: (a, b) => bitwise('bvor', a, b),
-  bigXor: (a, b) => bitwise('bvxor', a, b),
-  bigNot: (a) => t.bits('bvnot', [a], widthOf(a)),
-  asUint64: (a) => unsigned(lowest(a, 64)),
-  asInt64: (a) => lowest(a, 64),
-  bigLess: (a, b) => compare('bvslt', a, b),
-  bigAtMost: (a, b) => compare('bvsle', a, b),
-  bigEqual: (a, b) => compare('=', a, b),
-  toBigInt: (a) => a,
-  toNumber: (a) => a,
-};
 
 function translate(translation: Translation, expression: Expression): Term {
   const inner = (one: Expression): Term => translate(translation, one);
@@ -153,12 +92,8 @@ function translate(translation: Translation, expression: Expression): Term {
       return constant(expression.value);
     case 'boolean':
       return t.truth(expression.value);
-    case 'operation': {
-      const meaning = operators[expression.operator];
-      return meaning === undefined
-        ? opaque(translation, expression)
-        : meaning(...expression.operands.map((operand) => inner(operand)));
-    }
+    case 'operation':
+      return operatorOf(expression.operator).bits(terms, expression.operands.map(inner));
     case 'convert':
       // That the value fits has been demanded, of the integers.
       return expression.type.kind === 'integer' && expression.operand.type.kind === 'integer'
@@ -180,7 +115,7 @@ function translate(translation: Translation, expression: Expression): Term {
       const condition = inner(expression.condition);
       return whenTrue.sort === 'Bool'
         ? t.select(condition, whenTrue, whenFalse)
-        : choose(condition, whenTrue, whenFalse);
+        : choose(terms, condition, whenTrue, whenFalse);
     }
     default:
       return opaque(translation, expression);

@@ -7,7 +7,8 @@
  * has otherwise are functions of the prelude.
  */
 import { type Argument, type ArrayVariable, type Expression, isObjectVariable } from '../../analyzers/ir.ts';
-import type { OperatorName } from '../../analyzers/operators.ts';
+import type { CForm } from '../../analyzers/operators/columns.ts';
+import { operatorOf } from '../../analyzers/operators.ts';
 import {
   domainOf,
   type IntegerName,
@@ -19,6 +20,7 @@ import {
 } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { compareBig, lowerBig, type Others } from './big.ts';
+import { type COperand, spell } from './operators.ts';
 import { elementOf, type Scalar, scalarTypes } from './prelude.ts';
 import { binary, call, cast, levels, literal, operand, primary, type Text, unary, within } from './text.ts';
 
@@ -35,43 +37,16 @@ export interface Names {
   readonly field: (name: string) => string;
 }
 
-const functions: Partial<Record<OperatorName, string>> = {
-  flooredDivide: 'cm_floor',
-  bitAnd: 'cm_and',
-  bitOr: 'cm_or',
-  bitXor: 'cm_xor',
-  bitNot: 'cm_not',
-  shiftLeft: 'cm_shl',
-  shiftRight: 'cm_sar',
-  shiftRightUnsigned: 'cm_shr',
-  multiply32: 'cm_mul32',
-  minimum: 'cm_min',
-  maximum: 'cm_max',
-  absolute: 'cm_abs',
-};
-
-const symbols: Partial<Record<OperatorName, readonly [symbol: string, level: Text['level'], chain: boolean]>> = {
-  add: ['+', levels.sum, true],
-  subtract: ['-', levels.sum, true],
-  multiply: ['*', levels.product, true],
-  truncatedDivide: ['/', levels.product, false],
-  remainder: ['%', levels.product, false],
-};
-
-const comparisons: Partial<Record<OperatorName, string>> = {
-  less: '<',
-  atMost: '<=',
-  equal: '==',
-  bigLess: '<',
-  bigAtMost: '<=',
-  bigEqual: '==',
-};
-
 /** C's type of an integer type's values. */
 export function scalarType(name: IntegerName, expression: { readonly span: Expression['span'] }): string {
   if (name === 'bigint') refuse(expression.span, 'a bigint without a bound', 'Give it a type of 64 bits: u64 or i64.');
   return scalarTypes[name as Scalar];
 }
+
+const unequal: CForm = { kind: 'infix', symbol: '!=', level: 'comparison' };
+
+/** An operand that is of the operator's type already. */
+const plain = (text: Text): COperand => ({ text, typed: () => text, low64: () => cast('uint64_t', text) });
 
 const isPlace = ({ kind }: Expression): boolean => ['variable', 'element', 'field', 'call'].includes(kind);
 
@@ -180,16 +155,13 @@ export function createExpressions(names: Names) {
   };
 
   const numberOperation = (expression: Expression & { kind: 'operation' }): Text => {
-    const { operator, operands } = expression;
-    if (operator === 'toNumber') return cast('int64_t', lowerBig(others, operands[0]).text);
-    const values = operands.map(number);
+    const { operands } = expression;
+    const { c, domain } = operatorOf(expression.operator);
+    if (!('kind' in c)) throw new TypeError(`${expression.operator} gives no number`);
+    const values = operands.map((one) => (domain === 'number' ? number(one) : lowerBig(others, one).text));
     // Two literals would be computed in int.
     if (operands.every((one) => stripped(one).kind === 'integer')) values[0] = cast('int64_t', values[0]);
-    if (operator === 'negate') return { text: `-${operand(values[0])}`, level: levels.unary };
-    const name = functions[operator];
-    if (name !== undefined) return call(name, ...values);
-    const [symbol, level, chain] = symbols[operator]!;
-    return binary(values[0], symbol, values[1], level, chain && values[0].level === level);
+    return spell(c, 'int64_t', values.map(plain));
   };
 
   const truth = (expression: Expression): Text => {
@@ -199,7 +171,7 @@ export function createExpressions(names: Names) {
       case 'not': {
         const inner = expression.operand;
         if (inner.kind === 'operation' && (inner.operator === 'equal' || inner.operator === 'bigEqual'))
-          return comparison(inner, '!=');
+          return comparison(inner, unequal);
         return { text: `!${operand(truth(inner))}`, level: levels.unary };
       }
       case 'logical': {
@@ -223,18 +195,23 @@ export function createExpressions(names: Names) {
           level: levels.conditional,
         };
       case 'operation':
-        return comparison(expression, comparisons[expression.operator]!);
+        return comparison(expression);
       default:
         return place(expression);
     }
   };
 
-  const comparison = (expression: Expression & { kind: 'operation' }, symbol: string): Text => {
-    const [left] = expression.operands;
-    if (left.type.kind === 'integer' && domainOf(left.type) === 'bigint') return compareBig(others, symbol, expression);
-    const [a, b] = expression.operands.map(number);
+  const comparison = (expression: Expression & { kind: 'operation' }, form?: CForm): Text => {
+    const { operator, operands } = expression;
+    const { c, domain } = operatorOf(operator);
+    if (!('kind' in c)) throw new TypeError(`${operator} gives no truth`);
+    if (domain === 'bigint') return compareBig(others, form ?? c, expression);
     const loose = (text: Text): Text => (text.level >= levels.sum ? primary(text.text) : text);
-    return binary(loose(a), symbol, loose(b), levels.comparison);
+    return spell(
+      form ?? c,
+      'int64_t',
+      operands.map((one) => plain(loose(number(one)))),
+    );
   };
 
   /** A record, as the C type for `type`: one that was widened is another type in C. */

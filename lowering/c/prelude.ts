@@ -8,6 +8,7 @@
  * an unsigned word that becomes a signed one keeps its bits, and >> of a negative one keeps the sign.
  */
 import { type ArrayType, type IntegerName, typedArrays } from '../../analyzers/types.ts';
+import { operatorFunctions } from './operators.ts';
 
 /** C's type for values of an integer type; `number` is a safe integer, and `bigint` has none: it has no bound. */
 export const scalarTypes: Readonly<Record<Exclude<IntegerName, 'bigint'>, string>> = {
@@ -57,27 +58,11 @@ export const prelude = (): string => `/* Slices, and JavaScript's operators in C
 
 ${sliceTypes()}
 
-/* The 32 bits that a bit operator takes of a number. */
+/* The 32 bits that a bit operator takes of a number, and the number that 32 bits are. */
 static inline uint32_t cm_word(int64_t x) { return (uint32_t)(uint64_t)x; }
 static inline int64_t cm_signed(uint32_t x) { return (int32_t)x; }
 
-static inline int64_t cm_and(int64_t a, int64_t b) { return cm_signed(cm_word(a) & cm_word(b)); }
-static inline int64_t cm_or(int64_t a, int64_t b) { return cm_signed(cm_word(a) | cm_word(b)); }
-static inline int64_t cm_xor(int64_t a, int64_t b) { return cm_signed(cm_word(a) ^ cm_word(b)); }
-static inline int64_t cm_not(int64_t a) { return cm_signed(~cm_word(a)); }
-static inline int64_t cm_shl(int64_t a, int64_t k) { return cm_signed(cm_word(a) << (cm_word(k) & 31)); }
-static inline int64_t cm_sar(int64_t a, int64_t k) { return (int32_t)cm_word(a) >> (cm_word(k) & 31); }
-static inline int64_t cm_shr(int64_t a, int64_t k) { return (int64_t)(cm_word(a) >> (cm_word(k) & 31)); }
-static inline int64_t cm_mul32(int64_t a, int64_t b) { return cm_signed(cm_word(a) * cm_word(b)); }
-static inline int64_t cm_min(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t cm_max(int64_t a, int64_t b) { return a < b ? b : a; }
-static inline int64_t cm_abs(int64_t a) { return a < 0 ? -a : a; }
-static inline int64_t cm_floor(int64_t a, int64_t b) {
-    int64_t quotient = a / b;
-    return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
-}
-/* A shift by up to 64 places of what is kept modulo 2**64. */
-static inline uint64_t cm_shl64(uint64_t a, uint64_t k) { return k < 64 ? a << k : 0; }
+${operatorFunctions().join('\n')}
 
 #endif
 `;

@@ -33,14 +33,19 @@ export type Operator =
   | 'select'
   | 'store'
   | BitOperator
-  | 'bvslt'
-  | 'bvsle';
+  | BitComparison;
+
+export type BitComparison = 'bvslt' | 'bvsle' | 'bvult' | 'bvule';
 
 /** Those that give bits. */
 export type BitOperator =
   | 'bvadd'
   | 'bvsub'
   | 'bvmul'
+  | 'bvsdiv'
+  | 'bvsrem'
+  | 'bvudiv'
+  | 'bvurem'
   | 'bvand'
   | 'bvor'
   | 'bvxor'
@@ -191,8 +196,8 @@ export function bits(operator: BitOperator, operands: readonly Term[], width: nu
   return { kind: 'apply', sort: `BV${width}`, operator, operands };
 }
 
-/** A comparison, with signs, of two of one width. */
-export function bitComparison(operator: 'bvslt' | 'bvsle' | '=', [a, b]: readonly [Term, Term]): Term {
+/** A comparison of two of one width. */
+export function bitComparison(operator: BitComparison | '=', [a, b]: readonly [Term, Term]): Term {
   if (bitsOf(a) !== bitsOf(b)) throw new TypeError(`${operator} takes bits of one width`);
   return { kind: 'apply', sort: 'Bool', operator, operands: [a, b] };
 }
