@@ -1,8 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  // The module that verified code imports, as a package of its own name.
-  resolve: { alias: { casemate: new URL('analyzers/library/contracts.ts', import.meta.url).pathname } },
+  // The modules that verified code imports, as a package of their own name.
+  resolve: {
+    alias: [
+      { find: /^casemate$/, replacement: new URL('analyzers/library/contracts.ts', import.meta.url).pathname },
+      {
+        find: /^casemate\/platform(\/node)?$/,
+        replacement: new URL('analyzers/library/platform-node.ts', import.meta.url).pathname,
+      },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup.ts'],

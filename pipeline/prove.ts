@@ -115,11 +115,11 @@ export function loadSources(files: readonly string[], folder = process.cwd()): S
   return [...sources].map(([path, text]) => ({ name: shownName(path, root), text }));
 }
 
-/** casemate's own two files. */
+/** casemate's own files. */
 export function readLibrary() {
   const home = fileURLToPath(new URL('../analyzers/library/', import.meta.url));
   const read = (name: string): string => new TextDecoder().decode(readFile(join(home, name)));
-  return { contracts: read('contracts.ts'), globals: read('globals.d.ts') };
+  return { contracts: read('contracts.ts'), globals: read('globals.d.ts'), platform: read('platform.ts') };
 }
 
 /** What a result means to whoever asked. Two solvers that contradict each other end the run: neither counts then. */

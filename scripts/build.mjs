@@ -136,16 +136,20 @@ async function z3Worker() {
   renameSync(`${dist}/z3-worker.js.tmp`, `${dist}/z3-worker.js`);
 }
 
-/** What `import ... from 'casemate'` gives at run time. */
-async function contractsModule() {
-  const outfile = `${dist}/contracts.mjs`;
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['analyzers/library/contracts.ts'],
-    outfile,
-    format: 'esm',
-    target: 'node20',
-  });
+/** What `import ... from 'casemate'`, and from 'casemate/platform', gives at run time. */
+async function libraryModules() {
+  for (const [entry, name] of [
+    ['contracts', 'contracts'],
+    ['platform-node', 'platform'],
+  ]) {
+    await build({
+      absWorkingDir: root,
+      entryPoints: [`analyzers/library/${entry}.ts`],
+      outfile: `${dist}/${name}.mjs`,
+      format: 'esm',
+      target: 'node20',
+    });
+  }
 }
 
 /** Runs a command of dist/; with `cache`, the name of the bundle that runs, it leaves that one's code cache behind. */
@@ -198,7 +202,7 @@ mkdirSync(dist, { recursive: true });
 // Inside dist everything is CommonJS, whatever the package says.
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 await buildKernels();
-await contractsModule();
+await libraryModules();
 await command('cli/casemate.ts', 'casemate', withoutProver);
 await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommand('slide'));
 await bundle('cli/casemate.ts', 'casemate-prove', onlyCommand('prove'), onlyCompiler);

@@ -7,9 +7,11 @@
  */
 import type { Diagnostic } from '../diagnostics.ts';
 import type { FunctionIr, Program, Span } from '../ir.ts';
+import { isOfPlatform, PLATFORM_FILE, PLATFORM_MODULE } from '../platform.ts';
 import { collectClass, holdersOf, infoOf, memberSymbol, membersOf, refuseClassChanges } from './classes.ts';
 import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
+import { refuseRepeatedEffects, withoutUncalled } from './effects.ts';
 import { refuseEnumChanges } from './enums.ts';
 import { isTrusted, lowerFunction, lowerHeader, type Pending, type Written } from './functions.ts';
 import { type Generic, refuseUnused, standsFor } from './generics.ts';
@@ -161,10 +163,13 @@ function lowerProgram(
   for (const one of pending) {
     lowered.push({ order: one.order, function: lowerFunction(one, holders.get(one.contract.nameSpan.file)!) });
   }
-  const functions = lowered.sort((a, b) => a.order - b.order).map((one) => one.function);
+  const all = lowered.sort((a, b) => a.order - b.order).map((one) => one.function);
+  // What nobody calls of the platform is not assumed either.
+  const functions = withoutUncalled(all, isOfPlatform);
   refuseUnused(world, diagnostics);
   refuseCyclicPreconditions(functions, diagnostics);
   refuseHiddenEffects(functions, world.ghostCalls, diagnostics);
+  refuseRepeatedEffects(functions, diagnostics);
   const files = sources.map(({ name }) => program.getSourceFile(name)!);
   refuseEnumChanges(world, files, diagnostics);
   refuseClassChanges(world, files, diagnostics);
@@ -175,8 +180,17 @@ function lowerProgram(
   };
 }
 
-/** Reads sources; `library` holds the texts of casemate's own two files. */
-export function analyze(sources: readonly Source[], library: Library): Analysis {
+/** The sources, and behind them that of `casemate/platform` if one of them imports it. */
+function withPlatform(sources: readonly Source[], library: Library): readonly Source[] {
+  const isUsed = sources.some(
+    ({ text }) => text.includes(PLATFORM_MODULE) && importsOf(text).includes(PLATFORM_MODULE),
+  );
+  return isUsed ? [...sources, { name: PLATFORM_FILE, text: library.platform }] : sources;
+}
+
+/** Reads sources; `library` holds the texts of casemate's own files. */
+export function analyze(given: readonly Source[], library: Library): Analysis {
+  const sources = withPlatform(given, library);
   try {
     return analyzeAll(sources, library);
   } catch (error) {
@@ -218,7 +232,7 @@ function analyzeAll(sources: readonly Source[], library: Library): Analysis {
 function contractLibrary(library: Library): Library {
   const names = ['implies', 'forall', 'exists', 'old'];
   const declared = names.map((name) => `declare const ${name}: typeof import('casemate').${name};`).join('\n');
-  return { contracts: library.contracts, globals: `${library.globals}\n${declared}\n` };
+  return { ...library, globals: `${library.globals}\n${declared}\n` };
 }
 
 /** Paths that a text imports, as they are written there. */

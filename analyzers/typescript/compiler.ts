@@ -6,13 +6,17 @@
  * It parses and checks types; nothing of what it reads is ever run.
  */
 import { ts } from 'ts-morph';
+import { PLATFORM_FILE, PLATFORM_MODULE } from '../platform.ts';
 
 export { ts };
 
-/** Texts of the two files that come with casemate: the module `casemate`, and the names of the language's library. */
+/** Texts of the files that come with casemate: two modules, and the names of the language's library. */
 export interface Library {
+  /** The module `casemate`. */
   readonly contracts: string;
   readonly globals: string;
+  /** The module `casemate/platform`. */
+  readonly platform: string;
 }
 
 /** Names of those in a program; no source of a user can have them. */
@@ -88,6 +92,7 @@ export function syntaxErrors(file: ts.SourceFile): SyntaxError[] {
 /** The source that a module name means, from a file: a relative path of one of the sources. */
 function resolveModule(name: string, from: string, sources: ReadonlyMap<string, unknown>): string | undefined {
   if (name === 'casemate') return CONTRACTS_FILE;
+  if (name === PLATFORM_MODULE) return sources.has(PLATFORM_FILE) ? PLATFORM_FILE : undefined;
   if (!name.startsWith('.')) return undefined;
   const parts: string[] = from.split('/').slice(0, -1);
   for (const part of name.split('/')) {

@@ -14,8 +14,8 @@
  */
 import type { Diagnostic } from '../diagnostics.ts';
 import type { FunctionIr, Span, Statement, Variable } from '../ir.ts';
-import { allStatements, callsIn, expressionsOf } from '../walk.ts';
 import { CONTRACTS_FILE, ts } from './compiler.ts';
+import { createEffects } from './effects.ts';
 import { coerce, lowerExpression } from './expressions.ts';
 import { refuse } from './refuse.ts';
 import { bare, declareVariable, type Header, libraryName, type Scope } from './scope.ts';
@@ -123,31 +123,14 @@ export function noteGhostCall(scope: Scope, header: Header, span: Span): void {
   scope.world.ghostCalls.push({ function: header.key, span });
 }
 
-/** What a function calls in its body. */
-function calledBy({ body }: FunctionIr): Set<string> {
-  const found = new Set<string>();
-  for (const statement of allStatements(body ?? [])) {
-    if (statement.kind === 'call') found.add(statement.function);
-    for (const expression of expressionsOf(statement)) callsIn(expression, found);
-  }
-  return found;
-}
-
 /** Reports pure functions, and calls in ghost blocks, that come to a trusted function that is not pure. */
 export function refuseHiddenEffects(
   functions: readonly FunctionIr[],
   ghostCalls: readonly { readonly function: string; readonly span: Span }[],
   diagnostics: Diagnostic[],
 ): void {
-  const byKey = new Map(functions.map((one) => [one.key, one]));
-  const calls = new Map(functions.map((one) => [one.key, calledBy(one)]));
-  /** The name of such a function. */
-  const effectBelow = (key: string): string | undefined => {
-    const found = new Set([key]);
-    // Grows while it is walked.
-    for (const next of found) for (const further of calls.get(next) ?? []) found.add(further);
-    return [...found].map((one) => byKey.get(one)!).find(({ body, pure }) => body === undefined && !pure)?.name;
-  };
+  const effectOf = createEffects(functions);
+  const effectBelow = (key: string): string | undefined => effectOf(key)?.name;
   for (const { key, name, pure, body, span } of functions) {
     const effect = pure && body !== undefined ? effectBelow(key) : undefined;
     if (effect === undefined) continue;

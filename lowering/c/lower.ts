@@ -9,6 +9,7 @@
  */
 import type { Diagnostic } from '../../analyzers/diagnostics.ts';
 import type { FunctionIr, Program, Variable } from '../../analyzers/ir.ts';
+import { isOfPlatform, platformSymbol } from '../../analyzers/platform.ts';
 import type { RecordType, Type } from '../../analyzers/types.ts';
 import { collecting, refuse } from '../../analyzers/typescript/refuse.ts';
 import { createExpressions, type Names, refuseType, scalarType } from './expressions.ts';
@@ -79,9 +80,11 @@ function comment(fn: FunctionIr): string[] {
 /** Lowers a program. `unit` is a file name without its end; what cannot be lowered is a diagnostic, and then text is partial. */
 export function lowerToC(program: Program, unit: string): Lowered {
   const diagnostics: Diagnostic[] = [];
-  const globals = createNamer();
+  const globals = createNamer(program.functions.filter(isOfPlatform).map(platformSymbol));
   const byKey = new Map(program.functions.map((fn) => [fn.key, fn]));
-  const symbols = new Map(program.functions.map(({ key, name }) => [key, globals(name)]));
+  const symbols = new Map(
+    program.functions.map((fn) => [fn.key, isOfPlatform(fn) ? platformSymbol(fn) : globals(fn.name)]),
+  );
   const tables = new Map(program.tables.map(({ variable }) => [variable.id, globals(variable.name)]));
   const plainType = (type: Type): string => {
     switch (type.kind) {

@@ -17,8 +17,8 @@ export class Wire {
   /** Set when the process has ended. */
   status: number | null | undefined;
 
-  private constructor(program: string, cmdline: string) {
-    this.child = spawn(program, [cmdline], { env: { HOST_WIRE: '1', HOST_WALL: '1700000000000000000' } });
+  private constructor(program: string, cmdline: string, env: Readonly<Record<string, string>>) {
+    this.child = spawn(program, [cmdline], { env: { HOST_WIRE: '1', HOST_WALL: '1700000000000000000', ...env } });
     this.child.stdout.on('data', (chunk: Buffer) => {
       this.input = Buffer.concat([this.input, chunk]);
       this.wake?.();
@@ -36,8 +36,8 @@ export class Wire {
   }
 
   /** Starts the program and waits until it sleeps for the first time; frames sent before that are dropped. */
-  static async start(program: string, cmdline = ''): Promise<Wire> {
-    const wire = new Wire(program, cmdline);
+  static async start(program: string, cmdline = '', env: Readonly<Record<string, string>> = {}): Promise<Wire> {
+    const wire = new Wire(program, cmdline, env);
     await wire.collect();
     return wire;
   }
