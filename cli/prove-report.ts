@@ -3,8 +3,8 @@
  */
 import { type Diagnostic, excerpt, locate } from '../analyzers/diagnostics.ts';
 import { printable } from '../base/errors.ts';
-import type { ProveReport } from '../pipeline/prove.ts';
-import { assumptionsOf, type FunctionResult, type Result } from '../proofs/report.ts';
+import type { ShownReport } from '../pipeline/proved-before.ts';
+import type { ShownFunction, ShownResult } from '../proofs/report.ts';
 import type { Counts } from '../proofs/smt/prover.ts';
 
 export const marks = { proved: 'proved', failed: 'FAILED', unknown: 'unknown', trusted: 'trusted' } as const;
@@ -21,7 +21,7 @@ const advice: Readonly<Record<string, string>> = {
 /** One obligation that does not hold, with its line. */
 export function showResult(
   sources: ReadonlyMap<string, string>,
-  { obligation, diagnosis, by, values, status, parts }: Result,
+  { obligation, diagnosis, by, values, status, parts }: ShownResult,
 ): string {
   const lines = [
     `${locate(sources, obligation.span)}: ${marks[status]}: ${obligation.kind}: ${printable(obligation.text.replace(/\s+/g, ' '), 300)}`,
@@ -34,14 +34,14 @@ export function showResult(
   return `${lines.join('\n')}\n`;
 }
 
-function row({ function: subject, status, results }: FunctionResult, width: number): string {
+function row({ function: subject, status, results }: ShownFunction, width: number): string {
   const proved = results.filter((result) => result.status === 'proved').length;
   const count = results.length === 0 ? 'nothing to prove' : `${proved} of ${results.length} obligations`;
   return `  ${marks[status].padEnd(7)}  ${printable(subject.name).padEnd(width)}  ${count}\n`;
 }
 
 /** Exit status of a report. */
-export function proveStatus({ diagnostics, results }: Pick<ProveReport, 'diagnostics' | 'results'>): number {
+export function proveStatus({ diagnostics, results }: Pick<ShownReport, 'diagnostics' | 'results'>): number {
   if (diagnostics.length > 0) return 2;
   if (results.some(({ status }) => status === 'failed')) return 1;
   return results.some(({ status }) => status === 'unknown') ? 3 : 0;
@@ -49,7 +49,7 @@ export function proveStatus({ diagnostics, results }: Pick<ProveReport, 'diagnos
 
 /** One function's verdict as JSON. */
 export function functionJson(
-  { function: subject, status, results }: FunctionResult,
+  { function: subject, status, results }: ShownFunction,
   sources: ReadonlyMap<string, string>,
 ): object {
   return {
@@ -79,12 +79,13 @@ export function diagnosticJson(
 }
 
 /** The report as JSON: positions as offsets, integers of any size as strings. */
-export function reportJson({ diagnostics, results, sources, program, counts }: ProveReport): unknown {
+export function reportJson({ diagnostics, results, sources, assumptions, counts, before }: ShownReport): unknown {
   return {
     version: 1,
     diagnostics: diagnostics.map((diagnostic) => diagnosticJson(diagnostic, sources)),
     functions: results.map((result) => functionJson(result, sources)),
-    assumptions: program === undefined ? [] : assumptionsOf(program),
+    assumptions,
+    ...(before && { before }),
     ...(counts && { solving: solvingJson(counts) }),
   };
 }
@@ -104,11 +105,11 @@ export function solvingText({ asked, started, lost, resident, believed, notKept 
 
 /** The report for people. */
 export function reportText(
-  report: ProveReport,
+  report: ShownReport,
   flags: { readonly verbose?: boolean; readonly assumptions?: boolean },
 ): string {
   const parts: string[] = [];
-  const { results, sources, program } = report;
+  const { results, sources, assumptions } = report;
   const width = Math.max(...results.map(({ function: { name } }) => printable(name).length));
   const files = new Set(results.map(({ function: { span } }) => span.file));
   for (const file of files) {
@@ -124,13 +125,10 @@ export function reportText(
   for (const { results: own } of results) {
     for (const result of own) if (result.status !== 'proved') parts.push(`\n${showResult(sources, result)}`);
   }
+  if (flags.verbose && report.before) parts.push('\nproved by an earlier run; nothing has changed since\n');
   if (flags.verbose && report.counts !== undefined) parts.push(`\n${solvingText(report.counts)}`);
-  if (flags.assumptions && program !== undefined) {
-    parts.push(
-      `\nAssumed, not proved:\n${assumptionsOf(program)
-        .map((line) => `  ${printable(line, 500)}\n`)
-        .join('')}`,
-    );
+  if (flags.assumptions && assumptions.length > 0) {
+    parts.push(`\nAssumed, not proved:\n${assumptions.map((line) => `  ${printable(line, 500)}\n`).join('')}`);
   }
   const sums = (['failed', 'unknown', 'proved', 'trusted'] as const).flatMap((kind) => {
     const n = results.filter(({ status }) => status === kind).length;

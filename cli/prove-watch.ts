@@ -5,8 +5,8 @@
  * Spans are offsets of UTF-16 units in the file, `at` is FILE:LINE:COLUMN, both from 1.
  */
 import { showDiagnostic } from '../analyzers/diagnostics.ts';
-import type { ProveReport, ProveRequest } from '../pipeline/prove.ts';
-import { assumptionsOf } from '../proofs/report.ts';
+import type { ProveRequest } from '../pipeline/prove.ts';
+import type { ShownReport, shownReport } from '../pipeline/proved-before.ts';
 import { print } from './output.ts';
 import { diagnosticJson, functionJson, proveStatus, reportText, solvingJson } from './prove-report.ts';
 
@@ -19,7 +19,7 @@ export interface WatchFlags {
 const line = (event: string, value: object): void => print(`${JSON.stringify({ event, version: 1, ...value })}\n`);
 
 /** The table of a round, or what is wrong with the sources. */
-function roundText(report: ProveReport, flags: WatchFlags): string {
+function roundText(report: ShownReport, flags: WatchFlags): string {
   const { diagnostics, sources, results } = report;
   if (diagnostics.length > 0) return diagnostics.map((diagnostic) => showDiagnostic(sources, diagnostic)).join('');
   return results.length === 0 ? 'no function has a contract\n' : reportText(report, flags);
@@ -29,6 +29,7 @@ export async function runWatch(
   request: ProveRequest,
   flags: WatchFlags,
   watchFiles: typeof import('../pipeline/prove-watch.ts').watchFiles,
+  shown: typeof shownReport,
 ): Promise<void> {
   const { json } = flags;
   const clear = process.stdout.isTTY === true ? '\x1b[2J\x1b[H' : '';
@@ -41,16 +42,17 @@ export async function runWatch(
       onFunction: (result, sources) => {
         if (json) line('function', functionJson(result, sources));
       },
-      onReport: (report, round) => {
+      onReport: (full, round) => {
+        const report = shown(full);
         if (!json) return print(`${clear}${roundText(report, flags)}\nwatching; Ctrl-C ends\n`);
         for (const diagnostic of report.diagnostics) line('diagnostic', diagnosticJson(diagnostic, report.sources));
-        const { counts, program, results, diagnostics } = report;
+        const { counts, results, diagnostics } = report;
         // As a single run has it: where nothing has a contract, nothing was proved.
         const nothing = results.length === 0 && diagnostics.length === 0;
         line('end', {
           round,
           status: nothing ? 2 : proveStatus(report),
-          assumptions: program === undefined ? [] : assumptionsOf(program),
+          assumptions: report.assumptions,
           ...(counts && { solving: solvingJson(counts) }),
         });
       },

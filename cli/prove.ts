@@ -85,8 +85,11 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   }
   if (files.length === 0) fail('usage', 'no source is named; casemate prove FILE.ts');
   if (flags.watch && flags.evidence !== undefined) fail('usage', '--evidence is of one run; leave out --watch');
-  const { proveFiles, openProofCache } = await import('../pipeline/prove.ts');
-  const { cache, problem } =
+  const [{ openProofCache }, { proveOrRecall, shownReport }] = await Promise.all([
+    import('../pipeline/prove.ts'),
+    import('../pipeline/proved-before.ts'),
+  ]);
+  const { cache, verdicts, problem } =
     flags.cache === false ? {} : openProofCache(flags.cache === true ? undefined : flags.cache);
   if (problem !== undefined && flags.verbose) process.stderr.write(`casemate: note: ${problem}\n`);
   let done = 0;
@@ -101,13 +104,16 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   };
   if (flags.watch) {
     const { watchFiles } = await import('../pipeline/prove-watch.ts');
-    return runWatch({ ...request, onStart: (name) => progress.show(name, '') }, flags, watchFiles);
+    return runWatch({ ...request, onStart: (name) => progress.show(name, '') }, flags, watchFiles, shownReport);
   }
-  const report = await proveFiles({
-    ...request,
-    onStart: (name) => progress.show(name, `(${done} done)`),
-    onFunction: () => done++,
-  }).finally(progress.clear);
+  const report = await proveOrRecall(
+    {
+      ...request,
+      onStart: (name) => progress.show(name, `(${done} done)`),
+      onFunction: () => done++,
+    },
+    verdicts,
+  ).finally(progress.clear);
   if (report.diagnostics.length === 0 && report.results.length === 0) {
     fail('usage', 'no function has a contract; put @requires, @ensures or @verified into the comment before one');
   }

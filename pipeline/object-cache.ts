@@ -10,11 +10,12 @@
  *
  * The project's own sources are not kept: what they read may lie anywhere.
  */
-import { mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readFile, readFileIfPresent, writeFileAtomic } from '../base/files.ts';
-import { createHash, createHmac, timingSafeEqual } from '../base/node.ts';
+import { readFile } from '../base/files.ts';
+import { createHash } from '../base/node.ts';
 import type { CompiledObject, SourceFile } from './compile.ts';
+import { openSealedStore } from './sealed-store.ts';
 import { stampOfFiles, userCacheFolder, userSecret } from './user-secret.ts';
 
 /** What `compileSources` asks of a cache. `recipe` is all that it does to a source beside the source's own flags. */
@@ -33,13 +34,10 @@ export interface Layer {
   readonly folders: readonly string[];
 }
 
-const SEAL = 32;
-/** Bytes of the largest entry that is read. */
-const ENTRY_LIMIT = 16 << 20;
-/** States of layer and compiler whose objects are kept. */
-const KEPT_STATES = 6;
+/** Several states of two targets' layers. */
+const MOST_OBJECTS = 600;
 
-const sha256 = (bytes: Uint8Array | string): Buffer => createHash('sha256').update(bytes).digest();
+const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The compiler's program and the libraries that came with it, by what tells that files are the same. */
 function compilerStamp({ compiler, compilerFolder }: Layer): string {
@@ -57,27 +55,19 @@ function stateOf(layer: Layer): string {
       .filter((entry) => entry.isFile())
       .map(({ name }) => join(folder, name))
       .sort()
-      .map((path) => [path, sha256(readFile(path)).toString('hex')]),
+      .map((path) => [path, sha256(readFile(path))]),
   );
-  return sha256(JSON.stringify([compilerStamp(layer), files])).toString('hex');
+  return sha256(JSON.stringify([compilerStamp(layer), files]));
 }
 
-/** Removes the states that were used longest ago. */
-function prune(folder: string): void {
-  const states = readdirSync(folder).map((name) => ({ name, used: statSync(join(folder, name)).mtimeMs }));
-  states.sort((a, b) => b.used - a.used || (a.name < b.name ? -1 : 1));
-  for (const { name } of states.slice(KEPT_STATES)) rmSync(join(folder, name), { recursive: true, force: true });
-}
+/** An object as an entry: a line of JSON, then its bytes. */
+const entryOf = ({ name, reads, bytes }: CompiledObject): Uint8Array =>
+  Buffer.concat([Buffer.from(`${JSON.stringify({ name, reads })}\n`), bytes]);
 
-function readEntry(path: string, seal: (payload: Uint8Array) => Buffer): CompiledObject | undefined {
-  const entry = readFileIfPresent(path, (size) => new Uint8Array(Math.min(size, ENTRY_LIMIT)));
-  if (entry === undefined || entry.length < SEAL) return undefined;
-  const payload = entry.subarray(SEAL);
-  if (!timingSafeEqual(entry.subarray(0, SEAL), seal(payload))) return undefined;
-  // Sealed, so it is what `keep` wrote.
-  const end = payload.indexOf(0x0a);
-  const { name, reads } = JSON.parse(Buffer.from(payload.subarray(0, end)).toString('utf8'));
-  return { name, reads, bytes: payload.slice(end + 1) };
+function objectOf(entry: Uint8Array): CompiledObject {
+  const end = entry.indexOf(0x0a);
+  const { name, reads } = JSON.parse(Buffer.from(entry.subarray(0, end)).toString('utf8'));
+  return { name, reads, bytes: entry.slice(end + 1) };
 }
 
 /** The user's cache for a layer; undefined where there is no secret or no place. Nothing here fails a build. */
@@ -86,40 +76,28 @@ export function openObjectCache(layer: Layer, env: NodeJS.ProcessEnv = process.e
     const own = userCacheFolder(env);
     const found = own === undefined ? undefined : userSecret(own);
     if (own === undefined || found === undefined || 'problem' in found) return undefined;
-    const all = join(own, 'objects');
-    const folder = join(all, stateOf(layer));
-    const isNew = mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined;
-    if (isNew) prune(all);
+    const store = openSealedStore({
+      folder: join(own, 'objects'),
+      secret: found.secret,
+      purpose: 'casemate-object-1',
+      most: MOST_OBJECTS,
+      now: Date.now,
+    });
+    const state = stateOf(layer);
+    const keyOf = ({ name, path, flags }: SourceFile, recipe: readonly string[]): string =>
+      JSON.stringify([state, name, path, flags, recipe]);
     const inLayer = new Set(layer.folders);
-    const entryOf = ({ name, path, flags }: SourceFile, recipe: readonly string[]) => {
-      const key = sha256(JSON.stringify([name, path, flags, recipe])).toString('hex');
-      const seal = (payload: Uint8Array): Buffer =>
-        createHmac('sha256', found.secret).update(`casemate-object-1\n${folder}\n${key}\n`).update(payload).digest();
-      return { path: join(folder, key), seal };
-    };
+    const isKnown = (path: string): boolean =>
+      inLayer.has(dirname(path)) || path.startsWith(`${layer.compilerFolder}/`);
     return {
       shows: (prefix) =>
         [...layer.folders, layer.compilerFolder].some((path) => path.startsWith(prefix) || prefix.startsWith(path)),
       find: (source, recipe) => {
-        const { path, seal } = entryOf(source, recipe);
-        try {
-          return readEntry(path, seal);
-        } catch {
-          return undefined;
-        }
+        const entry = store.get(keyOf(source, recipe));
+        return entry && objectOf(entry);
       },
       keep: (source, recipe, object) => {
-        const isKnown = (path: string): boolean =>
-          inLayer.has(dirname(path)) || path.startsWith(`${layer.compilerFolder}/`);
-        if (!object.reads.every(isKnown) || object.bytes.length > ENTRY_LIMIT / 2) return;
-        const { path, seal } = entryOf(source, recipe);
-        const header = Buffer.from(`${JSON.stringify({ name: object.name, reads: object.reads })}\n`);
-        const payload = Buffer.concat([header, object.bytes]);
-        try {
-          writeFileAtomic(path, [seal(payload), payload], 0o600);
-        } catch {
-          // It is compiled again next time.
-        }
+        if (object.reads.every(isKnown)) store.put(keyOf(source, recipe), entryOf(object));
       },
     };
   } catch {

@@ -173,8 +173,16 @@ function since(before: Counts, now: Counts): Counts {
 }
 
 /** Proves files; `given`: asks this prover, and leaves it open. */
-export async function proveFiles(request: ProveRequest, given?: Prover): Promise<ProveReport> {
-  const { program, diagnostics, sources } = analyze(loadSources(request.files), readLibrary());
+export const proveFiles = async (request: ProveRequest, given?: Prover): Promise<ProveReport> =>
+  proveSources(loadSources(request.files), request, given);
+
+/** Proves what `loadSources` gave of a request's files. */
+export async function proveSources(
+  loaded: readonly Source[],
+  request: ProveRequest,
+  given?: Prover,
+): Promise<ProveReport> {
+  const { program, diagnostics, sources } = analyze(loaded, readLibrary());
   if (program === undefined) return { sources, diagnostics, results: [] };
   const prover = given ?? openProverFor(request);
   const before = prover.counts();

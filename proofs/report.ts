@@ -1,7 +1,35 @@
-/** What a reader of proofs has to believe, besides the solvers: everything that was assumed and not proved. */
-import type { Program } from '../analyzers/ir.ts';
+/**
+ * What a reader of proofs is shown of them, and what he has to believe besides the solvers: everything that was assumed
+ * and not proved.
+ */
+import type { FunctionIr, Program } from '../analyzers/ir.ts';
+import type { Obligation } from './obligation.ts';
+import type { FunctionResult, Result } from './verify.ts';
 
 export type { FunctionResult, Result } from './verify.ts';
+
+/** What is shown of an obligation's result. */
+export interface ShownResult extends Omit<Result, 'obligation' | 'said'> {
+  readonly obligation: Pick<Obligation, 'name' | 'kind' | 'text' | 'span'>;
+}
+
+/** What is shown of a function's results: plain data, that JSON gives back as it was. */
+export interface ShownFunction extends Pick<FunctionResult, 'status'> {
+  readonly function: Pick<FunctionIr, 'name' | 'span'>;
+  readonly results: readonly ShownResult[];
+}
+
+/** Of a result, what is shown and nothing more. */
+export function shownOf({ function: { name, span }, status, results }: FunctionResult): ShownFunction {
+  return {
+    function: { name, span },
+    status,
+    results: results.map(({ obligation, said: _, ...rest }) => {
+      const { name: own, kind, text, span: place } = obligation;
+      return { ...rest, obligation: { name: own, kind, text, span: place } };
+    }),
+  };
+}
 
 /** One line each; the same for the same program. */
 export function assumptionsOf(program: Program): string[] {

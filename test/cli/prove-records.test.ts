@@ -1,7 +1,7 @@
 /** What `casemate prove` keeps: answers that only their owner believes, and evidence that anyone asks again. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -41,6 +41,9 @@ function prove(...args: string[]) {
   return { status, stdout, stderr };
 }
 
+/** A change that changes no question. */
+const touch = (name: string): void => appendFileSync(join(folder, name), '// Another line.\n');
+
 /** The verdict, how many questions solvers were asked, and how many records answered. */
 function solving(...args: string[]): unknown[] {
   const { status, stdout } = prove('--json', ...args);
@@ -51,6 +54,7 @@ function solving(...args: string[]): unknown[] {
 describe('the cache', () => {
   it('answers what was asked before, and says the same', () => {
     expect(solving('true.ts')).toEqual([0, 1, 0]);
+    touch('true.ts');
     expect(solving('true.ts')).toEqual([0, 0, 1]);
     expect(solving('false.ts')).toEqual([1, 1, 0]);
     expect(prove('false.ts')).toMatchObject({ status: 1, stdout: expect.stringContaining('a confirmed bug') });
@@ -73,6 +77,39 @@ describe('the cache', () => {
     writeFileSync(join(shared, 'secret'), new Uint8Array(32), { mode: 0o600 });
     keepRecord(shared, { name, asking, answers }, loadText(records, asking.sha256)!, new Uint8Array(32));
     expect(solving('--cache', shared, 'false.ts')).toEqual([1, 1, 0]);
+  });
+});
+
+describe('a verdict', () => {
+  it('is recalled where nothing changed, and is the same', () => {
+    const first = prove('--json', 'true.ts');
+    const { solving: _, ...report } = JSON.parse(first.stdout);
+    const again = prove('--json', 'true.ts');
+    expect(JSON.parse(again.stdout)).toEqual({ ...report, before: true });
+    expect(prove('true.ts', '--assumptions').stdout).toBe(prove('true.ts', '--assumptions', '--no-cache').stdout);
+    expect(prove('-v', 'true.ts').stdout).toContain('nothing has changed since');
+  });
+
+  it('is found anew after a change, for another budget, with evidence, without the cache, and under another secret', () => {
+    const isBefore = (...args: string[]): unknown => JSON.parse(prove('--json', ...args).stdout).before;
+    expect(isBefore('true.ts')).toBe(true);
+    expect(isBefore('true.ts', '--no-cache')).toBeUndefined();
+    expect(isBefore('true.ts', '--evidence', join(folder, 'fresh'))).toBeUndefined();
+    expect(isBefore('true.ts', '--explain')).toBeUndefined();
+    expect(isBefore('true.ts', '--budget', '3000000')).toBeUndefined();
+    touch('true.ts');
+    expect([isBefore('true.ts'), isBefore('true.ts')]).toEqual([undefined, true]);
+    const secret = join(env.XDG_CACHE_HOME, 'casemate/secret');
+    const kept = readFileSync(secret);
+    writeFileSync(secret, new Uint8Array(32));
+    expect(isBefore('true.ts')).toBeUndefined();
+    writeFileSync(secret, kept);
+  });
+
+  it('is kept of nothing that fails', () => {
+    prove('false.ts');
+    const { status, stdout } = prove('--json', 'false.ts');
+    expect([status, JSON.parse(stdout).before]).toEqual([1, undefined]);
   });
 });
 

@@ -2,7 +2,8 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { identityFile, openProofCache, rememberedIdentity } from '../../pipeline/proof-cache.ts';
+import { openProofCache, rememberedIdentity } from '../../pipeline/proof-cache.ts';
+import { openSealedStore } from '../../pipeline/sealed-store.ts';
 import { userCacheFolder, userSecret } from '../../pipeline/user-secret.ts';
 import { sha256Of } from '../../proofs/smt/record.ts';
 import { temporaryFolder } from '../support/paths.ts';
@@ -67,47 +68,42 @@ describe("a user's secret", () => {
 });
 
 describe("the hash of Z3's build", () => {
-  const secret = new Uint8Array(32).fill(1);
   const later = Date.now() + 1_000_000;
+  const ask = (folder: string, file: string, now = later, secret = new Uint8Array(32)) => {
+    let asked = 0;
+    const store = openSealedStore({ folder, secret, purpose: 'z3', most: 8, now: Date.now });
+    const identity = rememberedIdentity(store, now, [file], () => {
+      asked++;
+      return sha256Of(readFileSync(file, 'utf8'));
+    });
+    return [identity, asked];
+  };
 
   it('is remembered while the files are the same, and under this secret only', () => {
     const folder = temporaryFolder('identity');
     const file = join(folder, 'build');
     writeFileSync(file, 'one');
-    const ask = (now = later, key = secret): string =>
-      rememberedIdentity(folder, key, now, [file], () => sha256Of(readFileSync(file, 'utf8')));
-    const memory = identityFile(folder, [file]);
     const truth = sha256Of('one');
+    const store = join(folder, 'store');
     // What changed a moment ago might change again unseen.
-    expect(ask(statSync(file).ctimeMs)).toBe(truth);
-    expect(() => readFileSync(memory)).toThrow();
-    expect(ask()).toBe(truth);
-    const [identity, seal] = readFileSync(memory, 'utf8').split('\n');
-    expect(identity).toBe(truth);
-    const lie = 'e'.repeat(64);
-    for (const text of [`${lie}\n${seal}\n`, `${lie}\n${lie}\n`, `${lie}\n`, '', 'x'.repeat(5000)]) {
-      writeFileSync(memory, text);
-      expect(ask()).toBe(truth);
-    }
-    writeFileSync(memory, `${identity}\n${seal}\n`);
-    expect(ask(later, new Uint8Array(32))).toBe(truth);
-    expect(readFileSync(memory, 'utf8')).not.toContain(seal);
+    const now = statSync(file).ctimeMs;
+    expect([ask(store, file, now), ask(store, file, now)]).toEqual(Array(2).fill([truth, 1]));
+    expect([ask(store, file), ask(store, file)]).toEqual([
+      [truth, 1],
+      [truth, 0],
+    ]);
+    expect(ask(store, file, later, new Uint8Array(32).fill(1))).toEqual([truth, 1]);
   });
 
   it('is not remembered of a file that only looks the same', () => {
     const folder = temporaryFolder('identity');
     const file = join(folder, 'build');
     writeFileSync(file, 'one');
-    const ask = (): string =>
-      rememberedIdentity(folder, secret, later, [file], () => sha256Of(readFileSync(file, 'utf8')));
+    const store = join(folder, 'store');
     const { atime, mtime } = statSync(file);
-    expect(ask()).toBe(sha256Of(readFileSync(file, 'utf8')));
-    const before = readFileSync(identityFile(folder, [file]), 'utf8');
-    expect(ask()).toBe(sha256Of(readFileSync(file, 'utf8')));
-    expect(readFileSync(identityFile(folder, [file]), 'utf8')).toBe(before);
+    expect(ask(store, file)).toEqual([sha256Of('one'), 1]);
     writeFileSync(file, 'two');
     utimesSync(file, atime, mtime);
-    expect(ask()).toBe(sha256Of(readFileSync(file, 'utf8')));
-    expect(readFileSync(identityFile(folder, [file]), 'utf8')).not.toBe(before);
+    expect(ask(store, file)).toEqual([sha256Of('two'), 1]);
   });
 });
