@@ -226,6 +226,8 @@ export interface FunctionIr {
   readonly pure: boolean;
   /** Its loops need no measure; nothing verified calls it. */
   readonly diverges: boolean;
+  /** Its file exports it under its own name; no instance of a generic function is. */
+  readonly exported?: true;
   /** Undefined: trusted, nothing of it is proved (`declare function`, or `@trusted`). */
   readonly body: readonly Statement[] | undefined;
   /** Its name, in its declaration. */

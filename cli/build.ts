@@ -6,6 +6,9 @@ import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildResult, buildProject } from '../pipeline/build.ts';
 import { type Target, targets } from '../pipeline/manifest.ts';
+import type { VerifiedReport } from '../pipeline/verified.ts';
+import { defaultSteps } from '../proofs/smt/steps.ts';
+import { parseBudget } from './budget.ts';
 import { print } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
@@ -61,6 +64,17 @@ export function segmentTable(image: LinkedImage): string {
   );
 }
 
+/** What is known of the functions that came from TypeScript, one line for each kind, and what C must keep to. */
+export function verifiedText({ proved, trusted, waived }: VerifiedReport): string {
+  const names = (list: readonly string[]): string => list.map((name) => printable(name)).join(', ');
+  const count = `${proved.length} function${proved.length === 1 ? '' : 's'} proved`;
+  const lines = [
+    `verified: ${count}${waived.length > 0 ? `, ${waived.length} waived: ${names(waived)}` : ''}\n`,
+    ...(trusted.length > 0 ? [`trusted: ${names(trusted)}\n`] : []),
+  ];
+  return lines.join('');
+}
+
 function summary(result: BuildResult): string {
   const { image, output, lock } = result;
   const size = readableSize(image.bytes.length);
@@ -69,6 +83,7 @@ function summary(result: BuildResult): string {
     `${short.startsWith('..') ? output : short}: ${size}, entry ${hex(image.entry)}\n`,
     segmentTable(image),
   ];
+  if (result.verified !== undefined) lines.push(verifiedText(result.verified));
   if (lock.state === 'updated') lines.push(...lock.changes.map((change) => `casemate.lock: ${change}\n`));
   if (lock.state === 'written') lines.push('casemate.lock: written; keep it under version control\n');
   return lines.join('');
@@ -80,6 +95,7 @@ interface Options {
   readonly updateLock?: boolean;
   readonly frozenLock?: boolean;
   readonly cache?: boolean;
+  readonly budget: number;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
 }
@@ -98,6 +114,7 @@ async function run(folder: string, options: Options): Promise<void> {
     ...(options.target === undefined ? {} : { target: targetOf(options.target) }),
     lock: options.updateLock ? 'update' : options.frozenLock ? 'frozen' : 'verify',
     afresh: options.cache === false,
+    budget: options.budget,
     progress,
   });
   if (!options.quiet) print(summary(result));
@@ -106,13 +123,14 @@ async function run(folder: string, options: Options): Promise<void> {
 export function buildCommand(): Command {
   return new Command('build')
     .summary('build a unikernel from its casemate.json')
-    .description('Compiles, links and checks the project in DIR, and writes its image.')
+    .description('Proves, compiles, links and checks the project in DIR, and writes its image.')
     .argument('<DIR>', 'folder that holds casemate.json')
     .option('-o, --output <FILE>', 'where the image goes (default: DIR/build/NAME.hvt)')
     .option('--target <TARGET>', `build for it instead of the manifest's: ${targets.join(', ')}`)
     .option('--update-lock', 'accept changed inputs and record them in casemate.lock')
     .option('--frozen-lock', 'fail on any difference from casemate.lock; compile everything again')
     .option('--no-cache', 'compile the platform layer again, whatever earlier builds have kept')
+    .option('--budget <STEPS>', 'solver steps for each question about TypeScript', parseBudget, defaultSteps)
     .option('-v, --verbose', 'tell every phase and its time')
     .option('-q, --quiet', 'print nothing on success')
     .addHelpText('after', examples)

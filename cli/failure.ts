@@ -1,13 +1,13 @@
 /**
  * How a command ends when it fails: one line on standard error, and the exit status that design.md gives it.
  *
- * 1: a check failed. 2: wrong usage, manifest or input. 3: could not decide, because a program that was needed is
- * missing or broke down. Whatever is not a CasemateError is a defect of ours: it is reported as such, with the trace
+ * 1: a check or a proof failed. 2: wrong usage, manifest or input. 3: could not decide, because a program that was
+ * needed is missing or broke down, or no solver knew. Whatever is not a CasemateError is a defect of ours: it is reported as such, with the trace
  * that we need to find it, and also answered 3, because nothing was decided.
  */
 import { CasemateError, type ErrorCode } from '../base/errors.ts';
 
-const statusOf: Partial<Record<ErrorCode, number>> = { assertion: 1, image: 1, tool: 3 };
+const statusOf: Partial<Record<ErrorCode, number>> = { assertion: 1, image: 1, unproved: 1, tool: 3, undecided: 3 };
 
 /** Exit status of a failure. */
 export function failureStatus(error: unknown): number {

@@ -1,38 +1,11 @@
 /**
  * What `casemate prove` says: the table by function with each obligation that does not hold below it, or JSON.
  */
-import { type Diagnostic, excerpt, locate } from '../analyzers/diagnostics.ts';
+import { type Diagnostic, locate } from '../analyzers/diagnostics.ts';
 import { printable } from '../base/errors.ts';
 import type { ShownReport } from '../pipeline/proved-before.ts';
-import type { ShownFunction, ShownResult } from '../proofs/report.ts';
+import { marks, type ShownFunction, showResult } from '../proofs/report.ts';
 import type { Counts } from '../proofs/smt/prover.ts';
-
-export const marks = { proved: 'proved', failed: 'FAILED', unknown: 'unknown', trusted: 'trusted' } as const;
-
-const advice: Readonly<Record<string, string>> = {
-  'confirmed bug': 'a confirmed bug: running the function on these values breaks it',
-  'too weak':
-    'not proved: in a state that the contracts and invariants allow it is false. Is an invariant or a precondition too weak?',
-  vacuous:
-    'vacuous: no state satisfies it, so nothing here is ever run; the contract contradicts itself, or the code is dead',
-  unknown: 'undecided',
-};
-
-/** One obligation that does not hold, with its line. */
-export function showResult(
-  sources: ReadonlyMap<string, string>,
-  { obligation, diagnosis, by, values, status, parts }: ShownResult,
-): string {
-  const lines = [
-    `${locate(sources, obligation.span)}: ${marks[status]}: ${obligation.kind}: ${printable(obligation.text.replace(/\s+/g, ' '), 300)}`,
-    excerpt(sources, obligation.span),
-    `  ${advice[diagnosis ?? 'unknown']}${diagnosis === 'unknown' || diagnosis === undefined ? ` (${printable(by, 300)})` : ''}`,
-    ...(values ?? []).map((value) => `    ${printable(value, 300)}`),
-    ...(parts === undefined ? [] : ['  in parts:']),
-    ...(parts ?? []).map((part) => `    ${marks[part.status].padEnd(7)}  ${printable(part.text, 300)}`),
-  ];
-  return `${lines.join('\n')}\n`;
-}
 
 function row({ function: subject, status, results }: ShownFunction, width: number): string {
   const proved = results.filter((result) => result.status === 'proved').length;

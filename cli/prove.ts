@@ -6,10 +6,11 @@
  * too weak, 3 undecided and none failed, 0 all proved. A file without any contract is wrong usage: nothing was proved.
  * The work is loaded when it is run, because the TypeScript compiler comes with it.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { showDiagnostic } from '../analyzers/diagnostics.ts';
 import { fail, printable } from '../base/errors.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
+import { parseBudget } from './budget.ts';
 import { printWhole } from './output.ts';
 import { type ReplayShown, replayJson, replayStatus, replayText } from './prove-replay.ts';
 import { proveStatus, reportJson, reportText } from './prove-report.ts';
@@ -123,13 +124,6 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   else if (report.diagnostics.length > 0) {
     for (const diagnostic of report.diagnostics) process.stderr.write(showDiagnostic(report.sources, diagnostic));
   } else await printWhole(reportText(report, flags));
-}
-
-function parseBudget(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > 2 ** 31)
-    throw new InvalidArgumentError('a count of solver steps from 1 to 2147483648 is expected');
-  return value;
 }
 
 export function proveCommand(): Command {

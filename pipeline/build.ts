@@ -3,6 +3,7 @@
  *
  *   manifest   casemate.json -> plain data                                   manifest.ts, json.ts
  *   inputs     foreign files read, confined, held against casemate.lock      paths.ts, link-inputs.ts, lock.ts
+ *   prove      TypeScript -> proofs -> C, in the temporary folder             verified.ts, prove.ts, lowering/c/
  *   compile    C -> objects, with the target's platform layer                cflags.ts, sources.ts, compile.ts, target.ts
  *   link       objects -> image                                              link-options.ts, linker/link.ts
  *   check      the image against its target's rules                          target.ts, targets/<target>/
@@ -25,6 +26,8 @@ import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
 import { compileProject } from './sources.ts';
 import { targetPlan } from './target.ts';
+import { requireTool } from './tools.ts';
+import type { ProofOptions, VerifiedJob, VerifiedReport, VerifiedUnit } from './verified.ts';
 
 export interface BuildRequest {
   /** The project's folder, which holds casemate.json. */
@@ -37,6 +40,10 @@ export interface BuildRequest {
   /** Compiles the platform layer too, whatever earlier builds have kept; a frozen lock implies it. */
   readonly afresh?: boolean;
   readonly progress: Progress;
+  /** Steps of a solver for one question about TypeScript. */
+  readonly budget?: number;
+  /** How TypeScript is proved; default: as `casemate prove` does, with the user's own cache. */
+  readonly proofs?: ProofOptions;
 }
 
 export interface BuildResult {
@@ -45,6 +52,8 @@ export interface BuildResult {
   readonly output: string;
   readonly image: LinkedImage;
   /** What became of casemate.lock, with its changes in words. */
+  /** What is known of the functions that came from TypeScript, where there are any. */
+  readonly verified?: VerifiedReport;
   readonly lock: { readonly state: 'kept' | 'written' | 'updated'; readonly changes: readonly string[] };
 }
 
@@ -113,6 +122,18 @@ function outputPath(request: BuildRequest, confinement: Confinement, name: strin
   return join(folder, name);
 }
 
+/** Proves and lowers the TypeScript of a project that has any; the prover is loaded for those alone. */
+async function proveProject(
+  { proofs, progress, budget }: BuildRequest,
+  job: Omit<VerifiedJob, 'proofs' | 'step' | 'note'>,
+): Promise<VerifiedUnit | undefined> {
+  if (!job.manifest.sources?.some((source) => source.endsWith('.ts'))) return undefined;
+  requireTool('clang');
+  const { buildVerified, ownCache } = await import('./verified.ts');
+  const options = { ...(budget !== undefined && { budget }), ...(proofs ?? ownCache(progress.detail)) };
+  return progress.phase('proving', (step) => buildVerified({ ...job, proofs: options, step, note: progress.note }));
+}
+
 /** Builds one project. Errors are CasemateErrors; on any of them no file has changed. */
 export async function buildProject(request: BuildRequest): Promise<BuildResult> {
   const { progress } = request;
@@ -128,21 +149,15 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     ledger.verify();
     return found;
   });
-  const compiled = await withScratch((scratch) =>
-    progress.phase('compiling', (step) =>
-      compileProject({
-        manifest,
-        at,
-        confinement,
-        ledger,
-        target,
-        scratch,
-        afresh: request.afresh === true || request.lock === 'frozen',
-        step,
-        diagnostics: progress.note,
-      }),
-    ),
-  );
+  const { compiled, verified } = await withScratch(async (scratch) => {
+    const common = { manifest, at, confinement, ledger, target, scratch };
+    const afresh = request.afresh === true || request.lock === 'frozen';
+    const unit = await proveProject(request, common);
+    const objects = await progress.phase('compiling', (step) =>
+      compileProject({ ...common, afresh, ...(unit && { verified: unit }), step, diagnostics: progress.note }),
+    );
+    return { compiled: objects, verified: unit?.report };
+  });
   ledger.verify();
 
   const files = [...target.objects, ...compiled, ...inputs.files];
@@ -164,5 +179,11 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   writeFileAtomic(output, bytes, 0o777);
   if (changes.length > 0) writeFileAtomic(lockPath, Buffer.from(formatLock(lock)));
   const state = changes.length === 0 ? 'kept' : lockBefore === undefined ? 'written' : 'updated';
-  return { manifest, output, image: { ...linked.image, bytes }, lock: { state, changes } };
+  return {
+    manifest,
+    output,
+    image: { ...linked.image, bytes },
+    ...(verified && { verified }),
+    lock: { state, changes },
+  };
 }

@@ -52,21 +52,21 @@ export interface CompiledObject {
   readonly reads: readonly string[];
 }
 
-const languages = new Set(['.c', '.s', '.S']);
+const languages = new Set(['.c', '.s', '.S', '.ts']);
 const diagnosticLimit = 1 << 20;
 
 /** After a source's own flags; the time of the build must not reach the image, so no manifest may turn that off. */
 const compileFlags = ['-fdebug-compilation-dir=.', '-Werror=date-time'];
 const quietFlags = ['-fno-color-diagnostics', '-Qunused-arguments'];
 
-/** The first source that is no C or assembly file is an error; `where(i)` names the i-th. */
+/** The first source that is no C, assembly or TypeScript file is an error; `where(i)` names the i-th. */
 export function checkLanguages(sources: readonly string[], where: (index: number) => string): void {
-  const bad = sources.findIndex((source) => !languages.has(extname(source)));
+  const bad = sources.findIndex((source) => !languages.has(extname(source)) || source.endsWith('.d.ts'));
   if (bad < 0) return;
   const found = printable(JSON.stringify(sources[bad]), 300);
   fail(
     'manifest',
-    `${where(bad)}: found ${found}; must be C (.c) or assembly (.s, .S); other languages come as objects`,
+    `${where(bad)}: found ${found}; must be C (.c), assembly (.s, .S) or verified TypeScript (.ts); other languages come as objects`,
   );
 }
 

@@ -73,6 +73,13 @@ export interface ManifestHarden {
   readonly mode?: 'sv39' | 'sv48' | 'sv57';
 }
 
+/** A function that is built although its proof does not hold. */
+export interface ManifestWaiver {
+  /** FILE:NAME. */
+  readonly function: string;
+  readonly reason: string;
+}
+
 export const targets = ['hvt', 'riscv64', 'elf'] as const;
 export type Target = (typeof targets)[number];
 
@@ -82,6 +89,7 @@ export interface Manifest {
   /** Absent: our platform layer, none for elf. */
   readonly platform?: 'casemate' | 'none';
   readonly sources?: readonly string[];
+  readonly waive?: readonly ManifestWaiver[];
   readonly include?: readonly string[];
   readonly cflags?: readonly string[];
   readonly objects?: readonly string[];
@@ -209,6 +217,13 @@ function checkMeaning(manifest: Manifest, at: At): void {
       fail('manifest', `${at('/platform')}: there is no platform layer for the target "elf"; set it to "none"`);
     }
   }
+  for (const [i, { function: name }] of (manifest.waive ?? []).entries()) {
+    const where = at(`/waive/${i}/function`);
+    if (!manifest.sources?.some((source) => source.endsWith('.ts')))
+      fail('manifest', `${where}: there is nothing to waive without a TypeScript file in "sources"; remove it`);
+    if (manifest.waive?.findIndex((waiver) => waiver.function === name) !== i)
+      fail('manifest', `${where}: found ${show(name)} again; waive a function once`);
+  }
   const { require = [], mode } = manifest.harden ?? {};
   if (manifest.target === 'riscv64' && require.includes('pku')) {
     const where = at(`/harden/require/${require.indexOf('pku')}`);
@@ -225,7 +240,7 @@ function checkMeaning(manifest: Manifest, at: At): void {
   if (inputs.every((list) => list === undefined || list.length === 0)) {
     fail(
       'manifest',
-      `${at('')}: nothing to build; name C files in "sources", or objects in "objects" or "link.inputs"`,
+      `${at('')}: nothing to build; name C or TypeScript files in "sources", or objects in "objects" or "link.inputs"`,
     );
   }
 }

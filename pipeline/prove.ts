@@ -5,7 +5,7 @@
  * below it, so that contracts of what is called are known.
  */
 import { realpathSync } from 'node:fs';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Diagnostic } from '../analyzers/diagnostics.ts';
 import type { Program } from '../analyzers/ir.ts';
@@ -75,9 +75,23 @@ const candidatesOf = (path: string): string[] => [
   join(path, 'index.ts'),
 ];
 
-/** The given files and what they import, each once, in that order. */
-export function loadSources(files: readonly string[], folder = process.cwd()): Source[] {
+/** Where sources may lie, and what they are called. */
+export interface Places {
+  /** That the given files are relative to. */
+  readonly folder: string;
+  /** The name of a resolved path in messages; undefined: what is imported from there is not read. */
+  readonly nameOf: (real: string) => string | undefined;
+}
+
+/** Whatever lies in a folder. */
+export function placesIn(folder: string): Places {
   const root = realpathSync.native(folder);
+  const isBelow = (real: string): boolean => !relative(root, real).startsWith('..');
+  return { folder: root, nameOf: (real) => (isBelow(real) ? shownName(real, root) : undefined) };
+}
+
+/** The given files and what they import, each once, in that order. */
+export function loadSources(files: readonly string[], places = placesIn(process.cwd())): Source[] {
   const sources = new Map<string, string>();
   const pending: string[] = [];
   const take = (path: string, text: string): void => {
@@ -89,8 +103,10 @@ export function loadSources(files: readonly string[], folder = process.cwd()): S
   for (const file of files) {
     if (!/\.ts$/.test(file) || /\.d\.ts$/.test(file))
       fail('usage', `${printable(file)}: not a TypeScript source (.ts)`);
-    const text = textOf(readFile(file), file);
-    take(realpathSync.native(file), text);
+    const path = resolve(places.folder, file);
+    const bytes = readFileIfPresent(path) ?? fail('io', `${printable(file)}: no such file`);
+    const text = textOf(bytes, file);
+    take(realpathSync.native(path), text);
   }
   for (let path = pending.shift(); path !== undefined; path = pending.shift()) {
     for (const name of importsOf(sources.get(path)!)) {
@@ -104,7 +120,7 @@ export function loadSources(files: readonly string[], folder = process.cwd()): S
           continue;
         }
         // What lies outside is not read; what is used of it has no contract then.
-        if (relative(root, real).startsWith('..')) break;
+        if (places.nameOf(real) === undefined) break;
         const bytes = readFileIfPresent(real);
         if (bytes === undefined) continue;
         take(real, textOf(bytes, real));
@@ -112,7 +128,7 @@ export function loadSources(files: readonly string[], folder = process.cwd()): S
       }
     }
   }
-  return [...sources].map(([path, text]) => ({ name: shownName(path, root), text }));
+  return [...sources].map(([path, text]) => ({ name: places.nameOf(path) ?? path, text }));
 }
 
 /** casemate's own files. */
@@ -173,16 +189,17 @@ function since(before: Counts, now: Counts): Counts {
 }
 
 /** Proves files; `given`: asks this prover, and leaves it open. */
-export const proveFiles = async (request: ProveRequest, given?: Prover): Promise<ProveReport> =>
-  proveSources(loadSources(request.files), request, given);
+export async function proveFiles(request: ProveRequest, given?: Prover): Promise<ProveReport> {
+  return proveSources(loadSources(request.files), request, given);
+}
 
-/** Proves what `loadSources` gave of a request's files. */
+/** Proves texts. */
 export async function proveSources(
-  loaded: readonly Source[],
-  request: ProveRequest,
+  texts: readonly Source[],
+  request: Omit<ProveRequest, 'files'>,
   given?: Prover,
 ): Promise<ProveReport> {
-  const { program, diagnostics, sources } = analyze(loaded, readLibrary());
+  const { program, diagnostics, sources } = analyze(texts, readLibrary());
   if (program === undefined) return { sources, diagnostics, results: [] };
   const prover = given ?? openProverFor(request);
   const before = prover.counts();

@@ -1,7 +1,8 @@
 /**
  * Which C files are compiled, with which flags, and which of the files they read are foreign.
  *
- * The project's sources come from its folder or a declared root; the platform layer's come with casemate. After
+ * The project's sources come from its folder or a declared root, and what its TypeScript was lowered to (verified.ts)
+ * stands where the first .ts file is named; the platform layer's come with casemate. After
  * compiling, every header that the compiler really read is checked: it must be the project's, the platform layer's, the
  * compiler's own, or lie in a declared root, and in that last case the lock records it.
  */
@@ -18,6 +19,7 @@ import { openObjectCache } from './object-cache.ts';
 import { type Confinement, confinePath, isInside } from './paths.ts';
 import type { TargetPlan } from './target.ts';
 import { compilerFolder, requireTool } from './tools.ts';
+import type { VerifiedUnit } from './verified.ts';
 
 export interface ProjectSources {
   readonly manifest: Manifest;
@@ -28,13 +30,15 @@ export interface ProjectSources {
   readonly scratch: string;
   /** Compiles the platform layer too, whatever earlier builds have kept. */
   readonly afresh: boolean;
+  /** What the project's TypeScript became. */
+  readonly verified?: VerifiedUnit;
   /** Progress in words, as files finish. */
   readonly step: (text: string) => void;
   readonly diagnostics: (text: string) => void;
 }
 
 /** The manifest's sources with their flags, checked and confined. */
-function projectSources({ manifest, at, confinement, target }: ProjectSources): SourceFile[] {
+function projectSources({ manifest, at, confinement, target, verified }: ProjectSources): SourceFile[] {
   const sources = manifest.sources ?? [];
   const cflags = manifest.cflags ?? [];
   checkLanguages(sources, (i) => at(`/sources/${i}`));
@@ -45,10 +49,13 @@ function projectSources({ manifest, at, confinement, target }: ProjectSources): 
   });
   // The platform's headers come last: a project may bring its own of the same name.
   const platform = target.includeFolders.map((folder) => `-I${folder}`);
-  const flags = [...target.defaultFlags, ...cflags, ...include, ...platform, ...target.requiredFlags];
-  return sources.map((source, i) => {
+  const lowered = verified === undefined ? [] : [`-I${verified.folder}`];
+  const flags = [...target.defaultFlags, ...cflags, ...lowered, ...include, ...platform, ...target.requiredFlags];
+  const first = sources.findIndex((source) => source.endsWith('.ts'));
+  return sources.flatMap((source, i): readonly SourceFile[] => {
     confinePath(confinement, source, at(`/sources/${i}`));
-    return { name: source, path: source, flags };
+    if (source.endsWith('.ts')) return i === first && verified !== undefined ? [verified.source] : [];
+    return [{ name: source, path: source, flags }];
   });
 }
 
@@ -85,7 +92,7 @@ function checkReads(job: ProjectSources, object: CompiledObject, source: string,
 export async function compileProject(job: ProjectSources): Promise<InputFile[]> {
   const { confinement, target } = job;
   const own = projectSources(job);
-  const sources = [...target.platform, ...own];
+  const sources = [...target.platform, ...(job.verified?.libraries ?? []), ...own];
   if (sources.length === 0) return [];
   const compiler = requireTool('clang');
   job.ledger.seeCompiler(compiler.version);
@@ -108,6 +115,7 @@ export async function compileProject(job: ProjectSources): Promise<InputFile[]> 
     scratch: job.scratch,
     viaAssembly: target.viaAssembly,
     prefixes: [
+      ...(job.verified === undefined ? [] : [[job.verified.folder, 'casemate/verified'] as const]),
       ...target.platformFolders.map((folder) => [folder, 'casemate'] as const),
       ...confinement.roots.map((root, i) => [root, declared[i]] as const),
       [confinement.folder, '.'],
@@ -116,7 +124,8 @@ export async function compileProject(job: ProjectSources): Promise<InputFile[]> 
     step: (done, total) => job.step(`${done}/${total}`),
     diagnostics: job.diagnostics,
   });
-  const trusted = [...target.platformFolders, ownHeaders];
+  const lowered = job.verified === undefined ? [] : [job.verified.folder];
+  const trusted = [...target.platformFolders, ...lowered, ownHeaders];
   for (const [i, object] of objects.entries()) checkReads(job, object, sources[i].name, trusted);
   return objects.map(({ name, bytes }) => ({ name, bytes }));
 }

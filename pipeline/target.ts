@@ -7,6 +7,7 @@
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PLATFORM_MODULE } from '../analyzers/platform.ts';
 import { CasemateError } from '../base/errors.ts';
 import { withSlideSection } from '../hardening/slide/attach.ts';
 import { EF_RISCV_FLOAT_ABI_DOUBLE, EF_RISCV_RVC, EM_RISCV } from '../linker/elf.ts';
@@ -17,7 +18,7 @@ import { DEFAULT_STACK, hardenImage } from '../targets/hvt/harden.ts';
 import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
-import { type PlatformSources, sharedHeaders } from '../targets/platform/sources.ts';
+import { type PlatformSources, sharedHeaders, verifiedModule } from '../targets/platform/sources.ts';
 import { DEFAULT_STACK as DEFAULT_RISCV_STACK, hardenRiscv } from '../targets/riscv64/harden.ts';
 import { checkFitsMemory, readRiscvImage, withLoadAddresses } from '../targets/riscv64/image.ts';
 import { riscvLayout } from '../targets/riscv64/layout.ts';
@@ -33,6 +34,8 @@ export interface TargetPlan {
   readonly requiredFlags: readonly string[];
   /** The platform layer: compiled with exactly these flags. */
   readonly platform: readonly SourceFile[];
+  /** C of ours that joins when verified TypeScript imports a module, by the module's name. */
+  readonly libraries: ReadonlyMap<string, readonly SourceFile[]>;
   /** Whether C is compiled to assembly text first: see compile.ts. */
   readonly viaAssembly: boolean;
   /** Absolute folders where the project's C files find the platform's headers. */
@@ -63,6 +66,7 @@ function elfPlan(manifest: Manifest): TargetPlan {
     defaultFlags: ['-O2', `--target=${triples[manifest.link?.machine ?? 'x86-64']}`],
     requiredFlags: [],
     platform: [],
+    libraries: new Map(),
     viaAssembly: manifest.link?.machine === 'riscv64',
     includeFolders: [],
     platformFolders: [],
@@ -109,13 +113,22 @@ function finishHvt(image: LinkedImage, manifest: Manifest, note: (text: string) 
 
 /** The folders of a platform layer, its include folder first, and its files with their flags. */
 function layerOf(layer: PlatformSources): { folders: readonly string[]; platform: readonly SourceFile[] } {
-  const folders = [layer.include, sharedHeaders, ...layer.sources.map((path) => dirname(path))];
+  const folders = [layer.include, sharedHeaders, verifiedModule.folder, ...layer.sources.map((path) => dirname(path))];
   const flags = [...layer.cflags, ...layer.platformCflags];
   for (const folder of [layer.include, sharedHeaders]) flags.push(`-I${join(casemateHome, folder)}`);
   return {
     folders: [...new Set(folders)].map((folder) => join(casemateHome, folder)),
     platform: layer.sources.map((path) => ({ name: `casemate/${path}`, path: join(casemateHome, path), flags })),
   };
+}
+
+/** C of the modules that verified TypeScript may import. */
+function librariesOf(layer: PlatformSources): ReadonlyMap<string, readonly SourceFile[]> {
+  const include = [layer.include, verifiedModule.folder].map((folder) => `-I${join(casemateHome, folder)}`);
+  const { sources } = verifiedModule;
+  const flags = [...layer.cflags, '-Wall', '-Wextra', ...include];
+  const files = sources.map((path) => ({ name: `casemate/${path}`, path: join(casemateHome, path), flags }));
+  return new Map([[PLATFORM_MODULE, files]]);
 }
 
 /** An hvt image with our platform layer and the notes that the tender wants. */
@@ -128,6 +141,7 @@ function hvtPlan(manifest: Manifest): TargetPlan {
     defaultFlags: hvtPlatform.cflags,
     requiredFlags: [],
     platform: layer ? platform : [],
+    libraries: librariesOf(hvtPlatform),
     viaAssembly: false,
     includeFolders: folders.slice(0, 1),
     platformFolders: folders,
@@ -178,6 +192,7 @@ function riscvPlan(manifest: Manifest): TargetPlan {
     defaultFlags: riscvPlatform.cflags,
     requiredFlags: [],
     platform: layer ? platform : [],
+    libraries: librariesOf(riscvPlatform),
     viaAssembly: true,
     includeFolders: folders.slice(0, 1),
     platformFolders: folders,

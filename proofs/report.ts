@@ -1,8 +1,10 @@
 /**
- * What a reader of proofs is shown of them, and what he has to believe besides the solvers: everything that was assumed
- * and not proved.
+ * What people are shown of proofs, and what a reader has to believe besides the solvers: everything that was assumed and
+ * not proved.
  */
+import { excerpt, locate } from '../analyzers/diagnostics.ts';
 import type { FunctionIr, Program } from '../analyzers/ir.ts';
+import { printable } from '../base/errors.ts';
 import type { Obligation } from './obligation.ts';
 import type { FunctionResult, Result } from './verify.ts';
 
@@ -29,6 +31,33 @@ export function shownOf({ function: { name, span }, status, results }: FunctionR
       return { ...rest, obligation: { name: own, kind, text, span: place } };
     }),
   };
+}
+
+export const marks = { proved: 'proved', failed: 'FAILED', unknown: 'unknown', trusted: 'trusted' } as const;
+
+const advice: Readonly<Record<string, string>> = {
+  'confirmed bug': 'a confirmed bug: running the function on these values breaks it',
+  'too weak':
+    'not proved: in a state that the contracts and invariants allow it is false. Is an invariant or a precondition too weak?',
+  vacuous:
+    'vacuous: no state satisfies it, so nothing here is ever run; the contract contradicts itself, or the code is dead',
+  unknown: 'undecided',
+};
+
+/** One obligation that does not hold, with its line. */
+export function showResult(
+  sources: ReadonlyMap<string, string>,
+  { obligation, diagnosis, by, values, status, parts }: ShownResult,
+): string {
+  const lines = [
+    `${locate(sources, obligation.span)}: ${marks[status]}: ${obligation.kind}: ${printable(obligation.text.replace(/\s+/g, ' '), 300)}`,
+    excerpt(sources, obligation.span),
+    `  ${advice[diagnosis ?? 'unknown']}${diagnosis === 'unknown' || diagnosis === undefined ? ` (${printable(by, 300)})` : ''}`,
+    ...(values ?? []).map((value) => `    ${printable(value, 300)}`),
+    ...(parts === undefined ? [] : ['  in parts:']),
+    ...(parts ?? []).map((part) => `    ${marks[part.status].padEnd(7)}  ${printable(part.text, 300)}`),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** One line each; the same for the same program. */

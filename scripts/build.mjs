@@ -2,7 +2,7 @@
  * Makes dist/: the two commands, each bundled into one file so that start-up reads one file, and the hvt emulator that
  * `casemate boot` needs. Only what a command needs is bundled (the linker's holds no JSON-schema code), and `casemate
  * slide`, for which every launch waits, has a bundle of its own, since reading code that is not run takes time as well;
- * so has `casemate prove`, with which the TypeScript compiler comes.
+ * so have `casemate prove` and `casemate build`, with which the TypeScript compiler comes.
  * The emulator is linked by the casemate-ld just built; that link also warms up casemate-ld's code cache. casemate's is
  * made by hardening a small image, the slide's by sliding it.
  */
@@ -38,24 +38,29 @@ const withoutProcesses = {
   },
 };
 
-/** Leaves out the subcommands of casemate.ts but for one. */
-const onlyCommand = (kept) => ({
-  name: 'one-subcommand',
+/** Leaves out the subcommands of casemate.ts but for these. */
+const onlyCommands = (...kept) => ({
+  name: 'some-subcommands',
   setup(plugin) {
-    plugin.onResolve({ filter: /^\.\/\w+\.ts$/ }, ({ kind, path }) =>
-      kind === 'dynamic-import' && path !== `./${kept}.ts` ? { path, namespace: 'left-out' } : undefined,
-    );
+    plugin.onResolve({ filter: /^\.\/\w+\.ts$/ }, ({ importer, kind, path }) => {
+      const isCommand = kind === 'dynamic-import' && /[\\/]cli[\\/]casemate\.ts$/.test(importer);
+      const leaves = isCommand && !kept.some((name) => path === `./${name}.ts`);
+      return leaves ? { path, namespace: 'left-out' } : undefined;
+    });
     plugin.onLoad({ filter: /./, namespace: 'left-out' }, () => ({
       contents: 'throw new Error("not in this bundle");',
     }));
   },
 });
 
-/** Leaves out what only `casemate prove` does; its flags stay, for the help. */
+/** Leaves out what only `casemate prove` and `casemate build` do; their flags stay, for the help. */
 const withoutProver = {
   name: 'without-prover',
   setup(plugin) {
-    plugin.onResolve({ filter: /\/pipeline\/prove(-watch)?\.ts$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
+    plugin.onResolve({ filter: /\/(pipeline\/prove(-watch)?|verified)\.ts$/ }, ({ path }) => ({
+      path,
+      namespace: 'left-out',
+    }));
     plugin.onLoad({ filter: /./, namespace: 'left-out' }, () => ({
       contents: 'throw new Error("not in this bundle");',
     }));
@@ -204,8 +209,8 @@ writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 await buildKernels();
 await libraryModules();
 await command('cli/casemate.ts', 'casemate', withoutProver);
-await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommand('slide'));
-await bundle('cli/casemate.ts', 'casemate-prove', onlyCommand('prove'), onlyCompiler);
+await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommands('slide'));
+await bundle('cli/casemate.ts', 'casemate-prove', onlyCommands('prove', 'build'), onlyCompiler);
 await command('cli/casemate-ld.ts', 'casemate-ld');
 await z3Worker();
 

@@ -3,7 +3,8 @@
  * Starts a command (NAME.js, a copy of this file) from its bundle (NAME.bundle.js) with V8's code cache (NAME.cache), which
  * saves parsing and compiling it anew: for a small link or a slide that is most of the time. The cache is a by-product of
  * the build (it belongs to one version of Node.js and is ignored by any other); CASEMATE_WRITE_CODE_CACHE, set by the
- * build alone, makes it after a real run. Two subcommands have bundles to themselves.
+ * build alone, makes it after a real run. A slide has a bundle to
+ * itself, and what needs the TypeScript compiler shares one.
  */
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
@@ -11,8 +12,8 @@ const { basename, join } = require('node:path');
 const { Script } = require('node:vm');
 
 const command = basename(__filename, '.js');
-const own = command === 'casemate' && ['slide', 'prove'].includes(process.argv[2]);
-const name = own ? `casemate-${process.argv[2]}` : command;
+const bundles = { slide: 'casemate-slide', prove: 'casemate-prove', build: 'casemate-prove' };
+const name = (command === 'casemate' && Object.hasOwn(bundles, process.argv[2]) && bundles[process.argv[2]]) || command;
 const bundle = join(__dirname, `${name}.bundle.js`);
 const cache = join(__dirname, `${name}.cache`);
 const target = process.env.CASEMATE_WRITE_CODE_CACHE;

@@ -9,7 +9,7 @@ import type { Diagnostic } from '../diagnostics.ts';
 import type { FunctionIr, Program, Span } from '../ir.ts';
 import { isOfPlatform, PLATFORM_FILE, PLATFORM_MODULE } from '../platform.ts';
 import { collectClass, holdersOf, infoOf, memberSymbol, membersOf, refuseClassChanges } from './classes.ts';
-import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, ts } from './compiler.ts';
+import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, parseSource, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
 import { refuseRepeatedEffects, withoutUncalled } from './effects.ts';
 import { refuseEnumChanges } from './enums.ts';
@@ -238,6 +238,16 @@ function contractLibrary(library: Library): Library {
 /** Paths that a text imports, as they are written there. */
 export function importsOf(text: string): string[] {
   return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
+}
+
+/** Functions that a text exports where it declares them, with a contract or without: name, parameters, place of the name. */
+export function exportedFunctions({ name: file, text }: Source): { name: string; parameters: number; span: Span }[] {
+  return parseSource(file, text).statements.flatMap((node) => {
+    if (!ts.isFunctionDeclaration(node) || node.name === undefined) return [];
+    if ((ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Export) === 0) return [];
+    const span = { file, start: node.name.getStart(), end: node.name.end };
+    return [{ name: node.name.text, parameters: node.parameters.length, span }];
+  });
 }
 
 export { CONTRACTS_FILE, GLOBALS_FILE };

@@ -209,6 +209,19 @@ function lowerBody({ node, header, scope, contract }: Pending): readonly Stateme
   return collecting(scope.diagnostics, () => lowerConstructor(scope, self, body.statements, contract.nameSpan)) ?? [];
 }
 
+/** Whether other modules can import a function by its name, whatever way it is exported. */
+function isExported({ checker }: World, node: Written): boolean {
+  if (!ts.isFunctionDeclaration(node) || node.name === undefined || node.typeParameters !== undefined) return false;
+  const module = checker.getSymbolAtLocation(node.getSourceFile());
+  const own = checker.getSymbolAtLocation(node.name);
+  if (module === undefined || own === undefined) return false;
+  return checker.getExportsOfModule(module).some((symbol) => {
+    const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0;
+    const found = isAlias ? checker.getAliasedSymbol(symbol) : symbol;
+    return found.valueDeclaration === node && (symbol.name === node.name?.text || symbol.name === 'default');
+  });
+}
+
 export function lowerFunction(pending: Pending, holders: ReadonlyMap<string, Written>): FunctionIr {
   const { contract, header, scope, resultVariable } = pending;
   const { trusted: _, throws: __, written: ___, ...rest } = header;
@@ -223,6 +236,7 @@ export function lowerFunction(pending: Pending, holders: ReadonlyMap<string, Wri
     throws: lowerClauses(pending, holders, 'throws').map((clause) => ({ ...clause, error: clause.error ?? 'Error' })),
     decreases: lowerClauses(pending, holders, 'decreases'),
     body: lowerBody(pending),
+    ...(isExported(scope.world, pending.node) && { exported: true }),
     span: contract.nameSpan,
   };
 }

@@ -28,6 +28,13 @@ export interface Lowered {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+export interface LowerOptions {
+  /** Keys of the functions that C calls; the others are the unit's own. All, where this is left out. */
+  readonly exported?: ReadonlySet<string>;
+  /** Key of the function that is the program: what Solo5 starts calls it. It has no parameters and no result. */
+  readonly main?: string;
+}
+
 /** What tells records apart that C must tell apart: names, order and types of the fields. */
 function shape(type: Type): string {
   if (type.kind !== 'record') return type.kind === 'integer' ? type.name : type.kind;
@@ -77,14 +84,49 @@ function comment(fn: FunctionIr): string[] {
   return ['/*', ...lines.map((line) => ` * ${commentText(line)}`), ' */'];
 }
 
+/** Names that linkers see: those of functions that C has, as they are, then those that C calls, then the unit's own. */
+function nameFunctions(
+  program: Program,
+  globals: (wanted: string) => string,
+  isOwn: (fn: FunctionIr) => boolean,
+  diagnostics: Diagnostic[],
+): Map<string, string> {
+  const rank = (fn: FunctionIr): number => (fn.body === undefined ? 0 : isOwn(fn) ? 2 : 1);
+  const ranked = [0, 1, 2].flatMap((wanted) => program.functions.filter((fn) => rank(fn) === wanted));
+  const symbols = new Map(ranked.map((fn) => [fn.key, isOfPlatform(fn) ? platformSymbol(fn) : globals(fn.name)]));
+  for (const fn of program.functions) {
+    const { key, name, span, body } = fn;
+    if (body !== undefined || isOfPlatform(fn) || symbols.get(key) === name) continue;
+    collecting(diagnostics, () =>
+      refuse(
+        span,
+        `${name} has no body, and C cannot have a function of that name, or has another one`,
+        'What is trusted is a function of C with the same name: choose one that C allows.',
+      ),
+    );
+  }
+  return symbols;
+}
+
+/** What Solo5 calls, which calls the program. */
+const solo5Main = (symbol: string, usesPlatform: boolean): string => `struct solo5_start_info;
+${usesPlatform ? 'void casemate_platform_start(const struct solo5_start_info *info);\n' : ''}int solo5_app_main(const struct solo5_start_info *info);
+
+/* Where the program begins. */
+int solo5_app_main(const struct solo5_start_info *info) {
+    ${usesPlatform ? 'casemate_platform_start(info)' : '(void)info'};
+    ${symbol}();
+    return 0;
+}`;
+
 /** Lowers a program. `unit` is a file name without its end; what cannot be lowered is a diagnostic, and then text is partial. */
-export function lowerToC(program: Program, unit: string): Lowered {
+export function lowerToC(program: Program, unit: string, options: LowerOptions = {}): Lowered {
   const diagnostics: Diagnostic[] = [];
   const globals = createNamer(program.functions.filter(isOfPlatform).map(platformSymbol));
   const byKey = new Map(program.functions.map((fn) => [fn.key, fn]));
-  const symbols = new Map(
-    program.functions.map((fn) => [fn.key, isOfPlatform(fn) ? platformSymbol(fn) : globals(fn.name)]),
-  );
+  const isOwn = ({ key, body }: FunctionIr): boolean =>
+    body !== undefined && (key === options.main || options.exported?.has(key) === false);
+  const symbols = nameFunctions(program, globals, isOwn, diagnostics);
   const tables = new Map(program.tables.map(({ variable }) => [variable.id, globals(variable.name)]));
   const plainType = (type: Type): string => {
     switch (type.kind) {
@@ -143,7 +185,7 @@ export function lowerToC(program: Program, unit: string): Lowered {
   const prototype = (fn: FunctionIr, names: readonly string[]): string => {
     const parameters = fn.parameters.map((parameter, i) => `${typeName(parameter.type, parameter)} ${names[i]}`);
     const result = typeName(fn.result, fn);
-    return `${result} ${symbols.get(fn.key)}(${parameters.length === 0 ? 'void' : parameters.join(', ')})`;
+    return `${isOwn(fn) ? 'static ' : ''}${result} ${symbols.get(fn.key)}(${parameters.length === 0 ? 'void' : parameters.join(', ')})`;
   };
   const lowerFunction = (fn: FunctionIr): { prototype: string; definition: string[] } => {
     if (fn.throws.length > 0)
@@ -188,9 +230,10 @@ export function lowerToC(program: Program, unit: string): Lowered {
       return `static const ${type} ${name}_memory[${values.length}] = { ${rows.join(', ')} };
 static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.length} };`;
     });
-  const prototypes = lowered.flatMap(({ fn, parts }) =>
-    parts === undefined ? [] : [[...comment(fn), `${parts.prototype};`].join('\n')],
-  );
+  const prototypesOf = (own: boolean): string[] =>
+    lowered.flatMap(({ fn, parts }) =>
+      parts === undefined || isOwn(fn) !== own ? [] : [[...comment(fn), `${parts.prototype};`].join('\n')],
+    );
   const definitions = lowered.flatMap(({ parts }) =>
     parts === undefined || parts.definition.length === 0 ? [] : [parts.definition.join('\n')],
   );
@@ -199,14 +242,18 @@ static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.le
     `#ifndef ${guard}\n#define ${guard}`,
     '#include "casemate-lowered.h"',
     ...records.definitions(),
-    ...prototypes,
+    ...prototypesOf(false),
     '#endif',
   ];
   const source = [
     `#include "${unit}.h"`,
     ...tableTexts,
     ...[...widenings.values()].map(({ text }) => text),
+    ...prototypesOf(true),
     ...definitions,
+    ...(options.main === undefined
+      ? []
+      : [solo5Main(symbols.get(options.main)!, program.functions.some(isOfPlatform))]),
   ];
   return { header: `${header.join('\n\n')}\n`, source: `${source.join('\n\n')}\n`, symbols, diagnostics };
 }

@@ -9,7 +9,9 @@ const reserved = new Set(
   (
     'auto break case char const continue default do double else enum extern float for goto if inline int long register ' +
     'restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool true ' +
-    'false asm typeof NULL main offsetof ptrdiff_t size_t wchar_t max_align_t'
+    'false asm typeof NULL main offsetof ptrdiff_t size_t wchar_t max_align_t ' +
+    // Compilers call these on their own.
+    'memcpy memmove memset memcmp bcmp strlen abort'
   ).split(' '),
 );
 

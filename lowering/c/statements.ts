@@ -3,10 +3,10 @@
  * proofs alone (assertions, invariants, measures) is gone. A variable that only they speak of is kept and marked as
  * unused, so that the C can be read beside its source.
  */
-import type { Argument, Expression, FunctionIr, Loop, Statement, Variable } from '../../analyzers/ir.ts';
+import type { FunctionIr, Loop, Statement, Variable } from '../../analyzers/ir.ts';
 import { type Type, valueType } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
-import { allStatements, expressionsOf, partsOf } from '../../analyzers/walk.ts';
+import { runStatements, visitCode } from '../reachable.ts';
 import { type Expressions, type Names, refuseType } from './expressions.ts';
 import { elementOf, scalarTypes } from './prelude.ts';
 
@@ -23,20 +23,15 @@ export interface Body {
 /** Ids of the variables that code reads; what contracts read does not count. */
 export function variablesRead(body: readonly Statement[]): Set<string> {
   const found = new Set<string>();
-  const visit = (node: Expression | Argument): void => {
+  for (const statement of runStatements(body)) {
+    if (statement.kind === 'store') found.add(statement.array.id);
+    if (statement.kind === 'set') found.add(statement.object.id);
+  }
+  visitCode(body, (node) => {
     if (node.kind === 'variable') found.add(node.variable.id);
     if (node.kind === 'element' || node.kind === 'length' || node.kind === 'array') found.add(node.array.id);
     if (node.kind === 'object') found.add(node.object.id);
-    for (const part of partsOf(node)) visit(part);
-  };
-  const all = allStatements(body);
-  const ghosts = new Set(all.flatMap((one) => (one.kind === 'ghost' ? allStatements(one.body) : [])));
-  for (const statement of all) {
-    if (statement.kind === 'assert' || ghosts.has(statement)) continue;
-    if (statement.kind === 'store') found.add(statement.array.id);
-    if (statement.kind === 'set') found.add(statement.object.id);
-    for (const node of statement.kind === 'loop' ? [statement.condition] : expressionsOf(statement)) visit(node);
-  }
+  });
   return found;
 }
 

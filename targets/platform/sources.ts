@@ -27,6 +27,12 @@ export const sharedHeaders = 'targets/platform/layer';
 /** C files that belong to every layer. */
 export const sharedSources: readonly string[] = [`${sharedHeaders}/arguments.c`];
 
+/** The module `casemate/platform` in C, over what every layer implements: for programs that import it. */
+export const verifiedModule = {
+  folder: 'targets/platform/verified',
+  sources: ['targets/platform/verified/platform.c'],
+} as const;
+
 /** The probes' unikernel of a target, as files relative to the package's root; all land in one folder. */
 export interface ProbeFiles {
   readonly target: 'hvt' | 'riscv64';

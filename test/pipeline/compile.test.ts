@@ -147,7 +147,7 @@ describe('what is compiled', () => {
   it('is C and assembly', () => {
     expect(() => checkLanguages(['a.c', 'b.S', 'c.s'], String)).not.toThrow();
     expect(errorOf(() => checkLanguages(['a.c', 'b.cc'], (i) => `sources[${i}]`)).message).toBe(
-      'sources[1]: found "b.cc"; must be C (.c) or assembly (.s, .S); other languages come as objects',
+      'sources[1]: found "b.cc"; must be C (.c), assembly (.s, .S) or verified TypeScript (.ts); other languages come as objects',
     );
   });
 });

@@ -6,7 +6,7 @@ import type { Program } from '../../analyzers/ir.ts';
 import { analyze } from '../../analyzers/typescript/analyze.ts';
 import { type Lowered, lowerToC } from '../../lowering/c/lower.ts';
 import { prelude } from '../../lowering/c/prelude.ts';
-import { loadSources } from '../../pipeline/prove.ts';
+import { loadSources, placesIn } from '../../pipeline/prove.ts';
 import { library } from './contracts.ts';
 import { warnings } from './lowered.ts';
 import { projectRoot, temporaryFolder } from './paths.ts';
@@ -16,7 +16,7 @@ const here = (path: string): string => join(projectRoot, path);
 
 /** A file of the project with what it imports, analyzed. */
 export function programOfFile(path: string): Program {
-  const { program, diagnostics, sources } = analyze(loadSources([here(path)], projectRoot), library);
+  const { program, diagnostics, sources } = analyze(loadSources([here(path)], placesIn(projectRoot)), library);
   if (program === undefined) throw new Error(diagnostics.map((one) => showDiagnostic(sources, one)).join(''));
   return program;
 }

@@ -1,0 +1,263 @@
+/**
+ * The TypeScript of a build: proved, then lowered to C that is compiled beside the project's own.
+ *
+ * All .ts files of a manifest, with what they import, are one program. It is proved as `casemate prove` does, with the same
+ * cache, and only what was proved is lowered, from the very texts that were: an obligation that fails or stays undecided
+ * stops the build, unless the manifest waives its function by name. What the exported functions of the listed files need
+ * becomes one unit, `verified.c`, whose header C callers include. An exported function `main` is the program.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { locate, showDiagnostic } from '../analyzers/diagnostics.ts';
+import type { FunctionIr, Program } from '../analyzers/ir.ts';
+import { PLATFORM_FILE, PLATFORM_MODULE } from '../analyzers/platform.ts';
+import { exportedFunctions, importsOf, type Source } from '../analyzers/typescript/analyze.ts';
+import { fail, printable } from '../base/errors.ts';
+import { lowerToC } from '../lowering/c/lower.ts';
+import { prelude } from '../lowering/c/prelude.ts';
+import { reachableFrom } from '../lowering/reachable.ts';
+import { assumptionsOf, showResult } from '../proofs/report.ts';
+import { defaultSteps } from '../proofs/smt/steps.ts';
+import type { FunctionResult } from '../proofs/verify.ts';
+import { checkLanguages, type SourceFile } from './compile.ts';
+import type { Ledger } from './lock.ts';
+import type { At, Manifest } from './manifest.ts';
+import { type Confinement, confinePath, isConfined, isInside, lockName } from './paths.ts';
+import { loadSources, openProofCache, type ProveReport, type ProveRequest, proveSources } from './prove.ts';
+import type { TargetPlan } from './target.ts';
+
+/** How a build proves: what `casemate prove` would be told. */
+export type ProofOptions = Partial<Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>>;
+
+/** The user's own cache. */
+export function ownCache(detail: (text: string) => void): ProofOptions {
+  const { cache, problem } = openProofCache();
+  if (problem !== undefined) detail(`casemate: note: ${problem}`);
+  return cache === undefined ? {} : { cache };
+}
+
+export interface VerifiedJob {
+  readonly manifest: Manifest;
+  readonly at: At;
+  readonly confinement: Confinement;
+  readonly ledger: Ledger;
+  readonly target: TargetPlan;
+  readonly scratch: string;
+  readonly proofs: ProofOptions;
+  /** Progress in words. */
+  readonly step: (text: string) => void;
+  /** Lines for the user. */
+  readonly note: (text: string) => void;
+}
+
+/** What a build says of its TypeScript. */
+export interface VerifiedReport {
+  /** Functions in the image by what is known of them, in the order of the sources. */
+  readonly proved: readonly string[];
+  readonly trusted: readonly string[];
+  readonly waived: readonly string[];
+  readonly assumptions: readonly string[];
+}
+
+export interface VerifiedUnit {
+  /** Holds the headers. */
+  readonly folder: string;
+  readonly source: SourceFile;
+  /** C of ours that the program's imports need. */
+  readonly libraries: readonly SourceFile[];
+  readonly report: VerifiedReport;
+}
+
+/** For the unit alone, after the target's. Loops without an effect may run for ever, as in TypeScript. */
+const unitFlags = [
+  '-std=c11',
+  '-ffreestanding',
+  '-nostdlibinc',
+  '-fno-finite-loops',
+  '-Wall',
+  '-Wextra',
+  '-Wconversion',
+  '-Werror',
+];
+
+const waiverName = ({ name, span }: FunctionIr): string => `${span.file}:${name}`;
+
+/** The texts, confined; those from a declared root go into the lock. */
+function readSources({ manifest, at, confinement, ledger }: VerifiedJob, files: readonly string[]) {
+  const { folder } = confinement;
+  const declared = manifest.sources ?? [];
+  const given = files.map((file) => confinePath(confinement, file, at(`/sources/${declared.indexOf(file)}`)).real);
+  const reals = new Map<string, string>();
+  const nameOf = (real: string): string | undefined => {
+    if (!isConfined(confinement, real)) return undefined;
+    const name = relative(folder, real).split(sep).join('/');
+    reals.set(name, real);
+    return name;
+  };
+  const sources = loadSources(files, { folder, nameOf });
+  for (const { name, text } of sources) {
+    const real = reals.get(name)!;
+    if (isInside(folder, real)) continue;
+    ledger.seeInput(lockName(confinement, manifest.roots ?? [], real), Buffer.from(text));
+  }
+  const listed = sources.filter(({ name }) => given.includes(reals.get(name)!));
+  return { sources, listed };
+}
+
+/** What the manifest waives of what is not proved; a waiver of nothing is an error. */
+function waived(job: VerifiedJob, { results }: ProveReport): ReadonlySet<string> {
+  const open = new Set<string>();
+  for (const [i, { function: name, reason }] of (job.manifest.waive ?? []).entries()) {
+    const found = results.find(({ function: subject }) => waiverName(subject) === name);
+    const shown = printable(name);
+    if (found === undefined) {
+      const all = results.map(({ function: subject }) => printable(waiverName(subject)));
+      const listed = `${all.slice(0, 10).join(', ')}${all.length > 10 ? ', ...' : ''}`;
+      fail('manifest', `${job.at(`/waive/${i}/function`)}: there is no function ${shown}; there are ${listed}`);
+    }
+    if (found.status === 'proved' || found.status === 'trusted') {
+      job.note(`casemate: warning: ${shown}: is ${found.status}: remove its waiver`);
+      continue;
+    }
+    open.add(name);
+    job.note(`casemate: warning: ${shown}: not proved (${found.status}), waived: ${printable(reason, 1000)}`);
+  }
+  return open;
+}
+
+/** Stops the build at the first obligation that does not hold, after showing all of them. */
+function requireProofs(job: VerifiedJob, report: ProveReport): void {
+  const exempt = waived(job, report);
+  const isOpen = ({ status, function: subject }: FunctionResult): boolean =>
+    (status === 'failed' || status === 'unknown') && !exempt.has(waiverName(subject));
+  const open = report.results.filter(isOpen);
+  if (open.length === 0) return;
+  const failing = open.flatMap(({ function: subject, results }) =>
+    results.filter(({ status }) => status !== 'proved').map((result) => ({ subject, result })),
+  );
+  for (const { result } of failing) job.note(showResult(report.sources, result).trimEnd());
+  const { subject, result } = failing.find((one) => one.result.status === 'failed') ?? failing[0];
+  const { obligation, status } = result;
+  const clause = printable(obligation.text.replace(/\s+/g, ' '), 200);
+  const more = failing.length > 1 ? ` (and ${failing.length - 1} more above)` : '';
+  const what = `${locate(report.sources, obligation.span)}: ${printable(subject.name)}: ${obligation.kind}: ${clause}`;
+  const next = `correct it, or waive ${printable(waiverName(subject))} in "waive" and say why`;
+  if (status === 'failed') fail('unproved', `${what}: is not proved${more}; ${next}`);
+  fail('undecided', `${what}: no solver decides it${more}; split the claim, raise --budget, or ${next}`);
+}
+
+/** The function that is the program: an exported `main` of a listed file. */
+function findMain(roots: readonly FunctionIr[], sources: ReadonlyMap<string, string>): FunctionIr | undefined {
+  const mains = roots.filter(({ name, parameters }) => name === 'main' && parameters.length === 0);
+  const [main, other] = mains;
+  if (main === undefined) return undefined;
+  const at = locate(sources, main.span);
+  if (other !== undefined)
+    fail(
+      'compile',
+      `${locate(sources, other.span)}: main is exported here and at ${at}; a program begins in one place`,
+    );
+  if (main.body === undefined) fail('compile', `${at}: main is only declared, or trusted; a program needs its body`);
+  if (main.result.kind !== 'void')
+    fail('compile', `${at}: main returns a value, which nobody takes; let it return void`);
+  if (main.requires.length > 0)
+    fail('compile', `${at}: main has a precondition, which nobody meets; remove its @requires`);
+  return main;
+}
+
+/** An export `main` without a contract would be left out without a word. */
+function refuseUnseenMain(files: readonly Source[], roots: readonly FunctionIr[]): void {
+  for (const source of files) {
+    const found = exportedFunctions(source).find(({ name, parameters }) => name === 'main' && parameters === 0);
+    if (found === undefined || roots.some(({ name, span }) => name === 'main' && span.file === source.name)) continue;
+    const at = locate(new Map([[source.name, source.text]]), found.span);
+    fail('compile', `${at}: main has no contract, so nothing of it is proved; put /** @verified */ before it`);
+  }
+}
+
+/** What was lowered of a program whose functions in `roots` are called from outside. */
+function lower(job: VerifiedJob, program: Program, roots: readonly FunctionIr[], main: FunctionIr | undefined) {
+  const exported = new Set(roots.map(({ key }) => key));
+  const part = reachableFrom(program, exported);
+  const unit = lowerToC(part, 'verified', { exported, ...(main && { main: main.key }) });
+  if (unit.diagnostics.length > 0) {
+    for (const one of unit.diagnostics) job.note(showDiagnostic(program.sources, one).trimEnd());
+    const [first, ...rest] = unit.diagnostics;
+    const more = rest.length > 0 ? ` (and ${rest.length} more above)` : '';
+    const advice = first.advice === undefined ? '' : `; ${first.advice}`;
+    fail('compile', printable(`${locate(program.sources, first.span)}: ${first.message}${more}${advice}`, 1000));
+  }
+  return { part, unit };
+}
+
+function reportOf(report: ProveReport, part: Program): VerifiedReport {
+  const present = new Set(part.functions.map(({ key }) => key));
+  const named = (wanted: (status: FunctionResult['status']) => boolean): string[] =>
+    report.results.flatMap(({ function: subject, status }) =>
+      present.has(subject.key) && wanted(status) ? [waiverName(subject)] : [],
+    );
+  return {
+    proved: named((status) => status === 'proved'),
+    trusted: named((status) => status === 'trusted').map((name) =>
+      name.replace(`${PLATFORM_FILE}:`, `${PLATFORM_MODULE}:`),
+    ),
+    waived: named((status) => status === 'failed' || status === 'unknown'),
+    assumptions: assumptionsOf(report.program!),
+  };
+}
+
+/** C of ours that the imports need; what the target has not is an error. */
+function librariesFor({ manifest, target }: VerifiedJob, sources: readonly Source[]): readonly SourceFile[] {
+  const user = sources.find(({ text }) => importsOf(text).includes(PLATFORM_MODULE));
+  if (user === undefined) return [];
+  const { target: name } = manifest;
+  return (
+    target.libraries.get(PLATFORM_MODULE) ??
+    fail('compile', `${printable(user.name)}: imports ${PLATFORM_MODULE}, which the target "${name}" does not have`)
+  );
+}
+
+/** The manifest's TypeScript as C in the temporary folder; undefined where it has none. */
+export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | undefined> {
+  const { manifest, scratch, target, step } = job;
+  checkLanguages(manifest.sources ?? [], (i) => job.at(`/sources/${i}`));
+  const files = (manifest.sources ?? []).filter((source) => source.endsWith('.ts'));
+  if (files.length === 0) return undefined;
+  const { sources, listed } = readSources(job, files);
+  const libraries = librariesFor(job, sources);
+  let done = 0;
+  const report = await proveSources(sources, {
+    budget: defaultSteps,
+    crossCheck: false,
+    ...job.proofs,
+    onStart: (name) => step(`${printable(name, 60)} (${done} done)`),
+    onFunction: () => done++,
+  });
+  const { program, diagnostics } = report;
+  if (program === undefined) {
+    for (const one of diagnostics) job.note(showDiagnostic(report.sources, one).trimEnd());
+    const at = diagnostics.length === 0 ? '' : `${locate(report.sources, diagnostics[0].span)}: `;
+    return fail('compile', `${at}cannot be verified; the messages are above`);
+  }
+  requireProofs(job, report);
+  const roots = program.functions.filter(
+    ({ exported, span }) => exported === true && listed.some(({ name }) => name === span.file),
+  );
+  refuseUnseenMain(listed, roots);
+  if (roots.length === 0)
+    fail('compile', `${printable(files[0])}: no exported function has a contract, so nothing of it would be built`);
+  const { part, unit } = lower(job, program, roots, findMain(roots, report.sources));
+  const folder = join(scratch, 'verified');
+  mkdirSync(folder);
+  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+  write('casemate-lowered.h', prelude());
+  write('verified.h', unit.header);
+  write('verified.c', unit.source);
+  const flags = [...target.defaultFlags, ...unitFlags, ...target.requiredFlags];
+  return {
+    folder,
+    source: { name: 'verified.c', path: join(folder, 'verified.c'), flags },
+    libraries: libraries.map((one) => ({ ...one, flags: [...one.flags, `-I${folder}`] })),
+    report: reportOf(report, part),
+  };
+}

@@ -1,0 +1,264 @@
+/** TypeScript in a build: proved, lowered and linked beside C, or an error that names the line and leaves nothing behind. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { buildProject } from '../../pipeline/build.ts';
+import { createProgress } from '../../pipeline/progress.ts';
+import type { ProofOptions } from '../../pipeline/verified.ts';
+import { project, rejectionOf } from './support.ts';
+
+/** A program for Linux that needs no C library: exits with the value of answer(). */
+const startSource = `
+int answer(void);
+void _start(void) {
+  __asm__ volatile("andq $-16, %rsp");
+  __asm__ volatile("syscall" : : "a"(60), "D"(answer()));
+}
+`;
+
+const callerSource = 'unsigned char half(unsigned char n);\nint answer(void);\nint answer(void) { return half(84); }\n';
+const halfSource = `import type { u8 } from 'casemate';
+/** @ensures result <= 127 */
+export function half(n: u8): u8 { return n >>> 1; }
+`;
+const brokenSource = `import type { u8 } from 'casemate';
+
+/** @ensures result < 10 */
+export function half(n: u8): u8 {
+  return n >>> 1;
+}
+`;
+
+interface Shape {
+  readonly manifest?: object;
+  readonly files: Record<string, string>;
+}
+
+function projectOf({ manifest, files }: Shape): string {
+  const sources = Object.keys(files).filter((name) => /^[\w-]+\.(ts|c)$/.test(name));
+  const json = { name: 'prog', target: 'elf', sources: ['start.c', ...sources], ...manifest };
+  return project({ 'casemate.json': JSON.stringify(json), 'start.c': startSource, ...files });
+}
+
+function build(folder: string, notes: string[] = [], proofs: ProofOptions = {}) {
+  const write = (text: string): number => notes.push(text);
+  const progress = createProgress({ write, terminal: false, verbose: false, now: () => 0, patience: 60_000 });
+  return buildProject({ folder, lock: 'verify', progress, proofs });
+}
+
+const everything = (folder: string): string[] => (readdirSync(folder, { recursive: true }) as string[]).sort();
+
+function statusOf(program: string): number {
+  try {
+    execFileSync(program);
+    return 0;
+  } catch (error) {
+    return (error as { status: number }).status;
+  }
+}
+
+/** The error of a build that has left its folder as it was, and what it told. */
+async function refusal(shape: Shape, proofs?: ProofOptions) {
+  const folder = projectOf(shape);
+  const before = everything(folder);
+  const notes: string[] = [];
+  const error = await rejectionOf(build(folder, notes, proofs));
+  expect(everything(folder)).toEqual(before);
+  return { code: error.code, message: error.message, notes: notes.join('') };
+}
+
+describe('TypeScript with contracts', () => {
+  it('is proved, lowered, and called by C through its header', async () => {
+    const caller = callerSource.replace('unsigned char half(unsigned char n);', '#include "verified.h"');
+    // The C library's stdint.h is foreign.
+    const manifest = { roots: ['/usr/include'] };
+    const folder = projectOf({ manifest, files: { 'half.ts': halfSource, 'caller.c': caller } });
+    const { output, verified } = await build(folder);
+    expect(verified).toMatchObject({ proved: ['half.ts:half'], trusted: [], waived: [] });
+    expect(statusOf(output)).toBe(42);
+  });
+
+  it('is a program when it exports main, which calls functions of C that it declares', async () => {
+    const main = `import type { u8 } from 'casemate';
+import { next } from './lib/next';
+/** @trusted */
+export declare function keep(status: u8): void;
+/** @verified */
+export function main(): void { keep(next(41)); }
+`;
+    const files = {
+      'main.ts': main,
+      'lib/next.ts': `
+import type { u8 } from 'casemate';
+/** @verified */
+export function next(n: u8): u8 { return (n + 1) & 255; }
+`,
+      'keep.c': `
+void keep(unsigned char status);
+struct solo5_start_info;
+int solo5_app_main(const struct solo5_start_info *info);
+static int kept;
+void keep(unsigned char status) { kept = status; }
+int answer(void);
+int answer(void) { return solo5_app_main(0) + kept; }
+`,
+    };
+    const folder = projectOf({ files });
+    const { output, verified } = await build(folder);
+    expect(verified).toMatchObject({ proved: ['main.ts:main', 'lib/next.ts:next'], trusted: ['main.ts:keep'] });
+    expect(verified!.assumptions[0]).toBe('main.ts: keep is trusted');
+    expect(statusOf(output)).toBe(42);
+    // Only what C may call has a symbol of its own.
+    const symbols = execFileSync('nm', [output], { encoding: 'utf8' });
+    expect(symbols).toMatch(/T solo5_app_main/);
+    expect(symbols).not.toMatch(/T (main|v_main|next)\b/);
+  });
+
+  it('gives the same image in any folder, with debug information in it', async () => {
+    const shape = { manifest: { cflags: ['-g'] }, files: { 'half.ts': halfSource, 'caller.c': callerSource } };
+    const [a, b] = [await build(projectOf(shape)), await build(projectOf(shape))];
+    expect(Buffer.compare(readFileSync(a.output), readFileSync(b.output))).toBe(0);
+  });
+
+  it('may come from a declared root, and the lock holds it then', async () => {
+    const outside = project({ 'half.ts': `export * from './impl';\n${halfSource}`, 'impl.ts': 'export {};' });
+    const manifest = { roots: [outside], sources: ['start.c', join(outside, 'half.ts'), 'caller.c'] };
+    const folder = projectOf({ manifest, files: { 'caller.c': callerSource } });
+    expect(statusOf((await build(folder)).output)).toBe(42);
+    const lock = JSON.parse(readFileSync(join(folder, 'casemate.lock'), 'utf8')) as { inputs: object };
+    expect(Object.keys(lock.inputs)).toEqual([join(outside, 'half.ts'), join(outside, 'impl.ts')]);
+  });
+});
+
+describe('an unproved function', () => {
+  it('stops the build, with its place, clause and values', async () => {
+    const { code, message, notes } = await refusal({ files: { 'half.ts': brokenSource, 'caller.c': callerSource } });
+    expect(code).toBe('unproved');
+    expect(message).toMatch(/^half\.ts:5:3: half: ensures: result < 10: is not proved; .*waive half\.ts:half/);
+    expect(notes).toMatch(/confirmed bug/);
+  });
+
+  it('stops the build where no solver decides, too', async () => {
+    const hard = `
+/** @ensures a * a * a + b * b * b !== c * c * c + 3 || a * b === 0 || c > 100 */
+export function half(a: number, b: number, c: number): void {}
+`.replaceAll(': number', ": import('casemate').u16");
+    const { code, message } = await refusal({ files: { 'half.ts': hard } }, { budget: 1 });
+    expect(code).toBe('undecided');
+    expect(message).toMatch(/^half\.ts:3:\d+: half: ensures: .* no solver decides it/);
+  });
+
+  it('is built and warned of when the manifest waives it by name', async () => {
+    const files = { 'half.ts': brokenSource, 'caller.c': callerSource };
+    const manifest = { waive: [{ function: 'half.ts:half', reason: 'an old client' }] };
+    const notes: string[] = [];
+    const { output, verified } = await build(projectOf({ manifest, files }), notes);
+    expect(notes).toEqual(['casemate: warning: half.ts:half: not proved (failed), waived: an old client\n']);
+    expect(verified).toMatchObject({ proved: [], waived: ['half.ts:half'] });
+    expect(statusOf(output)).toBe(42);
+  });
+
+  it('is not waived by a waiver of something else', async () => {
+    const files = { 'half.ts': brokenSource, 'caller.c': callerSource };
+    const waive = [{ function: 'half.ts:whole', reason: 'x' }];
+    expect(await refusal({ manifest: { waive }, files })).toMatchObject({
+      code: 'manifest',
+      message: expect.stringMatching(
+        /waive\[0\]\.function: there is no function half\.ts:whole; there are half\.ts:half/,
+      ),
+    });
+    const twice = [...waive, ...waive];
+    expect((await refusal({ manifest: { waive: twice }, files })).message).toMatch(/again; waive a function once/);
+    expect((await refusal({ manifest: { waive }, files: { 'caller.c': '' } })).message).toMatch(/nothing to waive/);
+  });
+});
+
+describe('an error at its line:', () => {
+  const main = '/** @verified */ export function main(): void {}';
+
+  it.each([
+    [
+      'a type error',
+      { 'a.ts': '/** @verified */\nexport function f(): boolean { return 1; }' },
+      'compile',
+      /^a\.ts:2:/,
+    ],
+    [
+      'a construct that is not in the language',
+      { 'a.ts': '/** @verified */\nexport function f(): void { eval("1"); }' },
+      'compile',
+      /^a\.ts:2:/,
+    ],
+    [
+      'a construct that is not lowered',
+      {
+        'a.ts': "/** @throws {Error} n > 5 */\nexport function f(n: number): void { if (n > 5) throw new Error('n'); }",
+      },
+      'compile',
+      /^a\.ts:2:17: f throws, which is not lowered/,
+    ],
+    [
+      'two programs',
+      { 'a.ts': main, 'b.ts': main },
+      'compile',
+      /^b\.ts:1:34: main is exported here and at a\.ts:1:34;/,
+    ],
+    [
+      'a program in TypeScript and one in C',
+      { 'a.ts': main, 'b.c': 'int solo5_app_main(const void *i) { return i == 0; } int answer(void) { return 0; }' },
+      'duplicate-symbol',
+      /solo5_app_main.*verified\.c\.o.*b\.c\.o/,
+    ],
+    [
+      'a program without a contract',
+      { 'a.ts': 'export function main(): void {}\n/** @verified */ export function f(): void {}' },
+      'compile',
+      /^a\.ts:1:17: main has no contract/,
+    ],
+    [
+      'a program with a precondition',
+      { 'a.ts': 'const N = 3;\n/** @requires N > 2 */ export function main(): void {}' },
+      'compile',
+      /^a\.ts:2:40: main has a precondition/,
+    ],
+    [
+      'a program with a result',
+      { 'a.ts': '/** @verified */ export function main(): boolean { return true; }' },
+      'compile',
+      /main returns a value/,
+    ],
+    ['a file without a contract', { 'a.ts': 'export const a = 1;' }, 'compile', /^a\.ts: no exported function/],
+    [
+      'a function of C whose name C does not allow',
+      {
+        'a.ts':
+          '/** @trusted */ export declare function $x(): void;\n/** @verified */ export function f(): void { $x(); }',
+      },
+      'compile',
+      /^a\.ts:1:41: \$x has no body, and C cannot have a function of that name/,
+    ],
+    ['a declaration file', { 'a.ts': main, 'a.d.ts': '' }, 'manifest', /sources\[2\]: found "a\.d\.ts"/],
+  ])('%s', async (name, files, code, message) => {
+    const manifest = name === 'a declaration file' ? { sources: ['start.c', 'a.ts', 'a.d.ts'] } : {};
+    expect(await refusal({ manifest, files })).toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+
+  it('what is imported from outside the project', async () => {
+    const outside = project({ 'half.ts': halfSource });
+    const text = `import { half } from '${join('..', outside.split('/').at(-1)!, 'half')}';
+/** @verified */ export function f(): u8 { return half(4); }`;
+    const { code, message } = await refusal({ files: { 'a.ts': text } });
+    expect([code, message]).toEqual(['compile', expect.stringMatching(/^a\.ts:/)]);
+  });
+
+  it('a compiler that is missing, before anything is proved', async () => {
+    const path = process.env['PATH'];
+    process.env['PATH'] = '/nowhere';
+    try {
+      expect(await refusal({ files: { 'half.ts': brokenSource } })).toMatchObject({ code: 'tool', notes: '' });
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
+});
