@@ -138,7 +138,9 @@ export function writeFileAtomic(path: string, chunks: Uint8Array | Iterable<Uint
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   pending.add(temporary);
   try {
-    const fd = openSync(temporary, 'w', mode);
+    // Whatever has this name is nobody's output, or a link that somebody put here: it is not written through.
+    removeQuietly(temporary);
+    const fd = openSync(temporary, 'wx', mode);
     try {
       for (const chunk of chunks instanceof Uint8Array ? [chunks] : chunks) {
         let done = 0;

@@ -84,6 +84,12 @@ export function openObjectCache(layer: Layer, env: NodeJS.ProcessEnv = process.e
       now: Date.now,
     });
     const state = stateOf(layer);
+    // A file that changes while the compiler reads it would be kept as what it was before.
+    let same: boolean | undefined;
+    const isSame = (): boolean => {
+      same ??= stateOf(layer) === state;
+      return same;
+    };
     const keyOf = ({ name, path, flags }: SourceFile, recipe: readonly string[]): string =>
       JSON.stringify([state, name, path, flags, recipe]);
     const inLayer = new Set(layer.folders);
@@ -97,7 +103,7 @@ export function openObjectCache(layer: Layer, env: NodeJS.ProcessEnv = process.e
         return entry && objectOf(entry);
       },
       keep: (source, recipe, object) => {
-        if (object.reads.every(isKnown)) store.put(keyOf(source, recipe), entryOf(object));
+        if (object.reads.every(isKnown) && isSame()) store.put(keyOf(source, recipe), entryOf(object));
       },
     };
   } catch {

@@ -50,7 +50,8 @@ export interface Context {
   readonly functionOf: (key: string) => FunctionIr;
   readonly textOf: (span: Span) => string;
   /** Demands what a call needs: the precondition, and a smaller measure in a recursion. */
-  readonly demandCall: (place: Place, callee: FunctionIr, binding: Binding, span: Span) => void;
+  /** `thrown`: where the subject is left when the callee throws, if that is another place. */
+  readonly demandCall: (place: Place, callee: FunctionIr, binding: Binding, span: Span, thrown?: Place) => void;
   readonly demandKept: (place: Place, span: Span, thrown: Term) => void;
   /** The result of a function that is not pure: only its contract is known. */
   readonly callResult: (place: Place, callee: FunctionIr, binding: Binding, old: Old) => Value;
@@ -171,17 +172,17 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
   };
 
   /** Demands that a call throws nothing, or what the subject announces; behind it nothing was thrown. */
-  const demandQuiet = (place: Place, callee: FunctionIr, binding: Binding, span: Span): void => {
+  const demandQuiet = (place: Place, callee: FunctionIr, binding: Binding, span: Span, thrown: Place): void => {
     const conditions = callee.throws.map((clause) => clauseTerm(context, clause, binding));
     callee.throws.forEach(({ text, error }, i) => {
       const goal = place.clause ? m.not(conditions[i]) : m.implies(conditions[i], announced(context, error));
       place.demand('throws', `${callee.name}: ${text}`, span, goal);
     });
-    if (!place.clause && conditions.length > 0) demandKept(place, span, m.any(conditions));
+    if (!place.clause && conditions.length > 0) demandKept(thrown, span, m.any(conditions));
     for (const condition of conditions) place.assume(m.not(condition));
   };
 
-  const demandCall: Context['demandCall'] = (place, callee, binding, span) => {
+  const demandCall: Context['demandCall'] = (place, callee, binding, span, thrown = place) => {
     for (const clause of callee.requires) {
       place.demand('requires', `${callee.name}: ${clause.text}`, span, clauseTerm(context, clause, binding));
     }
@@ -189,7 +190,7 @@ export function createContext(subject: FunctionIr, { program, recursive, ending 
       for (const inRange of parametersInRange(callee, binding, intervals))
         place.demand('defined', `call of ${callee.name}`, span, inRange);
     }
-    demandQuiet(place, callee, binding, span);
+    demandQuiet(place, callee, binding, span, thrown);
     if (!recursive.has(callee.key) || (place.clause && place.runs !== true)) return;
     const after = measureOf(callee, binding);
     place.demand('decreases', `call of ${callee.name}`, span, decreasesTerm(m, context.entryMeasure, after));

@@ -21,15 +21,18 @@ import { executeAssertBits } from './bits.ts';
 import { announced, type Context, createContext, decreasesTerm, type Surroundings } from './context.ts';
 import { rangeOfType, valueOfType } from './convert.ts';
 import {
+  type Binding,
   bindArguments,
   bodyClausePlace,
   clausePlace,
+  clauseTerm,
   codePlace,
   demandPossible,
   evaluate,
   isArrayArgument,
   lengthRange,
   objectValue,
+  type Place,
 } from './evaluate.ts';
 import {
   demandIn,
@@ -85,13 +88,14 @@ function assumeClause(context: Context, state: State, clause: Clause): void {
   codePlace(context, state).assume(scalar(evaluate(context, place, clause.expression)));
 }
 
-function executeCall(context: Context, state: State, statement: Statement & { kind: 'call' }): void {
-  const callee = context.functionOf(statement.function);
-  const place = codePlace(context, state);
-  const binding = bindArguments(context, place, callee, statement.arguments);
-  demandSeparated(context, state, callee, statement);
-  context.demandCall(place, callee, binding, statement.span);
-  const before = { arrays: new Map(binding.arrays), variables: new Map(binding.variables) };
+/** Forgets, in the state and in what the callee's parameters are bound to, all that the callee may write. */
+function forgetWritten(
+  context: Context,
+  state: State,
+  callee: FunctionIr,
+  statement: Statement & { kind: 'call' },
+  binding: Binding,
+): void {
   callee.parameters.forEach(({ id, name }, i) => {
     const argument = statement.arguments[i];
     if (argument.kind === 'object') {
@@ -109,6 +113,36 @@ function executeCall(context: Context, state: State, statement: Statement & { ki
     binding.arrays.set(id, after);
     state.arrays.set(argument.array.id, after);
   });
+}
+
+/**
+ * Where the subject is left when the callee throws: what the callee may write it may have written by then, and of that only
+ * the invariants are known that the callee itself keeps.
+ */
+function thrownPlace(
+  context: Context,
+  state: State,
+  callee: FunctionIr,
+  statement: Statement & { kind: 'call' },
+  { arrays, variables, lengths }: Binding,
+): Place | undefined {
+  if (callee.throws.length === 0 || context.subject.kept.length === 0) return undefined;
+  const thrown = copyState(state);
+  const binding = { arrays: new Map(arrays), variables: new Map(variables), lengths };
+  forgetWritten(context, thrown, callee, statement, binding);
+  for (const clause of callee.kept)
+    thrown.assumptions.push(clauseTerm(context, clause, binding, { arrays, variables }));
+  return codePlace(context, thrown);
+}
+
+function executeCall(context: Context, state: State, statement: Statement & { kind: 'call' }): void {
+  const callee = context.functionOf(statement.function);
+  const place = codePlace(context, state);
+  const binding = bindArguments(context, place, callee, statement.arguments);
+  demandSeparated(context, state, callee, statement);
+  const before = { arrays: new Map(binding.arrays), variables: new Map(binding.variables) };
+  context.demandCall(place, callee, binding, statement.span, thrownPlace(context, state, callee, statement, binding));
+  forgetWritten(context, state, callee, statement, binding);
   const result = callee.pure ? context.pureResult(callee, binding) : context.callResult(place, callee, binding, before);
   demandPossible(place, callee, result, statement.span);
   const { target } = statement;

@@ -81,7 +81,7 @@ export function assumptionsOf(program: Program): string[] {
               ]
             : []),
           'arrays that are passed in have at most 2**32 elements and are not resized, detached or shared with another thread; records are plain objects',
-          'the standard library and enums are what they were when the program started',
+          'the standard library and enums are what they were when the program started, and no function is called before its module has been evaluated',
           'memory and the stack suffice',
         ]),
   ];

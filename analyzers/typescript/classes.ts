@@ -42,6 +42,15 @@ export const membersOf = (node: ts.ClassDeclaration): (ts.ConstructorDeclaration
     (member) => (ts.isConstructorDeclaration(member) || ts.isMethodDeclaration(member)) && !isHolder(member),
   ) as (ts.ConstructorDeclaration | ts.MethodDeclaration)[];
 
+/** A decorator may put anything in the place of what it stands before. */
+export function refuseDecorator(world: World, decorator: ts.Decorator): never {
+  return refuse(
+    world.spanOf(decorator),
+    'a decorator is not supported',
+    'It may replace what is verified: leave it out.',
+  );
+}
+
 /** What a class is as a type, or why it cannot be verified. */
 export function collectClass(
   world: World,
@@ -57,6 +66,7 @@ export function collectClass(
   if (heritage !== undefined)
     refuse(world.spanOf(heritage), `the class ${name} has a base`, 'A verified class stands by itself.');
   if (node.typeParameters !== undefined) refuse(nameSpan, `the class ${name} has type parameters`);
+  for (const decorator of ts.getDecorators(node) ?? []) refuseDecorator(world, decorator);
   for (const modifier of node.modifiers ?? []) {
     if (modifier.kind !== ts.SyntaxKind.ExportKeyword && modifier.kind !== ts.SyntaxKind.DefaultKeyword)
       refuse(world.spanOf(modifier), `${modifier.getText()} before a verified class is not supported`);
@@ -67,8 +77,11 @@ export function collectClass(
   const arrays: { name: string; type: ArrayType }[] = [];
   const writable: string[] = [];
   for (const member of node.members) {
+    for (const decorator of ts.canHaveDecorators(member) ? (ts.getDecorators(member) ?? []) : [])
+      refuseDecorator(world, decorator);
     const span = world.spanOf(member.name ?? member);
     const called = member.name?.getText() ?? 'this member';
+    if (has(member, ts.SyntaxKind.AccessorKeyword)) refuse(span, `${called} is an accessor`, 'Declare a field.');
     if (has(member, ts.SyntaxKind.StaticKeyword) && !isHolder(member))
       refuse(span, `${called} is static`, 'Declare it outside of the class.');
     if (ts.isMethodDeclaration(member) || ts.isConstructorDeclaration(member)) continue;

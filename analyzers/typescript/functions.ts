@@ -13,7 +13,7 @@ import {
   type Variable,
 } from '../ir.ts';
 import { nothing, valueType } from '../types.ts';
-import { impliedClauses, isPrivate, selfOf } from './classes.ts';
+import { classOf, impliedClauses, isPrivate, refuseDecorator, selfOf } from './classes.ts';
 import { ts } from './compiler.ts';
 import { lowerConstructor } from './construct.ts';
 import { lowerCondition, lowerInteger } from './expressions.ts';
@@ -110,6 +110,14 @@ export function lowerHeader(
       'parameter',
     );
     if (type.kind === 'void') refuse(span, `the parameter ${parameter.name.text} has no value`, 'Leave it out.');
+    const given = classOf(world, type);
+    if (given !== undefined && !given.node.members.some(isPrivate))
+      refuse(
+        span,
+        `the parameter ${parameter.name.text} is of the class ${type.kind === 'object' ? type.name : ''}, which has no private member`,
+        'Any object of its shape is taken for one: make a field of the class private.',
+      );
+    for (const decorator of ts.getDecorators(parameter) ?? []) refuseDecorator(world, decorator);
     return declareVariable(
       scope,
       world.checker.getSymbolAtLocation(parameter.name),
@@ -138,8 +146,9 @@ export function lowerHeader(
       `${contract.name} is @pure and has an effect or no value`,
       'A pure function only computes a value.',
     );
+  const isOwn = (id: string): boolean => id === 'this' || id.startsWith('this.');
   const isThrowing = contract.clauses.some(({ tag }) => tag === 'throws');
-  if (isThrowing && ts.isMethodDeclaration(node) && isPrivate(node) && modifies.includes('this'))
+  if (isThrowing && ts.isMethodDeclaration(node) && isPrivate(node) && modifies.some(isOwn))
     refuse(
       nameSpan,
       `${contract.name} is private, writes the object and throws`,

@@ -30,12 +30,21 @@ function declaredIn(symbol: ts.Symbol | undefined, file: string): boolean {
   return symbol?.declarations?.[0]?.getSourceFile().fileName === file;
 }
 
-/** The integer type of a type with a brand. */
+/**
+ * The integer type of a type with a brand. The brand alone does not make one, since a mapped type may keep that and
+ * nothing else: all values must be numbers, or bigints, too.
+ */
 function brandOf(type: ts.Type, checker: ts.TypeChecker): IntegerName | undefined {
   const brands = integerNames.filter((name) =>
     declaredIn(checker.getPropertyOfType(type, `__${name}`), CONTRACTS_FILE),
   );
-  return brands.length === 1 ? brands[0] : undefined;
+  if (brands.length !== 1) return undefined;
+  const wanted = brands[0] === 'u64' || brands[0] === 'i64' ? ts.TypeFlags.BigIntLike : ts.TypeFlags.NumberLike;
+  const isWanted = (one: ts.Type): boolean =>
+    one.isUnion()
+      ? one.types.every(isWanted)
+      : one.isIntersection() && one.types.some(({ flags }) => (flags & wanted) !== 0);
+  return isWanted(type) ? brands[0] : undefined;
 }
 
 /** The type that `Readonly<T>` has been given. */

@@ -12,7 +12,7 @@ import { operatorOf } from '../../analyzers/operators.ts';
 import { type Range, rangeOf, type Type } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { type COperand, spell } from './operators.ts';
-import { cast, levels, literal, primary, type Text } from './text.ts';
+import { call, cast, levels, literal, operand, primary, type Text } from './text.ts';
 
 export interface Big {
   readonly text: Text;
@@ -70,7 +70,7 @@ export function lowerBig(others: Others, expression: Expression): Big {
       const [a, b] = [self(expression.whenTrue), self(expression.whenFalse)];
       const type = typeFor(expression, a.range, b.range);
       const text: Text = {
-        text: `${others.truth(expression.condition).text} ? ${cast(type, a.text).text} : ${cast(type, b.text).text}`,
+        text: `${operand(others.truth(expression.condition))} ? ${cast(type, a.text).text} : ${cast(type, b.text).text}`,
         level: levels.conditional,
       };
       return { text, range: hull(a.range.low, a.range.high, b.range.low, b.range.high) };
@@ -108,8 +108,13 @@ function lowerOperation(others: Others, expression: Expression & { kind: 'operat
       low64: () => cast('uint64_t', text),
     }),
   );
+  if (operator === 'bigRemainder' && type === 'int64_t' && quotientLeaves(ranges))
+    return { text: call('cm_rest', ...typed.map((one) => one.typed())), range };
   return { text: spell(c.exact, type, typed), range };
 }
+
+/** Whether the quotient may be 2**63, which int64_t has not: then C leaves the remainder undefined too. */
+const quotientLeaves = ([a, b]: readonly Bounds[]): boolean => a.low <= -(2n ** 63n) && b.low <= -1n && -1n <= b.high;
 
 /** The type that an operation is computed in. */
 function typeOfOperation(
@@ -121,7 +126,9 @@ function typeOfOperation(
   const isShift = operator === 'bigShiftLeft' || operator === 'bigShiftRight';
   // Up to 64 places: a type of 64 bits has no 64 of them to shift by.
   if (operator === 'bigShiftRight' && ranges[1].high > 63n) return '__int128';
-  const type = typeFor(expression, range, ...(isShift ? ranges.slice(0, 1) : ranges));
+  // The power of two that a shift to the left multiplies by is of the type as well.
+  const power = operator === 'bigShiftLeft' ? [{ low: 0n, high: 1n << ranges[1].high }] : [];
+  const type = typeFor(expression, range, ...power, ...(isShift ? ranges.slice(0, 1) : ranges));
   if (type === '__int128' && (operator === 'bigDivide' || operator === 'bigRemainder'))
     refuse(
       expression.span,

@@ -53,6 +53,12 @@ const isPlace = ({ kind }: Expression): boolean => ['variable', 'element', 'fiel
 const stripped = (expression: Expression): Expression =>
   expression.kind === 'convert' ? stripped(expression.operand) : expression;
 
+/** Whether C has the number as an int: a literal, and a choice among some. */
+function isInt(expression: Expression): boolean {
+  const bare = stripped(expression);
+  return bare.kind === 'integer' || (bare.kind === 'conditional' && isInt(bare.whenTrue) && isInt(bare.whenFalse));
+}
+
 /** Turns away what has no form in C yet. */
 export function refuseType(at: { readonly span: Expression['span'] }, type: Type): never {
   return refuse(
@@ -131,7 +137,7 @@ export function createExpressions(names: Names) {
     return call(names.function(key), ...args.map((given, i) => argument(given, types[i])));
   };
 
-  /** Of type int64_t, or a literal of int. */
+  /** Of type int64_t, or of int where `isInt` says so. */
   const number = (expression: Expression): Text => {
     const bare = stripped(expression);
     if (bare.type.kind !== 'integer') return refuseType(bare, bare.type);
@@ -159,8 +165,8 @@ export function createExpressions(names: Names) {
     const { c, domain } = operatorOf(expression.operator);
     if (!('kind' in c)) throw new TypeError(`${expression.operator} gives no number`);
     const values = operands.map((one) => (domain === 'number' ? number(one) : lowerBig(others, one).text));
-    // Two literals would be computed in int.
-    if (operands.every((one) => stripped(one).kind === 'integer')) values[0] = cast('int64_t', values[0]);
+    // What is of int on both sides would be computed in int.
+    if (operands.every(isInt)) values[0] = cast('int64_t', values[0]);
     return spell(c, 'int64_t', values.map(plain));
   };
 

@@ -15,13 +15,18 @@ const reserved = new Set(
   ).split(' '),
 );
 
+/** What lies behind the variable of this name: an array's elements, an object's fields. No user's name ends so. */
+export const memoryName = (name: string): string => `${name}_memory`;
+
 /** Names that the compiler or lowering/c/prelude.ts may use: anything that begins so. */
 const reservedStart = /^(_|cm_|CM_|u?int\d|u?int(max|ptr|_)|INT|UINT|SIZE_|PTRDIFF_|__)/;
 
 /** A C identifier for a name of TypeScript. */
 export function identifier(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9_]/gu, (character) => `_u${character.codePointAt(0)!.toString(16)}_`);
-  return reserved.has(plain) || reservedStart.test(plain) || /^\d/.test(plain) ? `v_${plain}` : plain;
+  return reserved.has(plain) || reservedStart.test(plain) || plain.endsWith('_memory') || /^\d/.test(plain)
+    ? `v_${plain}`
+    : plain;
 }
 
 /** Gives out names of one scope, each once; `outer` are taken already. */

@@ -63,6 +63,7 @@ static inline uint32_t cm_word(int64_t x) { return (uint32_t)(uint64_t)x; }
 static inline int64_t cm_signed(uint32_t x) { return (int32_t)x; }
 
 ${operatorFunctions().join('\n')}
+static inline int64_t cm_rest(int64_t a, int64_t b) { return b == -1 ? 0 : a % b; }
 
 #endif
 `;

@@ -8,6 +8,7 @@ import { type Type, valueType } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { runStatements, visitCode } from '../reachable.ts';
 import { type Expressions, type Names, refuseType } from './expressions.ts';
+import { memoryName } from './names.ts';
 import { elementOf, scalarTypes } from './prelude.ts';
 
 export interface Body {
@@ -43,6 +44,16 @@ function declaration({ typeName, names, read }: Body, variable: Variable, value:
   return read.has(variable.id) ? [line] : [line, `(void)${name};`];
 }
 
+/** A new variable with a value; an object's is memory beside it. */
+function declareWith(body: Body, variable: Variable, value: string): string[] {
+  if (variable.type.kind !== 'object') return declaration(body, variable, value);
+  const name = memoryName(body.names.variable(variable.id));
+  return [
+    `${body.typeName(variable.type.record, variable)} ${name} = ${value};`,
+    ...declaration(body, variable, `&${name}`),
+  ];
+}
+
 function lowerAllocate(body: Body, statement: Statement & { kind: 'allocate' }): string[] {
   const { variable, length, values } = statement;
   const name = body.names.variable(variable.id);
@@ -54,8 +65,8 @@ function lowerAllocate(body: Body, statement: Statement & { kind: 'allocate' }):
     );
   if (length.value === 0n) refuse(statement.span, 'an array without elements', 'C has none: give it a length.');
   const known = values === undefined ? '0' : values.join(', ');
-  const memory = `${scalarTypes[elementOf(variable.type)]} ${name}_memory[${length.value}] = { ${known} };`;
-  return [memory, ...declaration(body, variable, `{ ${name}_memory, ${length.value} }`)];
+  const memory = `${scalarTypes[elementOf(variable.type)]} ${memoryName(name)}[${length.value}] = { ${known} };`;
+  return [memory, ...declaration(body, variable, `{ ${memoryName(name)}, ${length.value} }`)];
 }
 
 function lowerCall(body: Body, statement: Statement & { kind: 'call' }): string[] {
@@ -64,7 +75,7 @@ function lowerCall(body: Body, statement: Statement & { kind: 'call' }): string[
   if (target === undefined) return [`${text};`];
   const narrowed = target.type.kind === 'integer' ? `(${body.typeName(target.type, target)})${text}` : text;
   return statement.declares
-    ? declaration(body, target, narrowed)
+    ? declareWith(body, target, narrowed)
     : [`${body.names.variable(target.id)} = ${narrowed};`];
 }
 
@@ -100,17 +111,11 @@ function lowerIf(body: Body, statement: Statement & { kind: 'if' }): string[] {
 }
 
 export function lowerStatement(body: Body, statement: Statement): string[] {
-  const { expressions, names, typeName } = body;
+  const { expressions, names } = body;
   switch (statement.kind) {
     case 'declare': {
       const { variable } = statement;
-      const { text } = expressions.value(statement.value, valueType(variable.type));
-      if (variable.type.kind !== 'object') return declaration(body, variable, text);
-      const name = `${names.variable(variable.id)}_memory`;
-      return [
-        `${typeName(variable.type.record, variable)} ${name} = ${text};`,
-        ...declaration(body, variable, `&${name}`),
-      ];
+      return declareWith(body, variable, expressions.value(statement.value, valueType(variable.type)).text);
     }
     case 'assign': {
       const { text } = expressions.value(statement.value, statement.variable.type);

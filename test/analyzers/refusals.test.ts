@@ -304,6 +304,14 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   ['/** @verified */ export function f(x: number[]): void {}', 'is not supported'],
   ['/** @verified */ export function f(x: { readonly z: { y: number } }): void {}', 'the field y can be written'],
   ['/** @verified */ export function f(x: { readonly y?: number }): void {}', 'the field y is optional'],
+  [
+    "type B = { readonly [K in keyof u8 as K extends '__u8' ? K : never]: u8[K] };\n/** @verified */ export function f(x: B): boolean { return x <= x; }",
+    'the field __u8 is optional',
+  ],
+  [
+    "type B = { readonly [K in keyof u8 as K extends '__u8' ? K : never]: u8[K] };\n/** @verified */ export function f(x: bigint & B): boolean { return x <= x; }",
+    'is not supported',
+  ],
   ['/** @verified */ export function f(x: { readonly y: Uint8Array }): void {}', 'the field y is a Uint8Array'],
   ['/** @verified */ export function f(x = 1): void {}', 'has no type'],
   ['/** @verified */ export function f(...x: number[]): void {}', 'takes the rest'],

@@ -127,6 +127,18 @@ export function quotients(a: number, b: number): number {
   v.setUint16(1, x, true);
   return v.getUint32(2) >>> 1;
 }
+/** @verified */ export function minusMinus(a: number, b: i32): number { return - -a - -(-b); }
+/** @verified */ export function choices(a: boolean, b: boolean): number {
+  return (a ? 65536 : 1) * (b ? 65536 : a ? 2 : 3) + ((b ? 2147483647 : 0) + (a ? 1 : 2));
+}
+/** @verified */ export function choiceOfChoice(p: boolean, q: boolean, r: boolean, a: u64, b: u64): u64 { return (p ? q : r) ? a : b; }
+/** @requires d !== 0 */ export function rest(a: i64, d: i32): i64 { return a % BigInt(d); }
+/** @verified */ export function restOfLeast(i: u8): i64 { return W[i & 1] % BigInt(-1 - (i & 2)); }
+/** @verified */ export function signBit(negative: boolean): i64 { return (negative ? -1n : 0n) << 63n; }
+/** @modifies a */ export function make(a: Uint8Array, n: u8): Cursor { if (a.length > 0) a[0] = n; return { at: n, end: 9, done: false }; }
+/** @verified */ export function made(n: u8): number { const a = new Uint8Array(2); const c = make(a, n); c.at = a[0]; return c.at + c.end; }
+/** @modifies a */ export function memset(a: Uint8Array, value: u8): void { for (let i = 0; i < a.length; i++) a[i] = value; }
+/** @verified */ export function zeros(a_memory: u8): u8 { const a = new Uint8Array(512); memset(a, a_memory); return a[511]; }
 /** @verified */ export function $odd(int: u8, while_: u8): u8 { return int < while_ ? int : while_; }
 `,
   );

@@ -109,6 +109,22 @@ class Bits {
 export function f(): void { const b = new Bits(9); b.set(8); assert(b.has(8) && !b.has(0)); }`,
 };
 
+/** What a function that throws has written is not said; where it does not throw, that is mended. */
+const spoiling = `/**
+ * @modifies a
+ * @throws {RangeError} n === 123456789
+ * @ensures forall(0, a.length, (i) => a[i] <= 10)
+ */
+function spoil(a: Uint8Array, n: u32): void {
+  for (let i = 0; i < a.length; i++) { decreases(a.length - i); a[i] = 200; }
+  if (n === 123456789) throw new RangeError('x');
+  for (let i = 0; i < a.length; i++) {
+    invariant(forall(0, i, (k) => a[k] <= 10));
+    decreases(a.length - i);
+    a[i] = 1;
+  }
+}`;
+
 /** One false claim each; the obligation that must not hold. */
 const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] = [
   [
@@ -246,6 +262,21 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     '/** @invariant this.n > 3 && this.n < 3 */\nclass C { readonly n: u8; constructor() { this.n = 3; } get0(): void {} }',
     /^(new C\/ensures|C\.get0\/satisfiable)/,
   ],
+  [
+    'an invariant of an array that a function has written before it throws',
+    `${spoiling}
+/** @invariant this.#b.length === 4 && this.#b[0] <= 10 */
+class C {
+  readonly #b: Uint8Array;
+  constructor() { this.#b = new Uint8Array(4); }
+  /**
+   * @modifies this.#b
+   * @throws {RangeError} n === 123456789
+   */
+  go(n: u32): void { spoil(this.#b, n); }
+}`,
+    /^C\.go\/ensures\/this\.#b\.length === 4 && this\.#b\[0\] <= 10: failed/,
+  ],
 ];
 
 const aClass = (members: string, head = 'class C', comment = '@invariant this.#n > 0'): string =>
@@ -272,6 +303,22 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   [aClass('async f(): Promise<void> {}'), 'async or a generator'],
   [aClass('f(): void; f(n?: u8): void {}'), 'declared more than once'],
   [aClass('#m: u8;'), 'the field #m is given no value'],
+  [`${aClass('@d f(): void {}')}\nfunction d(m: any, c: any): any { return m; }`, 'a decorator is not supported'],
+  [`${aClass('@d readonly x: u8;')}\nfunction d(m: any, c: any): any {}`, 'a decorator is not supported'],
+  [aClass('accessor x: u8;').replace('this.#n = 1;', 'this.#n = 1; this.x = 1;'), 'x is an accessor'],
+  [
+    aClass(
+      '\n/**\n * @modifies this.#a\n * @throws {RangeError} true\n */ #f(): void { this.#a[0] = 1; throw new RangeError(); }',
+      'class C { readonly #a: Uint8Array',
+    )
+      .replace('this.#n = 1;', 'this.#n = 1; this.#a = new Uint8Array(2);')
+      .replace('Uint8Array {', 'Uint8Array;'),
+    'is private, writes the object and throws',
+  ],
+  [
+    '/** @verified */\nclass C { readonly n: u8; constructor() { this.n = 3; } }\n/** @verified */ export function f(c: C): void {}',
+    'which has no private member',
+  ],
   [aClass('', 'class C extends Object'), 'the class C has a base'],
   [aClass('', 'class C<T>'), 'the class C has type parameters'],
   [aClass('', 'abstract class C'), 'abstract before a verified class'],
