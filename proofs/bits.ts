@@ -12,7 +12,7 @@ import type { Clause, Expression } from '../analyzers/ir.ts';
 import type { BitAlgebra } from '../analyzers/operators/algebra.ts';
 import { choose, natural } from '../analyzers/operators/meanings.ts';
 import { operatorOf } from '../analyzers/operators.ts';
-import { rangeOf } from '../analyzers/types.ts';
+import { type IntegerName, rangeOf } from '../analyzers/types.ts';
 import type { Context } from './context.ts';
 import { bodyClausePlace, codePlace, evaluate } from './evaluate.ts';
 import { demandIn } from './memory.ts';
@@ -32,7 +32,7 @@ interface Translation {
 }
 
 /** Bits as terms: what operators mean in bits is in their table. */
-const terms: BitAlgebra<Term, Term> = {
+export const bitTerms: BitAlgebra<Term, Term> = {
   constant: (value, width) => t.bitConstant(value, width),
   widthOf: t.bitsOf,
   operate: (operator, a, b) => t.bits(operator, [a, b], t.bitsOf(a)),
@@ -66,6 +66,13 @@ function constant(value: bigint): Term {
   return t.bitConstant(value, width);
 }
 
+/** Some value of an integer type. */
+export function bitVariable(name: string, type: IntegerName): Term {
+  const { width, isNatural } = shapeOf(rangeOf(type));
+  const variable = t.variable(name, `BV${width}`);
+  return isNatural ? natural(bitTerms, variable) : variable;
+}
+
 /** Some value of the expression's type. */
 function opaque({ known, variables }: Translation, expression: Expression): Term {
   const term = known(expression);
@@ -75,11 +82,8 @@ function opaque({ known, variables }: Translation, expression: Expression): Term
   const name = `b.${variables.size + 1}`;
   const { type } = expression;
   let made: Term;
-  if (type.kind === 'integer') {
-    const { width, isNatural } = shapeOf(rangeOf(type.name));
-    const variable = t.variable(name, `BV${width}`);
-    made = isNatural ? natural(terms, variable) : variable;
-  } else if (type.kind === 'boolean') made = t.variable(name, 'Bool');
+  if (type.kind === 'integer') made = bitVariable(name, type.name);
+  else if (type.kind === 'boolean') made = t.variable(name, 'Bool');
   else throw new TooWide();
   variables.set(term, made);
   return made;
@@ -93,7 +97,7 @@ function translate(translation: Translation, expression: Expression): Term {
     case 'boolean':
       return t.truth(expression.value);
     case 'operation':
-      return operatorOf(expression.operator).bits(terms, expression.operands.map(inner));
+      return operatorOf(expression.operator).bits(bitTerms, expression.operands.map(inner));
     case 'convert':
       // That the value fits has been demanded, of the integers.
       return expression.type.kind === 'integer' && expression.operand.type.kind === 'integer'
@@ -115,7 +119,7 @@ function translate(translation: Translation, expression: Expression): Term {
       const condition = inner(expression.condition);
       return whenTrue.sort === 'Bool'
         ? t.select(condition, whenTrue, whenFalse)
-        : choose(terms, condition, whenTrue, whenFalse);
+        : choose(bitTerms, condition, whenTrue, whenFalse);
     }
     default:
       return opaque(translation, expression);
