@@ -8,7 +8,8 @@
  *   of `result`. With this programs are proved.
  * - `bits`: on bits that grow with what they may hold, for claims about bits alone.
  * - `c`: how the lowering spells it. Operands of `number` are of type int64_t.
- * - `acsl`: on ACSL's unbounded integers, in contracts of the C. Source: ACSL 1.17, 2.2.
+ * - `acsl`: on ACSL's unbounded integers, in contracts of the C. Negative integers are not shifted: tools differ about it.
+ *   Source: ACSL 1.17, 2.2.
  * - `coq`: on Coq's Z, as a term; a truth is a bool. Source: Coq 8.16, ZArith.
  * - `machine`: on registers, whose bits do not grow: what compiled code leaves in one, on x86-64 and on riscv64 alike,
  *   once it has gone into the result's type.

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { prelude } from '../../lowering/c/prelude.ts';
 import { type Build, warnings } from '../support/lowered.ts';
 import { boundaryCases, byteCases, type Case, expected, expectedDigest, forPairs } from '../support/operator-cases.ts';
-import { hasC, lowerCases, operatorDriver } from '../support/operator-driver.ts';
+import { hasC, lowerCases, operatorDriver, operatorOutput } from '../support/operator-driver.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { runOrThrow } from '../support/run.ts';
 import { requireTool, requireTools } from '../support/tools.ts';
@@ -18,11 +18,12 @@ requireTools('clang', 'gcc', 'riscv64-linux-gnu-gcc', 'qemu-riscv64-static');
 const all = [...byteCases(), ...boundaryCases()];
 const cases = all.filter(hasC);
 const unit = lowerCases(cases);
-const wanted = cases.map(expectedDigest);
+const wanted = cases.map((one) => expectedDigest(one));
 const folder = temporaryFolder('operators');
 writeFileSync(join(folder, 'casemate-lowered.h'), prelude());
 writeFileSync(join(folder, `${unit.name}.h`), unit.lowered.header);
 writeFileSync(join(folder, `${unit.name}.c`), unit.lowered.source);
+writeFileSync(join(folder, 'output.c'), operatorOutput);
 writeFileSync(join(folder, 'driver.c'), operatorDriver(cases, unit));
 
 /** A trap needs no library, which clang's package does not bring. */
@@ -92,7 +93,15 @@ describe('operators in C, by', () => {
       '-o',
       object,
     ]);
-    await runOrThrow(compiler, [...flags, '-std=c11', '-w', join(folder, 'driver.c'), object, '-o', program]);
+    await runOrThrow(compiler, [
+      ...flags,
+      '-std=c11',
+      '-w',
+      ...['driver.c', 'output.c'].map((file) => join(folder, file)),
+      object,
+      '-o',
+      program,
+    ]);
     const digests = (await runDriver(build, program, [])).map(Number);
     expect(digests.length).toBe(cases.length);
     for (const [i, one] of cases.entries())

@@ -4,7 +4,6 @@
  */
 
 import type { IntegerName } from '../../analyzers/types.ts';
-import type { Lowered } from '../../lowering/c/lower.ts';
 import { type Scalar, scalarTypes } from '../../lowering/c/prelude.ts';
 import { lowerText, type Unit } from './lowered.ts';
 import { type Case, caseSource } from './operator-cases.ts';
@@ -46,15 +45,32 @@ function rowsOf({ allowed, values }: Case): string[] {
   return values[0].map((_, i) => Array.from(allowed.subarray(i * width, (i + 1) * width)).join(''));
 }
 
-export function operatorDriver(cases: readonly Case[], { name, lowered }: { name: string; lowered: Lowered }): string {
+/** Beside the driver: what it needs of a C library, which a checker of the driver need not read. */
+export const operatorOutput = `#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int number_of(const char *text) { return atoi(text); }
+void show(uint64_t result) { printf("%llu\\n", (unsigned long long)result); }
+`;
+
+/** `check` is a statement about a case's operands a and b and its result r. */
+export function operatorDriver(
+  cases: readonly Case[],
+  { name, lowered }: Pick<Unit, 'name' | 'lowered'>,
+  check: (one: Case) => string = () => '',
+): string {
   const lists = createPool('list', (own, text) => `static const uint64_t ${own}[] = { ${text} };`);
   const rows = createPool('row', (own, text) => `static const char ${own}[] = "${text}";`);
   const tables = createPool('rows', (own, text) => `static const char *const ${own}[] = { ${text} };`);
-  const calls = cases.map(({ types, result, name: own }, i) => {
-    const operands = types.map((type, k) => `(${cType(type)})${'ab'[k]}`).join(', ');
+  const calls = cases.map((one, i) => {
+    const { types, result, name: own } = one;
     const symbol = [...lowered.symbols].find(([key]) => key.endsWith(`#${own}`))![1];
-    // Results without a sign stay so: the language has no others that are as wide.
-    return `static uint64_t call${i}(uint64_t a, uint64_t b) { (void)b; return (uint64_t)${result === 'boolean' ? '' : `(${cType(result)})`}${symbol}(${operands}); }`;
+    const names = ['a', 'b'].slice(0, types.length);
+    const operands = types.map((type, k) => `${cType(type)} ${names[k]} = (${cType(type)})${'xy'[k]};`);
+    const value = `${cType(result)} r = ${symbol}(${names.join(', ')});`;
+    const body = [...operands, value, check(one), '(void)y; return (uint64_t)r;'].filter((line) => line !== '');
+    return `static uint64_t call${i}(uint64_t x, uint64_t y) {\n    ${body.join('\n    ')}\n}`;
   });
   const entries = cases.map((one, i) => {
     const [first, second] = [one.values[0], one.values[1] ?? [0n]];
@@ -62,9 +78,10 @@ export function operatorDriver(cases: readonly Case[], { name, lowered }: { name
     const all = [lists.name(first.map(word).join(', ')), String(first.length), lists.name(second.map(word).join(', '))];
     return `    { call${i}, ${all.join(', ')}, ${second.length}, ${tables.name(lines.join(', '))} },`;
   });
-  return `#include <stdio.h>
-#include <stdlib.h>
-#include "${name}.h"
+  return `#include "${name}.h"
+
+extern int number_of(const char *text);
+extern void show(uint64_t result);
 
 ${[...lists.declarations(), ...rows.declarations(), ...tables.declarations(), ...calls].join('\n')}
 
@@ -82,7 +99,7 @@ ${entries.join('\n')}
 static uint32_t step(uint32_t digest, uint32_t part) { return (digest ^ part) * 0x01000193u; }
 
 int main(int argc, char **argv) {
-    int only = argc > 1 ? atoi(argv[1]) : -1;
+    int only = argc > 1 ? number_of(argv[1]) : -1;
     for (int n = 0; n < (int)(sizeof cases / sizeof *cases); n++) {
         if (only >= 0 && n != only) continue;
         uint32_t digest = 0x811c9dc5u;
@@ -90,11 +107,11 @@ int main(int argc, char **argv) {
             for (int j = 0; j < cases[n].seconds; j++) {
                 if (cases[n].allowed[i][j] != '1') continue;
                 uint64_t result = cases[n].call(cases[n].first[i], cases[n].second[j]);
-                if (only >= 0) printf("%llu\\n", (unsigned long long)result);
+                if (only >= 0) show(result);
                 digest = step(step(digest, (uint32_t)result), (uint32_t)(result >> 32));
             }
         }
-        if (only < 0) printf("%u\\n", digest);
+        if (only < 0) show(digest);
     }
     return 0;
 }
