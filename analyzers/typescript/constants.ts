@@ -78,16 +78,24 @@ function fold(world: World, node: ts.Expression): Expression | undefined {
 const known = (expression: Expression): Expression | undefined =>
   expression.kind === 'integer' ? expression : undefined;
 
+/** The literals that a text is joined of; undefined when there is something else in it. */
+function literalsOf(node: ts.Expression): ts.StringLiteralLike[] | undefined {
+  const inner = bare(node);
+  if (ts.isStringLiteralLike(inner)) return [inner];
+  if (!ts.isBinaryExpression(inner) || inner.operatorToken.kind !== ts.SyntaxKind.PlusToken) return undefined;
+  const [left, right] = [literalsOf(inner.left), literalsOf(inner.right)];
+  return left && right && [...left, ...right];
+}
+
 /** bytes('GET '): a byte for each character. */
 function bytesOf(world: World, node: ts.CallExpression) {
   const span = world.spanOf(node);
-  const usage = "Write bytes('...') with ASCII characters, others as \\xHH.";
-  const [argument] = node.arguments;
-  if (node.arguments.length !== 1 || !ts.isStringLiteralLike(argument))
-    return refuse(span, 'bytes of something other than a literal', usage);
+  const usage = "Write bytes('...') with ASCII characters, others as \\xHH; literals may be joined with +.";
+  const literals = node.arguments.length === 1 ? literalsOf(node.arguments[0]) : undefined;
+  if (literals === undefined) return refuse(span, 'bytes of something other than a literal', usage);
   // An é is one character here and two bytes in a file: only the spelling \xe9 says which is meant.
-  const plain = /^[\x20-\x7e]*$/.test(argument.getText());
-  const codes = [...argument.text].map((character) => character.codePointAt(0)!);
+  const plain = literals.every((literal) => /^[\x20-\x7e]*$/.test(literal.getText()));
+  const codes = literals.flatMap(({ text }) => [...text].map((character) => character.codePointAt(0)!));
   if (!plain || codes.some((code) => code > 0xff)) return refuse(span, 'this has characters that are no bytes', usage);
   if (codes.length > LONGEST_TABLE)
     return refuse(span, `${codes.length} bytes`, `An array of constants has at most ${LONGEST_TABLE}.`);

@@ -152,6 +152,10 @@ const refused: readonly (readonly [text: string, message: string])[] = [
     "const k = 'a';\nconst M = bytes(k);\n/** @verified */ export function f(): u8 { return M[0]; }",
     'bytes of something other than a literal',
   ],
+  [
+    "const k = 'a';\nconst M = bytes('b' + k);\n/** @verified */ export function f(): u8 { return M[0]; }",
+    'bytes of something other than a literal',
+  ],
   [inBody("const x = bytes('a')[0];"), 'this is not the name of a typed array'],
   [inBody("let x = bytes('a');"), 'is declared with let'],
   [

@@ -437,6 +437,11 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     /ensures.*failed, confirmed/,
   ],
   [
+    'a byte of a joined text',
+    "const M = bytes('a' + ('b' + 'c') + 'd');\n/** @ensures result !== 0x63 || i !== 2 */ export function f(i: u8): u8 { return M[i & 3]; }",
+    /ensures.*failed, confirmed/,
+  ],
+  [
     'an index of a text',
     "const M = bytes('abc');\n/** @verified */ export function f(i: u8): u8 { return M[i & 3]; }",
     /bounds.*failed, confirmed/,
