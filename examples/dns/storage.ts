@@ -3,7 +3,7 @@
  *
  * Blocks are copied, one by one, before anything in them is looked at: what a device says twice may differ.
  */
-import { bytes, invariant, type u8, type u32 } from 'casemate';
+import { bytes, invariant, type u8, type u32, type u64 } from 'casemate';
 import { blockAcquire, blockRead } from 'casemate/platform';
 import { copy } from './wire.ts';
 import { compiledZone, lengthOfZone } from './zone.ts';
@@ -41,7 +41,7 @@ export function loadZone(zone: Uint8Array): u32 {
     return length;
   }
   if (device.blockSize !== BLOCK) return 0;
-  const blocks = device.capacity / 512n;
+  const blocks: u64 = device.capacity / 512n;
   const count = blocks < 8n ? Number(blocks) : 8;
   const isRead = readBlocks(device.handle, zone, count);
   if (!isRead) return 0;

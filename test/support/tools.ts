@@ -14,6 +14,7 @@ export const toolPackages = {
   ar: 'binutils',
   clang: 'clang',
   coqc: 'coq',
+  dig: 'bind9-dnsutils',
   'eu-elflint': 'elfutils',
   'frama-c': 'frama-c-base',
   'g++': 'g++',
