@@ -44,7 +44,7 @@ describe('as a process', () => {
         flags: sanitize(sanitizer),
       });
       const wire = await Wire.start(program);
-      const frames = framesOf(seed, long ? 50_000 : 1000);
+      const frames = framesOf(seed, long ? 30_000 : 500);
       for (const frame of frames) {
         const answers = await wire.send(frame);
         const expected = respondTo(frame);
