@@ -18,7 +18,7 @@ import { DEFAULT_STACK, hardenImage } from '../targets/hvt/harden.ts';
 import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
-import { type PlatformSources, sharedHeaders, verifiedModule } from '../targets/platform/sources.ts';
+import { type PlatformSources, sharedHeaders, trapSource, verifiedModule } from '../targets/platform/sources.ts';
 import { DEFAULT_STACK as DEFAULT_RISCV_STACK, hardenRiscv } from '../targets/riscv64/harden.ts';
 import { checkFitsMemory, readRiscvImage, withLoadAddresses } from '../targets/riscv64/image.ts';
 import { riscvLayout } from '../targets/riscv64/layout.ts';
@@ -34,6 +34,8 @@ export interface TargetPlan {
   readonly requiredFlags: readonly string[];
   /** The platform layer: compiled with exactly these flags. */
   readonly platform: readonly SourceFile[];
+  /** C of ours that joins when lowered TypeScript tests what callers must keep to: it says what was broken, and ends. */
+  readonly preconditions: readonly SourceFile[];
   /** C of ours that joins when verified TypeScript imports a module, by the module's name. */
   readonly libraries: ReadonlyMap<string, readonly SourceFile[]>;
   /** Whether C is compiled to assembly text first: see compile.ts. */
@@ -66,10 +68,16 @@ function elfPlan(manifest: Manifest): TargetPlan {
     defaultFlags: ['-O2', `--target=${triples[manifest.link?.machine ?? 'x86-64']}`],
     requiredFlags: [],
     platform: [],
+    preconditions: [
+      ourFile(trapSource, [
+        ...['-O2', `--target=${triples[manifest.link?.machine ?? 'x86-64']}`, '-std=c11'],
+        ...['-ffreestanding', '-nostdlibinc'],
+      ]),
+    ],
     libraries: new Map(),
     viaAssembly: manifest.link?.machine === 'riscv64',
     includeFolders: [],
-    platformFolders: [],
+    platformFolders: [join(casemateHome, verifiedModule.folder)],
     objects: [],
     link: {},
     keep: [],
@@ -111,6 +119,12 @@ function finishHvt(image: LinkedImage, manifest: Manifest, note: (text: string) 
   return hardened.bytes;
 }
 
+const ourFile = (path: string, flags: readonly string[]): SourceFile => ({
+  name: `casemate/${path}`,
+  path: join(casemateHome, path),
+  flags,
+});
+
 /** The folders of a platform layer, its include folder first, and its files with their flags. */
 function layerOf(layer: PlatformSources): { folders: readonly string[]; platform: readonly SourceFile[] } {
   const folders = [layer.include, sharedHeaders, verifiedModule.folder, ...layer.sources.map((path) => dirname(path))];
@@ -118,17 +132,19 @@ function layerOf(layer: PlatformSources): { folders: readonly string[]; platform
   for (const folder of [layer.include, sharedHeaders]) flags.push(`-I${join(casemateHome, folder)}`);
   return {
     folders: [...new Set(folders)].map((folder) => join(casemateHome, folder)),
-    platform: layer.sources.map((path) => ({ name: `casemate/${path}`, path: join(casemateHome, path), flags })),
+    platform: layer.sources.map((path) => ourFile(path, flags)),
   };
+}
+
+/** For C of ours that lowered TypeScript needs, beside a platform layer. */
+function moduleFlags(layer: PlatformSources): string[] {
+  const include = [layer.include, verifiedModule.folder].map((folder) => `-I${join(casemateHome, folder)}`);
+  return [...layer.cflags, '-Wall', '-Wextra', ...include];
 }
 
 /** C of the modules that verified TypeScript may import. */
 function librariesOf(layer: PlatformSources): ReadonlyMap<string, readonly SourceFile[]> {
-  const include = [layer.include, verifiedModule.folder].map((folder) => `-I${join(casemateHome, folder)}`);
-  const { sources } = verifiedModule;
-  const flags = [...layer.cflags, '-Wall', '-Wextra', ...include];
-  const files = sources.map((path) => ({ name: `casemate/${path}`, path: join(casemateHome, path), flags }));
-  return new Map([[PLATFORM_MODULE, files]]);
+  return new Map([[PLATFORM_MODULE, verifiedModule.sources.map((path) => ourFile(path, moduleFlags(layer)))]]);
 }
 
 /** An hvt image with our platform layer and the notes that the tender wants. */
@@ -141,6 +157,7 @@ function hvtPlan(manifest: Manifest): TargetPlan {
     defaultFlags: hvtPlatform.cflags,
     requiredFlags: [],
     platform: layer ? platform : [],
+    preconditions: [ourFile(verifiedModule.preconditions, moduleFlags(hvtPlatform))],
     libraries: librariesOf(hvtPlatform),
     viaAssembly: false,
     includeFolders: folders.slice(0, 1),
@@ -192,6 +209,7 @@ function riscvPlan(manifest: Manifest): TargetPlan {
     defaultFlags: riscvPlatform.cflags,
     requiredFlags: [],
     platform: layer ? platform : [],
+    preconditions: [ourFile(verifiedModule.preconditions, moduleFlags(riscvPlatform))],
     libraries: librariesOf(riscvPlatform),
     viaAssembly: true,
     includeFolders: folders.slice(0, 1),

@@ -9,13 +9,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { locate, showDiagnostic } from '../analyzers/diagnostics.ts';
-import type { FunctionIr, Program } from '../analyzers/ir.ts';
+import type { FunctionIr } from '../analyzers/ir.ts';
 import { PLATFORM_FILE, PLATFORM_MODULE } from '../analyzers/platform.ts';
 import { exportedFunctions, importsOf, type Source } from '../analyzers/typescript/analyze.ts';
 import { fail, printable } from '../base/errors.ts';
-import { lowerToC } from '../lowering/c/lower.ts';
+import { type Lowered, lowerToC } from '../lowering/c/lower.ts';
 import { prelude } from '../lowering/c/prelude.ts';
-import { reachableFrom } from '../lowering/reachable.ts';
 import { assumptionsOf, showResult } from '../proofs/report.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import type { FunctionResult } from '../proofs/verify.ts';
@@ -176,22 +175,33 @@ function refuseUnseenMain(files: readonly Source[], roots: readonly FunctionIr[]
 }
 
 /** What was lowered of a program whose functions in `roots` are called from outside. */
-function lower(job: VerifiedJob, program: Program, roots: readonly FunctionIr[], main: FunctionIr | undefined) {
-  const exported = new Set(roots.map(({ key }) => key));
-  const part = reachableFrom(program, exported);
-  const unit = lowerToC(part, 'verified', { exported, ...(main && { main: main.key }) });
+function lower(job: VerifiedJob, { program, results }: ProveReport, roots: readonly FunctionIr[], main?: FunctionIr) {
+  const open = results.filter(({ status }) => status === 'failed' || status === 'unknown');
+  const unit = lowerToC(program!, 'verified', {
+    exported: new Set(roots.map(({ key }) => key)),
+    waived: new Set(open.map(({ function: { key } }) => key)),
+    ...(main && { main: main.key }),
+  });
   if (unit.diagnostics.length > 0) {
-    for (const one of unit.diagnostics) job.note(showDiagnostic(program.sources, one).trimEnd());
+    const { sources } = program!;
+    for (const one of unit.diagnostics) job.note(showDiagnostic(sources, one).trimEnd());
     const [first, ...rest] = unit.diagnostics;
     const more = rest.length > 0 ? ` (and ${rest.length} more above)` : '';
     const advice = first.advice === undefined ? '' : `; ${first.advice}`;
-    fail('compile', printable(`${locate(program.sources, first.span)}: ${first.message}${more}${advice}`, 1000));
+    fail('compile', printable(`${locate(sources, first.span)}: ${first.message}${more}${advice}`, 1000));
   }
-  return { part, unit };
+  return unit;
 }
 
-function reportOf(report: ProveReport, part: Program): VerifiedReport {
-  const present = new Set(part.functions.map(({ key }) => key));
+/** Preconditions that a caller in C is believed to meet. */
+const uncheckedTexts = ({ unchecked }: Lowered): string[] =>
+  unchecked.map(
+    ({ function: subject, clause, reason }) =>
+      `${waiverName(subject)}: callers in C meet ${clause.text}, which nothing tests: ${reason}`,
+  );
+
+function reportOf(report: ProveReport, unit: Lowered): VerifiedReport {
+  const present = new Set(unit.program.functions.map(({ key }) => key));
   const named = (wanted: (status: FunctionResult['status']) => boolean): string[] =>
     report.results.flatMap(({ function: subject, status }) =>
       present.has(subject.key) && wanted(status) ? [waiverName(subject)] : [],
@@ -202,7 +212,7 @@ function reportOf(report: ProveReport, part: Program): VerifiedReport {
       name.replace(`${PLATFORM_FILE}:`, `${PLATFORM_MODULE}:`),
     ),
     waived: named((status) => status === 'failed' || status === 'unknown'),
-    assumptions: assumptionsOf(report.program!),
+    assumptions: [...uncheckedTexts(unit), ...assumptionsOf(report.program!)],
   };
 }
 
@@ -246,7 +256,7 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
   refuseUnseenMain(listed, roots);
   if (roots.length === 0)
     fail('compile', `${printable(files[0])}: no exported function has a contract, so nothing of it would be built`);
-  const { part, unit } = lower(job, program, roots, findMain(roots, report.sources));
+  const unit = lower(job, report, roots, findMain(roots, report.sources));
   const folder = join(scratch, 'verified');
   mkdirSync(folder);
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
@@ -257,7 +267,10 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
   return {
     folder,
     source: { name: 'verified.c', path: join(folder, 'verified.c'), flags },
-    libraries: libraries.map((one) => ({ ...one, flags: [...one.flags, `-I${folder}`] })),
-    report: reportOf(report, part),
+    libraries: [...(unit.tests ? target.preconditions : []), ...libraries].map((one) => ({
+      ...one,
+      flags: [...one.flags, `-I${folder}`],
+    })),
+    report: reportOf(report, unit),
   };
 }

@@ -68,8 +68,29 @@ export function refuseType(at: { readonly span: Expression['span'] }, type: Type
   );
 }
 
-/** Lowers expressions of one function. */
-export function createExpressions(names: Names) {
+/** What clauses have in C and code has not: see clauses.ts. */
+export interface ClauseForms {
+  /** A comparison of numbers, computed exactly, by C's operator. */
+  readonly comparison: (
+    expressions: Expressions,
+    expression: Expression & { readonly kind: 'operation' },
+    symbol: string,
+  ) => Text;
+  readonly quantifier: (expressions: Expressions, expression: Expression & { readonly kind: 'quantifier' }) => Text;
+}
+
+export interface Expressions {
+  /** A number, of type int64_t, or a literal of int. */
+  readonly number: (expression: Expression) => Text;
+  readonly subscript: (index: Expression) => string;
+  readonly truth: (expression: Expression) => Text;
+  /** A value of C's type for a type. */
+  readonly value: (expression: Expression, type: Type) => Text;
+  readonly lowerCall: (key: string, args: readonly Argument[]) => Text;
+}
+
+/** Lowers expressions of one function; of its code, or with `clauses` of its contract. */
+export function createExpressions(names: Names, clauses?: ClauseForms): Expressions {
   const element = (array: ArrayVariable, index: Expression): Text =>
     primary(`${names.variable(array.id)}.data[${subscript(index)}]`);
 
@@ -181,6 +202,13 @@ export function createExpressions(names: Names) {
         return { text: `!${operand(truth(inner))}`, level: levels.unary };
       }
       case 'logical': {
+        if (expression.operator === 'implies' && clauses !== undefined) {
+          const not = unary(`!${operand(truth(expression.left))}`);
+          return {
+            text: `${not.text} || ${within(truth(expression.right), levels.comparison)}`,
+            level: levels.logical,
+          };
+        }
         if (expression.operator === 'implies')
           return refuse(expression.span, 'implies(...) in code', 'It is for contracts: write !a || b.');
         const symbol = expression.operator === 'and' ? '&&' : '||';
@@ -202,6 +230,8 @@ export function createExpressions(names: Names) {
         };
       case 'operation':
         return comparison(expression);
+      case 'quantifier':
+        return clauses === undefined ? place(expression) : clauses.quantifier(self, expression);
       default:
         return place(expression);
     }
@@ -212,6 +242,11 @@ export function createExpressions(names: Names) {
     const { c, domain } = operatorOf(operator);
     if (!('kind' in c)) throw new TypeError(`${operator} gives no truth`);
     if (domain === 'bigint') return compareBig(others, form ?? c, expression);
+    if (clauses !== undefined) {
+      const used = form ?? c;
+      if (!('symbol' in used)) throw new TypeError(`${operator} is no comparison`);
+      return clauses.comparison(self, expression, used.symbol);
+    }
     const loose = (text: Text): Text => (text.level >= levels.sum ? primary(text.text) : text);
     return spell(
       form ?? c,
@@ -261,7 +296,6 @@ export function createExpressions(names: Names) {
   };
 
   const others: Others = { number, truth, place, placeType };
-  return { number, subscript, truth, value, lowerCall };
+  const self: Expressions = { number, subscript, truth, value, lowerCall };
+  return self;
 }
-
-export type Expressions = ReturnType<typeof createExpressions>;

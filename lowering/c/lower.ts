@@ -9,30 +9,40 @@
  */
 import type { Diagnostic } from '../../analyzers/diagnostics.ts';
 import type { FunctionIr, Program, Variable } from '../../analyzers/ir.ts';
-import { isOfPlatform, platformSymbol } from '../../analyzers/platform.ts';
+import { isOfPlatform } from '../../analyzers/platform.ts';
 import type { RecordType, Type } from '../../analyzers/types.ts';
 import { collecting, refuse } from '../../analyzers/typescript/refuse.ts';
+import { calledFunctions } from '../reachable.ts';
+import { checksOf, type Unchecked } from './checks.ts';
+import { createClauses } from './clauses.ts';
 import { createExpressions, type Names, refuseType, scalarType } from './expressions.ts';
 import { createNamer, identifier } from './names.ts';
+import { type LowerOptions, planUnit } from './plan.ts';
 import { elementOf, scalarTypes, sliceType } from './prelude.ts';
 import { lowerBody, variablesRead } from './statements.ts';
-import { literal } from './text.ts';
+import { literal, stringLiteral } from './text.ts';
 
 export interface Lowered {
   /** For C callers: the records and the prototypes. Includes "casemate-lowered.h". */
   readonly header: string;
   /** Includes the header by the name `UNIT.h`. */
   readonly source: string;
+  /** What was lowered. */
+  readonly program: Program;
   /** C's name of each function, by key. */
   readonly symbols: ReadonlyMap<string, string>;
+  /** C's name of the code of each function that has another one in front of it, which tests, by key. */
+  readonly inner: ReadonlyMap<string, string>;
+  /** Whether it tests anything, so that the program needs `casemate_precondition_failed`. */
+  readonly tests: boolean;
+  /** Preconditions that nothing tests when C calls the function. */
+  readonly unchecked: readonly UncheckedClause[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export interface LowerOptions {
-  /** Keys of the functions that C calls; the others are the unit's own. All, where this is left out. */
-  readonly exported?: ReadonlySet<string>;
-  /** Key of the function that is the program: what Solo5 starts calls it. It has no parameters and no result. */
-  readonly main?: string;
+/** A precondition that C cannot decide. */
+export interface UncheckedClause extends Unchecked {
+  readonly function: FunctionIr;
 }
 
 /** What tells records apart that C must tell apart: names, order and types of the fields. */
@@ -84,30 +94,6 @@ function comment(fn: FunctionIr): string[] {
   return ['/*', ...lines.map((line) => ` * ${commentText(line)}`), ' */'];
 }
 
-/** Names that linkers see: those of functions that C has, as they are, then those that C calls, then the unit's own. */
-function nameFunctions(
-  program: Program,
-  globals: (wanted: string) => string,
-  isOwn: (fn: FunctionIr) => boolean,
-  diagnostics: Diagnostic[],
-): Map<string, string> {
-  const rank = (fn: FunctionIr): number => (fn.body === undefined ? 0 : isOwn(fn) ? 2 : 1);
-  const ranked = [0, 1, 2].flatMap((wanted) => program.functions.filter((fn) => rank(fn) === wanted));
-  const symbols = new Map(ranked.map((fn) => [fn.key, isOfPlatform(fn) ? platformSymbol(fn) : globals(fn.name)]));
-  for (const fn of program.functions) {
-    const { key, name, span, body } = fn;
-    if (body !== undefined || isOfPlatform(fn) || symbols.get(key) === name) continue;
-    collecting(diagnostics, () =>
-      refuse(
-        span,
-        `${name} has no body, and C cannot have a function of that name, or has another one`,
-        'What is trusted is a function of C with the same name: choose one that C allows.',
-      ),
-    );
-  }
-  return symbols;
-}
-
 /** What Solo5 calls, which calls the program. */
 const solo5Main = (symbol: string, usesPlatform: boolean): string => `struct solo5_start_info;
 ${usesPlatform ? 'void casemate_platform_start(const struct solo5_start_info *info);\n' : ''}int solo5_app_main(const struct solo5_start_info *info);
@@ -119,14 +105,22 @@ int solo5_app_main(const struct solo5_start_info *info) {
     return 0;
 }`;
 
+/** Keys of functions that cannot be called, since they or some that they call are among `missing`. */
+function unusable(missing: readonly string[], { functions }: Program): ReadonlySet<string> {
+  const found = new Set(missing);
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const fn of functions) if ([...calledFunctions(fn)].some((key) => found.has(key))) found.add(fn.key);
+  }
+  return found;
+}
+
 /** Lowers a program. `unit` is a file name without its end; what cannot be lowered is a diagnostic, and then text is partial. */
-export function lowerToC(program: Program, unit: string, options: LowerOptions = {}): Lowered {
+export function lowerToC(given: Program, unit: string, options: LowerOptions = {}): Lowered {
   const diagnostics: Diagnostic[] = [];
-  const globals = createNamer(program.functions.filter(isOfPlatform).map(platformSymbol));
+  const plan = planUnit(given, options, diagnostics);
+  const { program, globals, isOwn, symbols, checked } = plan;
   const byKey = new Map(program.functions.map((fn) => [fn.key, fn]));
-  const isOwn = ({ key, body }: FunctionIr): boolean =>
-    body !== undefined && (key === options.main || options.exported?.has(key) === false);
-  const symbols = nameFunctions(program, globals, isOwn, diagnostics);
   const tables = new Map(program.tables.map(({ variable }) => [variable.id, globals(variable.name)]));
   const plainType = (type: Type): string => {
     switch (type.kind) {
@@ -182,10 +176,34 @@ export function lowerToC(program: Program, unit: string, options: LowerOptions =
     return plainType(type);
   };
 
-  const prototype = (fn: FunctionIr, names: readonly string[]): string => {
+  const prototype = (fn: FunctionIr, symbol: string, isStatic: boolean, names: readonly string[]): string => {
     const parameters = fn.parameters.map((parameter, i) => `${typeName(parameter.type, parameter)} ${names[i]}`);
     const result = typeName(fn.result, fn);
-    return `${isOwn(fn) ? 'static ' : ''}${result} ${symbols.get(fn.key)}(${parameters.length === 0 ? 'void' : parameters.join(', ')})`;
+    return `${isStatic ? 'static ' : ''}${result} ${symbol}(${parameters.length === 0 ? 'void' : parameters.join(', ')})`;
+  };
+  const namesOf = (caller: FunctionIr): Names => {
+    const namer = createNamer([
+      ...symbols.values(),
+      ...checked.values(),
+      ...program.functions.map(plan.inner),
+      ...tables.values(),
+    ]);
+    const locals = new Map<string, string>();
+    return {
+      variable: (id) => {
+        const known = tables.get(id) ?? locals.get(id);
+        if (known !== undefined) return known;
+        const name = namer(id.replace(/\.\d+$/, ''));
+        locals.set(id, name);
+        return name;
+      },
+      function: (key) => plan.callee(caller, key),
+      parameters: (key) => byKey.get(key)!.parameters.map(({ type }) => type),
+      result: (key) => byKey.get(key)!.result,
+      record: (type) => records.nameOf(type),
+      widening,
+      field: fieldName,
+    };
   };
   const lowerFunction = (fn: FunctionIr): { prototype: string; definition: string[] } => {
     if (fn.throws.length > 0)
@@ -194,32 +212,61 @@ export function lowerToC(program: Program, unit: string, options: LowerOptions =
         `${fn.name} throws, which is not lowered to C`,
         'Return what went wrong: a boolean, or undefined.',
       );
-    const namer = createNamer([...symbols.values(), ...tables.values()]);
-    const locals = new Map<string, string>();
-    const names: Names = {
-      variable: (id) => {
-        const known = tables.get(id) ?? locals.get(id);
-        if (known !== undefined) return known;
-        const name = namer(id.replace(/\.\d+$/, ''));
-        locals.set(id, name);
-        return name;
-      },
-      function: (key) => symbols.get(key)!,
-      parameters: (key) => byKey.get(key)!.parameters.map(({ type }) => type),
-      result: (key) => byKey.get(key)!.result,
-      record: (type) => records.nameOf(type),
-      widening,
-      field: fieldName,
-    };
+    const names = namesOf(fn);
     const parameterNames = fn.parameters.map(({ id }) => names.variable(id));
-    const head = prototype(fn, parameterNames);
+    const head = prototype(fn, plan.inner(fn), isOwn(fn) || checked.has(fn.key), parameterNames);
     if (fn.body === undefined) return { prototype: head, definition: [] };
     const expressions = createExpressions(names);
     const body = { expressions, names, typeName, result: fn.result, read: variablesRead(fn.body) };
     return { prototype: head, definition: [`${head} {`, ...lowerBody(body, fn), '}'] };
   };
 
-  const lowered = program.functions.map((fn) => ({ fn, parts: collecting(diagnostics, () => lowerFunction(fn)) }));
+  const unchecked: UncheckedClause[] = [];
+  /** The function that tests first. */
+  const wrap = (fn: FunctionIr): { prototype: string; definition: string[] } => {
+    // Clauses are read outside of any function's proof: what they call believes what is proved of them.
+    const names = { ...namesOf(fn), function: (key: string) => callInClause(fn, key) };
+    const parameterNames = fn.parameters.map(({ id }) => names.variable(id));
+    const clauses = createClauses(names);
+    const head = prototype(fn, checked.get(fn.key)!, isOwn(fn), parameterNames);
+    const { checks, unchecked: left } = checksOf(
+      fn,
+      { field: fieldName, parameter: names.variable },
+      ({ expression, span }) => {
+        // Whether it is defined was to be proved, too.
+        if (options.waived?.has(fn.key)) refuse(span, 'the proof of the function is waived');
+        return clauses.truth(expression).text;
+      },
+    );
+    unchecked.push(...left.map((one) => ({ ...one, function: fn })));
+    const who = stringLiteral(`${fn.span.file}:${fn.name}`);
+    const lines = checks.map(({ condition, text }) => `    cm_require(${condition}, ${who}, ${stringLiteral(text)});`);
+    const result = fn.result.kind === 'void' ? '' : 'return ';
+    const call = `    ${result}${plan.inner(fn)}(${parameterNames.join(', ')});`;
+    return { prototype: head, definition: [`${head} {`, ...lines, call, '}'] };
+  };
+  /** What a clause calls, if that could be lowered. */
+  const callInClause = (fn: FunctionIr, key: string): string => {
+    const called = byKey.get(key)!;
+    if (broken.has(key)) refuse(fn.span, `${called.name} has no form in C`);
+    return plan.inner(called);
+  };
+
+  const lowerParts = (fn: FunctionIr) => {
+    const own = plan.forClauses.has(fn.key) ? [] : diagnostics;
+    return { fn, parts: collecting(own, () => lowerFunction(fn)) };
+  };
+  const attempts = program.functions.map(lowerParts);
+  const broken = unusable(
+    attempts.flatMap(({ fn, parts }) => (parts === undefined ? [fn.key] : [])),
+    program,
+  );
+  const lowered = attempts.filter(({ fn }) => !plan.forClauses.has(fn.key) || !broken.has(fn.key));
+  const wrappers = program.functions.flatMap((fn) => {
+    if (!checked.has(fn.key)) return [];
+    const parts = collecting(diagnostics, () => wrap(fn));
+    return parts === undefined ? [] : [{ fn, parts }];
+  });
   const tableTexts = program.tables
     .filter(({ variable }) => !variable.type.list)
     .map(({ variable, values }) => {
@@ -230,11 +277,14 @@ export function lowerToC(program: Program, unit: string, options: LowerOptions =
       return `static const ${type} ${name}_memory[${values.length}] = { ${rows.join(', ')} };
 static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.length} };`;
     });
+  const all = [...lowered, ...wrappers];
   const prototypesOf = (own: boolean): string[] =>
-    lowered.flatMap(({ fn, parts }) =>
-      parts === undefined || isOwn(fn) !== own ? [] : [[...comment(fn), `${parts.prototype};`].join('\n')],
+    all.flatMap(({ fn, parts }) =>
+      parts === undefined || parts.prototype.startsWith('static ') !== own
+        ? []
+        : [[...comment(fn), `${parts.prototype};`].join('\n')],
     );
-  const definitions = lowered.flatMap(({ parts }) =>
+  const definitions = all.flatMap(({ parts }) =>
     parts === undefined || parts.definition.length === 0 ? [] : [parts.definition.join('\n')],
   );
   const guard = `CASEMATE_${unit.replace(/[^A-Za-z0-9]/g, '_').toUpperCase()}_H`;
@@ -255,5 +305,14 @@ static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.le
       ? []
       : [solo5Main(symbols.get(options.main)!, program.functions.some(isOfPlatform))]),
   ];
-  return { header: `${header.join('\n\n')}\n`, source: `${source.join('\n\n')}\n`, symbols, diagnostics };
+  return {
+    header: `${header.join('\n\n')}\n`,
+    source: `${source.join('\n\n')}\n`,
+    program: { ...program, functions: lowered.map(({ fn }) => fn) },
+    symbols,
+    inner: new Map(program.functions.flatMap((fn) => (checked.has(fn.key) ? [[fn.key, plan.inner(fn)]] : []))),
+    tests: wrappers.some(({ parts }) => parts.definition.length > 3),
+    unchecked,
+    diagnostics,
+  };
 }

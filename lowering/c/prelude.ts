@@ -65,5 +65,24 @@ static inline int64_t cm_signed(uint32_t x) { return (int32_t)x; }
 ${operatorFunctions().join('\n')}
 static inline int64_t cm_rest(int64_t a, int64_t b) { return b == -1 ? 0 : a % b; }
 
+/* Says which precondition a caller broke, and ends the program. The platform has it, or the project. */
+_Noreturn void casemate_precondition_failed(const char *function, const char *clause);
+
+static inline void cm_require(bool holds, const char *function, const char *clause) {
+    if (!holds) casemate_precondition_failed(function, clause);
+}
+/* A number of JavaScript's that counts without gaps. */
+static inline bool cm_is_safe(int64_t x) { return -9007199254740991 <= x && x <= 9007199254740991; }
+/* Elements of a size that may lie at an address: the address is none of nothing, aligned, and the end is one, too. */
+static inline bool cm_is_memory(const void *data, size_t length, size_t size, size_t alignment) {
+    uintptr_t start = (uintptr_t)data;
+    if (length == 0) return true;
+    return length <= 4294967296u && start != 0 && start % alignment == 0 && start <= UINTPTR_MAX - length * size;
+}
+static inline bool cm_is_apart(const void *a, size_t a_size, const void *b, size_t b_size) {
+    uintptr_t i = (uintptr_t)a, j = (uintptr_t)b;
+    return a_size == 0 || b_size == 0 || (i < j ? j - i >= a_size : i - j >= b_size);
+}
+
 #endif
 `;

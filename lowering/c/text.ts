@@ -32,6 +32,10 @@ export function literal(value: bigint): Text {
   return value < 0n ? { text: `-${text}`, level: levels.unary } : primary(text);
 }
 
+/** A string of C with the text; what is not printable ASCII becomes a question mark. */
+export const stringLiteral = (text: string): string =>
+  `"${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\?]/g, '\\$&')}"`;
+
 export const cast = (type: string, inner: Text): Text => unary(`(${type})${operand(inner)}`);
 
 export const call = (name: string, ...operands: readonly Text[]): Text =>

@@ -31,7 +31,12 @@ export const sharedSources: readonly string[] = [`${sharedHeaders}/arguments.c`]
 export const verifiedModule = {
   folder: 'targets/platform/verified',
   sources: ['targets/platform/verified/platform.c'],
+  /** What a broken precondition comes to: its name on the console, and the end. */
+  preconditions: 'targets/platform/verified/precondition.c',
 } as const;
+
+/** The same where there is no console that we know of. */
+export const trapSource = 'targets/platform/verified/trap.c';
 
 /** The probes' unikernel of a target, as files relative to the package's root; all land in one folder. */
 export interface ProbeFiles {

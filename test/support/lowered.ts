@@ -20,13 +20,20 @@ export interface Unit {
   readonly name: string;
 }
 
-/** Analyzes and lowers a file's text; what is refused throws. */
-export function lowerText(name: string, text: string): Unit {
+/**
+ * Analyzes and lowers a file's text; what is refused throws. With `tested`, as a build does: C enters where it exports, and
+ * functions of these names have no proof.
+ */
+export function lowerText(name: string, text: string, tested?: readonly string[]): Unit {
   const { program, diagnostics, sources } = analyze([{ name, text }], library);
   const shown = (list: typeof diagnostics): string => list.map((one) => showDiagnostic(sources, one)).join('');
   if (program === undefined) throw new Error(shown(diagnostics));
   const unit = basename(name, '.ts');
-  const lowered = lowerToC(program, unit);
+  const keys = (of: (one: FunctionIr) => boolean): Set<string> =>
+    new Set(program.functions.flatMap((one) => (of(one) ? [one.key] : [])));
+  const exported = keys((one) => one.exported === true);
+  const waived = keys((one) => tested?.includes(one.name) === true);
+  const lowered = lowerToC(program, unit, tested === undefined ? {} : { exported, waived });
   if (lowered.diagnostics.length > 0) throw new Error(shown(lowered.diagnostics));
   return { program, lowered, name: unit };
 }
@@ -131,8 +138,12 @@ export function driver(unit: Unit, calls: readonly Call[]): string {
     });
     return `static void call${n}(void) {\n    ${[...lines, ...result, ...after, 'printf("\\n");'].join('\n    ')}\n}`;
   });
+  const failed = `void casemate_precondition_failed(const char *function, const char *clause) {
+    printf("%s: %s\\n", function, clause);
+    exit(9);
+}`;
   const main = `int main(void) {\n${calls.map((_, n) => `    call${n}();`).join('\n')}\n    return 0;\n}`;
-  return ['#include <stdio.h>\n#include <stdlib.h>', `#include "${name}.h"`, ...bodies, main].join('\n\n');
+  return ['#include <stdio.h>\n#include <stdlib.h>', `#include "${name}.h"`, failed, ...bodies, main].join('\n\n');
 }
 
 export interface Build {
