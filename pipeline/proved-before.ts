@@ -14,7 +14,7 @@ import { readFile } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
 import { assumptionsOf, type ShownFunction, shownOf } from '../proofs/report.ts';
 import type { Counts } from '../proofs/smt/prover.ts';
-import { findSolver } from '../proofs/smt/solver.ts';
+import { findSolver, solverIdentity } from '../proofs/smt/solver.ts';
 import { loadSources, type ProveReport, type ProveRequest, proveSources, readLibrary } from './prove.ts';
 import type { SealedStore } from './sealed-store.ts';
 
@@ -41,7 +41,7 @@ function keyOf(sources: readonly Source[], request: ProveRequest, own: Uint8Arra
     sources.map(({ name, text: of }) => [name, of]),
     readLibrary(),
     [budget, crossCheck, explain === true],
-    [cache?.identity?.(), findSolver('cvc5'), findSolver('z3')],
+    [cache?.identity?.(), ...[findSolver('cvc5'), findSolver('z3')].map((found) => found && solverIdentity(found))],
     process.version,
   ]);
   return createHash('sha256').update(own).update(text).digest('hex');

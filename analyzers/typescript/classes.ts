@@ -81,6 +81,8 @@ export function collectClass(
       refuseDecorator(world, decorator);
     const span = world.spanOf(member.name ?? member);
     const called = member.name?.getText() ?? 'this member';
+    if (called === '__proto__')
+      refuse(span, 'a member is called __proto__', 'In an object that is its prototype: choose another name.');
     if (has(member, ts.SyntaxKind.AccessorKeyword)) refuse(span, `${called} is an accessor`, 'Declare a field.');
     if (has(member, ts.SyntaxKind.StaticKeyword) && !isHolder(member))
       refuse(span, `${called} is static`, 'Declare it outside of the class.');
@@ -191,7 +193,7 @@ export function memberSymbol(world: World, member: ts.ConstructorDeclaration | t
 export function impliedClauses(
   scope: Scope,
   node: ts.Node,
-): { readonly requires: readonly Clause[]; readonly ensures: readonly Clause[] } {
+): { readonly requires: readonly Clause[]; readonly ensures: readonly Clause[]; readonly kept: readonly Clause[] } {
   const constructs = ts.isConstructorDeclaration(node);
   const { header, self } = scope;
   const inside = self !== undefined && ts.isMethodDeclaration(node) && isPrivate(node);
@@ -200,9 +202,14 @@ export function impliedClauses(
   ) as ObjectVariable[];
   const isWritten = (object: ObjectVariable): boolean =>
     [object, ...ownedArrays(object)].some(({ id }) => header.modifies.includes(id));
+  const written = objects.filter(isWritten);
+  // An object whose constructor throws is nobody's.
+  const isNew = (one: ObjectVariable): boolean => constructs && one === self;
+  const of = (some: readonly ObjectVariable[]): Clause[] => some.flatMap((one) => invariantsOf(scope, one));
   return {
-    requires: objects.filter((one) => !(constructs && one === self)).flatMap((one) => invariantsOf(scope, one)),
-    ensures: objects.filter(isWritten).flatMap((one) => invariantsOf(scope, one)),
+    requires: of(objects.filter((one) => !isNew(one))),
+    ensures: of(written),
+    kept: of(written.filter((one) => !isNew(one))),
   };
 }
 

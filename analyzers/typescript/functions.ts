@@ -240,7 +240,7 @@ export function lowerFunction(pending: Pending, holders: ReadonlyMap<string, Wri
     result: valueType(header.result),
     resultVariable,
     requires: [...implied.requires, ...lowerClauses(pending, holders, 'requires')],
-    kept: implied.ensures,
+    kept: implied.kept,
     ensures: [...implied.ensures, ...lowerClauses(pending, holders, 'ensures')],
     throws: lowerClauses(pending, holders, 'throws').map((clause) => ({ ...clause, error: clause.error ?? 'Error' })),
     decreases: lowerClauses(pending, holders, 'decreases'),

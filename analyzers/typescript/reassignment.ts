@@ -61,6 +61,10 @@ function isEval(node: ts.Node): node is ts.CallExpression {
   return ts.isIdentifier(callee) && callee.text === 'eval';
 }
 
+/** Whether the name is that of a member, behind a dot. */
+const isMemberOf = (node: ts.Identifier): boolean =>
+  ts.isPropertyAccessExpression(node.parent) && node.parent.name === node;
+
 /** Reports functions with contracts that are assigned, and eval beside contracts. The walk has no recursion, so it holds any nesting. */
 export function refuseReassignment(
   world: World,
@@ -70,7 +74,7 @@ export function refuseReassignment(
 ): void {
   const open: ts.Node[] = [file];
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    if (ts.isIdentifier(node) && isTarget(node)) {
+    if (ts.isIdentifier(node) && isTarget(isMemberOf(node) ? node.parent : node)) {
       const symbol = ts.isShorthandPropertyAssignment(node.parent)
         ? world.checker.getShorthandAssignmentValueSymbol(node.parent)
         : symbolOf(world, node);

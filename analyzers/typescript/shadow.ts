@@ -248,16 +248,28 @@ function hiddenTags(
   }
 }
 
+/** Where a text has the prover's prefix, or escapes that spell some of it: a name may be written with escapes. */
+function prefixIn(text: string): number | undefined {
+  const plain = text.indexOf(PREFIX);
+  if (plain >= 0) return plain;
+  const escapes = /\\u(?:\{0*([0-9a-f]{1,6})\}|([0-9a-f]{4}))/gi;
+  const spelled = text.replace(escapes, (_, long: string | undefined, short: string | undefined) => {
+    const code = Number.parseInt(long ?? short ?? '', 16);
+    return code > 0x10ffff ? '' : String.fromCodePoint(code);
+  });
+  return spelled.includes(PREFIX) ? text.search(escapes) : undefined;
+}
+
 /** The shadow of a source, or what is wrong with it. */
 export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]): Shadow {
   const parsed = parseSource(file, text);
   const before = diagnostics.length;
   for (const { start, end, message } of syntaxErrors(parsed))
     diagnostics.push({ span: { file, start, end: Math.max(end, start + 1) }, message });
-  const at = text.indexOf(PREFIX);
-  if (at >= 0)
+  const at = prefixIn(text);
+  if (at !== undefined)
     diagnostics.push({
-      span: { file, start: at, end: at + PREFIX.length },
+      span: { file, start: at, end: Math.min(at + PREFIX.length, text.length) },
       message: `names that begin with ${PREFIX} are the prover's`,
       advice: 'Choose another name.',
     });

@@ -10,6 +10,7 @@ import { runStatements, visitCode } from '../reachable.ts';
 import { type Expressions, type Names, refuseType } from './expressions.ts';
 import { memoryName } from './names.ts';
 import { elementOf, scalarTypes } from './prelude.ts';
+import { literal } from './text.ts';
 
 export interface Body {
   readonly expressions: Expressions;
@@ -64,7 +65,7 @@ function lowerAllocate(body: Body, statement: Statement & { kind: 'allocate' }):
       'Memory of C has a constant size: write it.',
     );
   if (length.value === 0n) refuse(statement.span, 'an array without elements', 'C has none: give it a length.');
-  const known = values === undefined ? '0' : values.join(', ');
+  const known = values === undefined ? '0' : values.map((value) => literal(value).text).join(', ');
   const memory = `${scalarTypes[elementOf(variable.type)]} ${memoryName(name)}[${length.value}] = { ${known} };`;
   return [memory, ...declaration(body, variable, `{ ${memoryName(name)}, ${length.value} }`)];
 }

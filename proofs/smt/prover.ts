@@ -13,7 +13,7 @@
  */
 import { type Asking, type ProofRecord, type SecondMode, sha256Of } from './record.ts';
 import { type Reading, readScript, type Script } from './script.ts';
-import { type Answer, askModel, askSolver, type Solver } from './solver.ts';
+import { type Answer, askModel, askSolver, type Solver, solverIdentity } from './solver.ts';
 import { defaultSteps } from './steps.ts';
 import { findRecord, keepRecord } from './store/files.ts';
 import { type Outcome, openPool, type Submitted } from './z3/pool.ts';
@@ -202,6 +202,7 @@ export function openProver(options: ProverOptions = {}): Prover {
   let resident = 0;
   const records = { asked: 0, believed: 0, kept: 0, notKept: 0 };
   let identity: string | undefined;
+  let other: Pick<Asking, 'second'> | undefined;
 
   /** What Z3 makes of a text, with what it showed besides. */
   const z3Answer = async (
@@ -276,7 +277,8 @@ export function openProver(options: ProverOptions = {}): Prover {
 
   const askingOf = (wanted: Wanted): Asking => {
     identity ??= cache?.identity?.() ?? z3Identity(script);
-    const other = second === undefined ? {} : { second: { version: second.solver.version, mode: second.mode } };
+    // By its bytes too: another program can print the same version.
+    other ??= second === undefined ? {} : { second: { version: solverIdentity(second.solver), mode: second.mode } };
     return { ...wanted, z3: identity, ...other };
   };
 

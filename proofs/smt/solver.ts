@@ -10,6 +10,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { printable } from '../../base/errors.ts';
+import { readFile } from '../../base/files.ts';
+import { createHash } from '../../base/node.ts';
 
 export interface Solver {
   readonly name: 'z3' | 'cvc5';
@@ -69,6 +71,15 @@ export function findSolver(name: Solver['name'], searchPath = process.env['PATH'
   const run = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 10_000, env: {} });
   const version = run.status === 0 ? printable(run.stdout.split('\n')[0].trim()) : '';
   return version === '' ? undefined : { name, path, version };
+}
+
+/** What tells a solver from others: its version, and the hash of its program. */
+export function solverIdentity({ path, version }: Solver): string {
+  try {
+    return `${version}, ${createHash('sha256').update(readFile(path)).digest('hex')}`;
+  } catch {
+    return version;
+  }
 }
 
 function isProgram(path: string): boolean {

@@ -57,6 +57,8 @@ import { assert, ghost, invariant, type i16, type i32, type i64, type u8, type u
 const T = new Uint16Array([3, 1, 65535]);
 const W = new BigInt64Array([-9223372036854775808n, 9223372036854775807n]);
 const LIMIT = 70_000 * 3;
+/** @verified */ export function largest(i: u8): u64 { const t = new BigUint64Array([18446744073709551615n, 1n]); return t[i & 1]; }
+/** @verified */ export function least(i: u8): i64 { const t = new BigInt64Array([-9223372036854775808n, 1n]); return t[i & 1]; }
 interface Point { readonly x: i16; readonly y: i32 }
 interface Cursor { at: u32; readonly end: u32; done: boolean }
 

@@ -107,6 +107,17 @@ class Bits {
 }
 /** @verified */
 export function f(): void { const b = new Bits(9); b.set(8); assert(b.has(8) && !b.has(0)); }`,
+  'a constructor that throws leaves no object, so no invariant to keep': `/** @invariant this.#used <= this.size */
+class Part {
+  readonly size: u32;
+  readonly #used: u32;
+  /** @throws {RangeError} used > size */
+  constructor(size: u32, used: u32) {
+    if (used > size) throw new RangeError('too much');
+    this.size = size;
+    this.#used = used;
+  }
+}`,
 };
 
 /** What a function that throws has written is not said; where it does not throw, that is mended. */
@@ -305,6 +316,16 @@ const refused: readonly (readonly [text: string, message: string])[] = [
   [aClass('#m: u8;'), 'the field #m is given no value'],
   [`${aClass('@d f(): void {}')}\nfunction d(m: any, c: any): any { return m; }`, 'a decorator is not supported'],
   [`${aClass('@d readonly x: u8;')}\nfunction d(m: any, c: any): any {}`, 'a decorator is not supported'],
+  [
+    '/** @verified */\nclass C { readonly __proto__: u8; constructor() { this.__proto__ = 1; } }',
+    'a member is called __proto__',
+  ],
+  [aClass('__casemate_cl\\u0061use_v(): void { this.#n = 0; }'), "are the prover's"],
+  [aClass('__casemate_cl\\u{00061}use_v(): void { this.#n = 0; }'), "are the prover's"],
+  [
+    `${aClass('f(): u8 { return 1; }')}\n/** @verified */ export function g(c: C): void { }\nfunction h(c: C): void { c.f = () => 2 as u8; }`,
+    'the function f is assigned',
+  ],
   [aClass('accessor x: u8;').replace('this.#n = 1;', 'this.#n = 1; this.x = 1;'), 'x is an accessor'],
   [
     aClass(

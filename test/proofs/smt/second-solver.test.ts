@@ -52,6 +52,17 @@ describe('a second solver that checks', () => {
     expect(results[0].answers[1].build).toMatch(/cvc5/);
   });
 
+  it('is asked again where another program of the same version has answered before', async () => {
+    const cache = { folder: join(temporaryFolder('records'), 'cache'), secret: new Uint8Array(32) };
+    const said = async (script: string): Promise<unknown> => {
+      const prover = open({ second: { solver: pretend(script), mode: 'rescue', headStart: 0 }, cache, steps: 1000 });
+      return [(await prover.ask([cubes]))[0].status, prover.counts().believed];
+    };
+    expect(await said('echo unsat')).toEqual(['proved', 0]);
+    expect(await said('echo unsat')).toEqual(['proved', 1]);
+    expect(await said('echo unknown')).toEqual(['unknown', 0]);
+  });
+
   it('and disagrees: that is no verdict, and is not kept', async () => {
     const folder = join(temporaryFolder('records'), 'cache');
     const prover = open({
