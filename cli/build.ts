@@ -6,7 +6,6 @@ import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildResult, buildProject } from '../pipeline/build.ts';
 import { type Target, targets } from '../pipeline/manifest.ts';
-import type { VerifiedReport } from '../pipeline/verified.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { parseBudget } from './budget.ts';
 import { print } from './output.ts';
@@ -64,15 +63,21 @@ export function segmentTable(image: LinkedImage): string {
   );
 }
 
-/** What is known of the functions that came from TypeScript, one line for each kind, and what C must keep to. */
-export function verifiedText({ proved, trusted, waived }: VerifiedReport): string {
-  const names = (list: readonly string[]): string => list.map((name) => printable(name)).join(', ');
-  const count = `${proved.length} function${proved.length === 1 ? '' : 's'} proved`;
-  const lines = [
-    `verified: ${count}${waived.length > 0 ? `, ${waived.length} waived: ${names(waived)}` : ''}\n`,
-    ...(trusted.length > 0 ? [`trusted: ${names(trusted)}\n`] : []),
-  ];
-  return lines.join('');
+/** What is known of the functions that came from TypeScript, one line for each kind. */
+export function verifiedText({ functions, trusted }: NonNullable<BuildResult['verified']>): string {
+  const of = (wanted: string): string[] =>
+    functions.flatMap(({ function: name, status }) => (status === wanted ? [printable(name)] : []));
+  const [proved, absent] = [of('proved').length, of('absent').length];
+  const rest = absent > 0 ? `, ${absent} more not needed or part of their callers` : '';
+  const lines = [`verified: ${proved} function${proved === 1 ? '' : 's'} proved in the image${rest}`];
+  for (const [what, names] of [
+    ['waived', of('waived')],
+    ['lost', of('lost')],
+    ['trusted', trusted.map((name) => printable(name))],
+  ] as const) {
+    if (names.length > 0) lines.push(`${what}: ${names.join(', ')}`);
+  }
+  return `${lines.join('\n')}\n`;
 }
 
 function summary(result: BuildResult): string {
@@ -96,6 +101,7 @@ interface Options {
   readonly frozenLock?: boolean;
   readonly cache?: boolean;
   readonly budget: number;
+  readonly strict?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
 }
@@ -115,6 +121,7 @@ async function run(folder: string, options: Options): Promise<void> {
     lock: options.updateLock ? 'update' : options.frozenLock ? 'frozen' : 'verify',
     afresh: options.cache === false,
     budget: options.budget,
+    ...(options.strict === true && { strict: true }),
     progress,
   });
   if (!options.quiet) print(summary(result));
@@ -131,6 +138,7 @@ export function buildCommand(): Command {
     .option('--frozen-lock', 'fail on any difference from casemate.lock; compile everything again')
     .option('--no-cache', 'compile the platform layer again, whatever earlier builds have kept')
     .option('--budget <STEPS>', 'solver steps for each question about TypeScript', parseBudget, defaultSteps)
+    .option('--strict', 'assume nothing of TypeScript and its C but what the manifest waives')
     .option('-v, --verbose', 'tell every phase and its time')
     .option('-q, --quiet', 'print nothing on success')
     .addHelpText('after', examples)

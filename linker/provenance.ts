@@ -8,7 +8,7 @@
 import * as elf from './elf.ts';
 import { forEachRelocation } from './emit-relocs.ts';
 import type { LinkedImage } from './image.ts';
-import { nameCount, nameText } from './names.ts';
+import { findText, nameCount, nameText } from './names.ts';
 import { allObjects, type InputObject, Live, objectAt, SymbolKind, sectionName } from './program.ts';
 import { objectSymbolName, symbolSection } from './read-object.ts';
 import { sectionOffsetAddress } from './symbol-addresses.ts';
@@ -80,6 +80,28 @@ export function functionsOf(image: LinkedImage): ImageFunction[] {
 
 function isFunction(type: number): boolean {
   return type === elf.STT_FUNC || type === elf.STT_GNU_IFUNC;
+}
+
+/**
+ * Who gave a global symbol its value: an object, by name, or without one the linker, its script or options. Undefined:
+ * nobody did, or no input mentions it.
+ */
+export function definerOf({ program }: LinkedImage, name: string): { readonly object?: string } | undefined {
+  const { symbols } = program;
+  const id = findText(symbols.names, name);
+  if (id < 0) return undefined;
+  const kind = symbols.kind[id];
+  if (kind === SymbolKind.Linker) return {};
+  const isDefined = kind === SymbolKind.Defined || kind === SymbolKind.Common || kind === SymbolKind.Absolute;
+  return isDefined ? { object: objectAt(program, symbols.object[id]!).name } : undefined;
+}
+
+/** Names of the objects that have a section of this name, whatever became of it. */
+export function objectsWithSection({ program }: LinkedImage, name: string): string[] {
+  return allObjects(program).flatMap(({ name: object, firstSection, sectionCount }) => {
+    const sections = Array.from({ length: sectionCount }, (_, i) => sectionName(program, firstSection + i));
+    return sections.includes(name) ? [object] : [];
+  });
 }
 
 /** Relocations of the loaded sections, by address. Types are those that fit the output's bytes. */

@@ -17,6 +17,8 @@ import { fail, printable } from '../base/errors.ts';
 import { readFileIfPresent, reasonOf, writeFileAtomic } from '../base/files.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import { link } from '../linker/link.ts';
+import type { InputFile } from '../linker/request.ts';
+import { type Audit, auditImage } from './audit.ts';
 import { readLinkInputs } from './link-inputs.ts';
 import { linkOptions } from './link-options.ts';
 import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
@@ -28,6 +30,8 @@ import { compileProject } from './sources.ts';
 import { targetPlan } from './target.ts';
 import { requireTool } from './tools.ts';
 import type { ProofOptions, VerifiedJob, VerifiedReport, VerifiedUnit } from './verified.ts';
+import { requireStatus } from './verified-policy.ts';
+import { UNIT_OBJECT } from './verified-record.ts';
 
 export interface BuildRequest {
   /** The project's folder, which holds casemate.json. */
@@ -40,6 +44,8 @@ export interface BuildRequest {
   /** Compiles the platform layer too, whatever earlier builds have kept; a frozen lock implies it. */
   readonly afresh?: boolean;
   readonly progress: Progress;
+  /** Nothing is assumed of TypeScript but what the manifest waives; the manifest may ask for it too. */
+  readonly strict?: boolean;
   /** Steps of a solver for one question about TypeScript. */
   readonly budget?: number;
   /** How TypeScript is proved; default: as `casemate prove` does, with the user's own cache. */
@@ -53,7 +59,7 @@ export interface BuildResult {
   readonly image: LinkedImage;
   /** What became of casemate.lock, with its changes in words. */
   /** What is known of the functions that came from TypeScript, where there are any. */
-  readonly verified?: VerifiedReport;
+  readonly verified?: Omit<VerifiedReport, 'functions'> & Audit;
   readonly lock: { readonly state: 'kept' | 'written' | 'updated'; readonly changes: readonly string[] };
 }
 
@@ -122,16 +128,31 @@ function outputPath(request: BuildRequest, confinement: Confinement, name: strin
   return join(folder, name);
 }
 
+const isStrict = ({ strict }: BuildRequest, manifest: Manifest): boolean => strict ?? manifest.strict ?? false;
+
+/** The name of the object that TypeScript became; no other input may have it, since it tells whose code is whose. */
+function requireOneUnit(files: readonly InputFile[]): void {
+  if (files.filter(({ name }) => name === UNIT_OBJECT).length > 1)
+    fail('manifest', `${UNIT_OBJECT}: an input is called as what TypeScript is lowered to; rename it`);
+}
+
+const auditUnit = ({ functions }: VerifiedReport, image: LinkedImage, bytes: Uint8Array, wrap: readonly string[]) =>
+  auditImage({ functions, object: UNIT_OBJECT, image, bytes, wrap });
+
 /** Proves and lowers the TypeScript of a project that has any; the prover is loaded for those alone. */
 async function proveProject(
-  { proofs, progress, budget }: BuildRequest,
-  job: Omit<VerifiedJob, 'proofs' | 'step' | 'note'>,
+  request: BuildRequest,
+  job: Omit<VerifiedJob, 'proofs' | 'strict' | 'step' | 'note'>,
 ): Promise<VerifiedUnit | undefined> {
   if (!job.manifest.sources?.some((source) => source.endsWith('.ts'))) return undefined;
   requireTool('clang');
+  const { proofs, progress, budget } = request;
+  const strict = isStrict(request, job.manifest);
   const { buildVerified, ownCache } = await import('./verified.ts');
   const options = { ...(budget !== undefined && { budget }), ...(proofs ?? ownCache(progress.detail)) };
-  return progress.phase('proving', (step) => buildVerified({ ...job, proofs: options, step, note: progress.note }));
+  return progress.phase('proving', (step) =>
+    buildVerified({ ...job, proofs: options, strict, step, note: progress.note }),
+  );
 }
 
 /** Builds one project. Errors are CasemateErrors; on any of them no file has changed. */
@@ -161,6 +182,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   ledger.verify();
 
   const files = [...target.objects, ...compiled, ...inputs.files];
+  if (verified !== undefined) requireOneUnit(files);
   const size = files.reduce((sum, file) => sum + file.bytes.length, 0);
   const own = linkOptions(manifest.link ?? {}, inputs.scripts, at, target.link);
   const options = { ...own, undefinedSymbols: [...target.keep, ...own.undefinedSymbols] };
@@ -172,6 +194,8 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   for (const warning of linked.warnings) progress.note(`casemate: warning: ${warning}`);
   const bytes = target.finish(linked.image, progress.note);
   target.check(bytes);
+  const audit = verified && auditUnit(verified, linked.image, bytes, own.wrap);
+  if (audit !== undefined) requireStatus(progress, audit, isStrict(request, manifest));
 
   const { lock, changes } = ledger.close();
   const output = outputPath(request, confinement, `${manifest.name}${target.extension}`);
@@ -183,7 +207,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     manifest,
     output,
     image: { ...linked.image, bytes },
-    ...(verified && { verified }),
+    ...(verified && audit && { verified: { ...verified, ...audit } }),
     lock: { state, changes },
   };
 }

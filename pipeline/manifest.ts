@@ -90,6 +90,7 @@ export interface Manifest {
   readonly platform?: 'casemate' | 'none';
   readonly sources?: readonly string[];
   readonly waive?: readonly ManifestWaiver[];
+  readonly strict?: boolean;
   readonly include?: readonly string[];
   readonly cflags?: readonly string[];
   readonly objects?: readonly string[];

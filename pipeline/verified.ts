@@ -14,16 +14,18 @@ import { PLATFORM_FILE, PLATFORM_MODULE } from '../analyzers/platform.ts';
 import { exportedFunctions, importsOf, type Source } from '../analyzers/typescript/analyze.ts';
 import { fail, printable } from '../base/errors.ts';
 import { type Lowered, lowerToC } from '../lowering/c/lower.ts';
+import { noteAssembly } from '../lowering/c/note.ts';
 import { prelude } from '../lowering/c/prelude.ts';
-import { assumptionsOf, showResult } from '../proofs/report.ts';
+import { assumptionsOf } from '../proofs/report.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
-import type { FunctionResult } from '../proofs/verify.ts';
 import { checkLanguages, type SourceFile } from './compile.ts';
 import type { Ledger } from './lock.ts';
 import type { At, Manifest } from './manifest.ts';
 import { type Confinement, confinePath, isConfined, isInside, lockName } from './paths.ts';
 import { loadSources, openProofCache, type ProveReport, type ProveRequest, proveSources } from './prove.ts';
 import type { TargetPlan } from './target.ts';
+import { requireNoAssumptions, requireProofs } from './verified-policy.ts';
+import { functionName, noteText, UNIT, type VerifiedFunction, verifiedFunctions } from './verified-record.ts';
 
 /** How a build proves: what `casemate prove` would be told. */
 export type ProofOptions = Partial<Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>>;
@@ -43,18 +45,20 @@ export interface VerifiedJob {
   readonly target: TargetPlan;
   readonly scratch: string;
   readonly proofs: ProofOptions;
+  /** Nothing is assumed but what the manifest waives. */
+  readonly strict: boolean;
   /** Progress in words. */
   readonly step: (text: string) => void;
   /** Lines for the user. */
   readonly note: (text: string) => void;
 }
 
-/** What a build says of its TypeScript. */
+/** What a build knows of its TypeScript before the link. */
 export interface VerifiedReport {
-  /** Functions in the image by what is known of them, in the order of the sources. */
-  readonly proved: readonly string[];
+  /** What was lowered, with what stands behind it, in the order of the sources. */
+  readonly functions: readonly VerifiedFunction[];
+  /** Functions of C that verified code calls. */
   readonly trusted: readonly string[];
-  readonly waived: readonly string[];
   readonly assumptions: readonly string[];
 }
 
@@ -79,8 +83,6 @@ const unitFlags = [
   '-Werror',
 ];
 
-const waiverName = ({ name, span }: FunctionIr): string => `${span.file}:${name}`;
-
 /** The texts, confined; those from a declared root go into the lock. */
 function readSources({ manifest, at, confinement, ledger }: VerifiedJob, files: readonly string[]) {
   const { folder } = confinement;
@@ -101,48 +103,6 @@ function readSources({ manifest, at, confinement, ledger }: VerifiedJob, files: 
   }
   const listed = sources.filter(({ name }) => given.includes(reals.get(name)!));
   return { sources, listed };
-}
-
-/** What the manifest waives of what is not proved; a waiver of nothing is an error. */
-function waived(job: VerifiedJob, { results }: ProveReport): ReadonlySet<string> {
-  const open = new Set<string>();
-  for (const [i, { function: name, reason }] of (job.manifest.waive ?? []).entries()) {
-    const found = results.find(({ function: subject }) => waiverName(subject) === name);
-    const shown = printable(name);
-    if (found === undefined) {
-      const all = results.map(({ function: subject }) => printable(waiverName(subject)));
-      const listed = `${all.slice(0, 10).join(', ')}${all.length > 10 ? ', ...' : ''}`;
-      fail('manifest', `${job.at(`/waive/${i}/function`)}: there is no function ${shown}; there are ${listed}`);
-    }
-    if (found.status === 'proved' || found.status === 'trusted') {
-      job.note(`casemate: warning: ${shown}: is ${found.status}: remove its waiver`);
-      continue;
-    }
-    open.add(name);
-    job.note(`casemate: warning: ${shown}: not proved (${found.status}), waived: ${printable(reason, 1000)}`);
-  }
-  return open;
-}
-
-/** Stops the build at the first obligation that does not hold, after showing all of them. */
-function requireProofs(job: VerifiedJob, report: ProveReport): void {
-  const exempt = waived(job, report);
-  const isOpen = ({ status, function: subject }: FunctionResult): boolean =>
-    (status === 'failed' || status === 'unknown') && !exempt.has(waiverName(subject));
-  const open = report.results.filter(isOpen);
-  if (open.length === 0) return;
-  const failing = open.flatMap(({ function: subject, results }) =>
-    results.filter(({ status }) => status !== 'proved').map((result) => ({ subject, result })),
-  );
-  for (const { result } of failing) job.note(showResult(report.sources, result).trimEnd());
-  const { subject, result } = failing.find((one) => one.result.status === 'failed') ?? failing[0];
-  const { obligation, status } = result;
-  const clause = printable(obligation.text.replace(/\s+/g, ' '), 200);
-  const more = failing.length > 1 ? ` (and ${failing.length - 1} more above)` : '';
-  const what = `${locate(report.sources, obligation.span)}: ${printable(subject.name)}: ${obligation.kind}: ${clause}`;
-  const next = `correct it, or waive ${printable(waiverName(subject))} in "waive" and say why`;
-  if (status === 'failed') fail('unproved', `${what}: is not proved${more}; ${next}`);
-  fail('undecided', `${what}: no solver decides it${more}; split the claim, raise --budget, or ${next}`);
 }
 
 /** The function that is the program: an exported `main` of a listed file. */
@@ -197,21 +157,14 @@ function lower(job: VerifiedJob, { program, results }: ProveReport, roots: reado
 const uncheckedTexts = ({ unchecked }: Lowered): string[] =>
   unchecked.map(
     ({ function: subject, clause, reason }) =>
-      `${waiverName(subject)}: callers in C meet ${clause.text}, which nothing tests: ${reason}`,
+      `${functionName(subject)}: callers in C meet ${clause.text}, which nothing tests: ${reason}`,
   );
 
 function reportOf(report: ProveReport, unit: Lowered): VerifiedReport {
-  const present = new Set(unit.program.functions.map(({ key }) => key));
-  const named = (wanted: (status: FunctionResult['status']) => boolean): string[] =>
-    report.results.flatMap(({ function: subject, status }) =>
-      present.has(subject.key) && wanted(status) ? [waiverName(subject)] : [],
-    );
+  const trusted = unit.program.functions.filter(({ body }) => body === undefined);
   return {
-    proved: named((status) => status === 'proved'),
-    trusted: named((status) => status === 'trusted').map((name) =>
-      name.replace(`${PLATFORM_FILE}:`, `${PLATFORM_MODULE}:`),
-    ),
-    waived: named((status) => status === 'failed' || status === 'unknown'),
+    functions: verifiedFunctions(unit, report.results, report.sources),
+    trusted: trusted.map((fn) => functionName(fn).replace(`${PLATFORM_FILE}:`, `${PLATFORM_MODULE}:`)),
     assumptions: [...uncheckedTexts(unit), ...assumptionsOf(report.program!)],
   };
 }
@@ -257,20 +210,22 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
   if (roots.length === 0)
     fail('compile', `${printable(files[0])}: no exported function has a contract, so nothing of it would be built`);
   const unit = lower(job, report, roots, findMain(roots, report.sources));
+  if (job.strict) requireNoAssumptions(job, unit);
   const folder = join(scratch, 'verified');
   mkdirSync(folder);
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
   write('casemate-lowered.h', prelude());
   write('verified.h', unit.header);
-  write('verified.c', unit.source);
+  const known = reportOf(report, unit);
+  write(UNIT, `${unit.source}\n${noteAssembly(noteText(known.functions))}\n`);
   const flags = [...target.defaultFlags, ...unitFlags, ...target.requiredFlags];
   return {
     folder,
-    source: { name: 'verified.c', path: join(folder, 'verified.c'), flags },
+    source: { name: UNIT, path: join(folder, UNIT), flags },
     libraries: [...(unit.tests ? target.preconditions : []), ...libraries].map((one) => ({
       ...one,
       flags: [...one.flags, `-I${folder}`],
     })),
-    report: reportOf(report, unit),
+    report: known,
   };
 }

@@ -31,6 +31,8 @@ export interface Lowered {
   readonly program: Program;
   /** C's name of each function, by key. */
   readonly symbols: ReadonlyMap<string, string>;
+  /** Of those that other objects see and that have code here. */
+  readonly exported: ReadonlyMap<string, string>;
   /** C's name of the code of each function that has another one in front of it, which tests, by key. */
   readonly inner: ReadonlyMap<string, string>;
   /** Whether it tests anything, so that the program needs `casemate_precondition_failed`. */
@@ -94,12 +96,14 @@ function comment(fn: FunctionIr): string[] {
   return ['/*', ...lines.map((line) => ` * ${commentText(line)}`), ' */'];
 }
 
+const SOLO5_MAIN = 'solo5_app_main';
+
 /** What Solo5 calls, which calls the program. */
 const solo5Main = (symbol: string, usesPlatform: boolean): string => `struct solo5_start_info;
-${usesPlatform ? 'void casemate_platform_start(const struct solo5_start_info *info);\n' : ''}int solo5_app_main(const struct solo5_start_info *info);
+${usesPlatform ? 'void casemate_platform_start(const struct solo5_start_info *info);\n' : ''}int ${SOLO5_MAIN}(const struct solo5_start_info *info);
 
 /* Where the program begins. */
-int solo5_app_main(const struct solo5_start_info *info) {
+int ${SOLO5_MAIN}(const struct solo5_start_info *info) {
     ${usesPlatform ? 'casemate_platform_start(info)' : '(void)info'};
     ${symbol}();
     return 0;
@@ -310,6 +314,12 @@ static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.le
     source: `${source.join('\n\n')}\n`,
     program: { ...program, functions: lowered.map(({ fn }) => fn) },
     symbols,
+    exported: new Map(
+      program.functions.flatMap((fn) => {
+        if (fn.key === options.main) return [[fn.key, SOLO5_MAIN]];
+        return fn.body === undefined || isOwn(fn) ? [] : [[fn.key, symbols.get(fn.key)!]];
+      }),
+    ),
     inner: new Map(program.functions.flatMap((fn) => (checked.has(fn.key) ? [[fn.key, plan.inner(fn)]] : []))),
     tests: wrappers.some(({ parts }) => parts.definition.length > 3),
     unchecked,

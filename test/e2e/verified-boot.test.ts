@@ -10,7 +10,7 @@ requireTools('clang');
 
 test('a caller that breaks a precondition ends the guest, and its console says which', async () => {
   const folder = project({
-    'casemate.json': JSON.stringify({ name: 'caller', target: 'hvt', sources: ['digits.ts', 'main.c'] }),
+    'casemate.json': JSON.stringify({ name: 'caller', target: 'hvt', harden: {}, sources: ['digits.ts', 'main.c'] }),
     'digits.ts': `import { consoleWrite } from 'casemate/platform';
 import type { u8 } from 'casemate';
 /** @requires n < 10 */
@@ -31,7 +31,9 @@ int solo5_app_main(const struct solo5_start_info *info) {
 `,
   });
   const progress = createProgress({ write: () => {}, terminal: false, verbose: false, now: () => 0, patience: 60_000 });
-  const { output } = await buildProject({ folder, lock: 'verify', progress, proofs: {} });
+  const { output, verified } = await buildProject({ folder, lock: 'verify', progress, proofs: {} });
+  // Hardening has moved the code, and it is still what was linked.
+  expect(verified!.functions).toMatchObject([{ function: 'digits.ts:print', status: 'proved' }]);
   expect(await boot(output)).toMatchObject({ outcome: 'halted', status: 0, console: '7\n8\n' });
   const broken = await boot(output, { args: ['!'] });
   expect(broken.console).toMatch(

@@ -3,7 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { buildProject } from '../../pipeline/build.ts';
+import { readElfFile } from '../../linker/elf-file.ts';
+import { auditImage } from '../../pipeline/audit.ts';
+import { type BuildResult, buildProject } from '../../pipeline/build.ts';
+import { sha256 } from '../../pipeline/lock.ts';
 import { createProgress } from '../../pipeline/progress.ts';
 import type { ProofOptions } from '../../pipeline/verified.ts';
 import { project, rejectionOf } from './support.ts';
@@ -47,6 +50,10 @@ function build(folder: string, notes: string[] = [], proofs: ProofOptions = {}) 
   return buildProject({ folder, lock: 'verify', progress, proofs });
 }
 
+/** What is known of each function in the image. */
+const statuses = (verified: BuildResult['verified']) =>
+  Object.fromEntries(verified!.functions.map(({ function: name, status }) => [name, status]));
+
 const everything = (folder: string): string[] => (readdirSync(folder, { recursive: true }) as string[]).sort();
 
 function statusOf(program: string): number {
@@ -75,7 +82,7 @@ describe('TypeScript with contracts', () => {
     const manifest = { roots: ['/usr/include'] };
     const folder = projectOf({ manifest, files: { 'half.ts': halfSource, 'caller.c': caller } });
     const { output, verified } = await build(folder);
-    expect(verified).toMatchObject({ proved: ['half.ts:half'], trusted: [], waived: [] });
+    expect(statuses(verified)).toEqual({ 'half.ts:half': 'proved' });
     expect(statusOf(output)).toBe(42);
   });
 
@@ -106,19 +113,15 @@ int answer(void) { return solo5_app_main(0) + kept; }
     };
     const folder = projectOf({ files });
     const { output, verified } = await build(folder);
-    expect(verified).toMatchObject({ proved: ['main.ts:main', 'lib/next.ts:next'], trusted: ['main.ts:keep'] });
+    // What the compiler made part of its caller has no code of its own.
+    expect(statuses(verified)).toEqual({ 'main.ts:main': 'proved', 'lib/next.ts:next': 'absent' });
+    expect(verified!.trusted).toEqual(['main.ts:keep']);
     expect(verified!.assumptions[0]).toBe('main.ts: keep is trusted');
     expect(statusOf(output)).toBe(42);
     // Only what C may call has a symbol of its own.
     const symbols = execFileSync('nm', [output], { encoding: 'utf8' });
     expect(symbols).toMatch(/T solo5_app_main/);
     expect(symbols).not.toMatch(/T (main|v_main|next)\b/);
-  });
-
-  it('gives the same image in any folder, with debug information in it', async () => {
-    const shape = { manifest: { cflags: ['-g'] }, files: { 'half.ts': halfSource, 'caller.c': callerSource } };
-    const [a, b] = [await build(projectOf(shape)), await build(projectOf(shape))];
-    expect(Buffer.compare(readFileSync(a.output), readFileSync(b.output))).toBe(0);
   });
 
   it('may come from a declared root, and the lock holds it then', async () => {
@@ -154,8 +157,8 @@ export function half(a: number, b: number, c: number): void {}
     const manifest = { waive: [{ function: 'half.ts:half', reason: 'an old client' }] };
     const notes: string[] = [];
     const { output, verified } = await build(projectOf({ manifest, files }), notes);
-    expect(notes).toEqual(['casemate: warning: half.ts:half: not proved (failed), waived: an old client\n']);
-    expect(verified).toMatchObject({ proved: [], waived: ['half.ts:half'] });
+    expect(notes).toEqual(['casemate: warning: half.ts:half: not proved, waived: an old client\n']);
+    expect(statuses(verified)).toEqual({ 'half.ts:half': 'waived' });
     expect(statusOf(output)).toBe(42);
   });
 
@@ -171,6 +174,111 @@ export function half(a: number, b: number, c: number): void {}
     const twice = [...waive, ...waive];
     expect((await refusal({ manifest: { waive: twice }, files })).message).toMatch(/again; waive a function once/);
     expect((await refusal({ manifest: { waive }, files: { 'caller.c': '' } })).message).toMatch(/nothing to waive/);
+  });
+});
+
+describe('what is proved', () => {
+  const lost = async (manifest: object, files: Record<string, string> = {}) => {
+    const notes: string[] = [];
+    const shape = { manifest, files: { 'half.ts': halfSource, 'caller.c': callerSource, ...files } };
+    const { verified, output } = await build(projectOf(shape), notes);
+    const [{ status, reason }] = verified!.functions;
+    expect(notes.join('')).toContain(`half.ts:half: what is proved does not hold in the image: ${reason}`);
+    return { status, reason, exit: statusOf(output) };
+  };
+  const other = 'unsigned char other(unsigned char n);\nunsigned char other(unsigned char n) { return n; }\n';
+
+  it('is lost where an option leads calls elsewhere', async () => {
+    expect(await lost({ link: { wrap: ['half'] } }, { 'w.c': other.replaceAll('other', '__wrap_half') })).toEqual({
+      ...{ status: 'lost', reason: '"wrap" leads calls of half to __wrap_half', exit: 84 },
+    });
+    const files = { 'half.ts': halfSource, 'caller.c': callerSource };
+    const strict = await refusal({ manifest: { strict: true, link: { defsym: ['half=answer'] } }, files });
+    expect(strict).toMatchObject({
+      code: 'unproved',
+      message: expect.stringMatching(/^half\.ts:half: .*strict build/),
+    });
+  });
+
+  it('is lost where another object is first to define the name', async () => {
+    const manifest = { sources: ['start.c', 'x.c', 'half.ts', 'caller.c'], link: { allowMultipleDefinition: true } };
+    expect(await lost(manifest, { 'x.c': other.replaceAll('other', 'half') })).toEqual({
+      ...{ status: 'lost', reason: 'half is defined by x.c.o', exit: 84 },
+    });
+  });
+
+  it('is lost where the link gives the name another value', async () => {
+    expect(await lost({ link: { defsym: ['half=other'] } }, { 'x.c': other })).toEqual({
+      ...{ status: 'lost', reason: "half is given a value by the link's options or script", exit: 84 },
+    });
+  });
+
+  it('is not what a note of another object says, nor of one with the name of ours', async () => {
+    const note =
+      '__asm__(".pushsection .note.casemate, \\"\\", %note\\n.4byte 9, 0, 1\\n.asciz \\"casemate\\"\\n.balign 4\\n.popsection");';
+    const files = { 'half.ts': halfSource, 'caller.c': callerSource, 'x.c': note };
+    const notes: string[] = [];
+    const { verified } = await build(projectOf({ files }), notes);
+    expect(verified!.claims).toEqual(['x.c.o']);
+    expect(notes.join('')).toContain('x.c.o: its note on verified code is not of this build, and is ignored');
+    const named = { 'half.ts': halfSource, 'caller.c': callerSource, 'verified.c': '' };
+    expect((await refusal({ files: named })).message).toMatch(/^verified\.c\.o: an input is called as/);
+  });
+
+  it('is said in a note of its object, and the image is the same in any folder, with debug information in it', async () => {
+    const shape = { manifest: { cflags: ['-g'] }, files: { 'half.ts': halfSource, 'caller.c': callerSource } };
+    const [{ output, verified, image }, other] = [await build(projectOf(shape)), await build(projectOf(shape))];
+    expect(Buffer.compare(readFileSync(output), readFileSync(other.output))).toBe(0);
+    const { sections } = readElfFile(readFileSync(output), 'image');
+    const { data, flags } = sections.find(({ name }) => name === '.note.casemate')!;
+    expect(flags & 2).toBe(0);
+    expect(Buffer.from(data.subarray(12, 20)).toString()).toBe('casemate');
+    const length = new DataView(data.buffer, data.byteOffset).getUint32(4, true);
+    const { functions } = JSON.parse(Buffer.from(data.subarray(24, 24 + length)).toString()) as { functions: object[] };
+    expect(functions).toEqual([
+      {
+        ...{ function: 'half.ts:half', symbol: 'half', code: 'half_inner', verdict: 'proved' },
+        source: sha256(Buffer.from(halfSource)),
+        contract: sha256(Buffer.from('half(n: u8): u8\nensures result <= 127\n')),
+        // Its types imply all of it.
+        proof: sha256(Buffer.from('')),
+      },
+    ]);
+    expect(verified!.functions[0]).toMatchObject(functions[0]);
+    // A byte of the code that is another one is seen.
+    const { address, size } = verified!.functions[0].places.at(-1)!;
+    const [text] = image.segments.filter(
+      ({ address: start, fileSize }) => start <= address && address < start + fileSize,
+    );
+    const bytes = image.bytes.slice();
+    bytes[address + size - 1 - text.address + text.offset] ^= 1;
+    const audited = auditImage({ functions: verified!.functions, object: 'verified.c.o', image, bytes, wrap: [] });
+    expect(audited.functions[0]).toMatchObject({
+      status: 'lost',
+      reason: expect.stringMatching(/has not the code of half/),
+    });
+  });
+});
+
+describe('a strict build', () => {
+  const files = {
+    'a.ts': `import type { u8 } from 'casemate';
+/** @pure */ function spec(b: bigint): boolean { return b >= 0n; }
+/** @trusted */ export declare function put(n: u8): void;
+/** @requires spec(BigInt(n)) */ export function half(n: u8): void { put(n); }`,
+    'c.c':
+      'void put(unsigned char n);\nvoid put(unsigned char n) { (void)n; }\nvoid half(unsigned char n);\nint answer(void) { half(84); return 42; }\n',
+  };
+
+  it('stops at what is assumed, and goes on where the manifest names it', async () => {
+    const { message, notes } = await refusal({ manifest: { strict: true }, files });
+    expect(message).toMatch(/^a\.ts:put: is trusted: .* \(and 1 more above\); .* waive a\.ts:put and say why/);
+    expect(notes).toMatch(/a\.ts:half: requires spec\(BigInt\(n\)\), which nothing tests .*: spec has no form in C/);
+    const waive = ['put', 'half'].map((name) => ({ function: `a.ts:${name}`, reason: 'reviewed' }));
+    const told: string[] = [];
+    const { verified } = await build(projectOf({ manifest: { strict: true, waive }, files }), told);
+    expect(told.join('')).toContain('a.ts:put: trusted, waived: reviewed');
+    expect(verified!.assumptions[0]).toMatch(/^a\.ts:half: callers in C meet spec/);
   });
 });
 

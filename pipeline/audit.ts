@@ -1,0 +1,137 @@
+/**
+ * After the link: whether what was proved is what the image holds.
+ *
+ * A proof is of a text; it says something of an image only where the image's code is the code that this build made of
+ * that text, and where a name still means it. So each function is looked up in the linked program, not in notes or
+ * symbol tables that any input can write: its symbol must be defined by the unit of this build, no option may lead calls
+ * elsewhere, and the bytes in the finished file must be those that were linked. What fails loses its status.
+ */
+import { hex } from '../base/errors.ts';
+import { createHash } from '../base/node.ts';
+import { readElfFile } from '../linker/elf-file.ts';
+import type { LinkedImage } from '../linker/image.ts';
+import {
+  definerOf,
+  functionsOf,
+  type ImageFunction,
+  type ImageRelocations,
+  objectsWithSection,
+  relocationsOf,
+} from '../linker/provenance.ts';
+import { VERIFIED_NOTE } from '../lowering/c/note.ts';
+import type { VerifiedFunction } from './verified-record.ts';
+
+/** Code in the finished image. */
+export interface Place {
+  readonly symbol: string;
+  readonly address: number;
+  readonly size: number;
+}
+
+export interface AuditedFunction extends VerifiedFunction {
+  /** 'absent': the image has no code of it; it was not needed, or is part of its callers. */
+  readonly status: 'proved' | 'waived' | 'absent' | 'lost';
+  /** Why it is lost. */
+  readonly reason?: string;
+  /** Of its code, and of what tests before it, in the image: what was hashed, in this order. */
+  readonly places: readonly Place[];
+  /** SHA-256 of their bytes, in hexadecimal. */
+  readonly bytes?: string;
+}
+
+export interface Audit {
+  readonly functions: readonly AuditedFunction[];
+  /** Inputs that bring a note of the kind that verified units have. */
+  readonly claims: readonly string[];
+}
+
+export interface AuditJob {
+  readonly functions: readonly VerifiedFunction[];
+  /** The name of the unit's object in the link. */
+  readonly object: string;
+  readonly image: LinkedImage;
+  /** The finished file. */
+  readonly bytes: Uint8Array;
+  readonly wrap: readonly string[];
+}
+
+/** The one relocation whose field has 8 bytes in code that may move. Source: psABI for x86-64, "Relocation Types". */
+const R_X86_64_64 = 1;
+
+interface Code {
+  /** In the finished file, where hardening may have moved it. */
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The relocated fields of code, zeroed: what changes where all of an image moves. */
+function withoutFields(code: Uint8Array, address: number, { place, type, count }: ImageRelocations): Uint8Array {
+  const bytes = code.slice();
+  for (let i = 0; i < count; i++) {
+    const at = place[i] - address;
+    if (at >= 0 && at < bytes.length) bytes.fill(0, at, at + (type[i] === R_X86_64_64 ? 8 : 4));
+  }
+  return bytes;
+}
+
+/**
+ * Finds a function's code, linked at an address, in the finished file: in the section of the same name and size, and the
+ * same byte for byte; where the section has moved, but for the fields that hold addresses, whose meaning is the move's
+ * affair.
+ */
+function finder({ image, bytes }: AuditJob): (address: number, size: number) => Code | undefined {
+  const { sections } = readElfFile(bytes, 'the image');
+  let relocations: ImageRelocations | undefined;
+  return (address, size) => {
+    const own = image.sections.find((one) => one.address <= address && address + size <= one.address + one.size);
+    const found = own && sections.find((one) => one.name === own.name && one.size === own.size && one.data.length > 0);
+    if (own === undefined || found === undefined) return undefined;
+    const offset = address - own.address;
+    const linked = image.bytes.subarray(own.fileOffset + offset, own.fileOffset + offset + size);
+    const code = { address: Number(found.address) + offset, bytes: found.data.subarray(offset, offset + size) };
+    if (code.address === address) return Buffer.compare(linked, code.bytes) === 0 ? code : undefined;
+    relocations ??= relocationsOf(image);
+    const [before, after] = [linked, code.bytes].map((one) => withoutFields(one, address, relocations!));
+    return Buffer.compare(before, after) === 0 ? code : undefined;
+  };
+}
+
+/** Why a symbol does not mean the unit's function; undefined when it does. */
+function interposed({ image, object, wrap }: AuditJob, symbol: string): string | undefined {
+  if (wrap.includes(symbol)) return `"wrap" leads calls of ${symbol} to __wrap_${symbol}`;
+  const definer = definerOf(image, symbol);
+  if (definer === undefined || definer.object === object) return undefined;
+  return definer.object === undefined
+    ? `${symbol} is given a value by the link's options or script`
+    : `${symbol} is defined by ${definer.object}`;
+}
+
+export function auditImage(job: AuditJob): Audit {
+  const { functions, object, image } = job;
+  const present = new Map<string, ImageFunction>();
+  for (const fn of functionsOf(image)) if (fn.object === object) present.set(fn.name, fn);
+  const find = finder(job);
+  const audited = functions.map((fn): AuditedFunction => {
+    const names = fn.symbol === undefined || fn.symbol === fn.code ? [fn.code] : [fn.symbol, fn.code];
+    const linked = names.flatMap((name) => present.get(name) ?? []);
+    const reason = fn.symbol === undefined ? undefined : interposed(job, fn.symbol);
+    if (reason !== undefined) return { ...fn, status: 'lost', reason, places: [] };
+    if (linked.length === 0) return { ...fn, status: 'absent', places: [] };
+    const digest = createHash('sha256');
+    const places: Place[] = [];
+    for (const { name, address, size } of linked) {
+      const code = find(address, size);
+      if (code === undefined) {
+        const text = `the finished image has not the code of ${name} that was linked at ${hex(address)}`;
+        return { ...fn, status: 'lost', reason: text, places: [] };
+      }
+      digest.update(code.bytes);
+      places.push({ symbol: name, address: code.address, size });
+    }
+    return { ...fn, status: fn.verdict, places, bytes: digest.digest('hex') };
+  });
+  return {
+    functions: audited,
+    claims: objectsWithSection(image, VERIFIED_NOTE.section).filter((name) => name !== object),
+  };
+}

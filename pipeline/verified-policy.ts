@@ -1,0 +1,100 @@
+/**
+ * What a build lets pass of its TypeScript: every obligation proved, but for functions that the manifest waives by name and
+ * with a reason. Under a strict policy nothing is assumed in silence either: a function of the project's C that is
+ * trusted, or a precondition that nothing tests when C calls, is waived by name or an error, and a function whose proof
+ * says nothing of the image is an error.
+ */
+import { locate } from '../analyzers/diagnostics.ts';
+import { isOfPlatform } from '../analyzers/platform.ts';
+import { fail, printable } from '../base/errors.ts';
+import type { Lowered } from '../lowering/c/lower.ts';
+import { showResult } from '../proofs/report.ts';
+import type { FunctionResult } from '../proofs/verify.ts';
+import type { Audit } from './audit.ts';
+import type { At, Manifest } from './manifest.ts';
+import type { ProveReport } from './prove.ts';
+import { functionName } from './verified-record.ts';
+
+export interface PolicyJob {
+  readonly manifest: Manifest;
+  readonly at: At;
+  /** Lines for the user. */
+  readonly note: (text: string) => void;
+}
+
+/** What the manifest waives of what is not proved; a waiver of nothing is an error. */
+function waived(job: PolicyJob, { results }: ProveReport): ReadonlySet<string> {
+  const open = new Set<string>();
+  for (const [i, { function: name, reason }] of (job.manifest.waive ?? []).entries()) {
+    const found = results.find(({ function: subject }) => functionName(subject) === name);
+    const shown = printable(name);
+    if (found === undefined) {
+      const all = results.map(({ function: subject }) => printable(functionName(subject)));
+      const listed = `${all.slice(0, 10).join(', ')}${all.length > 10 ? ', ...' : ''}`;
+      fail('manifest', `${job.at(`/waive/${i}/function`)}: there is no function ${shown}; there are ${listed}`);
+    }
+    open.add(name);
+    const state = { proved: 'proved', trusted: 'trusted', failed: 'not proved', unknown: 'not proved (undecided)' };
+    job.note(`casemate: warning: ${shown}: ${state[found.status]}, waived: ${printable(reason, 1000)}`);
+  }
+  return open;
+}
+
+/** Stops the build at the first obligation that does not hold, after showing all of them. */
+export function requireProofs(job: PolicyJob, report: ProveReport): void {
+  const exempt = waived(job, report);
+  const isOpen = ({ status, function: subject }: FunctionResult): boolean =>
+    (status === 'failed' || status === 'unknown') && !exempt.has(functionName(subject));
+  const open = report.results.filter(isOpen);
+  if (open.length === 0) return;
+  const failing = open.flatMap(({ function: subject, results }) =>
+    results.filter(({ status }) => status !== 'proved').map((result) => ({ subject, result })),
+  );
+  for (const { result } of failing) job.note(showResult(report.sources, result).trimEnd());
+  const { subject, result } = failing.find((one) => one.result.status === 'failed') ?? failing[0];
+  const { obligation, status } = result;
+  const clause = printable(obligation.text.replace(/\s+/g, ' '), 200);
+  const more = failing.length > 1 ? ` (and ${failing.length - 1} more above)` : '';
+  const what = `${locate(report.sources, obligation.span)}: ${printable(subject.name)}: ${obligation.kind}: ${clause}`;
+  const next = `correct it, or waive ${printable(functionName(subject))} in "waive" and say why`;
+  if (status === 'failed') fail('unproved', `${what}: is not proved${more}; ${next}`);
+  fail('undecided', `${what}: no solver decides it${more}; split the claim, raise --budget, or ${next}`);
+}
+
+/** What is assumed of the project's C, one line each, with the function that the manifest may waive. */
+function assumedOfC({ program, unchecked }: Lowered): { readonly name: string; readonly text: string }[] {
+  const trusted = program.functions.filter((fn) => fn.body === undefined && !isOfPlatform(fn));
+  return [
+    ...trusted.map((fn) => ({
+      name: functionName(fn),
+      text: 'is trusted: a function of C, of which nothing is proved',
+    })),
+    ...unchecked.map(({ function: fn, clause, reason }) => ({
+      name: functionName(fn),
+      text: `requires ${clause.text}, which nothing tests when C calls it: ${reason}`,
+    })),
+  ];
+}
+
+/** Stops a strict build that would assume something that the manifest does not name. */
+export function requireNoAssumptions(job: PolicyJob, unit: Lowered): void {
+  const named = new Set((job.manifest.waive ?? []).map(({ function: name }) => name));
+  const open = assumedOfC(unit).filter(({ name }) => !named.has(name));
+  if (open.length === 0) return;
+  const lines = open.map(({ name, text }) => printable(`${name}: ${text}`, 500));
+  for (const line of lines.slice(1)) job.note(line);
+  const more = lines.length > 1 ? ` (and ${lines.length - 1} more above)` : '';
+  fail('unproved', `${lines[0]}${more}; a strict build assumes nothing: waive ${printable(open[0].name)} and say why`);
+}
+
+/** Warns of what an image has lost, and stops a strict build then. */
+export function requireStatus(job: Pick<PolicyJob, 'note'>, { functions, claims }: Audit, strict: boolean): void {
+  for (const name of claims)
+    job.note(`casemate: warning: ${printable(name)}: its note on verified code is not of this build, and is ignored`);
+  const lost = functions.filter(({ status }) => status === 'lost');
+  const lines = lost.map((fn) =>
+    printable(`${fn.function}: what is proved does not hold in the image: ${fn.reason}`, 500),
+  );
+  for (const line of strict ? lines.slice(1) : lines) job.note(`casemate: warning: ${line}`);
+  if (strict && lines.length > 0) fail('unproved', `${lines[0]}; a strict build stops here`);
+}
