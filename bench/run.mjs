@@ -29,7 +29,7 @@ async function run(name, args) {
 }
 
 /** Those with a name of their own; all others are cases of the linker's. */
-const alone = ['prove', 'slide', 'boot', 'boot-riscv64', 'echo-riscv64'];
+const alone = ['prove', 'lowering', 'slide', 'boot', 'boot-riscv64', 'echo-riscv64'];
 
 const args = process.argv.slice(2);
 const at = args.indexOf('--only');
