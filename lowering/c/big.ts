@@ -6,7 +6,7 @@
  * division of 128 bits, for which compilers call a library that a unikernel does not have.
  */
 import type { Expression } from '../../analyzers/ir.ts';
-import { type Bounds, hull } from '../../analyzers/operators/bounds.ts';
+import { type Bounds, hull, scaledBounds } from '../../analyzers/operators/bounds.ts';
 import type { CForm } from '../../analyzers/operators/columns.ts';
 import { operatorOf } from '../../analyzers/operators.ts';
 import { type Range, rangeOf, type Type } from '../../analyzers/types.ts';
@@ -127,7 +127,7 @@ function typeOfOperation(
   // Up to 64 places: a type of 64 bits has no 64 of them to shift by.
   if (operator === 'bigShiftRight' && ranges[1].high > 63n) return '__int128';
   // The power of two that a shift to the left multiplies by is of the type as well.
-  const power = operator === 'bigShiftLeft' ? [{ low: 0n, high: 1n << ranges[1].high }] : [];
+  const power = operator === 'bigShiftLeft' ? [scaledBounds({ low: 1n, high: 1n }, ranges[1])] : [];
   const type = typeFor(expression, range, ...power, ...(isShift ? ranges.slice(0, 1) : ranges));
   if (type === '__int128' && (operator === 'bigDivide' || operator === 'bigRemainder'))
     refuse(

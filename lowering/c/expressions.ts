@@ -20,6 +20,7 @@ import {
 } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { compareBig, lowerBig, type Others } from './big.ts';
+import { createShapes } from './narrow.ts';
 import { type COperand, spell } from './operators.ts';
 import { elementOf, type Scalar, scalarTypes } from './prelude.ts';
 import { binary, call, cast, levels, literal, operand, primary, type Text, unary, within } from './text.ts';
@@ -52,12 +53,6 @@ const isPlace = ({ kind }: Expression): boolean => ['variable', 'element', 'fiel
 
 const stripped = (expression: Expression): Expression =>
   expression.kind === 'convert' ? stripped(expression.operand) : expression;
-
-/** Whether C has the number as an int: a literal, and a choice among some. */
-function isInt(expression: Expression): boolean {
-  const bare = stripped(expression);
-  return bare.kind === 'integer' || (bare.kind === 'conditional' && isInt(bare.whenTrue) && isInt(bare.whenFalse));
-}
 
 /** Turns away what has no form in C yet. */
 export function refuseType(at: { readonly span: Expression['span'] }, type: Type): never {
@@ -158,7 +153,9 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
     return call(names.function(key), ...args.map((given, i) => argument(given, types[i])));
   };
 
-  /** Of type int64_t, or of int where `isInt` says so. */
+  const shapeOf = createShapes(placeType);
+
+  /** Of type int64_t, or of int where the shape says so. */
   const number = (expression: Expression): Text => {
     const bare = stripped(expression);
     if (bare.type.kind !== 'integer') return refuseType(bare, bare.type);
@@ -176,7 +173,8 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
         return numberOperation(bare);
       default: {
         const own = placeType(bare);
-        return own.kind === 'integer' && own.name === 'number' ? place(bare) : cast('int64_t', place(bare));
+        const isAsItIs = shapeOf(bare).isInt || (own.kind === 'integer' && own.name === 'number');
+        return isAsItIs ? place(bare) : cast('int64_t', place(bare));
       }
     }
   };
@@ -186,8 +184,11 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
     const { c, domain } = operatorOf(expression.operator);
     if (!('kind' in c)) throw new TypeError(`${expression.operator} gives no number`);
     const values = operands.map((one) => (domain === 'number' ? number(one) : lowerBig(others, one).text));
-    // What is of int on both sides would be computed in int.
-    if (operands.every(isInt)) values[0] = cast('int64_t', values[0]);
+    const { form } = shapeOf(expression);
+    if (form !== undefined) return spell(form, 'int', values.map(plain));
+    // What is of int on both sides would be computed in int; and a function takes what it is given as its own type.
+    if (c.kind !== 'function' && domain === 'number' && operands.every((one) => shapeOf(one).isInt))
+      values[0] = cast('int64_t', values[0]);
     return spell(c, 'int64_t', values.map(plain));
   };
 

@@ -53,7 +53,7 @@ it('each construct of the language', async () => {
   const unit = lowerText(
     'constructs.ts',
     `
-import { assert, ghost, invariant, type i16, type i32, type i64, type u8, type u16, type u32, type u64 } from 'casemate';
+import { assert, ghost, invariant, type i8, type i16, type i32, type i64, type u8, type u16, type u32, type u64 } from 'casemate';
 const T = new Uint16Array([3, 1, 65535]);
 const W = new BigInt64Array([-9223372036854775808n, 9223372036854775807n]);
 const LIMIT = 70_000 * 3;
@@ -141,6 +141,14 @@ export function quotients(a: number, b: number): number {
 /** @verified */ export function made(n: u8): number { const a = new Uint8Array(2); const c = make(a, n); c.at = a[0]; return c.at + c.end; }
 /** @modifies a */ export function memset(a: Uint8Array, value: u8): void { for (let i = 0; i < a.length; i++) a[i] = value; }
 /** @verified */ export function zeros(a_memory: u8): u8 { const a = new Uint8Array(512); memset(a, a_memory); return a[511]; }
+/** @verified */ export function ints(a: u8, b: i16, c: i32, d: u16): number {
+  return ((a & 3) << 4 | (d >>> 4)) + (a >> 2) * (b >> 1) - ((25 - a) >> 8 & 6) + (b & d) * 3 + (c >> 3) - (b ^ a) + ~b + (d << 15) + (b << 2);
+}
+/** @verified */ export function intTests(a: u8, b: i16): boolean { return (a & 12) !== 8 && (a | 1) < (b ^ 3) || (a >> 1) + 1 === 5 || (b & -2) > -a; }
+/** @verified */ export function intEdges(a: i32, b: i32): number { return a + b - (a - b) + a * 65536 + -a + (a & b) + (a | 0) + (a ^ -1); }
+/** @verified */ export function intShift(a: u16, k: u8): number { return (a << k) + (a >> k) + (a >>> k) + (a << 15) + (a << 16) + (1 << (k & 31)); }
+/** @requires b !== 0 */ export function intQuotients(a: i32, b: i8): number { return Math.trunc(a / b) + a % b; }
+/** @requires b !== 0 */ export function smallQuotients(a: i16, b: i8): i32 { return Math.trunc(a / b) * 2 + a % b; }
 /** @verified */ export function $odd(int: u8, while_: u8): u8 { return int < while_ ? int : while_; }
 `,
   );
