@@ -22,7 +22,12 @@ import { type Check, checkLines, machineLine, median } from './report.ts';
 const { values } = parseArgs({ options: { runs: { type: 'string' } }, strict: false });
 const turns = Number(values['runs'] ?? 400);
 const LIMIT = 1.1;
-const files = ['examples/contracts/crc32.ts', 'examples/contracts/base64.ts', 'examples/dns/query.ts'];
+/** Files, and what C calls of each: all else is the unit's own, as in an image. */
+const files = [
+  ['examples/contracts/crc32.ts', 'crc32'],
+  ['examples/contracts/base64.ts', 'encode'],
+  ['examples/dns/query.ts', 'parseQuery'],
+] as const;
 const compilers = [
   ['clang', '-O2'],
   ['gcc', '-O2'],
@@ -31,11 +36,12 @@ const compilers = [
 
 function lower(folder: string): string[] {
   writeFileSync(join(folder, 'casemate-lowered.h'), prelude());
-  return files.map((file) => {
+  return files.map(([file, called]) => {
     const unit = basename(file, '.ts');
     const { program, diagnostics } = analyze(loadSources([file], placesIn(projectRoot)), readLibrary());
     if (program === undefined) throw new Error(`${file}: ${diagnostics[0].message}`);
-    const lowered = lowerToC(program, unit);
+    const exported = program.functions.filter(({ name }) => name === called).map(({ key }) => key);
+    const lowered = lowerToC(program, unit, { exported: new Set(exported) });
     if (lowered.diagnostics.length > 0) throw new Error(`${file}: ${lowered.diagnostics[0].message}`);
     writeFileSync(join(folder, `${unit}.h`), lowered.header);
     writeFileSync(join(folder, `${unit}.c`), lowered.source);
@@ -69,6 +75,8 @@ try {
       const ratio = median(found.map(([, lowered, hand]) => Number(lowered) / Number(hand)));
       const [lowered, hand] = [1, 2].map((column) => median(found.map((row) => Number(row[column]) / 1000)));
       rows.push(`| ${routine} | ${name} ${level} | ${lowered.toFixed(0)} | ${hand.toFixed(0)} | ${ratio.toFixed(3)} |`);
+      // Images are compiled by clang; gcc is for comparison.
+      if (name !== 'clang') continue;
       checks.push({
         what: `${routine}, ${name} ${level}: ${ratio.toFixed(3)} times the time of C by hand (limit ${LIMIT})`,
         held: ratio <= LIMIT,
