@@ -6,10 +6,10 @@
  * the message already. What does not fit is left out whole, and the answer says so.
  */
 import { assert, decreases, forall, ghost, invariant, type u16, type u32 } from 'casemate';
+import { copy, put16, put32, read16 } from '../lib/wire.ts';
 import { DATA } from './ipv4.ts';
 import { isWithin, LONGEST_NAME, type Name } from './names.ts';
 import { BAD_VERSION, HEADER, LARGE, NO_ERROR, parseQuery, type Query, REFUSED } from './query.ts';
-import { copy, put16, put32, read16 } from './wire.ts';
 import { CNAME, INTERNET, isKnown, negativeTtl, nextOf, originOf, type Resource } from './zone.ts';
 
 const NAME_ERROR = 3;

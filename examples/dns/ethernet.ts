@@ -4,7 +4,7 @@
  * There is no table of neighbours: an answer goes back to the Ethernet address that the question came from.
  */
 import type { u16, u32 } from 'casemate';
-import { copy, put16, put32, read16, read32, sameBytes } from './wire.ts';
+import { copy, put16, put32, read16, read32, sameBytes } from '../lib/wire.ts';
 
 /** Bytes of a header: to, from, type. */
 export const ETHERNET = 14;

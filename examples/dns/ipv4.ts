@@ -5,8 +5,8 @@
  * dropped. Answers go back to the address and the port that the question came from.
  */
 import type { u16, u32 } from 'casemate';
+import { fold, put16, put32, read16, read32, sumOf } from '../lib/wire.ts';
 import { ETHERNET } from './ethernet.ts';
-import { fold, put16, put32, read16, read32, sumOf } from './wire.ts';
 
 /** Bytes of the headers that answers have. */
 export const IPV4 = 20;

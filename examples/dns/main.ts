@@ -6,10 +6,10 @@
  */
 import { bytes, type u8, type u32 } from 'casemate';
 import { bootArguments, consoleWrite, exit, netAcquire, netRead, netWrite, yieldUntil } from 'casemate/platform';
+import { clear } from '../lib/wire.ts';
 import { addressFrom } from './options.ts';
 import { LONGEST_FRAME, respond } from './respond.ts';
 import { loadZone } from './storage.ts';
-import { clear } from './wire.ts';
 import { isZone, LONGEST_ZONE } from './zone.ts';
 
 const NET = bytes('net0');

@@ -6,8 +6,8 @@
  * that two servers never talk to each other.
  */
 import { invariant, type u16, type u32 } from 'casemate';
+import { read16 } from '../lib/wire.ts';
 import { endOfName, type Name } from './names.ts';
-import { read16 } from './wire.ts';
 
 /** Bytes of a header. */
 export const HEADER = 12;

@@ -2,11 +2,11 @@
  * One frame in, at most one frame out: all that this host does, as a function of what came.
  */
 import { assert, type u32 } from 'casemate';
+import { fold, read16 } from '../lib/wire.ts';
 import { answerQuery } from './answer.ts';
 import { answerArp, answerHeader, ETHERNET, TYPE_ARP, TYPE_IPV4, typeForHost } from './ethernet.ts';
 import { DATA, datagramFor, headerSum, IPV4, putHeaders } from './ipv4.ts';
 import { HEADER } from './query.ts';
-import { fold, read16 } from './wire.ts';
 
 /** Bytes of the longest frame, on a device of the usual 1500 behind the header. */
 export const LONGEST_FRAME = 1514;

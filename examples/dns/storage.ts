@@ -5,7 +5,7 @@
  */
 import { bytes, invariant, type u8, type u32, type u64 } from 'casemate';
 import { blockAcquire, blockRead } from 'casemate/platform';
-import { copy } from './wire.ts';
+import { copy } from '../lib/wire.ts';
 import { compiledZone, lengthOfZone } from './zone.ts';
 
 const DEVICE = bytes('zone');

@@ -5,8 +5,8 @@
  * One is compiled in; a block device may hold another (storage.ts).
  */
 import { bytes, decreases, invariant, type u16, type u32 } from 'casemate';
+import { copy, read16, read32 } from '../lib/wire.ts';
 import { endOfName, isWithin, type Name, sameName } from './names.ts';
-import { copy, read16, read32 } from './wire.ts';
 
 /** Bytes of the largest zone. */
 export const LONGEST_ZONE = 4096;

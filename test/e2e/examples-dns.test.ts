@@ -5,19 +5,17 @@
  * As a process it runs under sanitizers, which see what leaves an array and, in clang's case, what was never written; in
  * a machine the same frames come over a wire that the test holds, and dig over a relay onto that wire.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bootHvt } from '../../targets/hvt/boot.ts';
-import { bootRiscv } from '../../targets/riscv64/boot.ts';
 import { framesOf } from '../examples/dns/packets.ts';
 import { respondTo } from '../examples/dns/reference.ts';
 import { type FrameWire, openFrameWire } from '../support/frame-wire.ts';
-import { projectRoot } from '../support/paths.ts';
 import { run } from '../support/run.ts';
-import { findTool, requireFile, requireTool, requireTools } from '../support/tools.ts';
+import { requireFile, requireTool, requireTools } from '../support/tools.ts';
 import { buildVerified, programOfFile } from '../support/verified-host.ts';
+import { whileRunning } from '../support/while-running.ts';
 import { buildExample } from '../targets/hvt/guest.ts';
 import * as net from './host/frames.ts';
 import { Wire } from './host/wire.ts';
@@ -73,35 +71,6 @@ async function withServer(
   work: (server: Server) => Promise<void>,
 ): Promise<string> {
   const wire = await openFrameWire();
-  let child: ChildProcess | undefined;
-  const host = {
-    find: findTool,
-    spawn: (...given: Parameters<typeof spawn>): ChildProcess => {
-      child = spawn(...given);
-      return child;
-    },
-    emulator: join(projectRoot, 'dist/hvt-emulator.elf'),
-  };
-  let ready = (): void => {};
-  const listening = new Promise<void>((resolve) => {
-    ready = resolve;
-  });
-  let said = '';
-  const onConsole = (chunk: Uint8Array): void => {
-    said += Buffer.from(chunk).toString();
-    if (said.includes('ready')) ready();
-  };
-  const common = {
-    image,
-    memory: 16,
-    timeout: long ? 1500 : 120,
-    nets: [{ name: 'net0', ...wire.net, mac: [...net.guestMac] }],
-    onConsole,
-  };
-  const running =
-    target === 'hvt'
-      ? bootHvt({ ...common, tender: 'emulator' as const }, host as never)
-      : bootRiscv(common, host as never);
   let markers = 0;
   const exchange: Server['exchange'] = (frames) =>
     new Promise((resolve) => {
@@ -113,18 +82,12 @@ async function withServer(
       };
       wire.send([...frames, marker(markers & 0xffff)]);
     });
-  try {
-    await Promise.race([Promise.all([listening, wire.connected]), running]);
-    await Promise.race([
-      work({ wire, exchange }),
-      running.then((end) => Promise.reject(new Error(JSON.stringify(end)))),
-    ]);
-  } finally {
-    child?.kill();
-    // It does not end by itself; that it was ended is an error to who boots it.
-    await running.catch(() => {});
-    await wire.close();
-  }
+  const nets = [{ name: 'net0', ...wire.net, mac: [...net.guestMac] }];
+  const said = await whileRunning({ image, target, nets, ready: 'ready', timeout: long ? 1500 : 120 }, async () => {
+    await wire.connected;
+    await work({ wire, exchange });
+  });
+  await wire.close();
   return said;
 }
 

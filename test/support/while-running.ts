@@ -1,0 +1,53 @@
+/** Images that do not end by themselves, booted for as long as a test has something to do with them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { bootHvt } from '../../targets/hvt/boot.ts';
+import { bootRiscv } from '../../targets/riscv64/boot.ts';
+import { projectRoot } from './paths.ts';
+import { findTool } from './tools.ts';
+
+export interface Running {
+  readonly image: string;
+  readonly target: 'hvt' | 'riscv64';
+  readonly args?: readonly string[];
+  readonly nets: Parameters<typeof bootRiscv>[0]['nets'];
+  /** What its console says when it is there. */
+  readonly ready: string;
+  /** Seconds that it may take. */
+  readonly timeout: number;
+}
+
+/** Boots an image, does the work once it is ready, and ends it; what it said. An image that ends earlier is an error. */
+export async function whileRunning(running: Running, work: () => Promise<void>): Promise<string> {
+  const { image, target, args = [], nets = [], ready, timeout } = running;
+  let child: ChildProcess | undefined;
+  const host = {
+    find: findTool,
+    spawn: (...given: Parameters<typeof spawn>): ChildProcess => {
+      child = spawn(...given);
+      return child;
+    },
+    emulator: join(projectRoot, 'dist/hvt-emulator.elf'),
+  };
+  let said = '';
+  let wake = (): void => {};
+  const isReady = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  const onConsole = (chunk: Uint8Array): void => {
+    said += Buffer.from(chunk).toString();
+    if (said.includes(ready)) wake();
+  };
+  const common = { image, memory: 16, timeout, args, nets, onConsole };
+  const end = target === 'hvt' ? bootHvt({ ...common, tender: 'emulator' }, host) : bootRiscv(common, host);
+  const early = end.then((result) => Promise.reject(new Error(`ended: ${JSON.stringify(result)}`)));
+  try {
+    await Promise.race([isReady, early]);
+    await Promise.race([work(), early]);
+  } finally {
+    child?.kill();
+    // It is this that ends it, which is an error to who boots it.
+    await early.catch(() => {});
+  }
+  return said;
+}
