@@ -340,7 +340,12 @@ function commonType(
 ): Type {
   const { checker } = scope.world;
   const span = spanOf(scope, node);
-  if (isOptional(a) || isOptional(b)) return lowerType(scope.world, checker.getTypeAtLocation(node), span);
+  if (isOptional(a) || isOptional(b)) {
+    // A literal's own type has fields that may be written; what it is wanted as says what it is.
+    const wanted = checker.getContextualType(node);
+    const isWanted = wanted?.isUnion() && wanted.types.some(({ flags }) => (flags & ts.TypeFlags.Undefined) !== 0);
+    return lowerType(scope.world, isWanted ? wanted : checker.getTypeAtLocation(node), span);
+  }
   if (a.kind === 'integer' && b.kind === 'integer' && a.name !== b.name)
     return integer(domainOf(a) === 'number' ? 'number' : 'bigint');
   if (a.kind === 'enumeration' && b.kind === 'enumeration') return joined(a, b);

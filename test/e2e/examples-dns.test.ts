@@ -106,10 +106,10 @@ async function dig({ exchange }: Server, ...words: string[]): Promise<string> {
   return stdout.replace(/[ \t]+/g, ' ');
 }
 
-describe.each(['hvt', 'riscv64'] as const)('in an image for %s', (target) => {
+describe.each(['hvt', 'riscv64'] as const)('in a hardened image for %s', (target) => {
   let image: string;
   beforeAll(async () => {
-    image = await buildExample('dns', target);
+    image = await buildExample('dns', target, { harden: {} });
   });
 
   it('answers dig, and every frame as it should', { timeout: 1_800_000 }, async () => {

@@ -250,6 +250,11 @@ const sound: Readonly<Record<string, string>> = {
     function swap<A extends number, B extends boolean>(a: A, b: B): Pair<B, A> { return { first: b, second: a }; }
     /** @ensures result === n + 1 */
     export function swapped(n: u8): u16 { const p = swap<u8, boolean>(n, true); return p.second + (p.first ? 1 : 0); }
+    /** @ensures (x < 5) === (result !== undefined) && (result === undefined || result.some) */
+    export function chosen(x: u8): { readonly some: boolean; readonly value: u8 } | undefined {
+      const some = x < 200;
+      return x < 5 ? { some, value: x } : undefined;
+    }
     /** @ensures a === undefined ? result : true */
     export function none(a: u8 | undefined): boolean { return !isThere(a); }
     /** @ensures result === (x !== undefined) */
@@ -400,6 +405,11 @@ const unsound: readonly (readonly [what: string, text: string, name: RegExp])[] 
     'what a field of one record becomes in another union',
     "type A = { readonly k: 'a'; readonly x: u8 };\ntype B = { readonly k: 'b'; readonly x: u16 };\ntype C = { readonly k: 'c'; readonly x: u8 };\n/** @ensures result.x < 256 || result.k === 'c' */ export function f(s: A | B): A | B | C { return s; }",
     /ensures.*failed, confirmed/,
+  ],
+  [
+    'a record that may be missing, chosen where it is made',
+    'interface R { readonly a: u8; readonly b: boolean }\n/** @ensures result === undefined || (result.a < 3 && result.b) */ export function f(x: u32): R | undefined { const b = x > 0; return x <= 3 ? { a: x, b } : undefined; }',
+    /^f\/ensures.*failed, confirmed/,
   ],
   [
     'a value that the compiler believes to be there',
