@@ -41,6 +41,7 @@ describe('one statement', () => {
     ['one beside what has none', 'return (next() ^ same(a) ^ still(a) ^ same(a)) >>> 0;'],
     ['one in each', 'const x = next(); const y = next(); tell(x); return y;'],
     ['a widened one', 'const x: number = next(); return x < 5 ? 1 : 0;'],
+    ['one that a switch is over', 'switch (next()) { case 1: return 7; case 2: return 8; default: return 9; }'],
     ['one in a branch', 'if (next() === 3) { tell(4); } else tell(5); return 0;'],
   ])('has %s', (_, body) => {
     expect(complaints(inFunction(body))).toBe('');
