@@ -109,8 +109,9 @@ async function dig({ exchange }: Server, ...words: string[]): Promise<string> {
 describe.each(['hvt', 'riscv64'] as const)('in a hardened image for %s', (target) => {
   let image: string;
   beforeAll(async () => {
+    // Proves, where nobody has before.
     image = await buildExample('dns', target, { harden: {} });
-  });
+  }, 900_000);
 
   it('answers dig, and every frame as it should', { timeout: 1_800_000 }, async () => {
     const frames = framesOf(target === 'hvt' ? 3 : 4, long ? 20_000 : 500);

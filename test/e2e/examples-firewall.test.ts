@@ -44,8 +44,9 @@ const hex = (some: readonly Buffer[]): string[] => some.map((frame) => frame.toS
 describe.each(['hvt', 'riscv64'] as const)('in an image for %s', (target) => {
   let image: string;
   beforeAll(async () => {
+    // Proves, where nobody has before.
     image = await buildExample('firewall', target);
-  });
+  }, 900_000);
 
   it('passes on what the rules allow, both ways', { timeout: 1_800_000 }, async () => {
     const [inside, outside] = [await openFrameWire(), await openFrameWire()];
