@@ -27,6 +27,7 @@ import { type Confinement, confine, isInside, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
 import { compileProject } from './sources.ts';
+import { requireStack, type StackReport } from './stack.ts';
 import { targetPlan } from './target.ts';
 import { requireTool } from './tools.ts';
 import type { ProofOptions, VerifiedJob, VerifiedReport, VerifiedUnit } from './verified.ts';
@@ -57,6 +58,8 @@ export interface BuildResult {
   /** Path of the written image. */
   readonly output: string;
   readonly image: LinkedImage;
+  /** The stack's bound, where there is one. */
+  readonly stack?: StackReport;
   /** What became of casemate.lock, with its changes in words. */
   /** What is known of the functions that came from TypeScript, where there are any. */
   readonly verified?: Omit<VerifiedReport, 'functions'> & Audit;
@@ -195,6 +198,10 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const bytes = target.finish(linked.image, progress.note);
   target.check(bytes);
   const audit = verified && auditUnit(verified, linked.image, bytes, own.wrap);
+  const stack =
+    verified &&
+    target.stack &&
+    requireStack({ image: linked.image, manifest, at, target: target.stack, note: progress.note });
   if (audit !== undefined) requireStatus(progress, audit, isStrict(request, manifest));
 
   const { lock, changes } = ledger.close();
@@ -208,6 +215,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     output,
     image: { ...linked.image, bytes },
     ...(verified && audit && { verified: { ...verified, ...audit } }),
+    ...(stack && { stack }),
     lock: { state, changes },
   };
 }

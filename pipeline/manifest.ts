@@ -80,6 +80,16 @@ export interface ManifestWaiver {
   readonly reason: string;
 }
 
+/** What machine code does not show of the stack. */
+export interface ManifestStack {
+  /** Functions that indirect calls may come to, by the function that makes them. */
+  readonly indirect?: Readonly<Record<string, readonly string[]>>;
+  /** How many activations of a function there are at once, at most. */
+  readonly recursion?: Readonly<Record<string, number>>;
+  /** Why the build goes on without a bound. */
+  readonly unproved?: string;
+}
+
 export const targets = ['hvt', 'riscv64', 'elf'] as const;
 export type Target = (typeof targets)[number];
 
@@ -91,6 +101,7 @@ export interface Manifest {
   readonly sources?: readonly string[];
   readonly waive?: readonly ManifestWaiver[];
   readonly strict?: boolean;
+  readonly stack?: ManifestStack;
   readonly include?: readonly string[];
   readonly cflags?: readonly string[];
   readonly objects?: readonly string[];

@@ -25,6 +25,7 @@ import { riscvLayout } from '../targets/riscv64/layout.ts';
 import { riscvPlatform } from '../targets/riscv64/platform.ts';
 import type { SourceFile } from './compile.ts';
 import type { Manifest } from './manifest.ts';
+import type { TargetStack } from './stack.ts';
 
 export interface TargetPlan {
   /** Of the image's file name, with its dot. */
@@ -50,6 +51,8 @@ export interface TargetPlan {
   readonly link: Partial<LinkOptions>;
   /** Symbols that must stay whatever else the manifest asks to keep. */
   readonly keep: readonly string[];
+  /** Of which the build proves that the program's stack fits; undefined where that is not known. */
+  readonly stack?: TargetStack;
   /** The file to write, with what the target adds to a linked image; `note` tells what could not be added, and why. */
   readonly finish: (image: LinkedImage, note: (text: string) => void) => Uint8Array;
   /** Throws an 'image' error when the finished image breaks the target's rules. */
@@ -147,6 +150,13 @@ function librariesOf(layer: PlatformSources): ReadonlyMap<string, readonly Sourc
   return new Map([[PLATFORM_MODULE, verifiedModule.sources.map((path) => ourFile(path, moduleFlags(layer)))]]);
 }
 
+/** Bytes of stack: the stub's, or what the platform layer keeps free of heap (targets/hvt/platform/memory.c). */
+function hvtStack({ harden, memory }: Manifest, imageEnd: number): number {
+  if (harden !== undefined) return harden.stack === undefined ? DEFAULT_STACK : harden.stack << 10;
+  const free = memory === undefined ? Number.POSITIVE_INFINITY : memory * 2 ** 20 - imageEnd;
+  return Math.min(hvtPlatform.stackReserve, Math.floor(free / 4));
+}
+
 /** An hvt image with our platform layer and the notes that the tender wants. */
 function hvtPlan(manifest: Manifest): TargetPlan {
   const layer = manifest.platform !== 'none';
@@ -172,6 +182,9 @@ function hvtPlan(manifest: Manifest): TargetPlan {
       ...(layer ? { entry: hvtPlatform.entry, gcSections: true } : {}),
     },
     keep: layer ? [ABI_SYMBOL, MANIFEST_SYMBOL] : [],
+    ...(layer && {
+      stack: { given: (end: number) => hvtStack(manifest, end), ...hvtPlatform.calls },
+    }),
     finish: (image, note) => finishHvt(image, manifest, note),
     check: (bytes) => {
       const file = `${manifest.name}.hvt`;

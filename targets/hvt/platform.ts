@@ -12,7 +12,18 @@ import { type PlatformSources, sharedInclude, sharedSources } from '../platform/
 const folder = 'targets/hvt/platform';
 
 /** `imageBase`: the lowest address that the tender accepts, and the one that images are linked at. */
-export const hvtPlatform: PlatformSources & { readonly imageBase: number } = {
+export const hvtPlatform: PlatformSources & {
+  readonly imageBase: number;
+  /** Bytes of stack that memory.c keeps, but for less than 4 MiB of free memory. */
+  readonly stackReserve: number;
+  /** What machine code does not show of the layer's calls. */
+  readonly calls: {
+    /** Who calls the program's constructors. */
+    readonly constructors: { readonly name: string; readonly object: string };
+    /** Who is active so often at once, at most. */
+    readonly activations: readonly { readonly name: string; readonly object: string; readonly count: number }[];
+  };
+} = {
   sources: [
     `${folder}/start.S`,
     `${folder}/start.c`,
@@ -57,4 +68,10 @@ export const hvtPlatform: PlatformSources & { readonly imageBase: number } = {
   platformCflags: ['-Wall', '-Wextra', '-fno-builtin'],
   entry: '_start',
   imageBase: 0x100000,
+  stackReserve: 1 << 20,
+  calls: {
+    constructors: { name: 'run', object: `casemate/${folder}/start.c.o` },
+    // A damaged canary ends the guest. It is told of by code with a canary, and nothing is promised if that is damaged too.
+    activations: [{ name: '__stack_chk_fail', object: `casemate/${folder}/canary.c.o`, count: 1 }],
+  },
 };
