@@ -1,6 +1,6 @@
 /**
  * A verified program as C11: one header for C callers, one source. Both can be read beside the TypeScript: names, blocks
- * and order are the user's, and each function carries its contract as a comment.
+ * and order are the user's, and each function carries its contract as a comment, for people and in ACSL (acsl.ts).
  *
  * The C is freestanding and allocates nothing: arrays of a function lie on its stack, with the constant lengths that the
  * language gives them. It has no undefined behaviour on inputs that meet the preconditions, because what C leaves
@@ -13,6 +13,8 @@ import { isOfPlatform } from '../../analyzers/platform.ts';
 import type { RecordType, Type } from '../../analyzers/types.ts';
 import { collecting, refuse } from '../../analyzers/typescript/refuse.ts';
 import { calledFunctions } from '../reachable.ts';
+import { commentText, createAcsl, type Dropped } from './acsl.ts';
+import { createLogic, partOfSlice } from './acsl-terms.ts';
 import { checksOf, type Unchecked } from './checks.ts';
 import { createClauses } from './clauses.ts';
 import { createExpressions, type Names, refuseType, scalarType } from './expressions.ts';
@@ -39,6 +41,8 @@ export interface Lowered {
   readonly tests: boolean;
   /** Preconditions that nothing tests when C calls the function. */
   readonly unchecked: readonly UncheckedClause[];
+  /** Claims that the ACSL leaves out. */
+  readonly dropped: readonly Dropped[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -78,13 +82,6 @@ function createRecords(namer: (wanted: string) => string, typeName: (type: Type)
 
 /** Members of tuples are their positions. */
 const fieldName = (name: string): string => (/^\d+$/.test(name) ? `item${name}` : identifier(name));
-
-/** A comment may not end early, nor a line of it go on. */
-const commentText = (text: string): string =>
-  text
-    .replaceAll('*/', '* /')
-    .replaceAll('/*', '/ *')
-    .replace(/[^\x20-\x7e]/g, '?');
 
 function comment(fn: FunctionIr): string[] {
   const lines = [
@@ -209,7 +206,7 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
       field: fieldName,
     };
   };
-  const lowerFunction = (fn: FunctionIr): { prototype: string; definition: string[] } => {
+  const lowerFunction = (fn: FunctionIr): { contract: string[]; prototype: string; definition: string[] } => {
     if (fn.throws.length > 0)
       refuse(
         fn.span,
@@ -219,15 +216,24 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     const names = namesOf(fn);
     const parameterNames = fn.parameters.map(({ id }) => names.variable(id));
     const head = prototype(fn, plan.inner(fn), isOwn(fn) || checked.has(fn.key), parameterNames);
-    if (fn.body === undefined) return { prototype: head, definition: [] };
+    const acsl = createAcsl(
+      fn,
+      { ...names, part: partOfSlice },
+      (key) => byKey.get(key)!,
+      definitionOf,
+      (one) => dropped.push(one),
+    );
+    if (fn.body === undefined) return { contract: acsl.contract(), prototype: head, definition: [] };
     const expressions = createExpressions(names);
-    const body = { expressions, names, typeName, result: fn.result, read: variablesRead(fn.body) };
-    return { prototype: head, definition: [`${head} {`, ...lowerBody(body, fn), '}'] };
+    const body = { expressions, names, typeName, result: fn.result, read: variablesRead(fn.body), acsl };
+    const lines = lowerBody(body, fn);
+    // After the code, whose variables have the first choice of names.
+    return { contract: acsl.contract(), prototype: head, definition: [`${head} {`, ...lines, '}'] };
   };
 
   const unchecked: UncheckedClause[] = [];
   /** The function that tests first. */
-  const wrap = (fn: FunctionIr): { prototype: string; definition: string[] } => {
+  const wrap = (fn: FunctionIr): { contract: string[]; prototype: string; definition: string[] } => {
     // Clauses are read outside of any function's proof: what they call believes what is proved of them.
     const names = { ...namesOf(fn), function: (key: string) => callInClause(fn, key) };
     const parameterNames = fn.parameters.map(({ id }) => names.variable(id));
@@ -247,7 +253,8 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     const lines = checks.map(({ condition, text }) => `    cm_require(${condition}, ${who}, ${stringLiteral(text)});`);
     const result = fn.result.kind === 'void' ? '' : 'return ';
     const call = `    ${result}${plan.inner(fn)}(${parameterNames.join(', ')});`;
-    return { prototype: head, definition: [`${head} {`, ...lines, call, '}'] };
+    // It is not judged by what it tests.
+    return { contract: [], prototype: head, definition: [`${head} {`, ...lines, call, '}'] };
   };
   /** What a clause calls, if that could be lowered. */
   const callInClause = (fn: FunctionIr, key: string): string => {
@@ -256,6 +263,11 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     return plan.inner(called);
   };
 
+  const dropped: Dropped[] = [];
+  const { definitionOf, definitions: logic } = createLogic(program, globals, tables, {
+    field: fieldName,
+    record: records.nameOf,
+  });
   const lowerParts = (fn: FunctionIr) => {
     const own = plan.forClauses.has(fn.key) ? [] : diagnostics;
     return { fn, parts: collecting(own, () => lowerFunction(fn)) };
@@ -286,7 +298,7 @@ static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.le
     all.flatMap(({ fn, parts }) =>
       parts === undefined || parts.prototype.startsWith('static ') !== own
         ? []
-        : [[...comment(fn), `${parts.prototype};`].join('\n')],
+        : [[...comment(fn), ...parts.contract, `${parts.prototype};`].join('\n')],
     );
   const definitions = all.flatMap(({ parts }) =>
     parts === undefined || parts.definition.length === 0 ? [] : [parts.definition.join('\n')],
@@ -296,6 +308,7 @@ static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.le
     `#ifndef ${guard}\n#define ${guard}`,
     '#include "casemate-lowered.h"',
     ...records.definitions(),
+    ...logic().map((one) => `/*@ ${one} */`),
     ...prototypesOf(false),
     '#endif',
   ];
@@ -314,6 +327,7 @@ static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.le
     source: `${source.join('\n\n')}\n`,
     program: { ...program, functions: lowered.map(({ fn }) => fn) },
     symbols,
+    dropped,
     exported: new Map(
       program.functions.flatMap((fn) => {
         if (fn.key === options.main) return [[fn.key, SOLO5_MAIN]];

@@ -2,7 +2,7 @@
  * Operators as C: the table of operators (analyzers/operators.ts) says how each is spelled, and this puts operands in.
  */
 
-import type { CForm } from '../../analyzers/operators/columns.ts';
+import { type CForm, divisor } from '../../analyzers/operators/columns.ts';
 import { operatorNames, operatorOf } from '../../analyzers/operators.ts';
 import { binary, call, cast, levels, operand, primary, type Text } from './text.ts';
 
@@ -45,15 +45,30 @@ export function spell(form: CForm, type: string, operands: readonly COperand[]):
   }
 }
 
+const SAFE = 2n ** 53n - 1n;
+
+/** In ACSL: that a `number` is one of the integers that TypeScript's numbers count without gaps. */
+export const safeInteger = (term: string): string => `-${SAFE} <= ${term} <= ${SAFE}`;
+
 /** The prelude's functions, one for each operator that C has not as JavaScript has it. */
 export function operatorFunctions(): string[] {
   return operatorNames.flatMap((name) => {
-    const { c, arity } = operatorOf(name);
+    const { c, arity, acsl, conditions } = operatorOf(name);
     const forms = 'kind' in c ? [{ form: c, type: 'int64_t' }] : [{ form: c.low64, type: 'uint64_t' }];
     return forms.flatMap(({ form, type }) => {
       if (form === 'exact' || form.kind !== 'function') return [];
       const parameters = ['a', 'b'].slice(0, arity).map((parameter) => `${type} ${parameter}`);
-      return [`static inline ${type} ${form.name}(${parameters.join(', ')}) { return ${form.returns}; }`];
+      const meaning = acsl.replace(/\$([12])/g, (_, n: string) => 'ab'[Number(n) - 1]);
+      const contract = [
+        // Numbers are safe integers, wherever they are.
+        ...(type === 'int64_t' ? parameters.map((_, i) => `requires ${safeInteger('ab'[i])};`) : []),
+        ...(conditions === divisor ? ['requires b != 0;'] : []),
+        'assigns \\nothing;',
+        `ensures \\result == ${type === 'int64_t' ? meaning : `(${type})(${meaning})`};`,
+      ];
+      return [
+        `/*@ ${contract.join(' ')} */\nstatic inline ${type} ${form.name}(${parameters.join(', ')}) { return ${form.returns}; }`,
+      ];
     });
   });
 }

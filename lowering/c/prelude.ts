@@ -7,6 +7,7 @@
  * taken modulo 32. Two things are left to the compiler by C11 (6.3.1.3, 6.5.7) and documented the same by gcc and clang:
  * an unsigned word that becomes a signed one keeps its bits, and >> of a negative one keeps the sign.
  */
+import { acslDefinitions } from '../../analyzers/operators/columns.ts';
 import { type ArrayType, type IntegerName, typedArrays } from '../../analyzers/types.ts';
 import { operatorFunctions } from './operators.ts';
 
@@ -42,6 +43,7 @@ function sliceTypes(): string {
       const [slice, constant] = [sliceType(element, false), sliceType(element, true)];
       return `typedef struct { ${type} *data; size_t length; } ${slice};
 typedef struct { const ${type} *data; size_t length; } ${constant};
+/*@ assigns \\nothing; ensures \\result.data == a.data && \\result.length == a.length; */
 static inline ${constant} cm_read_${element}s(${slice} a) { return (${constant}){ a.data, a.length }; }`;
     })
     .join('\n');
@@ -56,10 +58,14 @@ export const prelude = (): string => `/* Slices, and JavaScript's operators in C
 #include <stddef.h>
 #include <stdint.h>
 
+${acslDefinitions.map((one) => `/*@ ${one} */`).join('\n')}
+
 ${sliceTypes()}
 
 /* The 32 bits that a bit operator takes of a number, and the number that 32 bits are. */
+/*@ assigns \\nothing; ensures \\result == (uint32_t)x; */
 static inline uint32_t cm_word(int64_t x) { return (uint32_t)(uint64_t)x; }
+/*@ assigns \\nothing; ensures \\result == (int32_t)x; */
 static inline int64_t cm_signed(uint32_t x) { return (int32_t)x; }
 
 ${operatorFunctions().join('\n')}

@@ -1,12 +1,13 @@
 /**
  * Statements of the IR as C. The shape stays the user's: a loop is a loop, a block a block, a name a name. What is for
- * proofs alone (assertions, invariants, measures) is gone. A variable that only they speak of is kept and marked as
+ * proofs alone (assertions, invariants, measures) is a comment in ACSL. A variable that only they speak of is kept and marked as
  * unused, so that the C can be read beside its source.
  */
 import type { FunctionIr, Loop, Statement, Variable } from '../../analyzers/ir.ts';
 import { type Type, valueType } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { runStatements, visitCode } from '../reachable.ts';
+import type { Acsl } from './acsl.ts';
 import { type Expressions, type Names, refuseType } from './expressions.ts';
 import { memoryName } from './names.ts';
 import { elementOf, scalarTypes } from './prelude.ts';
@@ -20,6 +21,8 @@ export interface Body {
   readonly result: Type;
   /** Variables that code reads. */
   readonly read: ReadonlySet<string>;
+  /** What is said of it to other provers. */
+  readonly acsl: Acsl;
 }
 
 /** Ids of the variables that code reads; what contracts read does not count. */
@@ -94,7 +97,7 @@ function lowerLoop(body: Body, loop: Loop): string[] {
     loop.update.length === 0
       ? `while (${condition}) {`
       : `for (; ${condition}; ${loop.update.map((one) => update(body, one)).join(', ')}) {`;
-  return [head, ...indented(lowerStatements(body, loop.body)), '}'];
+  return [...body.acsl.loop(loop), head, ...indented(lowerStatements(body, loop.body)), '}'];
 }
 
 function lowerIf(body: Body, statement: Statement & { kind: 'if' }): string[] {
@@ -154,7 +157,7 @@ export function lowerStatement(body: Body, statement: Statement): string[] {
       return lowerCall(body, statement);
     case 'assert':
     case 'ghost':
-      return [];
+      return body.acsl.statement(statement);
     case 'throw':
       return refuse(statement.span, 'throw is not lowered to C', 'Return what went wrong: a boolean, or undefined.');
   }
