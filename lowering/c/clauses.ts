@@ -48,9 +48,8 @@ const spellings = { add: ['+', levels.sum], subtract: ['-', levels.sum], multipl
 const stripped = (expression: Expression): Expression =>
   expression.kind === 'convert' ? stripped(expression.operand) : expression;
 
-/** An operand that makes C compute in a type: numbers are of 64 bits already, but for literals. */
-const typed = (type: string, text: Text): Text =>
-  type === 'int64_t' && !/^-?\d+$/.test(text.text) ? text : cast(type, text);
+/** A value that is compared or chosen: no wider than 64 bits it is as it is. What is computed is cast, for it may be of int. */
+const typed = (type: string, text: Text): Text => (type === 'int64_t' ? text : cast(type, text));
 
 /** A number computed without rounding. */
 function exactNumber(expressions: Expressions, given: Expression): Exact {
@@ -63,9 +62,9 @@ function exactNumber(expressions: Expressions, given: Expression): Exact {
     const range = rangeFor(operands[0].range, operands.at(-1)!.range);
     const type = narrowest(expression, range, ...operands.map((one) => one.range));
     const [a, ...rest] = operands.map(({ text }) => text);
-    if (rest.length === 0) return { text: { text: `-(${typed(type, a).text})`, level: levels.unary }, range };
+    if (rest.length === 0) return { text: { text: `-${operand(cast(type, a))}`, level: levels.unary }, range };
     const [symbol, level] = spellings[expression.operator as keyof typeof spellings];
-    return { text: binary(typed(type, a), symbol, rest[0], level), range };
+    return { text: binary(cast(type, a), symbol, rest[0], level), range };
   }
   if (expression.kind === 'conditional') {
     const [a, b] = [expression.whenTrue, expression.whenFalse].map((one) => exactNumber(expressions, one));
