@@ -9,9 +9,11 @@
 import { Command } from 'commander';
 import { showDiagnostic } from '../analyzers/diagnostics.ts';
 import { fail, printable } from '../base/errors.ts';
+import type { ProveRequest } from '../pipeline/prove.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { parseBudget } from './budget.ts';
 import { printWhole } from './output.ts';
+import { recheckJson, recheckStatus, recheckText } from './prove-recheck.ts';
 import { type ReplayShown, replayJson, replayStatus, replayText } from './prove-replay.ts';
 import { proveStatus, reportJson, reportText } from './prove-report.ts';
 import { runWatch } from './prove-watch.ts';
@@ -39,6 +41,7 @@ interface Flags {
   readonly watch?: boolean;
   readonly evidence?: string;
   readonly replay?: string;
+  readonly recheck?: string;
   readonly verbose?: boolean;
 }
 
@@ -107,6 +110,10 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
     const { watchFiles } = await import('../pipeline/prove-watch.ts');
     return runWatch({ ...request, onStart: (name) => progress.show(name, '') }, flags, watchFiles, shownReport);
   }
+  if (flags.recheck !== undefined) {
+    if (flags.recheck !== 'frama-c') fail('usage', `--recheck ${printable(flags.recheck)}: it can be frama-c`);
+    return runRecheck(request, flags);
+  }
   const report = await proveOrRecall(
     {
       ...request,
@@ -124,6 +131,28 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   else if (report.diagnostics.length > 0) {
     for (const diagnostic of report.diagnostics) process.stderr.write(showDiagnostic(report.sources, diagnostic));
   } else await printWhole(reportText(report, flags));
+}
+
+/** Proves, then has the lowered C proved again; only what is proved is lowered. */
+async function runRecheck(request: ProveRequest, flags: Flags): Promise<void> {
+  const [{ proveFiles }, { recheckWithFramaC }, { shownReport }] = await Promise.all([
+    import('../pipeline/prove.ts'),
+    import('../pipeline/recheck.ts'),
+    import('../pipeline/proved-before.ts'),
+  ]);
+  const proved = await proveFiles(request);
+  const report = shownReport(proved);
+  const status = proveStatus(report);
+  const again = status === 0 && proved.program !== undefined ? await recheckWithFramaC(proved.program) : undefined;
+  const diagnostics = [...report.diagnostics, ...(again?.diagnostics ?? [])];
+  process.exitCode = again === undefined ? status : recheckStatus(again);
+  for (const diagnostic of diagnostics) process.stderr.write(showDiagnostic(report.sources, diagnostic));
+  if (again === undefined) process.stderr.write('casemate: note: nothing is rechecked: not everything is proved\n');
+  if (flags.json) {
+    const rechecked = again === undefined ? undefined : recheckJson(again);
+    await printWhole(`${JSON.stringify({ ...(reportJson(report) as object), rechecked }, null, 2)}\n`);
+  } else if (diagnostics.length === 0)
+    await printWhole(`${reportText(report, flags)}${again === undefined ? '' : recheckText(again)}`);
 }
 
 export function proveCommand(): Command {
@@ -144,6 +173,7 @@ export function proveCommand(): Command {
       '--replay <DIR>',
       'ask the solvers again about all records in DIR (of --evidence or --cache), believing none',
     )
+    .option('--recheck <PROVER>', 'have the lowered C proved again by its contracts; PROVER is frama-c')
     .option('-v, --verbose', 'list every obligation, and what asking took')
     .addHelpText('after', examples)
     .action(run);

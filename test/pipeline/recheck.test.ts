@@ -1,0 +1,39 @@
+/** What another prover says of the lowered C is a pass only where it has proved all of it, and all of it was said. */
+import { describe, expect, it } from 'vitest';
+import { countsOf, recheckWithFramaC, verdictOf } from '../../pipeline/recheck.ts';
+import { programOf } from '../support/contracts.ts';
+
+const report = (main: unknown): unknown => ({ 'wp:functions': { f: { 'wp:section': { 'wp:main': main } } } });
+const dropped = [{ function: 'x.ts#f', text: 'ensures ...', why: 'no form' }];
+const verdict = (main: unknown, left: typeof dropped = []): string => verdictOf(countsOf(report(main), 'f'), left);
+
+describe('a verdict', () => {
+  it('is validated for a proof of every goal, and for nothing less', () => {
+    expect(verdict({ total: 3, valid: 3 })).toBe('validated');
+    expect(verdict({ total: 3, valid: 2, unknown: 1 })).toBe('failed');
+    expect(verdict({ total: 3, valid: 2, timeout: 1 })).toBe('unknown');
+    expect(verdict({ total: 3, valid: 3 }, dropped)).toBe('unknown');
+  });
+
+  it('is unknown where the report says nothing that can be counted', () => {
+    for (const main of [undefined, {}, { total: 0, valid: 0 }, { total: '3', valid: '3' }, { total: 1, valid: 2 }, []])
+      expect(verdict(main)).toBe('unknown');
+    expect(countsOf(report({ total: 1, valid: 1 }), 'toString')).toBeUndefined();
+  });
+});
+
+describe.runIf(process.env['CASEMATE_LONG'] === '1')('Frama-C', () => {
+  it('validates a true contract, and not a false one', async () => {
+    const { functions } = await recheckWithFramaC(
+      programOf(`
+/** @ensures result >= a && result >= b */
+export function larger(a: u8, b: u8): u8 { return a < b ? b : a; }
+/** @ensures result > a */
+export function wrong(a: u8): number { return a < 9 ? a + 1 : a; }`),
+    );
+    expect(functions.map(({ function: { name }, verdict: one }) => `${name} ${one}`)).toEqual([
+      'larger validated',
+      'wrong failed',
+    ]);
+  }, 300_000);
+});
