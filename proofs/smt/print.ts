@@ -69,7 +69,7 @@ function logicOf(terms: readonly Term[]): string {
   if (terms.some(({ sort }) => sort.startsWith('BV'))) {
     if (terms.some(({ sort }) => sort === 'Int' || sort === 'Array'))
       throw new TypeError('integers and bits in one query');
-    return 'QF_BV';
+    return terms.some(({ kind }) => kind === 'call') ? 'QF_UFBV' : 'QF_BV';
   }
   return terms.every(linear) ? 'QF_LIA' : 'ALL';
 }

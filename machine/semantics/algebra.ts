@@ -1,0 +1,110 @@
+/**
+ * The arithmetic over which instructions are written: bits of a width, and truths.
+ *
+ * Who instantiates it with terms has instructions to prove with, who instantiates it with numbers runs them, and tests
+ * hold the second against a processor. It is structurally what the table of operators is written over, so that one
+ * instance serves the source and the machine. Sums and products are modulo 2 ** width; a shift by the width or more
+ * leaves zeros, or the sign; quotients are of divisors other than 0. Source: SMT-LIB, theory FixedSizeBitVectors.
+ */
+export type MachineOperator =
+  | 'bvadd'
+  | 'bvsub'
+  | 'bvmul'
+  | 'bvand'
+  | 'bvor'
+  | 'bvxor'
+  | 'bvshl'
+  | 'bvlshr'
+  | 'bvashr'
+  | 'bvsdiv'
+  | 'bvsrem'
+  | 'bvudiv'
+  | 'bvurem';
+
+export type MachineComparison = '=' | 'bvslt' | 'bvsle' | 'bvult' | 'bvule';
+
+export interface MachineAlgebra<V, B> {
+  readonly constant: (value: bigint, width: number) => V;
+  readonly widthOf: (a: V) => number;
+  readonly operate: (operator: MachineOperator, a: V, b: V) => V;
+  readonly invert: (a: V) => V;
+  readonly compare: (operator: MachineComparison, a: V, b: V) => B;
+  readonly select: (condition: B, whenTrue: V, whenFalse: V) => V;
+  readonly signExtend: (a: V, width: number) => V;
+  readonly zeroExtend: (a: V, width: number) => V;
+  readonly truncate: (a: V, width: number) => V;
+}
+
+/** A bit pattern of a width. */
+export interface Pattern {
+  /** Without a sign. */
+  readonly value: bigint;
+  readonly width: number;
+}
+
+const signed = ({ value, width }: Pattern): bigint => BigInt.asIntN(width, value);
+
+function operateExactly(operator: MachineOperator, a: Pattern, b: Pattern): bigint {
+  const far = b.value >= BigInt(a.width);
+  switch (operator) {
+    case 'bvadd':
+      return a.value + b.value;
+    case 'bvsub':
+      return a.value - b.value;
+    case 'bvmul':
+      return a.value * b.value;
+    case 'bvand':
+      return a.value & b.value;
+    case 'bvor':
+      return a.value | b.value;
+    case 'bvxor':
+      return a.value ^ b.value;
+    case 'bvshl':
+      return far ? 0n : a.value << b.value;
+    case 'bvlshr':
+      return far ? 0n : a.value >> b.value;
+    case 'bvashr':
+      return signed(a) >> (far ? BigInt(a.width) : b.value);
+    // Of a division by zero: as SMT-LIB has it, so that a term and its value never differ.
+    case 'bvsdiv':
+      return b.value === 0n ? (signed(a) < 0n ? 1n : -1n) : signed(a) / signed(b);
+    case 'bvsrem':
+      return b.value === 0n ? a.value : signed(a) % signed(b);
+    case 'bvudiv':
+      return b.value === 0n ? -1n : a.value / b.value;
+    case 'bvurem':
+      return b.value === 0n ? a.value : a.value % b.value;
+  }
+}
+
+const pattern = (value: bigint, width: number): Pattern => ({ value: BigInt.asUintN(width, value), width });
+
+/** The instance that runs. */
+export const patterns: MachineAlgebra<Pattern, boolean> = {
+  constant: pattern,
+  widthOf: ({ width }) => width,
+  operate: (operator, a, b) => {
+    if (a.width !== b.width) throw new TypeError(`${operator} of ${a.width} and ${b.width} bits`);
+    return pattern(operateExactly(operator, a, b), a.width);
+  },
+  invert: (a) => pattern(~a.value, a.width),
+  compare: (operator, a, b) => {
+    if (a.width !== b.width) throw new TypeError(`${operator} of ${a.width} and ${b.width} bits`);
+    switch (operator) {
+      case '=':
+        return a.value === b.value;
+      case 'bvult':
+        return a.value < b.value;
+      case 'bvule':
+        return a.value <= b.value;
+      case 'bvslt':
+        return signed(a) < signed(b);
+      case 'bvsle':
+        return signed(a) <= signed(b);
+    }
+  },
+  select: (condition, whenTrue, whenFalse) => (condition ? whenTrue : whenFalse),
+  signExtend: (a, width) => pattern(signed(a), width),
+  zeroExtend: (a, width) => pattern(a.value, width),
+  truncate: (a, width) => pattern(a.value, width),
+};

@@ -1,0 +1,113 @@
+/**
+ * Bits as terms that fold where both operands are known: the instance of the arithmetic of instructions and of operators
+ * with which code is executed symbolically.
+ *
+ * Addresses are sums of a base and offsets, and must be recognized as such whatever order they were added in, so sums
+ * keep their constant outermost. Everything else is left as it was computed: a solver simplifies better.
+ */
+import {
+  type MachineAlgebra,
+  type MachineComparison,
+  type MachineOperator,
+  patterns,
+} from '../../machine/semantics/algebra.ts';
+import type { Term } from '../smt/terms.ts';
+import * as t from '../smt/terms.ts';
+
+const constantOf = (term: Term): bigint | undefined => (term.kind === 'bits' ? term.value : undefined);
+
+function fold(operator: MachineOperator, a: Term, b: Term): Term | undefined {
+  const [x, y] = [constantOf(a), constantOf(b)];
+  if (x === undefined || y === undefined) return undefined;
+  const width = t.bitsOf(a);
+  return t.bitConstant(patterns.operate(operator, { value: x, width }, { value: y, width }).value, width);
+}
+
+const isSum = (term: Term): term is Term & { readonly kind: 'apply' } =>
+  term.kind === 'apply' && term.operator === 'bvadd';
+
+/** a + b, a constant at the outer right. */
+function sum(a: Term, b: Term): Term {
+  const width = t.bitsOf(a);
+  if (constantOf(a) !== undefined) return constantOf(b) === undefined ? sum(b, a) : fold('bvadd', a, b)!;
+  const y = constantOf(b);
+  if (y === 0n) return a;
+  if (isSum(a)) {
+    const [inner, last] = a.operands;
+    const c = constantOf(last);
+    if (c !== undefined) return y === undefined ? sum(sum(inner, b), last) : sum(inner, t.bitConstant(c + y, width));
+  }
+  if (y === undefined && isSum(b) && constantOf(b.operands[1]) !== undefined)
+    return sum(sum(a, b.operands[0]), b.operands[1]);
+  return t.bits('bvadd', [a, b], width);
+}
+
+function operate(operator: MachineOperator, a: Term, b: Term): Term {
+  const known = fold(operator, a, b);
+  if (known !== undefined) return known;
+  if (operator === 'bvadd') return sum(a, b);
+  const width = t.bitsOf(a);
+  const y = constantOf(b);
+  if (operator === 'bvsub') return y === undefined ? t.bits('bvsub', [a, b], width) : sum(a, t.bitConstant(-y, width));
+  if (y === 0n && ['bvor', 'bvxor', 'bvshl', 'bvlshr', 'bvashr'].includes(operator)) return a;
+  return t.bits(operator, [a, b], width);
+}
+
+function compare(operator: MachineComparison, a: Term, b: Term): Term {
+  const [x, y] = [constantOf(a), constantOf(b)];
+  const width = t.bitsOf(a);
+  if (x !== undefined && y !== undefined)
+    return t.truth(patterns.compare(operator, { value: x, width }, { value: y, width }));
+  return a === b && operator === '=' ? t.truth(true) : t.bitComparison(operator, [a, b]);
+}
+
+function extended(how: 'sign_extend' | 'zero_extend', a: Term, width: number): Term {
+  const own = t.bitsOf(a);
+  if (own === width) return a;
+  const x = constantOf(a);
+  if (x !== undefined) return t.bitConstant(how === 'sign_extend' ? BigInt.asIntN(own, x) : x, width);
+  return t.bits(`(_ ${how} ${width - own})`, [a], width);
+}
+
+/** Bits `low` to `low + width - 1`. */
+export function extract(a: Term, low: number, width: number): Term {
+  const x = constantOf(a);
+  if (x !== undefined) return t.bitConstant(x >> BigInt(low), width);
+  if (low === 0 && t.bitsOf(a) === width) return a;
+  if (a.kind === 'apply' && /^\(_ (sign|zero)_extend/.test(a.operator)) {
+    const inner = t.bitsOf(a.operands[0]);
+    if (low + width <= inner) return extract(a.operands[0], low, width);
+    if (low >= inner && a.operator.startsWith('(_ zero')) return t.bitConstant(0n, width);
+  }
+  return t.bits(`(_ extract ${low + width - 1} ${low})`, [a], width);
+}
+
+export const terms: MachineAlgebra<Term, Term> = {
+  constant: t.bitConstant,
+  widthOf: t.bitsOf,
+  operate,
+  invert: (a) => t.bits('bvnot', [a], t.bitsOf(a)),
+  compare,
+  select: (condition, whenTrue, whenFalse) =>
+    condition.kind === 'truth' ? (condition.value ? whenTrue : whenFalse) : t.select(condition, whenTrue, whenFalse),
+  signExtend: (a, width) => extended('sign_extend', a, width),
+  zeroExtend: (a, width) => extended('zero_extend', a, width),
+  truncate: (a, width) => extract(a, 0, width),
+};
+
+export const word = (value: bigint | number): Term => t.bitConstant(BigInt(value), 64);
+export const negation = (a: Term): Term => (a.kind === 'truth' ? t.truth(!a.value) : t.not(a));
+export const isTrue = (a: Term): boolean => a.kind === 'truth' && a.value;
+export const isFalse = (a: Term): boolean => a.kind === 'truth' && !a.value;
+
+/** What is left of an address when a base is taken away; undefined where the base is not in it, just once. */
+export function offsetFrom(base: Term, address: Term): Term | undefined {
+  if (address === base) return word(0);
+  if (!isSum(address)) return undefined;
+  const [left, right] = address.operands;
+  const fromLeft = offsetFrom(base, left);
+  const fromRight = offsetFrom(base, right);
+  if (fromLeft !== undefined && fromRight !== undefined) return undefined;
+  if (fromLeft !== undefined) return sum(fromLeft, right);
+  return fromRight === undefined ? undefined : sum(left, fromRight);
+}

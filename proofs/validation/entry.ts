@@ -1,0 +1,192 @@
+/**
+ * What a function is entered with, told twice: as values of the source's parameters and as registers and memory of the
+ * machine, over the same variables. riscv64, lp64: eight words in a0 to a7, the others above the stack pointer.
+ *
+ * What the ABI leaves open is open here: bytes between fields, memory of the caller, registers that carry nothing. What it
+ * promises is built in: a narrow integer comes extended to the whole register, u32 by its sign too.
+ * Source: RISC-V ELF psABI 1.0, "Integer Calling Convention".
+ */
+import type { FunctionIr } from '../../analyzers/ir.ts';
+import { rangeOf, type Type } from '../../analyzers/types.ts';
+import type { Term } from '../smt/terms.ts';
+import * as t from '../smt/terms.ts';
+import { extract, terms, word } from './algebra.ts';
+import { isSigned, layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
+import { type Region, readBytes } from './memory.ts';
+import { undecided } from './undecided.ts';
+
+/** A number as 64 bits with a sign, a truth as a truth, a record by its fields. */
+export type SourceValue = Term | { readonly kind: 'fields'; readonly fields: readonly SourceValue[] };
+
+/** An array: the region that it is, and its length. */
+export interface ArrayPlace {
+  readonly region: string;
+  readonly length: Term;
+  readonly elementBytes: number;
+}
+
+/** An object: the region that its fields are in. */
+export interface ObjectPlace {
+  readonly region: string;
+  readonly layout: RecordLayout;
+}
+
+export interface Places {
+  readonly values: ReadonlyMap<string, SourceValue>;
+  readonly arrays: ReadonlyMap<string, ArrayPlace>;
+  readonly objects: ReadonlyMap<string, ObjectPlace>;
+}
+
+export interface Entry extends Places {
+  readonly registers: readonly Term[];
+  /** The stack pointer and the return address, as they are in their registers. */
+  readonly stackPointer: Term;
+  readonly returnAddress: Term;
+  /** Bytes above the stack pointer that carry arguments, by offset. */
+  readonly stack: ReadonlyMap<number, Term>;
+  readonly regions: ReadonlyMap<string, Region>;
+  /** The first address of each region. */
+  readonly bases: ReadonlyMap<string, Term>;
+  /** Regions whose bytes both sides must leave alike. */
+  readonly compared: readonly string[];
+  readonly assumptions: readonly Term[];
+}
+
+/** The region of a result that does not fit into registers. */
+export const RESULT = 'result';
+
+const ARGUMENT = 10;
+const ARGUMENTS = 8;
+const LARGEST_BY_VALUE = 16;
+
+/** A scalar of the source from its bytes in memory, or in a register. */
+export function scalarFrom(bytes: Term, type: Type): Term {
+  if (type.kind === 'boolean') return terms.compare('=', extract(bytes, 0, 1), t.bitConstant(1n, 1));
+  if (type.kind !== 'integer') return undecided(`a value of kind ${type.kind}`);
+  return isSigned(type.name) ? terms.signExtend(bytes, 64) : terms.zeroExtend(bytes, 64);
+}
+
+/** What is known of a scalar's bytes: a truth is 0 or 1, a number is a safe integer. */
+export function knownOf(bytes: Term, type: Type): Term[] {
+  if (type.kind === 'boolean') return [terms.compare('bvule', bytes, t.bitConstant(1n, 8))];
+  return type.kind === 'integer' && type.name === 'number' ? [isSafe(bytes)] : [];
+}
+
+export function isSafe(value: Term): Term {
+  const { low, high } = rangeOf('number');
+  return t.all([terms.compare('bvsle', word(low!), value), terms.compare('bvsle', value, word(high!))]);
+}
+
+function onlyNumbers(type: Type): void {
+  if (type.kind === 'integer' && ['u64', 'i64', 'bigint'].includes(type.name)) undecided(`the type ${type.name}`);
+}
+
+/** A value of a type whose scalars are given by their places. */
+export function valueAt(
+  type: Type,
+  layout: RecordLayout,
+  bytesAt: (offset: number, count: number) => Term,
+): SourceValue {
+  let next = 0;
+  const build = (inner: Type): SourceValue => {
+    if (inner.kind === 'record') return { kind: 'fields', fields: inner.fields.map((field) => build(field.type)) };
+    onlyNumbers(inner);
+    const { offset } = layout.scalars[next++];
+    return scalarFrom(bytesAt(offset, scalarBytes(inner)!), inner);
+  };
+  return build(type);
+}
+
+const layoutOrStop = (type: Type): RecordLayout => layoutOf(type) ?? undecided('a type that has no form in C');
+
+/** What the function is entered with. */
+export function entryOf(subject: FunctionIr): Entry {
+  const values = new Map<string, SourceValue>();
+  const arrays = new Map<string, ArrayPlace>();
+  const objects = new Map<string, ObjectPlace>();
+  const regions = new Map<string, Region>();
+  const bases = new Map<string, Term>();
+  const compared: string[] = [];
+  const assumptions: Term[] = [];
+  const words: Term[] = [];
+  const variable = (name: string, width: number): Term => t.variable(name, `BV${width}`);
+  const addRegion = (name: string, size: Term): Region => {
+    const region: Region = { name, size, writes: [] };
+    regions.set(name, region);
+    bases.set(name, variable(`at.${name}`, 64));
+    return region;
+  };
+  if (subject.result.kind === 'record') {
+    const { size } = layoutOrStop(subject.result);
+    if (size > LARGEST_BY_VALUE) {
+      addRegion(RESULT, word(size));
+      words.push(bases.get(RESULT)!);
+    }
+  }
+  for (const [i, { id, type }] of subject.parameters.entries()) {
+    const name = `p${i}`;
+    onlyNumbers(type);
+    if (type.kind === 'array') {
+      const elementBytes = scalarBytes(type.element) ?? undecided('a list');
+      onlyNumbers(type.element);
+      const length = variable(`length.${name}`, 64);
+      assumptions.push(terms.compare('bvule', length, word(2n ** 32n)));
+      addRegion(name, terms.operate('bvmul', length, word(elementBytes)));
+      compared.push(name);
+      arrays.set(id, { region: name, length, elementBytes });
+      words.push(bases.get(name)!, length);
+    } else if (type.kind === 'object') {
+      const layout = layoutOrStop(type.record);
+      const region = addRegion(name, word(layout.size));
+      compared.push(name);
+      for (const one of layout.scalars)
+        assumptions.push(...knownOf(readBytes(region, word(one.offset), scalarBytes(one.type)!), one.type));
+      objects.set(id, { region: name, layout });
+      words.push(bases.get(name)!);
+    } else if (type.kind === 'record') {
+      const layout = layoutOrStop(type);
+      let bytesAt: (offset: number, count: number) => Term;
+      if (layout.size > LARGEST_BY_VALUE) {
+        const region = addRegion(name, word(layout.size));
+        words.push(bases.get(name)!);
+        bytesAt = (offset, count) => readBytes(region, word(offset), count);
+      } else {
+        const own = Array.from({ length: Math.ceil(layout.size / 8) }, (_, j) => variable(`${name}.${j}`, 64));
+        words.push(...own);
+        bytesAt = (offset, count) => extract(own[offset >> 3], (offset & 7) * 8, count * 8);
+      }
+      values.set(id, valueAt(type, layout, bytesAt));
+      for (const one of layout.scalars)
+        assumptions.push(...knownOf(bytesAt(one.offset, scalarBytes(one.type)!), one.type));
+    } else {
+      const count = scalarBytes(type) ?? undecided(`a parameter of kind ${type.kind}`);
+      const bytes = variable(name, count * 8);
+      assumptions.push(...knownOf(bytes, type));
+      values.set(id, scalarFrom(bytes, type));
+      words.push(argumentWord(bytes, type));
+    }
+  }
+  const registers = Array.from({ length: 32 }, (_, i) => (i === 0 ? word(0) : variable(`x${i}`, 64)));
+  const stack = new Map<number, Term>();
+  for (const [i, value] of words.entries()) {
+    if (i < ARGUMENTS) registers[ARGUMENT + i] = value;
+    else for (let j = 0; j < 8; j++) stack.set((i - ARGUMENTS) * 8 + j, extract(value, 8 * j, 8));
+  }
+  return {
+    ...{ values, arrays, objects, regions, bases, compared, assumptions, registers, stack },
+    ...{ stackPointer: registers[2], returnAddress: registers[1] },
+  };
+}
+
+/** How the ABI extends a scalar to a register: u32 by its sign, what is narrower and has no sign by zeros. */
+export function argumentWord(bytes: Term, type: Type): Term {
+  const isWide = type.kind === 'integer' && (isSigned(type.name) || type.name === 'u32');
+  return isWide ? terms.signExtend(bytes, 64) : terms.zeroExtend(bytes, 64);
+}
+
+/** A scalar of the source as its bytes. */
+export function bytesOf(value: Term, type: Type): Term {
+  const count = scalarBytes(type) ?? undecided(`a value of kind ${type.kind}`);
+  if (type.kind === 'boolean') return terms.select(value, t.bitConstant(1n, 8), t.bitConstant(0n, 8));
+  return extract(value, 0, count * 8);
+}

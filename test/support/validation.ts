@@ -1,0 +1,76 @@
+/** Functions as linked riscv64 code, for translation validation: lowered, compiled and linked as they would be. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Program } from '../../analyzers/ir.ts';
+import { lowerToC } from '../../lowering/c/lower.ts';
+import { prelude } from '../../lowering/c/prelude.ts';
+import type { Subject } from '../../proofs/validation/subject.ts';
+import type { AskQueries } from '../../proofs/validation/validate.ts';
+import { riscvPlatform } from '../../targets/riscv64/platform.ts';
+import { askProver } from './contracts.ts';
+import { temporaryFolder } from './paths.ts';
+import { runOrThrow } from './run.ts';
+import { casemateLd } from './toolchain.ts';
+import { requireTool } from './tools.ts';
+
+export interface CodeOfFunction extends Subject {
+  /** Bytes of its code. */
+  readonly size: number;
+}
+
+/**
+ * A program's functions, each with code of its own: nothing is inlined but the prelude, nothing is known of callers. What
+ * the platform would have is empty.
+ */
+export async function compileFunctions(program: Program): Promise<CodeOfFunction[]> {
+  const lowered = lowerToC(program, 'verified');
+  const folder = temporaryFolder('validation');
+  const at = (name: string): string => join(folder, name);
+  writeFileSync(at('casemate-lowered.h'), prelude());
+  writeFileSync(at('verified.h'), lowered.header);
+  writeFileSync(at('verified.c'), lowered.source);
+  const flags = riscvPlatform.cflags.filter((flag) => flag !== '-fstack-protector-strong');
+  const compile = (name: string): Promise<string> =>
+    runOrThrow('clang', [
+      ...flags,
+      '-finline-hint-functions',
+      '-fno-finite-loops',
+      '-c',
+      at(`${name}.c`),
+      '-o',
+      at(`${name}.o`),
+    ]);
+  await compile('verified');
+  const missing = (await runOrThrow(requireTool('readelf'), ['-sW', at('verified.o')]))
+    .split('\n')
+    .flatMap((line) => /\bUND (\S+)$/.exec(line)?.[1] ?? []);
+  const empty = ['_start', ...missing].map((name) => `void ${name}(void);\nvoid ${name}(void) {}\n`);
+  writeFileSync(at('rest.c'), empty.join(''));
+  await compile('rest');
+  await runOrThrow(process.execPath, [
+    casemateLd,
+    '-m',
+    'elf64lriscv',
+    '-o',
+    at('image'),
+    at('verified.o'),
+    at('rest.o'),
+  ]);
+  const symbols = await runOrThrow(requireTool('readelf'), ['-sW', at('image')]);
+  const sections = await runOrThrow(requireTool('readelf'), ['-SW', at('image')]);
+  const [, address, offset, size] = /\.text +PROGBITS +([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+)/
+    .exec(sections)!
+    .map((hex) => Number.parseInt(hex, 16));
+  const code = { address, bytes: new Uint8Array(readFileSync(at('image')).subarray(offset, offset + size)) };
+  return program.functions.flatMap((fn): CodeOfFunction[] => {
+    const symbol = lowered.symbols.get(fn.key);
+    const found = fn.body && new RegExp(`: ([0-9a-f]+) +(\\d+) FUNC .* ${symbol}$`, 'm').exec(symbols);
+    return found ? [{ program, function: fn, code, start: Number.parseInt(found[1], 16), size: Number(found[2]) }] : [];
+  });
+}
+
+/** Asks the test file's prover. */
+export const askQueries: AskQueries = async (queries) => {
+  const asked = await askProver(2_000_000)(queries.map((query) => ({ query, question: 'holds' as const })));
+  return asked.map(({ status }) => status);
+};
