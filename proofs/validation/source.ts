@@ -146,6 +146,7 @@ function evaluate(at: Evaluation, expression: Expression): SourceValue {
     }
     case 'call': {
       const paths = runCallee(at.functions, state, expression.function, expression.arguments, at);
+      if (paths.length === 0) return undecided('a call that never returns');
       for (const path of paths)
         for (const fact of path.state.assumptions) at.assume(t.implies(t.all(path.state.conditions), fact));
       return paths

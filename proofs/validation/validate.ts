@@ -107,6 +107,8 @@ export function planValidation(subject: Subject): Plan {
     const { values, arrays, objects, regions } = entry;
     const initial = { values, arrays, objects, regions, conditions: [], assumptions: [] };
     const source = pathsOf({ byKey, depth: 0 }, fn, initial);
+    // Nothing could differ from a source without a way through it.
+    if (source.length === 0) return { undecided: 'no way through the source ends' };
     const machine = machinePaths(code, start, entry);
     const queries = machine.map((path, i) =>
       question(subject, entry, path, source, `${fn.name}: way ${i + 1} of ${machine.length} through the code`),
