@@ -145,16 +145,21 @@ describe('the proof', () => {
   const path = 'examples/firewall/rules.ts';
   const source = readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
-  it.each([
-    ['another than the first rule decides', 'for (let i = 0; i < count; i++)', 'for (let i = count - 1; i >= 0; i--)'],
+  const mistakes = [
     ['a packet without a rule passes', 'if (first === count) return false;', 'if (first === count) return true;'],
+    ['another than the first rule decides', 'for (let i = 0; i < count; i++)', 'for (let i = count - 1; i >= 0; i--)'],
     ['a rule that denies allows', 'return ruleAt(rules, first).allows;', 'return !ruleAt(rules, first).allows;'],
     ['the last rule is not looked at', 'i < count; i++', 'i < count - 1; i++'],
-  ])('fails if %s', async (_, from, to) => {
-    expect(source.split(from)).toHaveLength(2);
-    const { program } = analyze([{ name: path, text: source.replace(from, to) }], library);
-    expect(failures(await verifyProgram(program!, { ask: askProver(200_000) })).join('\n')).toMatch(
-      /ensures|invariant/,
-    );
-  });
+  ] as const;
+  // Each proves the whole file again.
+  it.each(process.env['CASEMATE_LONG'] === '1' ? mistakes : mistakes.slice(0, 1))(
+    'fails if %s',
+    async (_, from, to) => {
+      expect(source.split(from)).toHaveLength(2);
+      const { program } = analyze([{ name: path, text: source.replace(from, to) }], library);
+      expect(failures(await verifyProgram(program!, { ask: askProver(200_000) })).join('\n')).toMatch(
+        /ensures|invariant/,
+      );
+    },
+  );
 });
