@@ -67,6 +67,8 @@ describe('setup', () => {
     const elsewhere = new Map([
       ['apt', 'part of every Debian'],
       ['tar', 'part of every Debian'],
+      ['coq', 'only the long tests ask it, and it is large'],
+      ['frama-c-base', 'only the long tests ask it, and it is large'],
       ['libstdc++-12-dev', 'g++ depends on the one of its version'],
       ['perl', 'only the benchmarks build OpenSSL'],
       ['util-linux', 'part of every Debian'],

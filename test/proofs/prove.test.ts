@@ -182,7 +182,7 @@ const sound: Readonly<Record<string, string>> = {
      */
     export function monotone(a: u32, b: u32, c: u32): void { if (c > 0) monotone(a, b, c - 1); }
     /** @ensures result <= 200 */
-    export function twice(): u8 { return percent() + percent(); }`,
+    export function twice(): u8 { const first = percent(); return first + percent(); }`,
   'nested loops': `
     /**
      * @requires rows * columns === a.length
