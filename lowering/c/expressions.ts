@@ -6,12 +6,19 @@
  * is stored goes back to its own width by a cast, which the proof has shown to keep it. Bit operators and the rest that C
  * has otherwise are functions of the prelude.
  */
-import { type Argument, type ArrayVariable, type Expression, isObjectVariable } from '../../analyzers/ir.ts';
+import {
+  type Argument,
+  type ArrayVariable,
+  type Expression,
+  isObjectVariable,
+  type Variable,
+} from '../../analyzers/ir.ts';
 import type { CForm } from '../../analyzers/operators/columns.ts';
 import { operatorOf } from '../../analyzers/operators.ts';
 import {
   domainOf,
   type IntegerName,
+  integer,
   type RecordType,
   sameType,
   showType,
@@ -28,6 +35,8 @@ import { binary, call, cast, levels, literal, operand, primary, type Text, unary
 /** C's names in a function. */
 export interface Names {
   readonly variable: (id: string) => string;
+  /** Whether the variable is the function's own, and no parameter. */
+  readonly isLocal: (id: string) => boolean;
   readonly function: (key: string) => string;
   /** The types of a function's parameters, and of its result. */
   readonly parameters: (key: string) => readonly Type[];
@@ -36,6 +45,15 @@ export interface Names {
   /** A function from one record to another whose fields hold as much, or more. */
   readonly widening: (from: RecordType, to: RecordType) => string;
   readonly field: (name: string) => string;
+}
+
+/**
+ * The type that C gives a variable. A local u32 is an int64_t, as a number is: compilers must let 32 bits wrap around, and
+ * so could not step through memory with it.
+ */
+export function variableType({ isLocal }: Names, { id, type }: Variable): Type {
+  const own = valueType(type);
+  return own.kind === 'integer' && own.name === 'u32' && isLocal(id) ? integer('number') : own;
 }
 
 /** C's type of an integer type's values. */
@@ -110,7 +128,7 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
   const placeType = (expression: Expression): Type => {
     switch (expression.kind) {
       case 'variable':
-        return valueType(expression.variable.type);
+        return variableType(names, expression.variable);
       case 'element':
         return expression.array.type.element;
       case 'field': {

@@ -198,6 +198,7 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
         locals.set(id, name);
         return name;
       },
+      isLocal: (id) => !caller.parameters.some((parameter) => parameter.id === id),
       function: (key) => plan.callee(caller, key),
       parameters: (key) => byKey.get(key)!.parameters.map(({ type }) => type),
       result: (key) => byKey.get(key)!.result,
@@ -235,7 +236,7 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
   /** The function that tests first. */
   const wrap = (fn: FunctionIr): { contract: string[]; prototype: string; definition: string[] } => {
     // Clauses are read outside of any function's proof: what they call believes what is proved of them.
-    const names = { ...namesOf(fn), function: (key: string) => callInClause(fn, key) };
+    const names = { ...namesOf(fn), isLocal: () => false, function: (key: string) => callInClause(fn, key) };
     const parameterNames = fn.parameters.map(({ id }) => names.variable(id));
     const clauses = createClauses(names);
     const head = prototype(fn, checked.get(fn.key)!, isOwn(fn), parameterNames);

@@ -4,11 +4,11 @@
  * unused, so that the C can be read beside its source.
  */
 import type { FunctionIr, Loop, Statement, Variable } from '../../analyzers/ir.ts';
-import { type Type, valueType } from '../../analyzers/types.ts';
+import type { Type } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { runStatements, visitCode } from '../reachable.ts';
 import type { Acsl } from './acsl.ts';
-import { type Expressions, type Names, refuseType } from './expressions.ts';
+import { type Expressions, type Names, refuseType, variableType } from './expressions.ts';
 import { memoryName } from './names.ts';
 import { elementOf, scalarTypes } from './prelude.ts';
 import { literal } from './text.ts';
@@ -42,9 +42,14 @@ export function variablesRead(body: readonly Statement[]): Set<string> {
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => (line === '' ? line : `    ${line}`));
 
-function declaration({ typeName, names, read }: Body, variable: Variable, value: string): string[] {
+/** C's type of a variable's values; of an object, of its address. */
+const declaredType = ({ names }: Body, variable: Variable): Type =>
+  variable.type.kind === 'integer' ? variableType(names, variable) : variable.type;
+
+function declaration(body: Body, variable: Variable, value: string): string[] {
+  const { typeName, names, read } = body;
   const name = names.variable(variable.id);
-  const line = `${typeName(variable.type, variable)} ${name} = ${value};`;
+  const line = `${typeName(declaredType(body, variable), variable)} ${name} = ${value};`;
   return read.has(variable.id) ? [line] : [line, `(void)${name};`];
 }
 
@@ -77,7 +82,8 @@ function lowerCall(body: Body, statement: Statement & { kind: 'call' }): string[
   const { target } = statement;
   const { text } = body.expressions.lowerCall(statement.function, statement.arguments);
   if (target === undefined) return [`${text};`];
-  const narrowed = target.type.kind === 'integer' ? `(${body.typeName(target.type, target)})${text}` : text;
+  const narrowed =
+    target.type.kind === 'integer' ? `(${body.typeName(declaredType(body, target), target)})${text}` : text;
   return statement.declares
     ? declareWith(body, target, narrowed)
     : [`${body.names.variable(target.id)} = ${narrowed};`];
@@ -119,10 +125,10 @@ export function lowerStatement(body: Body, statement: Statement): string[] {
   switch (statement.kind) {
     case 'declare': {
       const { variable } = statement;
-      return declareWith(body, variable, expressions.value(statement.value, valueType(variable.type)).text);
+      return declareWith(body, variable, expressions.value(statement.value, variableType(names, variable)).text);
     }
     case 'assign': {
-      const { text } = expressions.value(statement.value, statement.variable.type);
+      const { text } = expressions.value(statement.value, declaredType(body, statement.variable));
       return [`${names.variable(statement.variable.id)} = ${text};`];
     }
     case 'allocate':
