@@ -62,12 +62,12 @@ function set(to: Instruction, kind: Kind, rd: number, rs1: number, imm: number):
 }
 
 /** Bits `low` to `low + count - 1` of `word`, at `to`. */
-function bits(word: number, low: number, count: number, to: number): number {
+export function bits(word: number, low: number, count: number, to: number): number {
   return ((word >>> low) & ((1 << count) - 1)) << to;
 }
 
 /** `value`, whose sign is its bit `sign`. */
-function signed(value: number, sign: number): number {
+export function signed(value: number, sign: number): number {
   return (value << (31 - sign)) >> (31 - sign);
 }
 
@@ -135,7 +135,7 @@ function decode32(word: number, to: Instruction): Instruction {
 }
 
 /** The three-bit register fields of compressed instructions name x8 to x15. */
-function short(word: number, low: number): number {
+export function short(word: number, low: number): number {
   return 8 + ((word >>> low) & 7);
 }
 
@@ -167,6 +167,34 @@ function decodeQuadrant0(word: number, to: Instruction): Instruction {
   }
 }
 
+/** What c.addi16sp adds. */
+export const compressedBy16 = (word: number): number =>
+  signed(
+    bits(word, 12, 1, 9) | bits(word, 6, 1, 4) | bits(word, 5, 1, 6) | bits(word, 3, 2, 7) | bits(word, 2, 1, 5),
+    9,
+  );
+
+/** Where c.j goes, from itself. */
+export const compressedJump = (word: number): number =>
+  signed(
+    bits(word, 12, 1, 11) |
+      bits(word, 11, 1, 4) |
+      bits(word, 9, 2, 8) |
+      bits(word, 8, 1, 10) |
+      bits(word, 7, 1, 6) |
+      bits(word, 6, 1, 7) |
+      bits(word, 3, 3, 1) |
+      bits(word, 2, 1, 5),
+    11,
+  );
+
+/** Where c.beqz and c.bnez go, from themselves. */
+export const compressedBranch = (word: number): number =>
+  signed(
+    bits(word, 12, 1, 8) | bits(word, 10, 2, 3) | bits(word, 5, 2, 6) | bits(word, 3, 2, 1) | bits(word, 2, 1, 5),
+    8,
+  );
+
 function decodeQuadrant1(word: number, to: Instruction): Instruction {
   const rd = (word >>> 7) & 31;
   const imm = signed(bits(word, 12, 1, 5) | bits(word, 2, 5, 0), 5);
@@ -180,31 +208,16 @@ function decodeQuadrant1(word: number, to: Instruction): Instruction {
     case 3: {
       if (imm === 0) return set(to, Kind.invalid, 0, 0, 0);
       if (rd !== SP) return set(to, Kind.lui, rd, 0, imm << 12);
-      const by16 =
-        bits(word, 12, 1, 9) | bits(word, 6, 1, 4) | bits(word, 5, 1, 6) | bits(word, 3, 2, 7) | bits(word, 2, 1, 5);
-      return set(to, Kind.addi, SP, SP, signed(by16, 9));
+      return set(to, Kind.addi, SP, SP, compressedBy16(word));
     }
     case 4: {
       const reserved = (word & 0x1c40) === 0x1c40;
       return reserved ? set(to, Kind.invalid, 0, 0, 0) : set(to, Kind.other, short(word, 7), short(word, 7), 0);
     }
-    case 5: {
-      const target =
-        bits(word, 12, 1, 11) |
-        bits(word, 11, 1, 4) |
-        bits(word, 9, 2, 8) |
-        bits(word, 8, 1, 10) |
-        bits(word, 7, 1, 6) |
-        bits(word, 6, 1, 7) |
-        bits(word, 3, 3, 1) |
-        bits(word, 2, 1, 5);
-      return set(to, Kind.jal, 0, 0, signed(target, 11));
-    }
-    default: {
-      const target =
-        bits(word, 12, 1, 8) | bits(word, 10, 2, 3) | bits(word, 5, 2, 6) | bits(word, 3, 2, 1) | bits(word, 2, 1, 5);
-      return set(to, Kind.branch, 0, short(word, 7), signed(target, 8));
-    }
+    case 5:
+      return set(to, Kind.jal, 0, 0, compressedJump(word));
+    default:
+      return set(to, Kind.branch, 0, short(word, 7), compressedBranch(word));
   }
 }
 

@@ -162,13 +162,16 @@ export function createAsk(prover: Prover, steps?: number): Ask {
   };
 }
 
+/** The installed solver that helps or checks Z3's own build. */
+export const findSecondSolver = () => findSolver('cvc5') ?? findSolver('z3');
+
 /**
  * Z3's own build asks everything; a second solver, where one is installed, steps in where that gives up, or answers
  * everything as well.
  */
 export function openProverFor(request: Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache' | 'evidence'>): Prover {
   const { budget, crossCheck, cache, evidence } = request;
-  const solver = findSolver('cvc5') ?? findSolver('z3');
+  const solver = findSecondSolver();
   if (crossCheck && solver === undefined)
     fail('tool', 'no second solver is on PATH to check the first; install one (Debian: apt install cvc5)');
   // What evidence says may not depend on which solver was quicker.

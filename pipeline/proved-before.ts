@@ -14,8 +14,15 @@ import { readFile } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
 import { assumptionsOf, type ShownFunction, shownOf } from '../proofs/report.ts';
 import type { Counts } from '../proofs/smt/prover.ts';
-import { findSolver, solverIdentity } from '../proofs/smt/solver.ts';
-import { loadSources, type ProveReport, type ProveRequest, proveSources, readLibrary } from './prove.ts';
+import { solverIdentity } from '../proofs/smt/solver.ts';
+import {
+  findSecondSolver,
+  loadSources,
+  type ProveReport,
+  type ProveRequest,
+  proveSources,
+  readLibrary,
+} from './prove.ts';
 import type { SealedStore } from './sealed-store.ts';
 
 /** A report as it is shown; of one that was recalled, `before` is true. */
@@ -37,11 +44,12 @@ export const shownReport = ({ program, results, ...rest }: ProveReport): ShownRe
 /** All that a verdict comes from; `own`: casemate's program. */
 function keyOf(sources: readonly Source[], request: ProveRequest, own: Uint8Array): string {
   const { budget, crossCheck, explain, cache } = request;
+  const second = findSecondSolver();
   const text = JSON.stringify([
     sources.map(({ name, text: of }) => [name, of]),
     readLibrary(),
     [budget, crossCheck, explain === true],
-    [cache?.identity?.(), ...[findSolver('cvc5'), findSolver('z3')].map((found) => found && solverIdentity(found))],
+    [cache?.identity?.(), second && solverIdentity(second)],
     process.version,
   ]);
   return createHash('sha256').update(own).update(text).digest('hex');

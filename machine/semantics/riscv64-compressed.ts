@@ -5,13 +5,7 @@
  * or of floating point has no meaning here, and who asks gets undefined.
  * Source: RISC-V unprivileged ISA 20191213, chapter 16, tables 16.5 to 16.7.
  */
-
-/** `count` bits from `low` on, moved to `to`. */
-const bits = (half: number, low: number, count: number, to: number): number =>
-  ((half >>> low) & ((1 << count) - 1)) << to;
-
-const signed = (value: number, sign: number): number => (value << (31 - sign)) >> (31 - sign);
-const short = (half: number, low: number): number => 8 + ((half >>> low) & 7);
+import { bits, compressedBranch, compressedBy16, compressedJump, short, signed } from '../decode-riscv64.ts';
 
 const iType = (opcode: number, funct3: number, rd: number, rs1: number, immediate: number): number =>
   ((immediate & 0xfff) << 20) | (rs1 << 15) | (funct3 << 12) | (rd << 7) | opcode;
@@ -114,29 +108,14 @@ function expandQuadrant1(half: number): number | undefined {
     case 3: {
       if (immediate === 0) return undefined;
       if (rd !== SP) return uType(LUI, rd, immediate << 12);
-      const by16 =
-        bits(half, 12, 1, 9) | bits(half, 6, 1, 4) | bits(half, 5, 1, 6) | bits(half, 3, 2, 7) | bits(half, 2, 1, 5);
-      return iType(OP_IMM, 0, SP, SP, signed(by16, 9));
+      return iType(OP_IMM, 0, SP, SP, compressedBy16(half));
     }
     case 4:
       return expandArithmetic(half, immediate);
-    case 5: {
-      const target =
-        bits(half, 12, 1, 11) |
-        bits(half, 11, 1, 4) |
-        bits(half, 9, 2, 8) |
-        bits(half, 8, 1, 10) |
-        bits(half, 7, 1, 6) |
-        bits(half, 6, 1, 7) |
-        bits(half, 3, 3, 1) |
-        bits(half, 2, 1, 5);
-      return jump(0, signed(target, 11));
-    }
-    default: {
-      const target =
-        bits(half, 12, 1, 8) | bits(half, 10, 2, 3) | bits(half, 5, 2, 6) | bits(half, 3, 2, 1) | bits(half, 2, 1, 5);
-      return branch((half >>> 13) & 1, short(half, 7), signed(target, 8));
-    }
+    case 5:
+      return jump(0, compressedJump(half));
+    default:
+      return branch((half >>> 13) & 1, short(half, 7), compressedBranch(half));
   }
 }
 
