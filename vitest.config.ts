@@ -18,5 +18,7 @@ export default defineConfig({
     hookTimeout: 300_000,
     maxWorkers: 2,
     pool: 'forks',
+    // Each worker loads the compiler, the linker and Z3 once and not once a file; a test leaves no state behind it.
+    isolate: false,
   },
 });

@@ -1,5 +1,4 @@
 /** Proving texts in tests: the whole way from source to verdicts, without files. */
-import { afterAll } from 'vitest';
 import { showDiagnostic } from '../../analyzers/diagnostics.ts';
 import type { Program } from '../../analyzers/ir.ts';
 import { type Analysis, analyze } from '../../analyzers/typescript/analyze.ts';
@@ -7,11 +6,13 @@ import { createAsk, openProverFor, readLibrary } from '../../pipeline/prove.ts';
 import { type Ask, type FunctionResult, type Result, verifyProgram } from '../../proofs/verify.ts';
 
 export const library = readLibrary();
-/** Of the test file; nothing is started before the first question. */
+/**
+ * Of all test files that one process runs; nothing is started before the first question, and its workers end with the
+ * process.
+ */
 const prover = openProverFor({ budget: 3_000_000, crossCheck: false });
-afterAll(() => prover.close());
 
-/** Asks the test file's prover. */
+/** Asks the shared prover. */
 export const askProver = (steps?: number): Ask => createAsk(prover, steps);
 
 const names =
