@@ -28,6 +28,7 @@ import { buildCommands } from './place.ts';
 import { type Program, Role } from './program.ts';
 import { createRelaxation, type Relaxation, relaxOnce } from './relax.ts';
 import type { LinkRequest } from './request.ts';
+import { dropReserved } from './reserved.ts';
 import { resolveInputs } from './resolve.ts';
 import { mergeAttributes } from './riscv-attributes.ts';
 import { type ScanResult, scanRelocations } from './scan.ts';
@@ -60,6 +61,7 @@ export function link(request: LinkRequest): LinkResult {
   const { options } = request;
   const program = resolveInputs(request);
   const architecture = architectures[program.machine];
+  dropReserved(program, options);
   allocateCommons(program, options.sortCommon);
   const imageBase = options.imageBase ?? (options.pie ? 0 : architecture.imageBase);
   const statements = sectionStatements(options.scripts, () => builtinScript(program.machine, imageBase, options.pie));

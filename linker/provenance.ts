@@ -10,7 +10,7 @@ import { forEachRelocation } from './emit-relocs.ts';
 import type { LinkedImage } from './image.ts';
 import { findText, nameCount, nameText } from './names.ts';
 import { allObjects, type InputObject, Live, objectAt, SymbolKind, sectionName } from './program.ts';
-import { objectSymbolName, symbolSection } from './read-object.ts';
+import { objectSymbolName, SymbolPlace, symbolSection } from './read-object.ts';
 import { sectionOffsetAddress } from './symbol-addresses.ts';
 
 export interface Origin {
@@ -94,6 +94,32 @@ export function definerOf({ program }: LinkedImage, name: string): { readonly ob
   if (kind === SymbolKind.Linker) return {};
   const isDefined = kind === SymbolKind.Defined || kind === SymbolKind.Common || kind === SymbolKind.Absolute;
   return isDefined ? { object: objectAt(program, symbols.object[id]!).name } : undefined;
+}
+
+/** The global symbols of an object, and where it has them (see symbolSection). */
+function* globalsOf({ program }: LinkedImage, object: InputObject): Generator<{ name: string; place: number }> {
+  for (let i = object.firstGlobal; i < object.symbolCount; i++)
+    yield { name: objectSymbolName(program, object, i), place: symbolSection(object, i) };
+}
+
+/**
+ * Names of the linked objects that define a global symbol, weakly or not, whichever of them the link took: with more than
+ * one, calls inside of the others may mean their own.
+ */
+export function definersOf(image: LinkedImage, name: string): string[] {
+  return allObjects(image.program).flatMap((object) =>
+    [...globalsOf(image, object)].some((one) => one.place !== SymbolPlace.Undefined && one.name === name)
+      ? [object.name]
+      : [],
+  );
+}
+
+/** Names that an object refers to and does not define, as it has them: before --wrap. */
+export function undefinedOf(image: LinkedImage, object: string): string[] {
+  return allObjects(image.program)
+    .filter(({ name }) => name === object)
+    .flatMap((one) => [...globalsOf(image, one)])
+    .flatMap(({ name, place }) => (place === SymbolPlace.Undefined ? [name] : []));
 }
 
 /** Names of the objects that have a section of this name, whatever became of it. */

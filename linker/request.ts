@@ -57,6 +57,8 @@ export interface LinkOptions {
   readonly stackSize?: number;
   /** PT_NULL program headers to spare in the built-in layout, for segments that are added after the link; default none. */
   readonly spareSegments?: number;
+  /** Sections by name that one object may bring, by its name, or none: those of all others are left out. */
+  readonly reserved?: ReadonlyMap<string, string | undefined>;
   /** -z execstack / noexecstack; absent: no executable stack, whatever the objects' notes say. */
   readonly executableStack?: boolean;
   /** -Ttext, -Tdata, -Tbss, --section-start, --image-base. */

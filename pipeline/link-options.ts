@@ -51,8 +51,8 @@ type Recorded = (typeof plain)[number] | (typeof numbers)[number] | (typeof list
 type Otherwise = 'buildId' | 'defsym' | 'sectionStart' | 'scripts';
 /** Says nothing about the output. */
 type Immaterial = 'printGcSections';
-/** Asked by a target, never by a manifest or a command line. */
-type Targets = 'spareSegments';
+/** Asked by a target or a build, never by a manifest or a command line. */
+type Targets = 'spareSegments' | 'reserved';
 const complete: Exclude<keyof LinkOptions, Recorded | Otherwise | Immaterial | Targets> extends never ? true : never =
   true;
 void complete;
