@@ -67,9 +67,13 @@ export function segmentTable(image: LinkedImage): string {
 export function verifiedText({ functions, trusted }: NonNullable<BuildResult['verified']>): string {
   const of = (wanted: string): string[] =>
     functions.flatMap(({ function: name, status }) => (status === wanted ? [printable(name)] : []));
-  const [proved, absent] = [of('proved').length, of('absent').length];
+  const [proved, relying, absent] = [of('proved').length, of('relying').length, of('absent').length];
+  const conditional = relying > 0 ? `, ${relying} proved as far as what they rely on` : '';
   const rest = absent > 0 ? `, ${absent} more not needed or part of their callers` : '';
-  const lines = [`verified: ${proved} function${proved === 1 ? '' : 's'} proved in the image${rest}`];
+  const lines = [`verified: ${proved} function${proved === 1 ? '' : 's'} proved in the image${conditional}${rest}`];
+  for (const { function: name, status, relies = [] } of functions) {
+    if (status === 'relying') lines.push(printable(`${name}: proved, relying on ${relies.join(', ')}`, 1000));
+  }
   for (const [what, names] of [
     ['waived', of('waived')],
     ['lost', of('lost')],

@@ -9,17 +9,9 @@
 import { hex } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
 import { readElfFile } from '../linker/elf-file.ts';
-import type { LinkedImage } from '../linker/image.ts';
-import {
-  definerOf,
-  functionsOf,
-  type ImageFunction,
-  type ImageRelocations,
-  objectsWithSection,
-  relocationsOf,
-} from '../linker/provenance.ts';
-import { VERIFIED_NOTE } from '../lowering/c/note.ts';
-import type { VerifiedFunction } from './verified-record.ts';
+import { functionsOf, type ImageFunction, type ImageRelocations, relocationsOf } from '../linker/provenance.ts';
+import { type InterpositionJob, interposed, interposedTrusted, interposedUnit } from './interposition.ts';
+import type { Trusted, VerifiedFunction } from './verified-record.ts';
 
 /** Code in the finished image. */
 export interface Place {
@@ -30,7 +22,7 @@ export interface Place {
 
 export interface AuditedFunction extends VerifiedFunction {
   /** 'absent': the image has no code of it; it was not needed, or is part of its callers. */
-  readonly status: 'proved' | 'waived' | 'absent' | 'lost';
+  readonly status: VerifiedFunction['verdict'] | 'absent' | 'lost';
   /** Why it is lost. */
   readonly reason?: string;
   /** Of its code, and of what tests before it, in the image: what was hashed, in this order. */
@@ -41,18 +33,14 @@ export interface AuditedFunction extends VerifiedFunction {
 
 export interface Audit {
   readonly functions: readonly AuditedFunction[];
-  /** Inputs that bring a note of the kind that verified units have. */
-  readonly claims: readonly string[];
 }
 
-export interface AuditJob {
+export interface AuditJob extends InterpositionJob {
   readonly functions: readonly VerifiedFunction[];
-  /** The name of the unit's object in the link. */
-  readonly object: string;
-  readonly image: LinkedImage;
+  /** The functions of C that each, by FILE:NAME, relies on. */
+  readonly trusts: ReadonlyMap<string, readonly Trusted[]>;
   /** The finished file. */
   readonly bytes: Uint8Array;
-  readonly wrap: readonly string[];
 }
 
 /** The one relocation whose field has 8 bytes in code that may move. Source: psABI for x86-64, "Relocation Types". */
@@ -96,14 +84,17 @@ function finder({ image, bytes }: AuditJob): (address: number, size: number) => 
   };
 }
 
-/** Why a symbol does not mean the unit's function; undefined when it does. */
-function interposed({ image, object, wrap }: AuditJob, symbol: string): string | undefined {
-  if (wrap.includes(symbol)) return `"wrap" leads calls of ${symbol} to __wrap_${symbol}`;
-  const definer = definerOf(image, symbol);
-  if (definer === undefined || definer.object === object) return undefined;
-  return definer.object === undefined
-    ? `${symbol} is given a value by the link's options or script`
-    : `${symbol} is defined by ${definer.object}`;
+/** Why a function's proof says nothing of the image, whatever code there is; undefined when it does. */
+function lossOf(job: AuditJob): (fn: VerifiedFunction) => string | undefined {
+  const trusted = new Set([...job.trusts.values()].flatMap((all) => all.map(({ symbol }) => symbol)));
+  const reasons = new Map([...trusted].map((symbol) => [symbol, interposedTrusted(job, symbol)]));
+  const shared = interposedUnit(job, trusted);
+  return ({ function: name, symbol }) => {
+    const own = symbol === undefined ? undefined : interposed(job, symbol);
+    if (own !== undefined) return own;
+    const found = (job.trusts.get(name) ?? []).find((one) => reasons.get(one.symbol) !== undefined);
+    return found === undefined ? shared : `it relies on ${found.function}, and ${reasons.get(found.symbol)}`;
+  };
 }
 
 export function auditImage(job: AuditJob): Audit {
@@ -111,10 +102,11 @@ export function auditImage(job: AuditJob): Audit {
   const present = new Map<string, ImageFunction>();
   for (const fn of functionsOf(image)) if (fn.object === object) present.set(fn.name, fn);
   const find = finder(job);
+  const loss = lossOf(job);
   const audited = functions.map((fn): AuditedFunction => {
     const names = fn.symbol === undefined || fn.symbol === fn.code ? [fn.code] : [fn.symbol, fn.code];
     const linked = names.flatMap((name) => present.get(name) ?? []);
-    const reason = fn.symbol === undefined ? undefined : interposed(job, fn.symbol);
+    const reason = loss(fn);
     if (reason !== undefined) return { ...fn, status: 'lost', reason, places: [] };
     if (linked.length === 0) return { ...fn, status: 'absent', places: [] };
     const digest = createHash('sha256');
@@ -130,8 +122,5 @@ export function auditImage(job: AuditJob): Audit {
     }
     return { ...fn, status: fn.verdict, places, bytes: digest.digest('hex') };
   });
-  return {
-    functions: audited,
-    claims: objectsWithSection(image, VERIFIED_NOTE.section).filter((name) => name !== object),
-  };
+  return { functions: audited };
 }

@@ -19,6 +19,7 @@ import type { LinkedImage } from '../linker/image.ts';
 import { link } from '../linker/link.ts';
 import type { InputFile } from '../linker/request.ts';
 import { type Audit, auditImage } from './audit.ts';
+import { claimants, requireOwnNote, reservedNote } from './claims.ts';
 import { readLinkInputs } from './link-inputs.ts';
 import { linkOptions } from './link-options.ts';
 import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
@@ -32,7 +33,7 @@ import { targetPlan } from './target.ts';
 import { requireTool } from './tools.ts';
 import type { ProofOptions, VerifiedJob, VerifiedReport, VerifiedUnit } from './verified.ts';
 import { requireStatus } from './verified-policy.ts';
-import { UNIT_OBJECT } from './verified-record.ts';
+import { noteText, UNIT_OBJECT } from './verified-record.ts';
 
 export interface BuildRequest {
   /** The project's folder, which holds casemate.json. */
@@ -62,7 +63,7 @@ export interface BuildResult {
   readonly stack?: StackReport;
   /** What became of casemate.lock, with its changes in words. */
   /** What is known of the functions that came from TypeScript, where there are any. */
-  readonly verified?: Omit<VerifiedReport, 'functions'> & Audit;
+  readonly verified?: Omit<VerifiedReport, 'functions' | 'trusts'> & Audit;
   readonly lock: { readonly state: 'kept' | 'written' | 'updated'; readonly changes: readonly string[] };
 }
 
@@ -139,8 +140,15 @@ function requireOneUnit(files: readonly InputFile[]): void {
     fail('manifest', `${UNIT_OBJECT}: an input is called as what TypeScript is lowered to; rename it`);
 }
 
-const auditUnit = ({ functions }: VerifiedReport, image: LinkedImage, bytes: Uint8Array, wrap: readonly string[]) =>
-  auditImage({ functions, object: UNIT_OBJECT, image, bytes, wrap });
+const auditUnit = (report: VerifiedReport, image: LinkedImage, bytes: Uint8Array, wrap: readonly string[]) =>
+  auditImage({ functions: report.functions, trusts: report.trusts, object: UNIT_OBJECT, image, bytes, wrap });
+
+/** Leaves the image without any note on verified code but the build's own. */
+function requireNotes({ note }: Progress, image: LinkedImage, verified: VerifiedReport | undefined): void {
+  for (const name of claimants(image, verified !== undefined))
+    note(`casemate: warning: ${printable(name)}: its note on verified code is not of this build, and is left out`);
+  requireOwnNote(image, verified && noteText(verified.functions));
+}
 
 /** Proves and lowers the TypeScript of a project that has any; the prover is loaded for those alone. */
 async function proveProject(
@@ -188,13 +196,18 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   if (verified !== undefined) requireOneUnit(files);
   const size = files.reduce((sum, file) => sum + file.bytes.length, 0);
   const own = linkOptions(manifest.link ?? {}, inputs.scripts, at, target.link);
-  const options = { ...own, undefinedSymbols: [...target.keep, ...own.undefinedSymbols] };
+  const options = {
+    ...own,
+    undefinedSymbols: [...target.keep, ...own.undefinedSymbols],
+    reserved: reservedNote(verified !== undefined),
+  };
   const linked = await progress.phase(
     'linking',
     () => link({ files, options, readMember: inputs.readMember }),
     size >= heavyInput,
   );
   for (const warning of linked.warnings) progress.note(`casemate: warning: ${warning}`);
+  requireNotes(progress, linked.image, verified);
   const bytes = target.finish(linked.image, progress.note);
   target.check(bytes);
   const audit = verified && auditUnit(verified, linked.image, bytes, own.wrap);

@@ -3,6 +3,9 @@
  * with a reason. Under a strict policy nothing is assumed in silence either: a function of the project's C that is
  * trusted, or a precondition that nothing tests when C calls, is waived by name or an error, and a function whose proof
  * says nothing of the image is an error.
+ *
+ * A waiver passes on: who calls what is waived is proved only as far as that keeps its contract. Such a function is named
+ * with what it relies on, wherever it is shown, and under a strict policy it has to be waived itself.
  */
 import { locate } from '../analyzers/diagnostics.ts';
 import { isOfPlatform } from '../analyzers/platform.ts';
@@ -13,7 +16,7 @@ import type { FunctionResult } from '../proofs/verify.ts';
 import type { Audit } from './audit.ts';
 import type { At, Manifest } from './manifest.ts';
 import type { ProveReport } from './prove.ts';
-import { functionName } from './verified-record.ts';
+import { functionName, isUnproved, reliedOn, trustedFunctions } from './verified-record.ts';
 
 export interface PolicyJob {
   readonly manifest: Manifest;
@@ -61,26 +64,48 @@ export function requireProofs(job: PolicyJob, report: ProveReport): void {
   fail('undecided', `${what}: no solver decides it${more}; split the claim, raise --budget, or ${next}`);
 }
 
-/** What is assumed of the project's C, one line each, with the function that the manifest may waive. */
-function assumedOfC({ program, unchecked }: Lowered): { readonly name: string; readonly text: string }[] {
-  const trusted = program.functions.filter((fn) => fn.body === undefined && !isOfPlatform(fn));
+interface Assumed {
+  /** That the manifest may waive. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What is assumed of the project's C, and of lemmas that are trusted. */
+function assumedOfC(unit: Lowered, results: readonly FunctionResult[]): Assumed[] {
+  const trusted = trustedFunctions(unit, results).filter((fn) => !isOfPlatform(fn));
   return [
-    ...trusted.map((fn) => ({
-      name: functionName(fn),
-      text: 'is trusted: a function of C, of which nothing is proved',
-    })),
-    ...unchecked.map(({ function: fn, clause, reason }) => ({
+    ...trusted.map((fn) => ({ name: functionName(fn), text: 'is trusted: nothing of it is proved' })),
+    ...unit.unchecked.map(({ function: fn, clause, reason }) => ({
       name: functionName(fn),
       text: `requires ${clause.text}, which nothing tests when C calls it: ${reason}`,
     })),
   ];
 }
 
-/** Stops a strict build that would assume something that the manifest does not name. */
-export function requireNoAssumptions(job: PolicyJob, unit: Lowered): void {
+/** Proofs of what is built that take for granted what is not proved. */
+function assumedOfTypeScript({ program }: Lowered, results: readonly FunctionResult[]): Assumed[] {
+  const relied = reliedOn(results, isUnproved);
+  const unproved = new Set(results.filter(isUnproved).map(({ function: { key } }) => key));
+  return program.functions.flatMap((fn) => {
+    const names = unproved.has(fn.key) ? [] : (relied.get(fn.key) ?? []).map(functionName);
+    return names.length === 0 ? [] : [{ name: functionName(fn), text: `proved, relying on ${names.join(', ')}` }];
+  });
+}
+
+/** Warns of proofs that rely on what is waived, and stops a strict build that would assume what the manifest does not name. */
+export function requireNoAssumptions(
+  job: PolicyJob,
+  unit: Lowered,
+  results: readonly FunctionResult[],
+  strict: boolean,
+): void {
   const named = new Set((job.manifest.waive ?? []).map(({ function: name }) => name));
-  const open = assumedOfC(unit).filter(({ name }) => !named.has(name));
-  if (open.length === 0) return;
+  const relying = assumedOfTypeScript(unit, results);
+  const open = strict ? [...assumedOfC(unit, results), ...relying].filter(({ name }) => !named.has(name)) : [];
+  if (open.length === 0) {
+    for (const { name, text } of relying) job.note(`casemate: warning: ${printable(name)}: ${printable(text, 500)}`);
+    return;
+  }
   const lines = open.map(({ name, text }) => printable(`${name}: ${text}`, 500));
   for (const line of lines.slice(1)) job.note(line);
   const more = lines.length > 1 ? ` (and ${lines.length - 1} more above)` : '';
@@ -88,9 +113,7 @@ export function requireNoAssumptions(job: PolicyJob, unit: Lowered): void {
 }
 
 /** Warns of what an image has lost, and stops a strict build then. */
-export function requireStatus(job: Pick<PolicyJob, 'note'>, { functions, claims }: Audit, strict: boolean): void {
-  for (const name of claims)
-    job.note(`casemate: warning: ${printable(name)}: its note on verified code is not of this build, and is ignored`);
+export function requireStatus(job: Pick<PolicyJob, 'note'>, { functions }: Audit, strict: boolean): void {
   const lost = functions.filter(({ status }) => status === 'lost');
   const lines = lost.map((fn) =>
     printable(`${fn.function}: what is proved does not hold in the image: ${fn.reason}`, 500),

@@ -5,9 +5,11 @@
  * whoever answers and whatever a cache holds. docs/verified-typescript.md says how to make them anew.
  */
 import type { FunctionIr } from '../analyzers/ir.ts';
+import { isOfPlatform } from '../analyzers/platform.ts';
 import { showType } from '../analyzers/types.ts';
 import { createHash } from '../base/node.ts';
 import type { Lowered } from '../lowering/c/lower.ts';
+import { reliances } from '../proofs/reliance.ts';
 import type { FunctionResult } from '../proofs/verify.ts';
 
 /** The source that TypeScript is lowered to, and its object, as messages and the linker know them. */
@@ -21,7 +23,10 @@ export interface VerifiedFunction {
   readonly symbol?: string;
   /** Its code: a symbol that only the unit sees, where there is a test in front of it or nothing else calls it. */
   readonly code: string;
-  readonly verdict: 'proved' | 'waived';
+  /** 'relying': proved, but for what it takes for granted of functions that are not. */
+  readonly verdict: 'proved' | 'relying' | 'waived';
+  /** The functions, FILE:NAME, that a proof relies on and that are not proved: waived, or of the project's C. */
+  readonly relies?: readonly string[];
   /** SHA-256, in hexadecimal, of its file's text. */
   readonly source: string;
   /** Of its contract: see contractText. */
@@ -53,6 +58,56 @@ export function contractText(fn: FunctionIr): string {
 const proofText = ({ results }: FunctionResult): string =>
   results.map(({ obligation, said, by }) => `${obligation.name}\t${said?.sha256 ?? by}\n`).join('');
 
+/** Whether a proof holds not, and the build goes on. */
+export const isUnproved = ({ status }: FunctionResult): boolean => status === 'failed' || status === 'unknown';
+
+/** By key, the functions that each proof takes for granted, of those that `isOpen`. */
+export function reliedOn(
+  results: readonly FunctionResult[],
+  isOpen: (result: FunctionResult) => boolean,
+): ReadonlyMap<string, readonly FunctionIr[]> {
+  const open = new Set(results.flatMap((result) => (isOpen(result) ? [result.function] : [])));
+  return reliances(
+    results.map(({ function: fn }) => fn),
+    (fn) => open.has(fn),
+  );
+}
+
+/** Functions without a proof that a unit calls, or that proofs of its functions use: C's, the platform's, and lemmas. */
+export function trustedFunctions({ program }: Lowered, results: readonly FunctionResult[]): FunctionIr[] {
+  const relied = reliedOn(results, ({ function: { body } }) => body === undefined);
+  const used = new Set(program.functions.flatMap(({ key }) => [key, ...(relied.get(key) ?? []).map((fn) => fn.key)]));
+  return results.flatMap(({ function: fn }) => (fn.body === undefined && used.has(fn.key) ? [fn] : []));
+}
+
+/** A function of C that proofs take for granted. */
+export interface Trusted {
+  /** FILE:NAME. */
+  readonly function: string;
+  readonly symbol: string;
+}
+
+/** Of each function of a unit, FILE:NAME, the functions of C, the platform's too, that it relies on, called or not. */
+export function trustedSymbols(
+  unit: Lowered,
+  results: readonly FunctionResult[],
+): ReadonlyMap<string, readonly Trusted[]> {
+  const relied = reliedOn(results, ({ function: { body } }) => body === undefined);
+  const external = new Set(unit.program.functions.flatMap(({ key, body }) => (body === undefined ? [key] : [])));
+  return new Map(
+    unit.program.functions.map((fn) => [
+      functionName(fn),
+      (relied.get(fn.key) ?? []).flatMap((one) =>
+        external.has(one.key) ? [{ function: functionName(one), symbol: unit.symbols.get(one.key)! }] : [],
+      ),
+    ]),
+  );
+}
+
+/** Not the platform's functions: they are the target's, and named for the whole build. */
+const isNamed = (result: FunctionResult): boolean =>
+  isUnproved(result) || (result.status === 'trusted' && !isOfPlatform(result.function));
+
 /** Records of the functions that a unit has code of, in its order. */
 export function verifiedFunctions(
   unit: Lowered,
@@ -60,15 +115,19 @@ export function verifiedFunctions(
   sources: ReadonlyMap<string, string>,
 ): VerifiedFunction[] {
   const byKey = new Map(results.map((result) => [result.function.key, result]));
+  const relied = reliedOn(results, isNamed);
   return unit.program.functions.flatMap((fn) => {
     const result = byKey.get(fn.key);
     if (fn.body === undefined || result === undefined) return [];
     const symbol = unit.exported.get(fn.key);
+    const relies = relied.get(fn.key)?.map(functionName);
+    const isProved = result.status === 'proved';
     return {
       function: functionName(fn),
       ...(symbol !== undefined && { symbol }),
       code: unit.inner.get(fn.key) ?? unit.symbols.get(fn.key)!,
-      verdict: result.status === 'proved' ? 'proved' : 'waived',
+      verdict: !isProved ? 'waived' : relies === undefined ? 'proved' : 'relying',
+      ...(isProved && relies && { relies }),
       source: hash(sources.get(fn.span.file) ?? ''),
       contract: hash(contractText(fn)),
       proof: hash(proofText(result)),

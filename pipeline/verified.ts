@@ -25,7 +25,18 @@ import { type Confinement, confinePath, isConfined, isInside, lockName } from '.
 import { loadSources, openProofCache, type ProveReport, type ProveRequest, proveSources } from './prove.ts';
 import type { TargetPlan } from './target.ts';
 import { requireNoAssumptions, requireProofs } from './verified-policy.ts';
-import { functionName, noteText, UNIT, type VerifiedFunction, verifiedFunctions } from './verified-record.ts';
+import {
+  functionName,
+  isUnproved,
+  noteText,
+  reliedOn,
+  type Trusted,
+  trustedFunctions,
+  trustedSymbols,
+  UNIT,
+  type VerifiedFunction,
+  verifiedFunctions,
+} from './verified-record.ts';
 
 /** How a build proves: what `casemate prove` would be told. */
 export type ProofOptions = Partial<Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>>;
@@ -57,8 +68,10 @@ export interface VerifiedJob {
 export interface VerifiedReport {
   /** What was lowered, with what stands behind it, in the order of the sources. */
   readonly functions: readonly VerifiedFunction[];
-  /** Functions of C that verified code calls. */
+  /** Functions without a proof that verified code, or a proof, uses. */
   readonly trusted: readonly string[];
+  /** Those of them that are C's, for each function that relies on them. */
+  readonly trusts: ReadonlyMap<string, readonly Trusted[]>;
   readonly assumptions: readonly string[];
 }
 
@@ -136,10 +149,12 @@ function refuseUnseenMain(files: readonly Source[], roots: readonly FunctionIr[]
 
 /** What was lowered of a program whose functions in `roots` are called from outside. */
 function lower(job: VerifiedJob, { program, results }: ProveReport, roots: readonly FunctionIr[], main?: FunctionIr) {
-  const open = results.filter(({ status }) => status === 'failed' || status === 'unknown');
+  const open = results.filter(isUnproved);
+  const waived = new Set(open.map(({ function: { key } }) => key));
   const unit = lowerToC(program!, 'verified', {
     exported: new Set(roots.map(({ key }) => key)),
-    waived: new Set(open.map(({ function: { key } }) => key)),
+    waived,
+    relying: new Set([...reliedOn(results, isUnproved).keys()].filter((key) => !waived.has(key))),
     ...(main && { main: main.key }),
   });
   if (unit.diagnostics.length > 0) {
@@ -161,9 +176,10 @@ const uncheckedTexts = ({ unchecked }: Lowered): string[] =>
   );
 
 function reportOf(report: ProveReport, unit: Lowered): VerifiedReport {
-  const trusted = unit.program.functions.filter(({ body }) => body === undefined);
+  const trusted = trustedFunctions(unit, report.results);
   return {
     functions: verifiedFunctions(unit, report.results, report.sources),
+    trusts: trustedSymbols(unit, report.results),
     trusted: trusted.map((fn) => functionName(fn).replace(`${PLATFORM_FILE}:`, `${PLATFORM_MODULE}:`)),
     assumptions: [...uncheckedTexts(unit), ...assumptionsOf(report.program!)],
   };
@@ -210,7 +226,7 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
   if (roots.length === 0)
     fail('compile', `${printable(files[0])}: no exported function has a contract, so nothing of it would be built`);
   const unit = lower(job, report, roots, findMain(roots, report.sources));
-  if (job.strict) requireNoAssumptions(job, unit);
+  requireNoAssumptions(job, unit, report.results, job.strict);
   const folder = join(scratch, 'verified');
   mkdirSync(folder);
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);

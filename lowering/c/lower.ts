@@ -261,6 +261,9 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
   const callInClause = (fn: FunctionIr, key: string): string => {
     const called = byKey.get(key)!;
     if (broken.has(key)) refuse(fn.span, `${called.name} has no form in C`);
+    // That the clause is defined was proved from its contract.
+    if (plan.isForeign(key))
+      refuse(fn.span, `it calls ${called.name}, whose proof does not hold, or relies on one that does not`);
     return plan.inner(called);
   };
 

@@ -13,6 +13,18 @@ export const VERIFIED_NOTE = { section: '.note.casemate', name: 'casemate', type
 const escaped = (text: string): string => text.replace(/[^ !#->@-[\]-~]/g, (c) => `\\\\${octal(c.charCodeAt(0))}`);
 const octal = (code: number): string => code.toString(8).padStart(3, '0');
 
+/** The note with this description, ASCII: what lies in the section. */
+export function noteBytes(description: string): Uint8Array {
+  const { name, type } = VERIFIED_NOTE;
+  const padded = (size: number): number => (size + 3) & ~3;
+  const owner = name.length + 1;
+  const bytes = Buffer.alloc(12 + padded(owner) + padded(description.length));
+  for (const [i, word] of [owner, description.length, type].entries()) bytes.writeUInt32LE(word, i * 4);
+  bytes.write(name, 12, 'latin1');
+  bytes.write(description, 12 + padded(owner), 'latin1');
+  return bytes;
+}
+
 /** C that puts a note with this description, ASCII, into the object. */
 export function noteAssembly(description: string): string {
   const { section, name, type } = VERIFIED_NOTE;

@@ -4,7 +4,8 @@
  * Where the functions are named that C calls, only what they need is lowered, and all else is the unit's own. A function
  * that C calls is two in C: the proved one, which believes its preconditions and which proved code calls, and one with the
  * public name, which tests them first (checks.ts). The proved one has no symbol that another object could put something
- * else behind. A function that is built without a proof is as foreign as C, so it calls what tests, too.
+ * else behind. A function that is built without a proof is as foreign as C, so it calls what tests, too, and so does one whose
+ * own proof takes the contract of such a function for granted.
  */
 import type { Diagnostic } from '../../analyzers/diagnostics.ts';
 import type { FunctionIr, Program } from '../../analyzers/ir.ts';
@@ -20,6 +21,8 @@ export interface LowerOptions {
   readonly main?: string;
   /** Keys of functions whose proof does not hold. */
   readonly waived?: ReadonlySet<string>;
+  /** Keys of functions whose proof relies on one of those. */
+  readonly relying?: ReadonlySet<string>;
 }
 
 export interface Plan {
@@ -34,18 +37,26 @@ export interface Plan {
   readonly symbols: ReadonlyMap<string, string>;
   /** C's name of the one that tests first, by key, where there is one. */
   readonly checked: ReadonlyMap<string, string>;
+  /** Whether a function is no better proved than C is, by key. */
+  readonly isForeign: (key: string) => boolean;
   /** What a function of the program calls to call another. */
   readonly callee: (caller: FunctionIr, key: string) => string;
   /** C's name of the code of a function. */
   readonly inner: (fn: FunctionIr) => string;
 }
 
+const isForeign =
+  ({ waived, relying }: LowerOptions) =>
+  (key: string): boolean =>
+    waived?.has(key) === true || relying?.has(key) === true;
+
 /** What is run, and what more only the tests of `wrapped` functions compute. */
-function parts(given: Program, { exported, main, waived }: LowerOptions) {
+function parts(given: Program, options: LowerOptions) {
+  const { exported, main } = options;
   if (exported === undefined) return { program: given, wrapped: new Set<string>(), forClauses: new Set<string>() };
   const roots = new Set([...exported, ...(main === undefined ? [] : [main])]);
   const run = reachableFrom(given, roots);
-  const unproved = run.functions.filter(({ key }) => waived?.has(key));
+  const unproved = run.functions.filter(({ key }) => isForeign(options)(key));
   const entered = new Set([...exported, ...unproved.flatMap((fn) => [...calledFunctions(fn)])]);
   const wrapped = run.functions.filter(({ key, body }) => body !== undefined && key !== main && entered.has(key));
   const clauses = wrapped.flatMap(({ requires }) => requires.map(({ expression }) => expression));
@@ -76,7 +87,8 @@ function refuseRenamed({ functions }: Program, symbols: ReadonlyMap<string, stri
 
 export function planUnit(given: Program, options: LowerOptions, diagnostics: Diagnostic[]): Plan {
   const { program, wrapped, forClauses } = parts(given, options);
-  const { exported, main, waived } = options;
+  const { exported, main } = options;
+  const foreign = isForeign(options);
   const globals = createNamer(program.functions.filter(isOfPlatform).map(platformSymbol));
   const isOwn = ({ key, body }: FunctionIr): boolean =>
     body !== undefined && (key === main || exported?.has(key) === false);
@@ -93,7 +105,7 @@ export function planUnit(given: Program, options: LowerOptions, diagnostics: Dia
     inner.set(fn.key, isOwn(fn) ? symbol : globals(`${fn.name}_inner`));
   }
   const callee = (caller: FunctionIr, key: string): string =>
-    (waived?.has(caller.key) ? checked : inner).get(key) ?? symbols.get(key)!;
+    (foreign(caller.key) ? checked : inner).get(key) ?? symbols.get(key)!;
   const code = ({ key }: FunctionIr): string => inner.get(key) ?? symbols.get(key)!;
-  return { program, forClauses, globals, isOwn, symbols, checked, callee, inner: code };
+  return { program, forClauses, globals, isOwn, symbols, checked, isForeign: foreign, callee, inner: code };
 }

@@ -1,14 +1,19 @@
 /** TypeScript in a build: proved, lowered and linked beside C, or an error that names the line and leaves nothing behind. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { verifiedText } from '../../cli/build.ts';
 import { readElfFile } from '../../linker/elf-file.ts';
+import { noteAssembly } from '../../lowering/c/note.ts';
 import { auditImage } from '../../pipeline/audit.ts';
 import { type BuildResult, buildProject } from '../../pipeline/build.ts';
 import { sha256 } from '../../pipeline/lock.ts';
 import { createProgress } from '../../pipeline/progress.ts';
 import type { ProofOptions } from '../../pipeline/verified.ts';
+import { noteText } from '../../pipeline/verified-record.ts';
 import { project, rejectionOf } from './support.ts';
 
 /** A program for Linux that needs no C library: exits with the value of answer(). */
@@ -44,7 +49,11 @@ function projectOf({ manifest, files }: Shape): string {
   return project({ 'casemate.json': JSON.stringify(json), 'start.c': startSource, ...files });
 }
 
-function build(folder: string, notes: string[] = [], proofs: ProofOptions = {}) {
+/** One for all builds, so that most start no solver. */
+const cache = { folder: mkdtempSync(join(tmpdir(), 'casemate-proofs-')), secret: randomBytes(32) };
+afterAll(() => rmSync(cache.folder, { recursive: true }));
+
+function build(folder: string, notes: string[] = [], proofs: ProofOptions = { cache }) {
   const write = (text: string): number => notes.push(text);
   const progress = createProgress({ write, terminal: false, verbose: false, now: () => 0, patience: 60_000 });
   return buildProject({ folder, lock: 'verify', progress, proofs });
@@ -114,7 +123,8 @@ int answer(void) { return solo5_app_main(0) + kept; }
     const folder = projectOf({ files });
     const { output, verified } = await build(folder);
     // What the compiler made part of its caller has no code of its own.
-    expect(statuses(verified)).toEqual({ 'main.ts:main': 'proved', 'lib/next.ts:next': 'absent' });
+    expect(statuses(verified)).toEqual({ 'main.ts:main': 'relying', 'lib/next.ts:next': 'absent' });
+    expect(verified!.functions.map(({ relies }) => relies)).toEqual([['main.ts:keep'], undefined]);
     expect(verified!.trusted).toEqual(['main.ts:keep']);
     expect(verified!.assumptions[0]).toBe('main.ts: keep is trusted');
     expect(statusOf(output)).toBe(42);
@@ -177,6 +187,68 @@ export function half(a: number, b: number, c: number): void {}
   });
 });
 
+describe('what is proved from a waived function', () => {
+  const text = `import { ghost, type u8 } from 'casemate';
+/** @ensures result < 10 */ export function half(n: u8): u8 { return n >>> 1; }
+/** @requires n < 10 */ function low(n: u8): u8 { return n; }
+/** @verified */ function middle(n: u8): u8 { return low(half(n)); }
+/** @verified */ export function top(n: u8): u8 { return middle(n); }
+/** @ensures false */ function lemma(n: u8): void {}
+/** @ensures result === 7 */ export function absurd(n: u8): u8 { ghost(() => lemma(n)); return n; }
+/** @requires n < 100 */ export function plain(n: u8): u8 { return n + 1; }
+`;
+  const caller =
+    'unsigned char top(unsigned char n), absurd(unsigned char n), plain(unsigned char n);\nint answer(void);\nint answer(void) { return plain(absurd(top(N) + 1)); }\n';
+  const waive = ['half', 'lemma'].map((name) => ({ function: `a.ts:${name}`, reason: 'old' }));
+  const shape = (n: number, manifest: object = {}): Shape => ({
+    manifest: { cflags: [`-DN=${n}`], waive, ...manifest },
+    files: { 'a.ts': text, 'c.c': caller },
+  });
+
+  it('is said to rely on it, through callees and lemmas too: in what is told, the record, the note and the summary', async () => {
+    const notes: string[] = [];
+    const { output, verified } = await build(projectOf(shape(4)), notes);
+    expect(statusOf(output)).toBe(4);
+    const verdicts = verified!.functions.map(({ function: name, verdict, relies }) => [name, verdict, relies]);
+    expect(verdicts).toEqual([
+      ['a.ts:half', 'waived', undefined],
+      ['a.ts:low', 'proved', undefined],
+      ['a.ts:middle', 'relying', ['a.ts:half']],
+      ['a.ts:top', 'relying', ['a.ts:half']],
+      ['a.ts:absurd', 'relying', ['a.ts:lemma']],
+      ['a.ts:plain', 'proved', undefined],
+    ]);
+    expect(statuses(verified)).toMatchObject({
+      'a.ts:top': 'relying',
+      'a.ts:absurd': 'relying',
+      'a.ts:plain': 'proved',
+    });
+    expect(notes).toContain('casemate: warning: a.ts:top: proved, relying on a.ts:half\n');
+    const { sections } = readElfFile(readFileSync(output), 'image');
+    const note = Buffer.from(sections.find(({ name }) => name === '.note.casemate')!.data).toString();
+    expect(note).toMatch(/"function":"a\.ts:absurd",[^}]*"verdict":"relying","relies":\["a\.ts:lemma"\]/);
+    expect(note.match(/"verdict":"proved"/g)).toHaveLength(2);
+    const shown = verifiedText(verified!);
+    expect(shown).toMatch(/^verified: 1 function proved in the image, \d proved as far as what they rely on/);
+    expect(shown).toContain('\na.ts:absurd: proved, relying on a.ts:lemma\n');
+  });
+
+  it('calls what is proved as C does, so that a broken promise ends the program', async () => {
+    // half(84) is 42, which low does not allow.
+    expect(statusOf((await build(projectOf(shape(84)))).output)).toBe(null);
+  });
+
+  it('is refused by a strict build, until it is waived itself', async () => {
+    const { message, notes } = await refusal(shape(4, { strict: true }));
+    expect(message).toMatch(/^a\.ts:middle: proved, relying on a\.ts:half .*strict build.*waive a\.ts:middle/);
+    expect(notes).toContain('a.ts:absurd: proved, relying on a.ts:lemma\n');
+    const all = ['half', 'lemma', 'middle', 'top', 'absurd'];
+    const named = all.map((name) => ({ function: `a.ts:${name}`, reason: 'old' }));
+    const { verified } = await build(projectOf(shape(4, { strict: true, waive: named })));
+    expect(statuses(verified)).toMatchObject({ 'a.ts:top': 'relying' });
+  });
+});
+
 describe('what is proved', () => {
   const lost = async (manifest: object, files: Record<string, string> = {}) => {
     const notes: string[] = [];
@@ -213,16 +285,136 @@ describe('what is proved', () => {
     });
   });
 
-  it('is not what a note of another object says, nor of one with the name of ours', async () => {
-    const note =
-      '__asm__(".pushsection .note.casemate, \\"\\", %note\\n.4byte 9, 0, 1\\n.asciz \\"casemate\\"\\n.balign 4\\n.popsection");';
-    const files = { 'half.ts': halfSource, 'caller.c': callerSource, 'x.c': note };
-    const notes: string[] = [];
-    const { verified } = await build(projectOf({ files }), notes);
-    expect(verified!.claims).toEqual(['x.c.o']);
-    expect(notes.join('')).toContain('x.c.o: its note on verified code is not of this build, and is ignored');
-    const named = { 'half.ts': halfSource, 'caller.c': callerSource, 'verified.c': '' };
-    expect((await refusal({ files: named })).message).toMatch(/^verified\.c\.o: an input is called as/);
+  it('is lost where several objects define the name, though the link takes ours', async () => {
+    const weak = other.replace('unsigned char other', '__attribute__((weak)) unsigned char other');
+    expect(await lost({}, { 'x.c': weak.replaceAll('other', 'half') })).toEqual({
+      ...{ status: 'lost', reason: 'half is defined by x.c.o, too', exit: 42 },
+    });
+  });
+
+  it('is lost where what the compiler calls, or a failed test ends in, is led elsewhere', async () => {
+    const text = halfSource
+      .replace('/** @ensures', '/**\n * @requires n < 200\n * @ensures')
+      .replace('127 */', '127\n */');
+    const name = 'casemate_precondition_failed';
+    const files = { 'half.ts': text, 'w.c': `void __wrap_${name}(void);\nvoid __wrap_${name}(void) {}\n` };
+    expect(await lost({ link: { wrap: [name] } }, files)).toEqual({
+      ...{ status: 'lost', reason: `"wrap" leads calls of ${name} to __wrap_${name}`, exit: 42 },
+    });
+  });
+
+  describe('from a trusted function', () => {
+    const files = {
+      'a.ts': `import type { u8 } from 'casemate';
+/** @trusted */ export declare function digit(n: u8): u8;
+/** @verified */ function inner(n: u8): u8 { return digit(n); }
+/** @verified */ export function twice(n: u8): u8 { return inner(n >>> 1); }
+/** @verified */ export function apart(n: u8): u8 { return n; }`,
+      'c.c': `unsigned char digit(unsigned char n), twice(unsigned char n), apart(unsigned char n);
+unsigned char digit(unsigned char n) { return n % 10; }
+int answer(void);
+int answer(void) { return apart(twice(7)); }`,
+    };
+    const audited = async (manifest: object, more: Record<string, string> = {}) => {
+      const { verified } = await build(projectOf({ manifest, files: { ...files, ...more } }));
+      return Object.fromEntries(
+        verified!.functions.map(({ function: name, status, reason }) => [name, reason ?? status]),
+      );
+    };
+
+    it.each([
+      [
+        'an option leads its name elsewhere',
+        { link: { wrap: ['digit'] } },
+        {
+          'x.c':
+            'unsigned char __wrap_digit(unsigned char n);\nunsigned char __wrap_digit(unsigned char n) { return n; }',
+        },
+        '"wrap" leads calls of digit to __wrap_digit',
+      ],
+      [
+        'its name is given a value',
+        { link: { defsym: ['digit=answer'] } },
+        {},
+        "digit is given a value by the link's options or script",
+      ],
+      [
+        'a weak definition stands beside it',
+        {},
+        { 'x.c': '__attribute__((weak)) int digit(int n);\nint digit(int n) { return n; }' },
+        'digit is defined by c.c.o and by x.c.o',
+      ],
+    ])('is lost where %s', async (_, manifest, more, reason) => {
+      const text = `it relies on a.ts:digit, and ${reason}`;
+      expect(await audited(manifest, more)).toEqual({ 'a.ts:inner': text, 'a.ts:twice': text, 'a.ts:apart': 'proved' });
+    });
+
+    it('is refused by a strict build where it is lost', async () => {
+      const waive = [{ function: 'a.ts:digit', reason: 'read' }];
+      const { code, message } = await refusal({
+        manifest: { strict: true, waive, link: { defsym: ['digit=answer'] } },
+        files,
+      });
+      expect([code, message]).toEqual(['unproved', expect.stringMatching(/^a\.ts:inner: .* relies on a\.ts:digit/)]);
+    });
+  });
+
+  describe('is not what a note of another object says:', () => {
+    /** C that puts the claim of a build into an object. */
+    const claim = (section: string, kind = '%note'): string =>
+      noteAssembly(
+        noteText([
+          { function: 'x.c:x', symbol: 'x', code: 'x', verdict: 'proved', source: '', contract: '', proof: '' },
+        ]),
+      )
+        .replace('.note.casemate', section)
+        .replace('%note', kind);
+    const notesIn = (path: string): string[] =>
+      readElfFile(readFileSync(path), 'image').sections.flatMap(
+        ({ data }) =>
+          Buffer.from(data)
+            .toString('latin1')
+            .match(/"function":"[^"]*"/g) ?? [],
+      );
+
+    it('beside our own it is left out, with a warning', async () => {
+      const files = { 'half.ts': halfSource, 'caller.c': callerSource, 'x.c': claim('.note.casemate') };
+      const notes: string[] = [];
+      const { verified, output } = await build(projectOf({ files }), notes);
+      expect(notes.join('')).toContain('x.c.o: its note on verified code is not of this build, and is left out');
+      expect(notesIn(output)).toEqual(['"function":"half.ts:half"']);
+      expect(statuses(verified)).toEqual({ 'half.ts:half': 'proved' });
+    });
+
+    it('of a program without verified code it is left out, too', async () => {
+      const notes: string[] = [];
+      const files = { 'x.c': `${claim('.note.casemate')}\nint answer(void);\nint answer(void) { return 3; }` };
+      const { output } = await build(projectOf({ files }), notes);
+      expect(notesIn(output)).toEqual([]);
+      expect(notes.join('')).toContain('x.c.o: its note on verified code');
+      expect(statusOf(output)).toBe(3);
+    });
+
+    it('under another name, or in a section that is called so by the layout, it stops the build', async () => {
+      const files = { 'half.ts': halfSource, 'caller.c': callerSource, 'x.c': claim('.note.other') };
+      expect(await refusal({ files })).toMatchObject({
+        code: 'image',
+        message: expect.stringMatching(
+          /^\.note\.other, at 0x0: holds a note on verified code that is not of this build/,
+        ),
+      });
+      const script =
+        'SECTIONS { . = 0x400000; .text : { *(.text .text.*) } .data : { *(.data .bss) } .note.casemate : { *(.hidden) } }';
+      const hidden = { ...files, 'x.c': claim('.hidden', '%progbits'), 'layout.ld': script };
+      expect((await refusal({ manifest: { link: { script: 'layout.ld' } }, files: hidden })).message).toMatch(
+        /^\.note\.casemate, at 0x\w+: holds a note on verified code/,
+      );
+    });
+
+    it('and no object has the name of ours', async () => {
+      const named = { 'half.ts': halfSource, 'caller.c': callerSource, 'verified.c': '' };
+      expect((await refusal({ files: named })).message).toMatch(/^verified\.c\.o: an input is called as/);
+    });
   });
 
   it('is said in a note of its object, and the image is the same in any folder, with debug information in it', async () => {
@@ -252,7 +444,14 @@ describe('what is proved', () => {
     );
     const bytes = image.bytes.slice();
     bytes[address + size - 1 - text.address + text.offset] ^= 1;
-    const audited = auditImage({ functions: verified!.functions, object: 'verified.c.o', image, bytes, wrap: [] });
+    const audited = auditImage({
+      functions: verified!.functions,
+      object: 'verified.c.o',
+      image,
+      bytes,
+      wrap: [],
+      trusts: new Map(),
+    });
     expect(audited.functions[0]).toMatchObject({
       status: 'lost',
       reason: expect.stringMatching(/has not the code of half/),

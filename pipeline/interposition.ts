@@ -1,0 +1,56 @@
+/**
+ * Whether a name still means what a proof takes it for, after the link.
+ *
+ * C calls a proved function by its name, and proved code calls functions of C by theirs. What stands behind a name is the
+ * linker's choice: `--wrap` and `--defsym` lead it elsewhere, a weak definition gives way, and where several objects
+ * define it one is taken, while calls inside of the others may mean their own. None of that shows in any source, so it is
+ * looked up in the linked program.
+ */
+import type { LinkedImage } from '../linker/image.ts';
+import { definerOf, definersOf, undefinedOf } from '../linker/provenance.ts';
+
+export interface InterpositionJob {
+  readonly image: LinkedImage;
+  /** The name of the unit's object in the link. */
+  readonly object: string;
+  readonly wrap: readonly string[];
+}
+
+/** What options do to a name. */
+function led({ image, wrap }: InterpositionJob, symbol: string): string | undefined {
+  if (wrap.includes(symbol)) return `"wrap" leads calls of ${symbol} to __wrap_${symbol}`;
+  const definer = definerOf(image, symbol);
+  return definer !== undefined && definer.object === undefined
+    ? `${symbol} is given a value by the link's options or script`
+    : undefined;
+}
+
+/** Why the name of a function of the unit does not mean it, or not everywhere; undefined when it does. */
+export function interposed(job: InterpositionJob, symbol: string): string | undefined {
+  const { image, object } = job;
+  const given = led(job, symbol);
+  if (given !== undefined) return given;
+  const definer = definerOf(image, symbol)?.object;
+  if (definer !== undefined && definer !== object) return `${symbol} is defined by ${definer}`;
+  const [other] = definersOf(image, symbol).filter((name) => name !== object);
+  return other === undefined ? undefined : `${symbol} is defined by ${other}, too`;
+}
+
+/** Why the name of a trusted function does not mean one certain function of C. */
+export function interposedTrusted(job: InterpositionJob, symbol: string): string | undefined {
+  const given = led(job, symbol);
+  if (given !== undefined) return given;
+  const definers = definersOf(job.image, symbol);
+  if (definers.length === 1) return undefined;
+  return definers.length === 0 ? `nothing defines ${symbol}` : `${symbol} is defined by ${definers.join(' and by ')}`;
+}
+
+/** The same of what all code of the unit relies on: what the compiler calls on its own, and what tests end in. */
+export function interposedUnit(job: InterpositionJob, trusted: ReadonlySet<string>): string | undefined {
+  for (const symbol of undefinedOf(job.image, job.object)) {
+    // Its definitions may be several: a C library's memcpy comes before the platform's.
+    const reason = trusted.has(symbol) ? undefined : led(job, symbol);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
