@@ -53,12 +53,33 @@ function operate(operator: MachineOperator, a: Term, b: Term): Term {
   return t.bits(operator, [a, b], width);
 }
 
+/** Terms that are looked at before two count as different. */
+const MOST_ALIKE = 500;
+
+/** Whether two terms are written alike; no more than so many of their parts are looked at. */
+export function alike(a: Term, b: Term): boolean {
+  let left = MOST_ALIKE;
+  const same = (x: Term, y: Term): boolean => {
+    if (x === y) return true;
+    if (left-- <= 0 || x.kind !== y.kind || x.sort !== y.sort) return false;
+    if (x.kind === 'bits' || x.kind === 'truth' || x.kind === 'integer') return x.value === (y as typeof x).value;
+    if (x.kind === 'variable') return x.name === (y as typeof x).name;
+    const [of, others] = [t.operandsOf(x), t.operandsOf(y)];
+    const isOne =
+      x.kind === 'apply'
+        ? x.operator === (y as typeof x).operator
+        : x.kind === 'call' && x.name === (y as typeof x).name;
+    return isOne && of.length === others.length && of.every((one, i) => same(one, others[i]));
+  };
+  return same(a, b);
+}
+
 function compare(operator: MachineComparison, a: Term, b: Term): Term {
   const [x, y] = [constantOf(a), constantOf(b)];
   const width = t.bitsOf(a);
   if (x !== undefined && y !== undefined)
     return t.truth(patterns.compare(operator, { value: x, width }, { value: y, width }));
-  return a === b && operator === '=' ? t.truth(true) : t.bitComparison(operator, [a, b]);
+  return operator === '=' && alike(a, b) ? t.truth(true) : t.bitComparison(operator, [a, b]);
 }
 
 function extended(how: 'sign_extend' | 'zero_extend', a: Term, width: number): Term {

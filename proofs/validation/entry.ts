@@ -57,7 +57,8 @@ export const RESULT = 'result';
 
 const ARGUMENT = 10;
 const ARGUMENTS = 8;
-const LARGEST_BY_VALUE = 16;
+/** Bytes of the largest record that comes in registers. */
+export const LARGEST_BY_VALUE = 16;
 
 /** A scalar of the source from its bytes in memory, or in a register. */
 export function scalarFrom(bytes: Term, type: Type): Term {
@@ -148,6 +149,8 @@ export function entryOf(subject: FunctionIr): Entry {
       let bytesAt: (offset: number, count: number) => Term;
       if (layout.size > LARGEST_BY_VALUE) {
         const region = addRegion(name, word(layout.size));
+        // The ABI lets a callee write its copy; ours may not, so that callers need not think of it.
+        compared.push(name);
         words.push(bases.get(name)!);
         bytesAt = (offset, count) => readBytes(region, word(offset), count);
       } else {

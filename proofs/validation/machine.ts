@@ -1,167 +1,109 @@
 /**
- * The machine's side: linked riscv64 code executed on terms, on every path, from a function's entry to its return.
+ * The machine's side: linked riscv64 code executed on terms, on every path, from where a segment begins to each stop.
  *
- * Memory is told apart by bases: an address is the stack pointer at the entry and a constant, or the beginning of one of
- * the caller's regions and any offset, which must be shown to lie in it. An address that is neither is not understood.
- * Of the stack only what is at or above the stack pointer of the moment is used: below it anything may change at any time.
- * Calls are followed into the callee's code; nothing is believed of it.
+ * Stops are as the source has them (source.ts): a return, a call that is an event, the head of a loop that is cut. The
+ * code of a short callee is followed; what other calls leave behind is in machine-calls.ts, memory in machine-memory.ts.
+ * A jump to where a function begins, with the return address of this one still in its register, is a call and a return.
  */
+import type { FunctionIr } from '../../analyzers/ir.ts';
 import { branchComparison, compute, type MachineOperation, operationAt } from '../../machine/semantics/riscv64.ts';
 import type { Term } from '../smt/terms.ts';
-import * as t from '../smt/terms.ts';
-import { extract, isFalse, negation, offsetFrom, terms, word } from './algebra.ts';
-import { type Entry, RESULT } from './entry.ts';
-import { liesWithin, type Region, readBytes, writeBytes } from './memory.ts';
+import { extract, isFalse, negation, terms, word } from './algebra.ts';
+import { isFollowed } from './calls.ts';
+import type { Entry } from './entry.ts';
+import { callEvent, callLibrary, type LibraryFunction, type MachineCall } from './machine-calls.ts';
+import { constantOf, type MachineState, placeOf, readAt, writeAt } from './machine-memory.ts';
+import type { SourceProgram } from './source.ts';
 import { undecided } from './undecided.ts';
+
+export type { MachineState } from './machine-memory.ts';
 
 /** Linked code at its addresses. */
 export interface CodeImage {
   readonly address: number;
   readonly bytes: Uint8Array;
+  /** Keys of the program's functions by the addresses of their code; those without a body, too. */
+  readonly functions?: ReadonlyMap<number, string>;
+  /** Where the functions are that compilers call on their own. */
+  readonly library?: ReadonlyMap<number, LibraryFunction>;
 }
 
-/** Bounds of the walk through one function. */
+/** Bounds of the walk through one segment. */
 const MOST_STEPS = 20_000;
-const MOST_PATHS = 256;
+const MOST_STOPS = 256;
 
-export interface MachineState {
-  readonly pc: number;
-  readonly registers: readonly Term[];
-  /** Bytes by their offset from the stack pointer at the entry. */
-  readonly stack: ReadonlyMap<number, Term>;
-  readonly regions: ReadonlyMap<string, Region>;
-  readonly conditions: readonly Term[];
-  /** What must hold for every access to be where it may be. */
-  readonly checks: readonly Term[];
+export type MachineStop = { readonly state: MachineState } & (
+  | { readonly kind: 'return' }
+  | ({ readonly kind: 'call' } & MachineCall)
+  | { readonly kind: 'cut'; readonly cut: number }
+);
+
+/** A loop that is cut at the instruction at `head`. */
+export interface MachineCut {
+  readonly number: number;
+  readonly head: number;
 }
 
-const SP = 2;
+interface Walk {
+  readonly program: SourceProgram;
+  readonly code: CodeImage;
+  /** Where the function begins. */
+  readonly start: number;
+  readonly entry: Entry;
+  readonly segment: string;
+  readonly cuts: readonly MachineCut[];
+  readonly stops: MachineStop[];
+}
+
 const hex = (address: number): string => `0x${address.toString(16)}`;
 
 function withRegister(state: MachineState, rd: number, value: Term): readonly Term[] {
   return rd === 0 ? state.registers : state.registers.map((old, i) => (i === rd ? value : old));
 }
 
-/** A constant with its sign; undefined if the term is none. */
-const constantOf = (term: Term | undefined): number | undefined =>
-  term?.kind === 'bits' ? Number(BigInt.asIntN(64, term.value)) : undefined;
-
-type Place =
-  | { readonly kind: 'stack'; readonly offset: number }
-  | { readonly kind: 'region'; readonly region: Region; readonly offset: Term };
-
-function placeOf(entry: Entry, state: MachineState, address: Term, at: string): Place {
-  const fromStack = offsetFrom(entry.stackPointer, address);
-  if (fromStack !== undefined) {
-    const offset = constantOf(fromStack) ?? undecided(`${at}: an address on the stack that is no constant`);
-    return { kind: 'stack', offset };
-  }
-  for (const [name, base] of entry.bases) {
-    const offset = offsetFrom(base, address);
-    if (offset !== undefined) return { kind: 'region', region: state.regions.get(name)!, offset };
-  }
-  return undecided(`${at}: an address that belongs to no argument`);
-}
-
-/** Where the stack pointer is, from where it was at the entry. */
-function stackTop(entry: Entry, { registers }: MachineState, at: string): number {
-  return (
-    constantOf(offsetFrom(entry.stackPointer, registers[SP])) ?? undecided(`${at}: the stack pointer is no constant`)
-  );
-}
-
-function load(
-  entry: Entry,
-  state: MachineState,
-  operation: MachineOperation & { kind: 'load' },
-  at: string,
-): MachineState {
+function load({ entry }: Walk, state: MachineState, operation: MachineOperation & { kind: 'load' }, at: string) {
   const address = terms.operate('bvadd', state.registers[operation.rs1], word(operation.offset));
-  const place = placeOf(entry, state, address, at);
-  const { bytes } = operation;
-  let value: Term | undefined;
-  let { checks } = state;
-  if (place.kind === 'region') {
-    checks = [...checks, liesWithin(place.region, place.offset, bytes)];
-    value = readBytes(place.region, place.offset, bytes);
-  } else {
-    if (place.offset < stackTop(entry, state, at)) undecided(`${at}: a read below the stack pointer`);
-    value = stackValue(state, place.offset, bytes, at);
-  }
+  const [now, value] = readAt(entry, state, placeOf(entry, address, at), operation.bytes, at);
   const wide = operation.signed ? terms.signExtend(value, 64) : terms.zeroExtend(value, 64);
-  return { ...state, checks, registers: withRegister(state, operation.rd, wide) };
+  return { ...now, registers: withRegister(now, operation.rd, wide) };
 }
 
-/** Bytes of the stack that were written, or carry arguments. A register that was saved comes back as the term that it was. */
-function stackValue({ stack }: MachineState, offset: number, bytes: number, at: string): Term {
-  const parts = Array.from(
-    { length: bytes },
-    (_, i) => stack.get(offset + i) ?? undecided(`${at}: a read of the stack that nothing wrote`),
-  );
-  const whole = wholeOf(parts);
-  if (whole !== undefined) return whole;
-  return parts
-    .map((byte, i) =>
-      terms.operate('bvshl', terms.zeroExtend(byte, bytes * 8), t.bitConstant(BigInt(8 * i), bytes * 8)),
-    )
-    .reduce((a, b) => terms.operate('bvor', a, b));
-}
-
-/** The term whose bytes these are, from the lowest on. */
-function wholeOf(parts: readonly Term[]): Term | undefined {
-  const sources = parts.map((part) =>
-    part.kind === 'apply' && part.operator.startsWith('(_ extract') ? part.operands[0] : undefined,
-  );
-  const [first] = sources;
-  if (first === undefined || t.bitsOf(first) < parts.length * 8) return undefined;
-  const matches = parts.every(
-    (part, i) => sources[i] === first && part.kind === 'apply' && part.operator === `(_ extract ${8 * i + 7} ${8 * i})`,
-  );
-  return matches ? extract(first, 0, parts.length * 8) : undefined;
-}
-
-function store(
-  entry: Entry,
-  state: MachineState,
-  operation: MachineOperation & { kind: 'store' },
-  at: string,
-): MachineState {
+function store({ entry }: Walk, state: MachineState, operation: MachineOperation & { kind: 'store' }, at: string) {
   const address = terms.operate('bvadd', state.registers[operation.rs1], word(operation.offset));
-  const place = placeOf(entry, state, address, at);
-  const { bytes } = operation;
-  const value = extract(state.registers[operation.rs2], 0, bytes * 8);
-  if (place.kind === 'region')
-    return {
-      ...state,
-      checks: [...state.checks, liesWithin(place.region, place.offset, bytes)],
-      regions: new Map(state.regions).set(place.region.name, writeBytes(place.region, place.offset, value)),
-    };
-  if (place.offset < stackTop(entry, state, at)) undecided(`${at}: a write below the stack pointer`);
-  if (place.offset + bytes > 0) undecided(`${at}: a write to the caller's stack`);
-  const stack = new Map(state.stack);
-  for (let i = 0; i < bytes; i++) stack.set(place.offset + i, extract(value, 8 * i, 8));
-  return { ...state, stack };
+  const value = extract(state.registers[operation.rs2], 0, operation.bytes * 8);
+  return writeAt(entry, state, placeOf(entry, address, at), value, at);
 }
 
-/** All ways from a function's entry to its return, each in the state in which it returns. */
-export function machinePaths(code: CodeImage, start: number, entry: Entry): MachineState[] {
-  const ended: MachineState[] = [];
-  const pending: MachineState[] = [
-    { pc: start, registers: entry.registers, stack: entry.stack, regions: entry.regions, conditions: [], checks: [] },
-  ];
-  let steps = 0;
-  for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
-    steps++;
-    if (steps > MOST_STEPS) undecided(`more than ${MOST_STEPS} instructions: a loop`);
-    const next = step(code, entry, state);
-    if (next === 'returned') ended.push(state);
-    else pending.push(...next);
-    if (ended.length + pending.length > MOST_PATHS) undecided(`more than ${MOST_PATHS} ways through the code`);
+/** The event that a jump to an address is, if it is one. */
+function eventAt({ code, program }: Walk, target: number): FunctionIr | undefined {
+  const key = code.functions?.get(target);
+  return key === undefined || isFollowed(program.byKey, key) ? undefined : program.byKey.get(key);
+}
+
+/** A jump: to code, or a call. `link`: the register that gets the address behind it. */
+function jump(walk: Walk, state: MachineState, target: number, link: number, after: number, at: string) {
+  const { code, entry, program, segment } = walk;
+  const isCall = link === 1;
+  const isTail = link === 0 && state.registers[1] === entry.returnAddress;
+  const event = isCall || (isTail && target !== walk.start) ? eventAt(walk, target) : undefined;
+  const library = isCall || isTail ? code.library?.get(target) : undefined;
+  if (event === undefined && library === undefined)
+    return [{ ...state, pc: target, registers: withRegister(state, link, word(after)) }];
+  let now: MachineState;
+  if (library !== undefined) now = callLibrary(entry, state, library, at);
+  else {
+    const made = callEvent(program, segment, entry, state, event!, at);
+    walk.stops.push({ kind: 'call', ...made.call });
+    now = made.after;
   }
-  return ended;
+  if (isCall) return [{ ...now, pc: after }];
+  walk.stops.push({ kind: 'return', state: now });
+  return [];
 }
 
-function step(code: CodeImage, entry: Entry, state: MachineState): 'returned' | readonly MachineState[] {
+/** The ways on from an instruction; stops are noted. */
+function step(walk: Walk, state: MachineState): readonly MachineState[] {
+  const { code, entry } = walk;
   const { pc, registers } = state;
   const at = hex(pc);
   const decoded = operationAt(code.bytes, pc - code.address);
@@ -182,9 +124,9 @@ function step(code: CodeImage, entry: Entry, state: MachineState): 'returned' | 
       return [{ ...state, pc: after, registers: withRegister(state, operation.rd, value) }];
     }
     case 'load':
-      return [{ ...load(entry, state, operation, at), pc: after }];
+      return [{ ...load(walk, state, operation, at), pc: after }];
     case 'store':
-      return [{ ...store(entry, state, operation, at), pc: after }];
+      return [{ ...store(walk, state, operation, at), pc: after }];
     case 'branch': {
       const [a, b] = [registers[operation.rs1], registers[operation.rs2]];
       const { holds, negated } = branchComparison(terms, operation.condition, a, b);
@@ -194,22 +136,55 @@ function step(code: CodeImage, entry: Entry, state: MachineState): 'returned' | 
       return [...way(taken, pc + operation.offset), ...way(negation(taken), after)];
     }
     case 'jump':
-      return [{ ...state, pc: pc + operation.offset, registers: withRegister(state, operation.rd, word(after)) }];
+      return jump(walk, state, pc + operation.offset, operation.rd, after, at);
     case 'jumpRegister': {
       const target = terms.operate('bvadd', registers[operation.rs1], word(operation.offset));
-      if (target === entry.returnAddress && operation.rd === 0) return 'returned';
+      if (target === entry.returnAddress && operation.rd === 0) {
+        walk.stops.push({ kind: 'return', state });
+        return [];
+      }
       const known = constantOf(target) ?? undecided(`${at}: a jump to where nobody knows`);
-      return [{ ...state, pc: known & ~1, registers: withRegister(state, operation.rd, word(after)) }];
+      return jump(walk, state, known & ~1, operation.rd, after, at);
     }
   }
 }
+
+/** All ways from where a segment begins to their stops. */
+export function machineStops(
+  program: SourceProgram,
+  code: CodeImage,
+  start: number,
+  entry: Entry,
+  cuts: readonly MachineCut[],
+  from: { readonly segment: string; readonly state: MachineState },
+): MachineStop[] {
+  const walk: Walk = { program, code, start, entry, segment: from.segment, cuts, stops: [] };
+  const pending: MachineState[] = [from.state];
+  let steps = 0;
+  for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
+    const { pc } = state;
+    const cut = steps === 0 ? undefined : cuts.find(({ head }) => head === pc);
+    steps++;
+    if (steps > MOST_STEPS) undecided(`more than ${MOST_STEPS} instructions: a loop`);
+    if (cut !== undefined) walk.stops.push({ kind: 'cut', cut: cut.number, state });
+    else pending.push(...step(walk, state));
+    if (walk.stops.length + pending.length > MOST_STOPS) undecided(`more than ${MOST_STOPS} ways through the code`);
+  }
+  return walk.stops;
+}
+
+/** The state at a function's entry. */
+export const entryState = (entry: Entry, start: number, segment: string): MachineState => ({
+  pc: start,
+  ...{ registers: entry.registers, stack: entry.stack, regions: entry.regions, conditions: [], checks: [] },
+  history: [],
+  unknown: { prefix: segment, count: 0 },
+});
+
+const SP = 2;
 
 /** What the ABI wants of a return: the stack pointer and the registers that callees keep are as they were. */
 export function restored(entry: Entry, { registers }: MachineState): Term[] {
   const kept = [SP, 3, 4, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
   return kept.map((register) => terms.compare('=', registers[register], entry.registers[register]));
 }
-
-/** Regions that the machine wrote, but the result's. */
-export const writtenRegions = ({ regions }: MachineState): string[] =>
-  [...regions.values()].flatMap(({ name, writes }) => (writes.length > 0 && name !== RESULT ? [name] : []));

@@ -20,11 +20,21 @@ export interface Region {
   /** Bytes. */
   readonly size: Term;
   readonly writes: readonly Write[];
-  /** Bytes that never change, where there are any: a table. */
-  readonly constants?: Uint8Array;
+  /** What was there before the writes: by another name after something unknown wrote it, or zeros. */
+  readonly before?: { readonly named: string } | 'zeros';
 }
 
-function readByte({ name, writes, constants }: Region, offset: Term): Term {
+/** The region after somebody wrote it of whom only this is known: both sides call what they find there by one name. */
+export const rewritten = (region: Region, named: string): Region => ({ ...region, writes: [], before: { named } });
+
+/** What was at the offset before the writes. */
+function byteBefore({ name, before }: Region, offset: Term): Term {
+  if (before === 'zeros') return t.bitConstant(0n, 8);
+  return t.call(`m.${before?.named ?? name}`, [offset], 'BV8');
+}
+
+function readByte(region: Region, offset: Term): Term {
+  const { writes } = region;
   let value: Term | undefined;
   const later: Write[] = [];
   for (let i = writes.length - 1; i >= 0 && value === undefined; i--) {
@@ -33,9 +43,7 @@ function readByte({ name, writes, constants }: Region, offset: Term): Term {
     if (at === offset || (difference.kind === 'bits' && difference.value === 0n)) value = byte;
     else if (difference.kind !== 'bits' && !isOther(at, offset)) later.push({ offset: at, byte });
   }
-  if (value === undefined && constants !== undefined && offset.kind === 'bits')
-    value = t.bitConstant(BigInt(constants[Number(offset.value)] ?? 0), 8);
-  value ??= t.call(`m.${name}`, [offset], 'BV8');
+  value ??= byteBefore(region, offset);
   for (const { offset: at, byte } of later.reverse()) value = terms.select(terms.compare('=', at, offset), byte, value);
   return value;
 }

@@ -1,297 +1,324 @@
 /**
- * The source's side: a function of the IR executed on bits, on every path.
+ * The source's side: a function of the IR executed on bits, on every path, from where a segment begins to each stop.
  *
- * A `number` is 64 bits in two's complement. That is exact because the function is proved: no sum leaves the safe
- * integers, no index its array, and each such fact is assumed at its place (`assumptions`); compilers make use of some of
- * them. Nothing of a contract is used but the function's own preconditions, which the caller adds (clauses.ts).
+ * A stop is where both sides are compared: a return, a call that is an event (calls.ts), the head of a loop that is cut
+ * (cuts.ts). A way goes on behind a call, with fresh names for what the callee left, and ends at a return or a head. Other
+ * loops are run round by round until their conditions say that they end. Statements become functions from states first,
+ * each knowing what comes after it, so that a way can begin in the middle of a loop.
  *
- * A callee is executed where it is called. Loops, and whatever else is not understood, leave the function undecided.
+ * Nothing of a contract is used but the function's own preconditions, which the caller adds (clauses.ts), and what is
+ * proved at each place (expressions.ts). What is not understood leaves the function undecided.
  */
-import type { Argument, Expression, FunctionIr, Statement } from '../../analyzers/ir.ts';
-import { operatorOf } from '../../analyzers/operators.ts';
-import { rangeOf, type Type } from '../../analyzers/types.ts';
+import type { Argument, Expression, FunctionIr, Loop, Statement } from '../../analyzers/ir.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
-import { isFalse, isTrue, negation, terms, word } from './algebra.ts';
-import { bytesOf, isSafe, type Places, type SourceValue, scalarFrom } from './entry.ts';
-import { scalarBytes } from './layout.ts';
-import { type Region, readBytes, writeBytes } from './memory.ts';
+import { isFalse, negation, terms, word } from './algebra.ts';
+import { arrayAfter, callTag, fieldsAfter, isFollowed, resultOf } from './calls.ts';
+import { type ArrayPlace, bytesOf, type ObjectPlace, type SourceValue } from './entry.ts';
+import { callsUnderCondition, type Evaluation, evaluate, offsetOf, type SourceState, scalar } from './expressions.ts';
+import { writeBytes } from './memory.ts';
 import { undecided } from './undecided.ts';
 
-/** More paths than this are no small function. */
-const MOST_PATHS = 128;
-const DEEPEST_CALL = 12;
+/** More than these are no small function. */
+const MOST_STOPS = 400;
+const MOST_ROUNDS = 200;
 
-export interface SourceState extends Places {
-  readonly regions: ReadonlyMap<string, Region>;
-  readonly conditions: readonly Term[];
-  readonly assumptions: readonly Term[];
+/** What an event is called with. */
+export type SourceArgument =
+  | { readonly kind: 'value'; readonly value: SourceValue }
+  | { readonly kind: 'array'; readonly place: ArrayPlace }
+  | { readonly kind: 'object'; readonly place: ObjectPlace };
+
+export type SourceStop = { readonly state: SourceState } & (
+  | { readonly kind: 'return'; readonly value?: SourceValue }
+  | { readonly kind: 'call'; readonly callee: FunctionIr; readonly arguments: readonly SourceArgument[] }
+  /** The head of the loop that is cut, by its number. */
+  | { readonly kind: 'cut'; readonly cut: number }
+);
+
+/** A loop that is cut behind so many of the conditions that it is entered on. */
+export interface SourceCut {
+  readonly number: number;
+  readonly loop: Loop;
+  readonly conditions: number;
 }
 
-/** A way through a function. */
-export interface SourcePath {
-  readonly state: SourceState;
-  readonly value?: SourceValue;
-}
-
-export interface Functions {
+export interface SourceProgram {
   readonly byKey: ReadonlyMap<string, FunctionIr>;
-  readonly depth: number;
+  /** Places of functions in the program. */
+  readonly places: ReadonlyMap<string, number>;
 }
 
-const isFields = (value: SourceValue): value is SourceValue & { readonly kind: 'fields' } => value.kind === 'fields';
+type Next = (state: SourceState) => void;
 
-function scalar(value: SourceValue): Term {
-  if (isFields(value)) throw new TypeError('a record is no scalar');
+/** What comes after a statement, however it is left. */
+interface After {
+  readonly next: Next;
+  readonly broken: Next;
+  readonly continued: Next;
+  readonly returned: (state: SourceState, value?: SourceValue) => void;
+}
+
+/** A run of one segment. */
+interface Walk {
+  readonly program: SourceProgram;
+  readonly segment: string;
+  readonly cuts: readonly SourceCut[];
+  readonly stops: SourceStop[];
+  /** Where a cut loop goes on, by its number. */
+  readonly resume: Map<number, Next>;
+  /** Rounds of loops that are not cut. */
+  rounds: number;
+}
+
+function stop(walk: Walk, one: SourceStop): void {
+  walk.stops.push(one);
+  if (walk.stops.length > MOST_STOPS) undecided(`more than ${MOST_STOPS} stops`);
+}
+
+const evaluation = (walk: Walk, now: SourceState): Evaluation => ({
+  now,
+  guards: [],
+  call: (at, key, args) => callFunction(walk, at, key, args),
+});
+
+/** The parts of a condition, each of which must hold. */
+export const conjuncts = (condition: Expression): readonly Expression[] =>
+  condition.kind === 'logical' && condition.operator === 'and'
+    ? [...conjuncts(condition.left), ...conjuncts(condition.right)]
+    : [condition];
+
+/** Where a condition leads; a call of an event in it is made only on the ways that come to it. */
+function branch(walk: Walk, condition: Expression, whenTrue: Next, whenFalse: Next): Next {
+  const isEvent = (key: string): boolean => !isFollowed(walk.program.byKey, key);
+  if (callsUnderCondition(condition, isEvent)) {
+    if (condition.kind === 'not') return branch(walk, condition.operand, whenFalse, whenTrue);
+    if (condition.kind === 'logical' && condition.operator === 'and')
+      return branch(walk, condition.left, branch(walk, condition.right, whenTrue, whenFalse), whenFalse);
+    if (condition.kind === 'logical' && condition.operator === 'or')
+      return branch(walk, condition.left, whenTrue, branch(walk, condition.right, whenTrue, whenFalse));
+  }
+  return (state) => {
+    const at = evaluation(walk, state);
+    const holds = scalar(evaluate(at, condition));
+    const go = (taken: Term, next: Next): void => {
+      if (!isFalse(taken)) next({ ...at.now, conditions: [...at.now.conditions, taken] });
+    };
+    go(holds, whenTrue);
+    go(negation(holds), whenFalse);
+  };
+}
+
+function compileLoop(walk: Walk, loop: Loop, after: After): Next {
+  const head: Next = (state) => {
+    if (cut === undefined && ++walk.rounds > MOST_ROUNDS) undecided('a loop that does not end within bounds');
+    enter(state);
+  };
+  const update = compile(walk, loop.update, { ...after, next: head });
+  const body = compile(walk, loop.body, {
+    ...{ next: update, broken: after.next, continued: update, returned: after.returned },
+  });
+  const parts = conjuncts(loop.condition);
+  const test = (of: readonly Expression[], then: Next): Next =>
+    of.reduceRight((next, condition) => branch(walk, condition, next, after.next), then);
+  const cut = walk.cuts.find((one) => one.loop === loop);
+  const { conditions = 0, number = 0 } = cut ?? {};
+  const inside = test(parts.slice(conditions), body);
+  if (cut !== undefined) walk.resume.set(number, inside);
+  const enter =
+    cut === undefined
+      ? inside
+      : test(parts.slice(0, conditions), (state) => stop(walk, { kind: 'cut', cut: number, state }));
+  return head;
+}
+
+function compile(walk: Walk, statements: readonly Statement[], after: After): Next {
+  return statements.reduceRight<Next>((next, statement) => compileOne(walk, statement, { ...after, next }), after.next);
+}
+
+function compileOne(walk: Walk, statement: Statement, after: After): Next {
+  /** Computes, and goes on in the state that this leaves. */
+  const computing =
+    (body: (at: Evaluation) => void): Next =>
+    (state) => {
+      const at = evaluation(walk, state);
+      body(at);
+      after.next(at.now);
+    };
+  const write = (at: Evaluation, region: string, offset: Term, bytes: Term): void => {
+    const regions = new Map(at.now.regions).set(region, writeBytes(at.now.regions.get(region)!, offset, bytes));
+    at.now = { ...at.now, regions };
+  };
+  switch (statement.kind) {
+    case 'declare':
+    case 'assign':
+      return computing((at) => {
+        const { variable } = statement;
+        if (variable.type.kind === 'object') return undecided('an object of its own');
+        const value = evaluate(at, statement.value);
+        at.now = { ...at.now, values: new Map(at.now.values).set(variable.id, value) };
+      });
+    case 'store':
+      return computing((at) => {
+        const { element } = statement.array.type;
+        const array = at.now.arrays.get(statement.array.id) ?? undecided('an array of its own');
+        const index = scalar(evaluate(at, statement.index));
+        const bytes = bytesOf(scalar(evaluate(at, statement.value)), element);
+        at.now = {
+          ...at.now,
+          assumptions: [...at.now.assumptions, terms.compare('bvult', index, array.length)],
+        };
+        write(at, array.region, offsetOf(index, array.elementBytes), bytes);
+      });
+    case 'set':
+      return computing((at) => {
+        const object = at.now.objects.get(statement.object.id) ?? undecided('an object of its own');
+        const { fields } = statement.object.type.record;
+        const field = fields.findIndex(({ name }) => name === statement.field);
+        const place = object.layout.scalars.find(({ path }) => path.length === 1 && path[0] === field);
+        if (place === undefined) return undecided('a field of an object that is a record');
+        const bytes = bytesOf(scalar(evaluate(at, statement.value)), place.type);
+        write(at, object.region, word(place.offset), bytes);
+      });
+    case 'if':
+      return branch(
+        walk,
+        statement.condition,
+        compile(walk, statement.whenTrue, after),
+        compile(walk, statement.whenFalse, after),
+      );
+    case 'loop':
+      return compileLoop(walk, statement, after);
+    case 'break':
+      return after.broken;
+    case 'continue':
+      return after.continued;
+    case 'return':
+      return (state) => {
+        const at = evaluation(walk, state);
+        const value = statement.value === undefined ? undefined : evaluate(at, statement.value);
+        after.returned(at.now, value);
+      };
+    case 'call':
+      return computing((at) => {
+        const { target } = statement;
+        const value = callFunction(walk, at, statement.function, statement.arguments);
+        if (target !== undefined) {
+          if (target.type.kind === 'object') return undecided('an object of its own');
+          at.now = {
+            ...at.now,
+            values: new Map(at.now.values).set(target.id, value ?? undecided('a call that never returns')),
+          };
+        }
+      });
+    case 'assert':
+    case 'ghost':
+      return after.next;
+    default:
+      return () => undecided(`the statement ${statement.kind}`);
+  }
+}
+
+function argumentOf(at: Evaluation, given: Argument): SourceArgument {
+  if (given.kind === 'array') {
+    const place = at.now.arrays.get(given.array.id) ?? undecided(`the table ${given.array.name}`);
+    return { kind: 'array', place };
+  }
+  if (given.kind === 'object') {
+    const place = at.now.objects.get(given.object.id) ?? undecided('an object of its own');
+    return { kind: 'object', place };
+  }
+  return { kind: 'value', value: evaluate(at, given) };
+}
+
+function callFunction(walk: Walk, at: Evaluation, key: string, given: readonly Argument[]): SourceValue | undefined {
+  const { byKey } = walk.program;
+  const callee = byKey.get(key) ?? undecided(`a call of ${key}, which is unknown`);
+  const args = given.map((one) => argumentOf(at, one));
+  return isFollowed(byKey, key) ? followCall(walk, at, callee, args) : eventOf(walk, at, callee, args);
+}
+
+/** Runs the callee's body, which has one way through it. */
+function followCall(
+  walk: Walk,
+  at: Evaluation,
+  callee: FunctionIr,
+  args: readonly SourceArgument[],
+): SourceValue | undefined {
+  const values = new Map<string, SourceValue>();
+  const arrays = new Map<string, ArrayPlace>();
+  const objects = new Map<string, ObjectPlace>();
+  for (const [i, one] of args.entries()) {
+    const { id } = callee.parameters[i];
+    if (one.kind === 'value') values.set(id, one.value);
+    else if (one.kind === 'array') arrays.set(id, one.place);
+    else objects.set(id, one.place);
+  }
+  const ended: { state: SourceState; value?: SourceValue }[] = [];
+  const end = (state: SourceState, value?: SourceValue): void => {
+    ended.push({ state, ...(value === undefined ? {} : { value }) });
+  };
+  const nowhere = (): never => undecided('a branch in what is followed');
+  const body = compile(walk, callee.body!, { next: end, broken: nowhere, continued: nowhere, returned: end });
+  body({ ...at.now, values, arrays, objects, assumptions: [] });
+  if (ended.length !== 1) return undecided(`${callee.name} has not just one way through it`);
+  const [{ state, value }] = ended;
+  const facts =
+    at.guards.length === 0 ? state.assumptions : state.assumptions.map((fact) => t.implies(t.all(at.guards), fact));
+  const { regions, conditions } = state;
+  at.now = { ...at.now, regions, conditions, assumptions: [...at.now.assumptions, ...facts] };
   return value;
 }
 
-/** One of two values, field by field. */
-function choose(condition: Term, a: SourceValue, b: SourceValue): SourceValue {
-  if (!isFields(a) || !isFields(b)) {
-    const [x, y] = [scalar(a), scalar(b)];
-    return terms.select(condition, x, y);
-  }
-  return { kind: 'fields', fields: a.fields.map((field, i) => choose(condition, field, b.fields[i])) };
-}
-
-interface Evaluation {
-  readonly functions: Functions;
-  readonly state: SourceState;
-  /** What is proved to hold here. */
-  readonly assume: (fact: Term) => void;
-}
-
-const guarded = (at: Evaluation, condition: Term): Evaluation => ({
-  ...at,
-  assume: (fact) => at.assume(t.implies(condition, fact)),
-});
-
-function inType(value: Term, type: Type): Term {
-  if (type.kind !== 'integer') return t.truth(true);
-  const { low, high } = rangeOf(type.name);
-  return t.all([terms.compare('bvsle', word(low!), value), terms.compare('bvsle', value, word(high!))]);
-}
-
-function evaluate(at: Evaluation, expression: Expression): SourceValue {
-  const inner = (one: Expression): SourceValue => evaluate(at, one);
-  const one = (part: Expression): Term => scalar(inner(part));
-  const { state } = at;
-  switch (expression.kind) {
-    case 'integer':
-      return word(expression.value);
-    case 'boolean':
-      return t.truth(expression.value);
-    case 'variable': {
-      const object = state.objects.get(expression.variable.id);
-      if (object !== undefined) return objectValue(state, expression.variable.id, expression.type);
-      return state.values.get(expression.variable.id) ?? undecided(`the variable ${expression.variable.name}`);
-    }
-    case 'operation': {
-      const operator = operatorOf(expression.operator);
-      if (operator.domain === 'bigint') return undecided('a bigint');
-      const operands = expression.operands.map(one);
-      const result = operator.machine(terms, operands, { width: 64, signed: true });
-      if (operator.conditions !== undefined) at.assume(negation(terms.compare('=', operands[1], word(0))));
-      if (operator.gives === 'integer') at.assume(isSafe(result));
-      return result;
-    }
-    case 'convert': {
-      const value = one(expression.operand);
-      at.assume(inType(value, expression.type));
-      return value;
-    }
-    case 'not':
-      return negation(one(expression.operand));
-    case 'logical': {
-      const left = one(expression.left);
-      const isAnd = expression.operator === 'and';
-      if (expression.operator === 'implies') return undecided('implies in code');
-      if (isAnd ? isFalse(left) : isTrue(left)) return left;
-      const right = scalar(evaluate(guarded(at, isAnd ? left : negation(left)), expression.right));
-      return isAnd ? t.all([left, right]) : t.any([left, right]);
-    }
-    case 'same':
-      return t.equal(one(expression.left), one(expression.right));
-    case 'conditional': {
-      const condition = one(expression.condition);
-      if (condition.kind === 'truth') return inner(condition.value ? expression.whenTrue : expression.whenFalse);
-      return choose(
-        condition,
-        evaluate(guarded(at, condition), expression.whenTrue),
-        evaluate(guarded(at, negation(condition)), expression.whenFalse),
-      );
-    }
-    case 'element': {
-      const array = state.arrays.get(expression.array.id) ?? undecided(`the table ${expression.array.name}`);
-      const index = one(expression.index);
-      at.assume(terms.compare('bvult', index, array.length));
-      const offset = terms.operate('bvmul', index, word(array.elementBytes));
-      const region = state.regions.get(array.region)!;
-      return scalarFrom(
-        readBytes(region, array.elementBytes === 1 ? index : offset, array.elementBytes),
-        expression.array.type.element,
-      );
-    }
-    case 'length':
-      return state.arrays.get(expression.array.id)?.length ?? undecided(`the table ${expression.array.name}`);
-    case 'record':
-      return { kind: 'fields', fields: expression.fields.map(inner) };
-    case 'field': {
-      const { type } = expression.operand;
-      const fields = type.kind === 'record' ? type.fields : type.kind === 'object' ? type.record.fields : [];
-      const value = inner(expression.operand);
-      const index = fields.findIndex(({ name }) => name === expression.name);
-      return isFields(value) ? value.fields[index] : undecided('a field of what is no record');
-    }
-    case 'call': {
-      const paths = runCallee(at.functions, state, expression.function, expression.arguments, at);
-      if (paths.length === 0) return undecided('a call that never returns');
-      for (const path of paths)
-        for (const fact of path.state.assumptions) at.assume(t.implies(t.all(path.state.conditions), fact));
-      return paths
-        .map(({ state: { conditions }, value }) => ({ condition: t.all(conditions), value: value! }))
-        .reduceRight((rest, { condition, value }) => ({ condition, value: choose(condition, value, rest.value) }))
-        .value;
-    }
-    default:
-      return undecided(`${expression.kind} in code`);
-  }
-}
-
-function objectValue(state: SourceState, id: string, type: Type): SourceValue {
-  const { region, layout } = state.objects.get(id)!;
-  let next = 0;
-  const build = (inner: Type): SourceValue => {
-    if (inner.kind === 'object') return build(inner.record);
-    if (inner.kind === 'record') return { kind: 'fields', fields: inner.fields.map((field) => build(field.type)) };
-    const { offset } = layout.scalars[next++];
-    return scalarFrom(readBytes(state.regions.get(region)!, word(offset), scalarBytes(inner)!), inner);
-  };
-  return build(type);
-}
-
-/** The ways through a callee; their conditions and assumptions are those of the callee alone. */
-function runCallee(
-  functions: Functions,
-  state: SourceState,
-  key: string,
-  args: readonly Argument[],
+/** A call at which both sides are compared. */
+function eventOf(
+  walk: Walk,
   at: Evaluation,
-): SourcePath[] {
-  const callee = functions.byKey.get(key);
-  if (callee?.body === undefined) return undecided(`a call of ${callee?.name ?? key}, which has no body`);
-  if (functions.depth >= DEEPEST_CALL) return undecided('calls too deep to follow');
-  const values = new Map<string, SourceValue>();
-  const arrays = new Map<string, typeof state.arrays extends ReadonlyMap<string, infer A> ? A : never>();
-  const objects = new Map<string, typeof state.objects extends ReadonlyMap<string, infer O> ? O : never>();
-  for (const [i, given] of args.entries()) {
-    const { id } = callee.parameters[i];
-    if (given.kind === 'array')
-      arrays.set(id, state.arrays.get(given.array.id) ?? undecided(`the table ${given.array.name}`));
-    else if (given.kind === 'object')
-      objects.set(id, state.objects.get(given.object.id) ?? undecided('an object of its own'));
-    else values.set(id, evaluate(at, given));
+  callee: FunctionIr,
+  args: readonly SourceArgument[],
+): SourceValue | undefined {
+  if (at.guards.length > 0) return undecided(`a call of ${callee.name} under a condition`);
+  if (callee.throws.length > 0) return undecided(`a call of ${callee.name}, which throws`);
+  stop(walk, { kind: 'call', state: at.now, callee, arguments: args });
+  const tag = callTag(walk.segment, at.now.history.length, walk.program.places.get(callee.key)!);
+  const { value, facts } = resultOf(callee, tag);
+  const regions = new Map(at.now.regions);
+  const known = [...facts];
+  for (const [i, one] of args.entries()) {
+    if (!callee.modifies.includes(callee.parameters[i].id) || one.kind === 'value') continue;
+    const region = regions.get(one.place.region)!;
+    if (one.kind === 'array') regions.set(region.name, arrayAfter(region, tag, i));
+    else {
+      const left = fieldsAfter(callee, one.place, tag, i);
+      const after = left.writes.reduce((now, { offset, bytes }) => writeBytes(now, word(offset), bytes), region);
+      regions.set(region.name, after);
+      known.push(...left.facts);
+    }
   }
-  const inside: SourceState = { values, arrays, objects, regions: state.regions, conditions: [], assumptions: [] };
-  return pathsOf({ ...functions, depth: functions.depth + 1 }, callee, inside);
+  at.now = {
+    ...at.now,
+    regions,
+    assumptions: [...at.now.assumptions, ...known],
+    history: [...at.now.history, callee.key],
+  };
+  return value;
 }
 
-/** All ways through a function's body from a state. */
-export function pathsOf(functions: Functions, subject: FunctionIr, state: SourceState): SourcePath[] {
-  const ended: SourcePath[] = [];
-  const through = execute(functions, [state], subject.body!, ended);
-  if (subject.result.kind === 'void') ended.push(...through.map((one) => ({ state: one })));
-  // That each way returns a value is proved: what comes here is not there.
-  if (ended.length > MOST_PATHS) undecided(`more than ${MOST_PATHS} paths`);
-  return ended;
-}
-
-function execute(
-  functions: Functions,
-  states: readonly SourceState[],
-  statements: readonly Statement[],
-  ended: SourcePath[],
-): readonly SourceState[] {
-  let current = states;
-  for (const statement of statements) {
-    current = current.flatMap((state) => executeOne(functions, state, statement, ended));
-    if (current.length + ended.length > MOST_PATHS) undecided(`more than ${MOST_PATHS} paths`);
-  }
-  return current;
-}
-
-function executeOne(
-  functions: Functions,
-  state: SourceState,
-  statement: Statement,
-  ended: SourcePath[],
-): readonly SourceState[] {
-  const facts: Term[] = [];
-  const at: Evaluation = { functions, state, assume: (fact) => facts.push(fact) };
-  const value = (expression: Expression): SourceValue => evaluate(at, expression);
-  const after = (changed: Partial<SourceState>): SourceState => ({
-    ...state,
-    assumptions: [...state.assumptions, ...facts],
-    ...changed,
-  });
-  const withRegion = (name: string, offset: Term, bytes: Term): ReadonlyMap<string, Region> =>
-    new Map(state.regions).set(name, writeBytes(state.regions.get(name)!, offset, bytes));
-  switch (statement.kind) {
-    case 'declare':
-    case 'assign': {
-      if (statement.variable.type.kind === 'object') return undecided('an object of its own');
-      const given = value(statement.value);
-      return [after({ values: new Map(state.values).set(statement.variable.id, given) })];
-    }
-    case 'store': {
-      const { element } = statement.array.type;
-      const array = state.arrays.get(statement.array.id) ?? undecided('an array of its own');
-      const index = scalar(value(statement.index));
-      const bytes = bytesOf(scalar(value(statement.value)), element);
-      facts.push(terms.compare('bvult', index, array.length));
-      const offset = array.elementBytes === 1 ? index : terms.operate('bvmul', index, word(array.elementBytes));
-      return [after({ regions: withRegion(array.region, offset, bytes) })];
-    }
-    case 'set': {
-      const object = state.objects.get(statement.object.id) ?? undecided('an object of its own');
-      const { fields } = statement.object.type.record;
-      const field = fields.findIndex(({ name }) => name === statement.field);
-      const place = object.layout.scalars.find(({ path }) => path.length === 1 && path[0] === field);
-      if (place === undefined) return undecided('a field of an object that is a record');
-      const bytes = bytesOf(scalar(value(statement.value)), place.type);
-      return [after({ regions: withRegion(object.region, word(place.offset), bytes) })];
-    }
-    case 'if': {
-      const condition = scalar(value(statement.condition));
-      const branch = (holds: Term, body: readonly Statement[]): readonly SourceState[] =>
-        isFalse(holds) ? [] : execute(functions, [after({ conditions: [...state.conditions, holds] })], body, ended);
-      return [...branch(condition, statement.whenTrue), ...branch(negation(condition), statement.whenFalse)];
-    }
-    case 'return': {
-      const given = statement.value === undefined ? undefined : value(statement.value);
-      ended.push({ state: after({}), ...(given === undefined ? {} : { value: given }) });
-      return [];
-    }
-    case 'call': {
-      const paths = runCallee(functions, state, statement.function, statement.arguments, at);
-      return paths.map((path) => {
-        const { conditions, assumptions, regions } = path.state;
-        const { target } = statement;
-        return after({
-          regions,
-          conditions: [...state.conditions, ...conditions],
-          assumptions: [...state.assumptions, ...facts, ...assumptions],
-          ...(target === undefined ? {} : { values: new Map(state.values).set(target.id, path.value!) }),
-        });
-      });
-    }
-    case 'assert':
-    case 'ghost':
-      return [state];
-    case 'loop':
-      return undecided('a loop');
-    default:
-      return undecided(`the statement ${statement.kind}`);
-  }
+/** All ways through a function's body from a state, at its beginning or in a loop that is cut, to their stops. */
+export function sourceStops(
+  program: SourceProgram,
+  subject: FunctionIr,
+  cuts: readonly SourceCut[],
+  from: { readonly segment: string; readonly state: SourceState; readonly cut?: number },
+): SourceStop[] {
+  const walk: Walk = { program, segment: from.segment, cuts, stops: [], resume: new Map(), rounds: 0 };
+  const returned = (state: SourceState, value?: SourceValue): void =>
+    stop(walk, { kind: 'return', state, ...(value === undefined ? {} : { value }) });
+  // That each way returns a value is proved: what comes to the end without one is not there.
+  const next: Next = subject.result.kind === 'void' ? returned : () => undefined;
+  const nowhere = (): never => undecided('a jump out of no loop');
+  const body = compile(walk, subject.body!, { next, broken: nowhere, continued: nowhere, returned });
+  const begin = from.cut === undefined ? body : (walk.resume.get(from.cut) ?? undecided('a cut of no loop'));
+  begin(from.state);
+  return walk.stops;
 }

@@ -2,25 +2,23 @@
  * Translation validation: whether the linked code of a function does what the source says, for all inputs that its
  * preconditions and types allow.
  *
- * Both sides are executed over the same variables (entry.ts, source.ts, machine.ts). For each way through the code one
- * question is asked: on every way through the source that goes with it, is the result the same, is every byte of the
- * caller's arrays and objects the same, is each access where it may be, and are the stack pointer and the registers that a
- * callee keeps as they were? When all are answered yes, the function is validated: compilers, linkers and whoever patched
- * the code need not be believed for it. What is not understood, or not answered, leaves it undecided. That it is refuted
- * is for a run to show (replay.ts): a solver's no may come of an assumption that was left out.
+ * Both sides are executed over the same variables (entry.ts, source.ts, machine.ts), from stop to stop: calls and the
+ * return. For each stop that the code may come to one question is asked: on every way through the source that goes with
+ * it, is the source at the same stop, with the same result or the same call, is every byte of the caller's arrays and
+ * objects the same, was each access where it may be, and are the stack pointer and the registers that a callee keeps as
+ * they were (matching.ts)? When all are answered yes, the function is validated: compilers, linkers and whoever patched
+ * the code need not be believed for it. The verdict is about this function alone: that its callees do what their source
+ * says is what theirs are about, or is assumed. What is not understood, or not answered, leaves a function undecided. That
+ * it is refuted is for a run to show (replay.ts): a solver's no may come of an assumption that was left out.
  */
-import type { Type } from '../../analyzers/types.ts';
 import type { Query } from '../smt/print.ts';
-import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
-import { extract, terms, word } from './algebra.ts';
 import { assumptionsOf } from './clauses.ts';
-import { argumentWord, bytesOf, type Entry, entryOf, RESULT, type SourceValue } from './entry.ts';
-import { layoutOf } from './layout.ts';
-import { type MachineState, machinePaths, restored } from './machine.ts';
-import { readBytes } from './memory.ts';
+import { type Entry, entryOf } from './entry.ts';
+import { entryState, type MachineStop, machineStops } from './machine.ts';
+import { needed, sameStop } from './matching.ts';
 import { findWitness, type Witness } from './replay.ts';
-import { pathsOf, type SourcePath } from './source.ts';
+import { type SourceStop, sourceStops } from './source.ts';
 import type { Subject } from './subject.ts';
 import { Undecided } from './undecided.ts';
 
@@ -38,62 +36,27 @@ const TRIES = 300;
 /** Says of each question whether its goal follows. */
 export type AskQueries = (queries: readonly Query[]) => Promise<readonly ('proved' | 'refuted' | 'unknown')[]>;
 
-/** A scalar of a value by the way to it. */
-function scalarAt(value: SourceValue, path: readonly number[]): Term {
-  const found = path.reduce((at, index) => (at.kind === 'fields' ? at.fields[index] : at), value);
-  if (found.kind === 'fields') throw new TypeError('no scalar');
-  return found;
-}
+const sameHistory = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((key, i) => key === b[i]);
 
-/** That the machine's result is the source's; bytes between fields may be anything. */
-function sameResult(type: Type, machine: MachineState, value: SourceValue | undefined): Term[] {
-  if (type.kind === 'void' || value === undefined) return [];
-  if (value.kind !== 'fields')
-    return [terms.compare('=', machine.registers[10], argumentWord(bytesOf(value, type), type))];
-  const layout = layoutOf(type)!;
-  const result = machine.regions.get(RESULT);
-  return layout.scalars.map((one) => {
-    const wanted = bytesOf(scalarAt(value, one.path), one.type);
-    const count = t.bitsOf(wanted) / 8;
-    const found =
-      result === undefined
-        ? extract(machine.registers[10 + (one.offset >> 3)], (one.offset & 7) * 8, count * 8)
-        : readBytes(result, word(one.offset), count);
-    return terms.compare('=', found, wanted);
-  });
-}
-
-/** That a region's bytes are the same, wherever in it one looks. */
-function sameMemory(entry: Entry, machine: MachineState, { state }: SourcePath): Term[] {
-  return entry.compared.flatMap((name): Term[] => {
-    const [ours, theirs] = [machine.regions.get(name)!, state.regions.get(name)!];
-    if (ours.writes.length === 0 && theirs.writes.length === 0) return [];
-    const anywhere = t.variable(`any.${name}`, 'BV64');
-    const isInside = terms.compare('bvult', anywhere, ours.size);
-    return [t.implies(isInside, terms.compare('=', readBytes(ours, anywhere, 1), readBytes(theirs, anywhere, 1)))];
-  });
-}
-
+/** What is to be shown of a stop of the machine. */
 function question(
   { function: subject }: Subject,
   entry: Entry,
-  machine: MachineState,
-  source: readonly SourcePath[],
+  machine: MachineStop,
+  source: readonly SourceStop[],
   name: string,
 ): Query {
-  const goals = source.map((path) =>
-    t.implies(
-      t.all([...path.state.conditions, ...path.state.assumptions]),
-      t.all([
-        ...machine.checks,
-        ...restored(entry, machine),
-        ...sameResult(subject.result, machine, path.value),
-        ...sameMemory(entry, machine, path),
-      ]),
-    ),
-  );
+  const goals = source
+    .filter(({ state }) => sameHistory(state.history, machine.state.history))
+    .map((stop) =>
+      t.implies(
+        t.all([...stop.state.conditions, ...stop.state.assumptions]),
+        t.all(needed([...machine.state.checks, ...sameStop(entry, subject, machine, stop, () => [t.truth(false)])])),
+      ),
+    );
   const given = subject.requires.flatMap(({ expression }) => assumptionsOf(entry, expression));
-  return { name, assumptions: [...entry.assumptions, ...given, ...machine.conditions], goal: t.all(goals) };
+  return { name, assumptions: [...entry.assumptions, ...given, ...machine.state.conditions], goal: t.all(goals) };
 }
 
 /** The questions about a function. */
@@ -104,14 +67,18 @@ export function planValidation(subject: Subject): Plan {
   try {
     const entry = entryOf(fn);
     const byKey = new Map(program.functions.map((one) => [one.key, one]));
+    const places = new Map(program.functions.map((one, i) => [one.key, i]));
     const { values, arrays, objects, regions } = entry;
-    const initial = { values, arrays, objects, regions, conditions: [], assumptions: [] };
-    const source = pathsOf({ byKey, depth: 0 }, fn, initial);
+    const initial = { values, arrays, objects, regions, conditions: [], assumptions: [], history: [] };
+    const source = sourceStops({ byKey, places }, fn, [], { segment: 's', state: initial });
     // Nothing could differ from a source without a way through it.
     if (source.length === 0) return { undecided: 'no way through the source ends' };
-    const machine = machinePaths(code, start, entry);
-    const queries = machine.map((path, i) =>
-      question(subject, entry, path, source, `${fn.name}: way ${i + 1} of ${machine.length} through the code`),
+    const machine = machineStops({ byKey, places }, code, start, entry, [], {
+      segment: 's',
+      state: entryState(entry, start, 's'),
+    });
+    const queries = machine.map((stop, i) =>
+      question(subject, entry, stop, source, `${fn.name}: stop ${i + 1} of ${machine.length}, a ${stop.kind}`),
     );
     return { queries };
   } catch (error) {

@@ -61,12 +61,25 @@ export async function compileFunctions(program: Program): Promise<CodeOfFunction
   const [, address, offset, size] = /\.text +PROGBITS +([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+)/
     .exec(sections)!
     .map((hex) => Number.parseInt(hex, 16));
-  const code = { address, bytes: new Uint8Array(readFileSync(at('image')).subarray(offset, offset + size)) };
-  return program.functions.flatMap((fn): CodeOfFunction[] => {
-    const symbol = lowered.symbols.get(fn.key);
-    const found = fn.body && new RegExp(`: ([0-9a-f]+) +(\\d+) FUNC .* ${symbol}$`, 'm').exec(symbols);
-    return found ? [{ program, function: fn, code, start: Number.parseInt(found[1], 16), size: Number(found[2]) }] : [];
+  const text = { address, bytes: new Uint8Array(readFileSync(at('image')).subarray(offset, offset + size)) };
+  const placeOf = (symbol: string | undefined): { start: number; size: number } | undefined => {
+    const found = new RegExp(`: ([0-9a-f]+) +(\\d+) FUNC .* ${symbol}$`, 'm').exec(symbols);
+    return found ? { start: Number.parseInt(found[1], 16), size: Number(found[2]) } : undefined;
+  };
+  const places = program.functions.flatMap((fn) => {
+    const place = placeOf(lowered.symbols.get(fn.key));
+    return place === undefined ? [] : [{ function: fn, ...place }];
   });
+  const library = (['memset', 'memcpy'] as const).flatMap((name): [number, typeof name][] => {
+    const place = placeOf(name);
+    return place === undefined ? [] : [[place.start, name]];
+  });
+  const code = {
+    ...text,
+    functions: new Map(places.map(({ function: { key }, start }) => [start, key])),
+    library: new Map(library),
+  };
+  return places.flatMap((one) => (one.function.body === undefined ? [] : [{ program, code, ...one }]));
 }
 
 /** Asks the test file's prover. */

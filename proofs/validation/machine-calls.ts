@@ -1,0 +1,208 @@
+/**
+ * Calls in machine code: which arguments a callee finds where (RISC-V ELF psABI 1.0, lp64), and what it leaves.
+ *
+ * Behind a call the registers that callees may change hold anything, what lies below the stack pointer is lost, results
+ * are where the ABI puts them, and what the callee may modify is as calls.ts says, wherever it lies. What the callee
+ * writes must be apart from everything else that it is given; on the stack that is checked here, elsewhere regions are.
+ * `memset` and `memcpy`, which compilers call on their own, are taken for what C says that they are.
+ */
+import type { FunctionIr } from '../../analyzers/ir.ts';
+import type { Type } from '../../analyzers/types.ts';
+import type { Term } from '../smt/terms.ts';
+import * as t from '../smt/terms.ts';
+import { extract, word } from './algebra.ts';
+import { arrayAfter, arrayTag, callTag, fieldsAfter, resultOf } from './calls.ts';
+import { type Entry, LARGEST_BY_VALUE } from './entry.ts';
+import { layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
+import {
+  constantOf,
+  further,
+  type MachineState,
+  type Place,
+  placeOf,
+  readAt,
+  stackTop,
+  unknownValue,
+  writeAt,
+} from './machine-memory.ts';
+import type { SourceProgram } from './source.ts';
+import { undecided } from './undecided.ts';
+
+/** A parameter as the callee finds it. */
+export type Passed =
+  | { readonly kind: 'scalar'; readonly type: Type; readonly word: Term }
+  | { readonly kind: 'array'; readonly place: Place; readonly length: Term; readonly elementBytes: number }
+  | { readonly kind: 'object'; readonly place: Place; readonly layout: RecordLayout }
+  /** In registers. */
+  | { readonly kind: 'record'; readonly words: readonly Term[]; readonly layout: RecordLayout }
+  | { readonly kind: 'reference'; readonly place: Place; readonly layout: RecordLayout };
+
+const ARGUMENT = 10;
+const ARGUMENTS = 8;
+/** ra, t0 to t2, a0 to a7, t3 to t6. */
+const changed = [1, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31];
+const MOST_COPIED = 8192;
+
+const resultInMemory = ({ result }: FunctionIr): number | undefined => {
+  if (result.kind !== 'record') return undefined;
+  const { size } = layoutOf(result) ?? undecided('a result that has no form in C');
+  return size > LARGEST_BY_VALUE ? size : undefined;
+};
+
+/** What a callee is given; where its result goes, if that is memory. */
+function passedTo(
+  entry: Entry,
+  state: MachineState,
+  callee: FunctionIr,
+  at: string,
+): { readonly state: MachineState; readonly result?: Place; readonly passed: readonly Passed[] } {
+  let now = state;
+  let next = 0;
+  const take = (): Term => {
+    const i = next++;
+    if (i < ARGUMENTS) return now.registers[ARGUMENT + i];
+    const place: Place = { kind: 'stack', offset: stackTop(entry, now, at) + (i - ARGUMENTS) * 8 };
+    const [after, value] = readAt(entry, now, place, 8, at);
+    now = after;
+    return value;
+  };
+  const result = resultInMemory(callee) === undefined ? undefined : placeOf(entry, take(), at);
+  const passed = callee.parameters.map(({ type }): Passed => {
+    if (type.kind === 'array') {
+      const elementBytes = scalarBytes(type.element) ?? undecided('a list');
+      return { kind: 'array', place: placeOf(entry, take(), at), length: take(), elementBytes };
+    }
+    const layout =
+      layoutOf(type.kind === 'object' ? type.record : type) ?? undecided(`a parameter of kind ${type.kind}`);
+    if (type.kind === 'object') return { kind: 'object', place: placeOf(entry, take(), at), layout };
+    if (type.kind !== 'record') return { kind: 'scalar', type, word: take() };
+    if (layout.size > LARGEST_BY_VALUE) return { kind: 'reference', place: placeOf(entry, take(), at), layout };
+    return { kind: 'record', words: Array.from({ length: Math.ceil(layout.size / 8) }, take), layout };
+  });
+  return { state: now, ...(result === undefined ? {} : { result }), passed };
+}
+
+interface Extent {
+  readonly place: Place;
+  /** Undefined: unknown. */
+  readonly size: number | undefined;
+  readonly written: boolean;
+}
+
+/** Whether two are different memory for certain. */
+function apart(a: Extent, b: Extent): boolean {
+  if (a.place.kind !== b.place.kind) return true;
+  if (a.place.kind === 'region' || b.place.kind === 'region')
+    return a.place.kind === 'region' && b.place.kind === 'region' && a.place.region !== b.place.region;
+  if (a.size === undefined || b.size === undefined) return false;
+  return a.place.offset + a.size <= b.place.offset || b.place.offset + b.size <= a.place.offset;
+}
+
+function requireApart(callee: FunctionIr, passed: readonly Passed[], result: Place | undefined, at: string): void {
+  const extents = passed.flatMap((one, i): Extent[] => {
+    if (one.kind === 'scalar' || one.kind === 'record') return [];
+    const written = callee.modifies.includes(callee.parameters[i].id);
+    if (one.kind !== 'array') return [{ place: one.place, size: one.layout.size, written }];
+    const length = constantOf(one.length);
+    return [{ place: one.place, size: length === undefined ? undefined : length * one.elementBytes, written }];
+  });
+  if (result !== undefined) extents.push({ place: result, size: resultInMemory(callee), written: true });
+  for (const [i, a] of extents.entries())
+    for (const b of extents.slice(i + 1))
+      if ((a.written || b.written) && !apart(a, b)) undecided(`${at}: a call that may write what it is given twice`);
+}
+
+/** What any callee may change: registers, and what lies below the stack pointer. */
+function clobbered(entry: Entry, state: MachineState, at: string): MachineState {
+  const top = stackTop(entry, state, at);
+  let now: MachineState = { ...state, stack: new Map([...state.stack].filter(([offset]) => offset >= top)) };
+  const registers = [...state.registers];
+  for (const register of changed) [now, registers[register]] = unknownValue(now, 64);
+  return { ...now, registers };
+}
+
+const inRegister = (state: MachineState, register: number, value: Term): MachineState => ({
+  ...state,
+  registers: state.registers.map((old, i) => (i === register ? value : old)),
+});
+
+function arrayWritten(
+  entry: Entry,
+  state: MachineState,
+  { place, length, elementBytes }: Passed & { kind: 'array' },
+  tag: string,
+  i: number,
+  at: string,
+): MachineState {
+  if (place.kind === 'region') {
+    if (constantOf(place.offset) !== 0) return undecided(`${at}: a part of an array as an argument`);
+    const region = state.regions.get(place.region)!;
+    return { ...state, regions: new Map(state.regions).set(place.region, arrayAfter(region, tag, i)) };
+  }
+  const size =
+    (constantOf(length) ?? undecided(`${at}: an array on the stack without a constant length`)) * elementBytes;
+  if (size < 0 || size > MOST_COPIED) return undecided(`${at}: an array on the stack of ${size} bytes`);
+  if (place.offset < stackTop(entry, state, at) || place.offset + size > 0)
+    return undecided(`${at}: an array outside of the stack's frame`);
+  const stack = new Map(state.stack);
+  for (let j = 0; j < size; j++) stack.set(place.offset + j, t.call(`m.${arrayTag(tag, i)}`, [word(j)], 'BV8'));
+  return { ...state, stack };
+}
+
+export interface MachineCall {
+  readonly callee: FunctionIr;
+  readonly passed: readonly Passed[];
+  /** When it is called. */
+  readonly state: MachineState;
+}
+
+/** A call that is an event: what it is called with, and the state behind it, but for the program counter. */
+export function callEvent(
+  program: SourceProgram,
+  segment: string,
+  entry: Entry,
+  state: MachineState,
+  callee: FunctionIr,
+  at: string,
+): { readonly call: MachineCall; readonly after: MachineState } {
+  const { state: called, passed, result } = passedTo(entry, state, callee, at);
+  requireApart(callee, passed, result, at);
+  const tag = callTag(segment, state.history.length, program.places.get(callee.key)!);
+  let now = clobbered(entry, { ...called, checks: [], history: [...state.history, callee.key] }, at);
+  for (const [i, one] of passed.entries()) {
+    if (!callee.modifies.includes(callee.parameters[i].id)) continue;
+    if (one.kind === 'array') now = arrayWritten(entry, now, one, tag, i, at);
+    if (one.kind !== 'object') continue;
+    for (const { offset, bytes } of fieldsAfter(callee, one, tag, i).writes)
+      now = writeAt(entry, now, further(one.place, offset), bytes, at);
+  }
+  const { words, bytes } = resultOf(callee, tag);
+  for (const [i, value] of words.entries()) now = inRegister(now, ARGUMENT + i, value);
+  if (bytes !== undefined)
+    for (const [i, byte] of bytes.entries()) now = writeAt(entry, now, further(result!, i), byte, at);
+  return { call: { callee, passed, state: called }, after: now };
+}
+
+export type LibraryFunction = 'memset' | 'memcpy';
+
+/** A call of what C's library promises, with a constant length. */
+export function callLibrary(entry: Entry, state: MachineState, which: LibraryFunction, at: string): MachineState {
+  const [to, what, length] = [0, 1, 2].map((i) => state.registers[ARGUMENT + i]);
+  const count = constantOf(length) ?? undecided(`${at}: a ${which} without a constant length`);
+  if (count < 0 || count > MOST_COPIED) return undecided(`${at}: a ${which} of ${count} bytes`);
+  const target = placeOf(entry, to, at);
+  let now = state;
+  const bytes: Term[] = [];
+  if (which === 'memcpy') {
+    const source = placeOf(entry, what, at);
+    if (!apart({ place: source, size: count, written: false }, { place: target, size: count, written: true }))
+      return undecided(`${at}: a memcpy that may overlap`);
+    for (let i = 0; i < count; i++) {
+      const [after, byte] = readAt(entry, now, further(source, i), 1, at);
+      now = after;
+      bytes.push(byte);
+    }
+  } else for (let i = 0; i < count; i++) bytes.push(extract(what, 0, 8));
+  for (const [i, byte] of bytes.entries()) now = writeAt(entry, now, further(target, i), byte, at);
+  return inRegister(clobbered(entry, now, at), ARGUMENT, to);
+}
