@@ -49,8 +49,11 @@ export type Tool = keyof typeof toolPackages;
 /** Archives and scripts that a compiler finds by name, with the Debian package that brings them. */
 export const libraryPackages = {
   'libc.a': 'libc6-dev',
+  'libbearssl.a': 'libbearssl-dev',
   'libcrypto.a': 'libssl-dev',
   'liblua5.4.a': 'liblua5.4-dev',
+  'libmbedcrypto.a': 'libmbedtls-dev',
+  'libsodium.a': 'libsodium-dev',
   'libsqlite3.a': 'libsqlite3-dev',
   'libssl.a': 'libssl-dev',
   'libstdc++.a': 'libstdc++-12-dev',

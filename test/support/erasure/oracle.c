@@ -5,7 +5,7 @@
  * A program without a C library, so that the code that is observed is all the code that there is. Requests come as hex
  * digits on the standard input, each run in a process of its own (a fork), so that no run sees what another one left:
  *
- *   function, bytes by which the stack starts lower, bytes of dead stack to show, 8 argument words (u64 each),
+ *   function, bytes by which the stack starts lower, bytes of dead stack to show, 12 argument words (u64 each),
  *   number of buffers, for each its offset in the arena and its size (u64 each), then its bytes
  *   number of places, for each its address and its size (u64 each)
  *
@@ -16,8 +16,9 @@ typedef unsigned char byte;
 typedef unsigned long word;
 
 #define STACK_BYTES (1ul << 20)
-#define ARENA_BYTES (1ul << 16)
+#define ARENA_BYTES (1ul << 17)
 #define PAINT 0xa5
+#define ARGUMENTS 12
 
 #if defined(__x86_64__)
 /* 16 general registers, 16 vector registers of 32 bytes. */
@@ -31,7 +32,7 @@ static long call(long number, long a, long b, long c, long d) {
                    : "rcx", "r11", "memory");
   return result;
 }
-enum { READ = 0, WRITE = 1, FORK = 57, EXIT = 60, WAIT = 61 };
+enum { READ = 0, WRITE = 1, FORK = 57, EXIT = 60, WAIT = 61, ARCH_PRCTL = 158, SET_FS = 0x1002, IN_REGISTERS = 6 };
 static long fork_now(void) { return call(FORK, 0, 0, 0, 0); }
 #elif defined(__riscv)
 /* 32 general registers, 32 floating-point registers. */
@@ -46,7 +47,7 @@ static long call(long number, long a, long b, long c, long d) {
   __asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a7) : "memory");
   return a0;
 }
-enum { READ = 63, WRITE = 64, CLONE = 220, EXIT = 93, WAIT = 260 };
+enum { READ = 63, WRITE = 64, CLONE = 220, EXIT = 93, WAIT = 260, IN_REGISTERS = 8 };
 /* SIGCHLD, and nothing shared. */
 static long fork_now(void) { return call(CLONE, 17, 0, 0, 0); }
 #endif
@@ -57,10 +58,12 @@ OWN byte oracle_stack[STACK_BYTES] __attribute__((aligned(4096))) = {1};
 OWN byte oracle_arena[ARENA_BYTES] __attribute__((aligned(4096))) = {1};
 OWN byte oracle_registers[ORACLE_REGISTERS] __attribute__((aligned(64))) = {1};
 OWN word oracle_saved[16] = {1};
-OWN word oracle_arguments[8] = {1};
+OWN word oracle_arguments[ARGUMENTS] = {1};
 OWN word oracle_top = 1;
 OWN word oracle_function = 1;
 OWN word oracle_has_avx = 1;
+/* A thread's block as the ABI has it: its own address first, the stack protector's value at 0x28. */
+OWN word oracle_thread[64] __attribute__((aligned(64))) = {1};
 OWN static byte input[1 << 16] = {1};
 OWN static word input_at = 1, input_end = 1;
 OWN static byte output[1 << 16] = {1};
@@ -134,7 +137,7 @@ static word need(void) {
 static void serve(word function) {
   static word buffers[16][2] OWN = {{1}}, places[16][2] OWN = {{1}};
   word lower = need(), shown = need();
-  for (int i = 0; i < 8; i++) oracle_arguments[i] = need();
+  for (int i = 0; i < ARGUMENTS; i++) oracle_arguments[i] = need();
   word count = need();
   if (count > 16 || shown > STACK_BYTES / 2 || lower > 4096) finish(2);
   for (word i = 0; i < ARENA_BYTES; i++) oracle_arena[i] = PAINT;
@@ -154,6 +157,7 @@ static void serve(word function) {
   if (child == 0) {
     byte *top = oracle_stack + STACK_BYTES - 8192 - lower;
     for (byte *p = top - shown; p < oracle_stack + STACK_BYTES; p++) *p = PAINT;
+    for (int i = IN_REGISTERS; i < ARGUMENTS; i++) ((word *)top)[i - IN_REGISTERS] = oracle_arguments[i];
     oracle_top = (word)top;
     oracle_function = function;
     oracle_call();
@@ -185,6 +189,9 @@ void oracle_main(void) {
   input_at = input_end = output_end = 0;
 #if defined(__x86_64__)
   oracle_has_avx = (word)has_avx();
+  oracle_thread[32] = (word)&oracle_thread[32];
+  oracle_thread[32 + 5] = 0x0f1e2d3c4b5a6900;
+  call(ARCH_PRCTL, SET_FS, (long)&oracle_thread[32], 0, 0);
 #endif
   for (word function; next_word(&function);) serve(function);
   flush();

@@ -28,6 +28,8 @@ export type Argument =
   | { readonly kind: 'public'; readonly bytes: Uint8Array }
   /** A pointer to room for a result that is public: what is derived from it is no residue. */
   | { readonly kind: 'output'; readonly size: number }
+  /** A pointer to room for a result that is as secret as its source, a key schedule: it may stay there and nowhere else. */
+  | { readonly kind: 'state'; readonly size: number }
   /** A number. */
   | { readonly kind: 'value'; readonly value: bigint };
 
@@ -116,8 +118,13 @@ async function driverObjects(target: Target): Promise<string[]> {
 }
 
 /** A program of the objects and the driver. */
-export async function linkSubjects(target: Target, objects: readonly string[], output: string): Promise<Image> {
-  const all = [...objects, ...(await driverObjects(target))];
+export async function linkSubjects(
+  target: Target,
+  objects: readonly string[],
+  output: string,
+  archives: readonly string[] = [],
+): Promise<Image> {
+  const all = [...objects, ...(await driverObjects(target)), ...archives];
   await link(target, target.cc, ['-static', '-nostdlib', '-no-pie', '-o', output, ...all]);
   return readImage(output);
 }
@@ -159,7 +166,7 @@ const word = (value: number | bigint): string => {
 };
 
 /** Where arguments that are pointers lie in the arena: far apart, none at a page's start. */
-const placeOf = (argument: number): number => 64 + argument * 4096;
+const placeOf = (argument: number): number => 64 + argument * 8192;
 
 /** What memory a linked program has that its functions may write, the driver's own aside. */
 const writable = ({ file }: Image) =>
@@ -171,7 +178,7 @@ function requestOf(image: Image, subject: Subject, secret: number, { lower, show
   const pointed = subject.arguments.flatMap((argument, i) => {
     if (argument.kind === 'value') return [];
     const size = argument.kind === 'public' ? argument.bytes.length : argument.size;
-    if (size > 4000) fail(`${subject.function}: argument ${i} is too large`);
+    if (size > 8000) fail(`${subject.function}: argument ${i} is too large`);
     const bytes =
       argument.kind === 'public'
         ? Buffer.from(argument.bytes)
@@ -181,7 +188,7 @@ function requestOf(image: Image, subject: Subject, secret: number, { lower, show
     return [word(placeOf(i)) + word(size) + bytes.toString('hex')];
   });
   const arena = image.address('oracle_arena');
-  const values = Array.from({ length: 8 }, (_, i) => {
+  const values = Array.from({ length: 12 }, (_, i) => {
     const argument = subject.arguments[i];
     if (argument === undefined) return word(0);
     return word(argument.kind === 'value' ? argument.value : arena + placeOf(i));
