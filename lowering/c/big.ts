@@ -11,8 +11,9 @@ import type { CForm } from '../../analyzers/operators/columns.ts';
 import { operatorOf } from '../../analyzers/operators.ts';
 import { type Range, rangeOf, type Type } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
+import { hasComplement, hideAs, isDecided } from './decided.ts';
 import { type COperand, spell } from './operators.ts';
-import { call, cast, levels, literal, operand, primary, type Text } from './text.ts';
+import { binary, call, cast, levels, literal, operand, primary, type Text } from './text.ts';
 
 export interface Big {
   readonly text: Text;
@@ -110,6 +111,9 @@ function lowerOperation(others: Others, expression: Expression & { kind: 'operat
   );
   if (operator === 'bigRemainder' && type === 'int64_t' && quotientLeaves(ranges))
     return { text: call('cm_rest', ...typed.map((one) => one.typed())), range };
+  // gcc says of the complement of a promoted integer that it compares oddly, wherever it stands.
+  if (operator === 'bigNot' && type === '__int128')
+    return { text: binary(cast(type, hideAs('int64_t', literal(-1n))), '-', typed[0].typed(), levels.sum), range };
   return { text: spell(c.exact, type, typed), range };
 }
 
@@ -159,10 +163,20 @@ const modularOperands = (others: Others, operands: readonly Expression[]): COper
 /** A comparison, in a type that holds both sides. */
 export function compareBig(others: Others, form: CForm, expression: Expression & { kind: 'operation' }): Text {
   const values = expression.operands.map((inner) => lowerBig(others, inner));
-  const type = typeFor(expression, ...values.map(({ range }) => range));
+  const [a, b] = values;
+  const type = typeFor(expression, a.range, b.range);
+  const symbol = 'symbol' in form ? form.symbol : '==';
+  const isTautology =
+    isDecided(symbol, a.range, b.range) || a.text.text === b.text.text || hasComplement(expression.operands);
+  /** Compilers look through casts. */
+  const shown = ({ text, range }: Big): Text => {
+    const own =
+      isTautology && ['int64_t', 'uint64_t'].find((one) => fits(range, rangeOf(one === 'int64_t' ? 'i64' : 'u64')));
+    return own ? hideAs(own as 'int64_t' | 'uint64_t', text) : text;
+  };
   return spell(
     form,
     type,
-    values.map(({ text }) => ({ text, typed: () => cast(type, text), low64: () => cast('uint64_t', text) })),
+    values.map(shown).map((text) => ({ text, typed: () => cast(type, text), low64: () => cast('uint64_t', text) })),
   );
 }

@@ -17,6 +17,7 @@ import {
 } from '../../analyzers/operators/bounds.ts';
 import { rangeOf } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
+import { bitsDecide, hasComplement, hide, isDecided } from './decided.ts';
 import { createExpressions, type Expressions, type Names } from './expressions.ts';
 import { binary, cast, levels, operand, primary, type Text } from './text.ts';
 
@@ -90,6 +91,12 @@ export function createClauses(names: Names): Expressions {
   const comparison = (expressions: Expressions, { operands, span }: Operation, symbol: string): Text => {
     const [a, b] = operands.map((one) => exactNumber(expressions, one));
     const type = narrowest({ ...operands[0], span }, a.range, b.range);
+    const isTautology =
+      a.text.text === b.text.text ||
+      isDecided(symbol, a.range, b.range) ||
+      bitsDecide(operands[0], operands[1]) ||
+      hasComplement(operands);
+    if (isTautology && type === 'int64_t') return binary(hide(a.text), symbol, hide(b.text), levels.comparison);
     return binary(typed(type, a.text), symbol, b.text, levels.comparison);
   };
   const quantifier = (expressions: Expressions, expression: Quantifier): Text => {

@@ -18,8 +18,10 @@ import { operatorOf } from '../../analyzers/operators.ts';
 import {
   domainOf,
   type IntegerName,
+  inRange,
   integer,
   type RecordType,
+  rangeOf,
   sameType,
   showType,
   type Type,
@@ -27,6 +29,7 @@ import {
 } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { compareBig, lowerBig, type Others } from './big.ts';
+import { bitsDecide, hasComplement, hide, hideAs, isDecided, overlapping } from './decided.ts';
 import { createShapes } from './narrow.ts';
 import { type COperand, spell } from './operators.ts';
 import { elementOf, type Scalar, scalarTypes } from './prelude.ts';
@@ -172,6 +175,8 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
   };
 
   const shapeOf = createShapes(placeType);
+  /** Comparisons that are decided by those that && or || puts before them. */
+  const decidedWithOthers = new WeakSet<Expression>();
 
   /** Of type int64_t, or of int where the shape says so. */
   const number = (expression: Expression): Text => {
@@ -230,6 +235,7 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
         }
         if (expression.operator === 'implies')
           return refuse(expression.span, 'implies(...) in code', 'It is for contracts: write !a || b.');
+        for (const one of overlapping(expression, (inner) => number(inner).text)) decidedWithOthers.add(one);
         const symbol = expression.operator === 'and' ? '&&' : '||';
         const side = (part: Expression): string => {
           const text = truth(part);
@@ -241,7 +247,10 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
       }
       case 'same':
         if (expression.left.type.kind !== 'boolean') return refuseType(expression.left, expression.left.type);
-        return binary(truth(expression.left), '==', truth(expression.right), levels.comparison);
+        {
+          const [a, b] = [truth(expression.left), truth(expression.right)];
+          return binary(a, '==', a.text === b.text ? hideAs('bool', b) : b, levels.comparison);
+        }
       case 'conditional':
         return {
           text: `${operand(truth(expression.condition))} ? ${operand(truth(expression.whenTrue))} : ${operand(truth(expression.whenFalse))}`,
@@ -267,11 +276,22 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
       return clauses.comparison(self, expression, used.symbol);
     }
     const loose = (text: Text): Text => (text.level >= levels.sum ? primary(text.text) : text);
-    return spell(
-      form ?? c,
-      'int64_t',
-      operands.map((one) => plain(loose(number(one)))),
-    );
+    const texts = operands.map((one) => loose(number(one)));
+    const shown = isTautology(expression, form ?? c, texts) ? texts.map(hide) : texts;
+    return spell(form ?? c, 'int64_t', shown.map(plain));
+  };
+
+  /** Whether a compiler would say of a comparison of numbers that it is always true, or false. */
+  const isTautology = (
+    expression: Expression & { kind: 'operation' },
+    form: CForm,
+    [a, b]: readonly Text[],
+  ): boolean => {
+    const [left, right] = expression.operands;
+    const symbol = 'symbol' in form ? form.symbol : '==';
+    const byRange = isDecided(symbol, shapeOf(left).bounds, shapeOf(right).bounds);
+    const own = byRange || a.text === b.text || bitsDecide(left, right) || hasComplement(expression.operands);
+    return own || decidedWithOthers.has(expression);
   };
 
   /** A record, as the C type for `type`: one that was widened is another type in C. */
@@ -309,7 +329,11 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
       if (bare.kind === 'integer') return lowerBig(others, bare).text;
       return cast(wanted, lowerBig(others, bare).text);
     }
-    if (bare.kind === 'integer') return literal(bare.value);
+    // One that does not fit is in code without a proof.
+    if (bare.kind === 'integer') {
+      const fits = inRange(bare.value, rangeOf(type.name));
+      return fits ? literal(bare.value) : cast(wanted, literal(bare.value));
+    }
     if (wanted === 'int64_t') return number(bare);
     return isPlace(bare) && sameType(placeType(bare), type) ? place(bare) : cast(wanted, number(bare));
   };

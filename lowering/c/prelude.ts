@@ -62,6 +62,14 @@ ${acslDefinitions.map((one) => `/*@ ${one} */`).join('\n')}
 
 ${sliceTypes()}
 
+/* What they are given, of which compilers then do not say how it compares. */
+/*@ assigns \\nothing; ensures \\result == x; */
+static inline int64_t cm_number(int64_t x) { return x; }
+/*@ assigns \\nothing; ensures \\result == x; */
+static inline uint64_t cm_unsigned(uint64_t x) { return x; }
+/*@ assigns \\nothing; ensures \\result == x; */
+static inline bool cm_truth(bool x) { return x; }
+
 /* The 32 bits that a bit operator takes of a number, and the number that 32 bits are. */
 /*@ assigns \\nothing; ensures \\result == (uint32_t)x; */
 static inline uint32_t cm_word(int64_t x) { return (uint32_t)(uint64_t)x; }

@@ -120,6 +120,11 @@ function lowerIf(body: Body, statement: Statement & { kind: 'if' }): string[] {
   return [...lines, '} else {', ...indented(lowerStatements(body, whenFalse)), '}'];
 }
 
+/** Compilers ask whether a place that is given its own value was meant to be given another. */
+const assignment = (place: string, value: string): string[] => [
+  place === value ? `(void)${place};` : `${place} = ${value};`,
+];
+
 export function lowerStatement(body: Body, statement: Statement): string[] {
   const { expressions, names } = body;
   switch (statement.kind) {
@@ -129,7 +134,7 @@ export function lowerStatement(body: Body, statement: Statement): string[] {
     }
     case 'assign': {
       const { text } = expressions.value(statement.value, declaredType(body, statement.variable));
-      return [`${names.variable(statement.variable.id)} = ${text};`];
+      return assignment(names.variable(statement.variable.id), text);
     }
     case 'allocate':
       return lowerAllocate(body, statement);
@@ -141,9 +146,8 @@ export function lowerStatement(body: Body, statement: Statement): string[] {
     case 'set': {
       const { record } = statement.object.type;
       const { type } = record.fields.find(({ name }) => name === statement.field)!;
-      return [
-        `${names.variable(statement.object.id)}->${names.field(statement.field)} = ${expressions.value(statement.value, type).text};`,
-      ];
+      const place = `${names.variable(statement.object.id)}->${names.field(statement.field)}`;
+      return assignment(place, expressions.value(statement.value, type).text);
     }
     case 'if':
       return lowerIf(body, statement);

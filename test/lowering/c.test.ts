@@ -149,6 +149,15 @@ export function quotients(a: number, b: number): number {
 /** @verified */ export function intShift(a: u16, k: u8): number { return (a << k) + (a >> k) + (a >>> k) + (a << 15) + (a << 16) + (1 << (k & 31)); }
 /** @requires b !== 0 */ export function intQuotients(a: i32, b: i8): number { return Math.trunc(a / b) + a % b; }
 /** @requires b !== 0 */ export function smallQuotients(a: i16, b: i8): i32 { return Math.trunc(a / b) * 2 + a % b; }
+/** @verified */ export function alwaysTrue(a: u8, b: u32, p: boolean): boolean {
+  return 0 <= a && a <= 255 && a < 256 && b >= 0 && a === a && a + b <= a + b && (a & 3) !== 4 && (a | 8) !== 4 && ~a !== a && p === p;
+}
+/** @verified */ export function alwaysFalse(a: i16, b: u64, c: i64): boolean {
+  return (3 <= a && a < 2) || a > 32767 || b < 0n || b === -1n || c < -0x8000000000000000n || b !== b || ~b === b || ~c === c;
+}
+/** @modifies c
+ * @requires c.at >= 0 && c.at <= 0xffffffff && (a & 1) !== 2 && ~a !== a */
+export function itself(c: Cursor, a: u8): u8 { let x: u8 = a; x = x; c.at = c.at; return x; }
 /** @verified */ export function $odd(int: u8, while_: u8): u8 { return int < while_ ? int : while_; }
 `,
   );
