@@ -33,6 +33,15 @@ export interface MachineAlgebra<V, B> {
   readonly signExtend: (a: V, width: number) => V;
   readonly zeroExtend: (a: V, width: number) => V;
   readonly truncate: (a: V, width: number) => V;
+  /** Bits `low` to `low + width - 1`. */
+  readonly extract: (a: V, low: number, width: number) => V;
+  /** As wide as both, `high` above `low`. */
+  readonly concatenate: (high: V, low: V) => V;
+  readonly not: (condition: B) => B;
+  /** Undefined where nobody knows. */
+  readonly decided: (condition: B) => boolean | undefined;
+  /** The value without a sign; undefined where nobody knows it. */
+  readonly known: (a: V) => bigint | undefined;
 }
 
 /** A bit pattern of a width. */
@@ -107,4 +116,9 @@ export const patterns: MachineAlgebra<Pattern, boolean> = {
   signExtend: (a, width) => pattern(signed(a), width),
   zeroExtend: (a, width) => pattern(a.value, width),
   truncate: (a, width) => pattern(a.value, width),
+  extract: (a, low, width) => pattern(a.value >> BigInt(low), width),
+  concatenate: (high, low) => pattern((high.value << BigInt(low.width)) | low.value, high.width + low.width),
+  not: (condition) => !condition,
+  decided: (condition) => condition,
+  known: ({ value }) => value,
 };

@@ -53,6 +53,7 @@ export type BitOperator =
   | 'bvshl'
   | 'bvlshr'
   | 'bvashr'
+  | 'concat'
   | `(_ sign_extend ${number})`
   | `(_ zero_extend ${number})`
   | `(_ extract ${number} ${number})`;
@@ -191,7 +192,7 @@ export const bitConstant = (value: bigint, width: number): Term => ({
 /** An operator that gives so many bits. */
 export function bits(operator: BitOperator, operands: readonly Term[], width: number): Term {
   if (width < 1 || !operands.every((operand) => isBits(operand.sort))) throw new TypeError(`${operator} takes bits`);
-  if (operands.length === 2 && operands.some((operand) => bitsOf(operand) !== width))
+  if (operator !== 'concat' && operands.length === 2 && operands.some((operand) => bitsOf(operand) !== width))
     throw new TypeError(`${operator} takes and gives bits of one width`);
   return { kind: 'apply', sort: `BV${width}`, operator, operands };
 }

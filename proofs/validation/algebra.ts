@@ -103,6 +103,15 @@ export function extract(a: Term, low: number, width: number): Term {
   return t.bits(`(_ extract ${low + width - 1} ${low})`, [a], width);
 }
 
+export const negation = (a: Term): Term => (a.kind === 'truth' ? t.truth(!a.value) : t.not(a));
+
+function concatenate(high: Term, low: Term): Term {
+  const width = t.bitsOf(high) + t.bitsOf(low);
+  const [x, y] = [constantOf(high), constantOf(low)];
+  if (x !== undefined && y !== undefined) return t.bitConstant((x << BigInt(t.bitsOf(low))) | y, width);
+  return t.bits('concat', [high, low], width);
+}
+
 export const terms: MachineAlgebra<Term, Term> = {
   constant: t.bitConstant,
   widthOf: t.bitsOf,
@@ -114,10 +123,14 @@ export const terms: MachineAlgebra<Term, Term> = {
   signExtend: (a, width) => extended('sign_extend', a, width),
   zeroExtend: (a, width) => extended('zero_extend', a, width),
   truncate: (a, width) => extract(a, 0, width),
+  extract,
+  concatenate,
+  not: negation,
+  known: constantOf,
+  decided: (condition) => (condition.kind === 'truth' ? condition.value : undefined),
 };
 
 export const word = (value: bigint | number): Term => t.bitConstant(BigInt(value), 64);
-export const negation = (a: Term): Term => (a.kind === 'truth' ? t.truth(!a.value) : t.not(a));
 export const isTrue = (a: Term): boolean => a.kind === 'truth' && a.value;
 export const isFalse = (a: Term): boolean => a.kind === 'truth' && !a.value;
 
