@@ -95,7 +95,7 @@ function summary(result: BuildResult): string {
   if (result.verified !== undefined) lines.push(verifiedText(result.verified));
   if (result.stack !== undefined) {
     const { bytes, given } = result.stack;
-    lines.push(`stack: ${readableSize(bytes)} at most, of ${readableSize(given)}\n`);
+    lines.push(`stack: ${readableSize(bytes)} at most${given === undefined ? '' : `, of ${readableSize(given)}`}\n`);
   }
   if (lock.state === 'updated') lines.push(...lock.changes.map((change) => `casemate.lock: ${change}\n`));
   if (lock.state === 'written') lines.push('casemate.lock: written; keep it under version control\n');

@@ -96,6 +96,12 @@ export function definerOf({ program }: LinkedImage, name: string): { readonly ob
   return isDefined ? { object: objectAt(program, symbols.object[id]!).name } : undefined;
 }
 
+/** The address of a symbol that the linker or its script has defined; undefined for any other. */
+export function linkerSymbol({ program: { symbols } }: LinkedImage, name: string): number | undefined {
+  const id = findText(symbols.names, name);
+  return id >= 0 && symbols.kind[id] === SymbolKind.Linker ? symbols.value[id] : undefined;
+}
+
 /** The global symbols of an object, and where it has them (see symbolSection). */
 function* globalsOf({ program }: LinkedImage, object: InputObject): Generator<{ name: string; place: number }> {
   for (let i = object.firstGlobal; i < object.symbolCount; i++)

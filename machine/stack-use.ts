@@ -4,10 +4,15 @@
  *
  * It is read from the code itself, so assembly and foreign objects are read like compiled ones, and nothing that a compiler
  * says is believed. A path that comes to an instruction by several ways goes on from the deepest. What is not understood
- * (a stack pointer that is computed, one that falls with every round of a loop) is a problem and not a number. Two things
- * are taken from the calling convention: that a call after which a function has no code does not return, and that a callee
- * gives the stack pointer and the frame pointer back as they were.
+ * (a stack pointer that is computed, one that falls with every round of a loop) is a problem and not a number. Some things
+ * are taken from the calling convention: that a call after which a function has no code does not return, that a callee
+ * gives back as they were the stack pointer (which is checked where it returns) and the registers that callees keep, and
+ * that a jump by a table stays within the table.
+ *
+ * Where a machine's code is made of parts, a frame's size or an address loaded into a register and used some instructions
+ * later, the run knows of registers what they hold (stack-registers.ts).
  */
+import { afterCall, afterMove, type Held, type Kept as KeptRegisters, type Move, meetHeld } from './stack-registers.ts';
 
 export type Kept = 'frame' | 'limit';
 
@@ -25,14 +30,19 @@ export type StackEffect =
   /** It becomes the frame register's value less so many bytes. */
   | { readonly kind: 'restore'; readonly bytes: number; readonly forgets?: Kept }
   | { readonly kind: 'forget'; readonly register: Kept }
+  /** It falls by what a register holds, or, with the sign -1, rises. */
+  | { readonly kind: 'growBy'; readonly register: number; readonly sign: 1 | -1 }
   /** It is compared with the kept limit: a loop that touches pages on the way down ends where they are equal. */
   | { readonly kind: 'compare' }
-  | { readonly kind: 'unknown' };
+  /** Something else, with the reason where it is a known one. */
+  | { readonly kind: 'unknown'; readonly text?: string };
 
 /** One instruction. */
 export interface Step {
   readonly length: number;
   readonly effect: StackEffect;
+  /** What it does to another register. */
+  readonly move?: Move;
   /** Whether control may go on to the next instruction. */
   readonly continues: boolean;
   /** Where else it may go. */
@@ -43,6 +53,10 @@ export interface Step {
   readonly jumpsAnywhere?: { readonly table?: bigint };
   /** What it calls; 'indirect': what a register or memory says. */
   readonly call?: bigint | 'indirect';
+  /** The register that says where such a jump or call goes, and what is added to it. */
+  readonly through?: { readonly register: number; readonly offset: number };
+  /** It goes back to the caller. */
+  readonly returns?: true;
   /** What a call puts on the stack itself. */
   readonly pushed?: number;
 }
@@ -68,10 +82,23 @@ interface State {
   readonly limit?: number;
   /** The last comparison was with the limit. */
   readonly compared?: true;
+  readonly held: Held;
 }
 
+/** What a machine's conventions say of registers. */
+export interface Registers {
+  /** Hold always, and at the entry. */
+  readonly initial: Held;
+  readonly kept: KeptRegisters;
+}
+
+const noRegisters: Registers = { initial: new Map(), kept: new Set() };
+
+/** Targets of a table of jumps; with `relative`, its words are distances from the table. None: there is no table. */
+export type TableAt = (table: bigint, relative: boolean) => readonly bigint[];
+
 /** Rounds after which a stack pointer that still falls is taken to fall for ever. */
-const MOST_VISITS = 64;
+const MOST_VISITS = 128;
 
 /** The deepest of two, and what is known in both. */
 function meet(a: State | undefined, b: State): State {
@@ -85,16 +112,22 @@ function meet(a: State | undefined, b: State): State {
     ...(frame !== undefined && { frame }),
     ...(limit !== undefined && { limit }),
     ...(compared && { compared }),
+    held: meetHeld(a.held, b.held),
   };
 }
 
-/** Callees may change the limit's register. */
-function withoutLimit({ limit: _, ...state }: State): State {
-  return state;
+/** Callees may change the limit's register, and others. */
+function afterCallee({ limit: _, ...state }: State, { kept }: Registers): State {
+  return { ...state, held: afterCall(state.held, kept) };
 }
 
 const isSame = (a: State | undefined, b: State): boolean =>
-  a !== undefined && a.depth === b.depth && a.frame === b.frame && a.limit === b.limit && a.compared === b.compared;
+  a !== undefined &&
+  a.depth === b.depth &&
+  a.frame === b.frame &&
+  a.limit === b.limit &&
+  a.compared === b.compared &&
+  a.held.size === b.held.size;
 
 /** The state after an effect; a text says why there is none. */
 function after(state: State, effect: StackEffect): State | string {
@@ -109,6 +142,12 @@ function after(state: State, effect: StackEffect): State | string {
       return rest;
     case 'grow':
       return without({ ...rest, depth: state.depth + effect.bytes }, effect.forgets);
+    case 'growBy': {
+      const by = state.held.get(effect.register);
+      return by?.kind === 'number'
+        ? { ...rest, depth: state.depth + effect.sign * by.value }
+        : 'the stack pointer is changed by a register whose value is not known';
+    }
     case 'align':
       return { ...rest, depth: state.depth + effect.bytes - 1 };
     case 'keep':
@@ -124,21 +163,38 @@ function after(state: State, effect: StackEffect): State | string {
     case 'compare':
       return state.limit === undefined ? rest : { ...rest, compared: true };
     case 'unknown':
-      return 'the stack pointer is computed in a way that is not understood';
+      return effect.text ?? 'the stack pointer is computed in a way that is not understood';
   }
+}
+
+const ANYWHERE =
+  'a jump to where a register or memory says; if it is a call through a pointer at the end of a function, -fno-optimize-sibling-calls makes it one';
+
+/** Where a jump or call through a register goes, if that is known. */
+function destination({ held }: State, { through }: Step): bigint | undefined {
+  const value = through && held.get(through.register);
+  return value?.kind === 'number' ? BigInt(value.value + through!.offset) : undefined;
+}
+
+/** Where a jump by a table may go; nothing where it is none. */
+function casesOf({ held }: State, { jumpsAnywhere, through }: Step, tableAt: TableAt): readonly bigint[] {
+  if (jumpsAnywhere?.table !== undefined) return tableAt(jumpsAnywhere.table, false);
+  const value = jumpsAnywhere && through?.offset === 0 ? held.get(through.register) : undefined;
+  return value?.kind === 'entry' || value?.kind === 'case' ? tableAt(BigInt(value.table), value.kind === 'case') : [];
 }
 
 /**
  * The stack use of the code in [start, end), which is entered at its start. `stepAt` decodes at an address; undefined: no
- * instruction is there. `tableAt` gives the targets of a table of jumps, none where there is no table.
+ * instruction is there.
  */
 export function stackUse(
   start: bigint,
   end: bigint,
   stepAt: (address: bigint) => Step | undefined,
-  tableAt: (table: bigint) => readonly bigint[],
+  tableAt: TableAt,
+  registers: Registers = noRegisters,
 ): StackUse {
-  const states = new Map<bigint, State>([[start, { depth: 0 }]]);
+  const states = new Map<bigint, State>([[start, { depth: 0, held: registers.initial }]]);
   const visits = new Map<bigint, number>();
   const calls = new Map<bigint, CallSite>();
   const pending = [start];
@@ -157,29 +213,38 @@ export function stackUse(
     const state = states.get(at)!;
     const step = stepAt(at);
     if (step === undefined) return fail(at, 'there is no instruction');
-    const { table } = step.jumpsAnywhere ?? {};
-    const cases = table === undefined ? [] : tableAt(table);
-    if (step.jumpsAnywhere !== undefined && (cases.length === 0 || cases.some((one) => one < start || one >= end)))
-      return fail(at, 'a jump to where a register or memory says');
-    const result = after(state, step.effect);
-    if (typeof result === 'string') return fail(at, result);
+    const known = destination(state, step);
+    const cases = casesOf(state, step, tableAt);
+    const jump = step.jump ?? (step.jumpsAnywhere === undefined ? undefined : known);
+    if (step.jumpsAnywhere !== undefined && jump === undefined) {
+      if (cases.length === 0 || cases.some((one) => one < start || one >= end)) return fail(at, ANYWHERE);
+    }
+    const changed = after(state, step.effect);
+    if (typeof changed === 'string') return fail(at, changed);
+    const result = step.move === undefined ? changed : { ...changed, held: afterMove(changed.held, step.move) };
     if (result.depth < 0) return fail(at, "the stack pointer rises above the caller's");
+    if (step.returns === true && result.depth !== 0)
+      return fail(at, 'it returns with another stack pointer than it was called with');
     const depth = result.depth + (step.pushed ?? 0);
     deepest = Math.max(deepest, depth, state.depth);
-    if (step.call !== undefined) calls.set(at, { at, target: step.call, depth });
+    if (step.call !== undefined) {
+      const target = step.call === 'indirect' ? (known ?? 'indirect') : step.call;
+      calls.set(at, { at, target, depth });
+    }
     const next = at + BigInt(step.length);
     const isInside = (address: bigint): boolean => start <= address && address < end;
     // On the way down page by page: a round more only while the limit is below.
-    const probes = state.compared === true && step.whileUnequal === true && step.jump! <= at;
-    if (step.jump !== undefined && !isInside(step.jump)) calls.set(at, { at, target: step.jump, depth });
-    else if (step.jump !== undefined && !probes) enter(step.jump, result);
+    const probes = state.compared === true && step.whileUnequal === true && jump! <= at;
+    if (jump !== undefined && !isInside(jump)) calls.set(at, { at, target: jump, depth });
+    else if (jump !== undefined && !probes) enter(jump, result);
     for (const one of cases) enter(one, result);
     if (!step.continues) continue;
     if (!isInside(next)) {
       if (step.call === undefined) return fail(at, 'the function has no end');
       continue;
     }
-    enter(next, probes ? { ...result, depth: result.limit! } : step.call === undefined ? result : withoutLimit(result));
+    const past = step.call === undefined ? result : afterCallee(result, registers);
+    enter(next, probes ? { ...result, depth: result.limit! } : past);
   }
   return { deepest, calls: [...calls.values()] };
 }

@@ -141,6 +141,7 @@ function stepOf(instruction: Instruction): Step | undefined {
     case FlowControl.IndirectBranch:
       return { ...step, continues: false, jumpsAnywhere: tableOf(instruction) };
     case FlowControl.Return:
+      return { ...step, continues: false, ...(instruction.mnemonic === Mnemonic.Ret && { returns: true }) };
     case FlowControl.Exception:
       return { ...step, continues: false };
     default:

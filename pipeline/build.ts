@@ -210,12 +210,11 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   requireNotes(progress, linked.image, verified);
   const bytes = target.finish(linked.image, progress.note);
   target.check(bytes);
+  const strict = isStrict(request, manifest);
   const audit = verified && auditUnit(verified, linked.image, bytes, own.wrap);
   const stack =
-    verified &&
-    target.stack &&
-    requireStack({ image: linked.image, manifest, at, target: target.stack, note: progress.note });
-  if (audit !== undefined) requireStatus(progress, audit, isStrict(request, manifest));
+    verified && requireStack({ image: linked.image, manifest, at, target: target.stack, strict, note: progress.note });
+  if (audit !== undefined) requireStatus(progress, audit, strict);
 
   const { lock, changes } = ledger.close();
   const output = outputPath(request, confinement, `${manifest.name}${target.extension}`);

@@ -20,7 +20,7 @@ import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL, manifestNoteObject } from 
 import { hvtPlatform } from '../targets/hvt/platform.ts';
 import { type PlatformSources, sharedHeaders, trapSource, verifiedModule } from '../targets/platform/sources.ts';
 import { DEFAULT_STACK as DEFAULT_RISCV_STACK, hardenRiscv } from '../targets/riscv64/harden.ts';
-import { checkFitsMemory, readRiscvImage, withLoadAddresses } from '../targets/riscv64/image.ts';
+import { checkFitsMemory, readRiscvImage, roomIn, withLoadAddresses } from '../targets/riscv64/image.ts';
 import { riscvLayout } from '../targets/riscv64/layout.ts';
 import { riscvPlatform } from '../targets/riscv64/platform.ts';
 import type { SourceFile } from './compile.ts';
@@ -51,8 +51,8 @@ export interface TargetPlan {
   readonly link: Partial<LinkOptions>;
   /** Symbols that must stay whatever else the manifest asks to keep. */
   readonly keep: readonly string[];
-  /** Of which the build proves that the program's stack fits; undefined where that is not known. */
-  readonly stack?: TargetStack;
+  /** Of which the build proves that a program with TypeScript fits. */
+  readonly stack: TargetStack;
   /** The file to write, with what the target adds to a linked image; `note` tells what could not be added, and why. */
   readonly finish: (image: LinkedImage, note: (text: string) => void) => Uint8Array;
   /** Throws an 'image' error when the finished image breaks the target's rules. */
@@ -84,6 +84,8 @@ function elfPlan(manifest: Manifest): TargetPlan {
     objects: [],
     link: {},
     keep: [],
+    // What its loader gives is not known.
+    stack: {},
     finish: (image) => image.bytes,
     check: () => {},
   };
@@ -182,9 +184,7 @@ function hvtPlan(manifest: Manifest): TargetPlan {
       ...(layer ? { entry: hvtPlatform.entry, gcSections: true } : {}),
     },
     keep: layer ? [ABI_SYMBOL, MANIFEST_SYMBOL] : [],
-    ...(layer && {
-      stack: { given: (end: number) => hvtStack(manifest, end), ...hvtPlatform.calls },
-    }),
+    stack: layer ? { given: (end: number) => hvtStack(manifest, end), ...hvtPlatform.calls } : {},
     finish: (image, note) => finishHvt(image, manifest, note),
     check: (bytes) => {
       const file = `${manifest.name}.hvt`;
@@ -209,6 +209,14 @@ function finishRiscv(image: LinkedImage, manifest: Manifest, note: (text: string
   });
   noteMissing(hardened.protections, name, note);
   return hardened.bytes;
+}
+
+/** Bytes of stack: the stub's, or what the platform layer keeps free of heap (targets/riscv64/platform/plain.c). */
+function riscvStack({ harden, memory }: Manifest, imageEnd: number): number {
+  const own = harden?.stack === undefined ? DEFAULT_RISCV_STACK : harden.stack << 10;
+  const free = memory === undefined ? Number.POSITIVE_INFINITY : roomIn(memory * 2 ** 20) - imageEnd;
+  const quarter = Math.floor(free / 4 / 4096) * 4096;
+  return Math.min(harden === undefined ? riscvPlatform.stackReserve : own, quarter);
 }
 
 /** An image for bare RISC-V with our platform layer. */
@@ -237,6 +245,7 @@ function riscvPlan(manifest: Manifest): TargetPlan {
       ...(layer ? { entry: riscvPlatform.entry, gcSections: true } : {}),
     },
     keep: layer ? [MANIFEST_SYMBOL] : [],
+    stack: layer ? { given: (end: number) => riscvStack(manifest, end), ...riscvPlatform.calls } : {},
     finish: (image, note) => finishRiscv(image, manifest, note),
     check: (bytes) => {
       const name = `${manifest.name}.riscv64`;

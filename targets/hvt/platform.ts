@@ -7,7 +7,7 @@
  * root; whoever runs the compiler resolves them and maps them out of debug information.
  */
 
-import { type PlatformSources, sharedInclude, sharedSources } from '../platform/sources.ts';
+import { type LayerCalls, type PlatformSources, sharedInclude, sharedSources } from '../platform/sources.ts';
 
 const folder = 'targets/hvt/platform';
 
@@ -17,12 +17,7 @@ export const hvtPlatform: PlatformSources & {
   /** Bytes of stack that memory.c keeps, but for less than 4 MiB of free memory. */
   readonly stackReserve: number;
   /** What machine code does not show of the layer's calls. */
-  readonly calls: {
-    /** Who calls the program's constructors. */
-    readonly constructors: { readonly name: string; readonly object: string };
-    /** Who is active so often at once, at most. */
-    readonly activations: readonly { readonly name: string; readonly object: string; readonly count: number }[];
-  };
+  readonly calls: LayerCalls;
 } = {
   sources: [
     `${folder}/start.S`,

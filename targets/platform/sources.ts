@@ -5,6 +5,22 @@
  * words on the command line, the manifest's form, how ticks become nanoseconds) is in layer/; the rest is the target's.
  */
 
+/** A function of a layer, and the object that it is in. */
+export interface LayerFunction {
+  readonly name: string;
+  readonly object: string;
+}
+
+/** What machine code does not show of a layer's calls. */
+export interface LayerCalls {
+  /** Who calls the program's constructors. */
+  readonly constructors: LayerFunction;
+  /** Who calls functions of the layer through pointers, and which. */
+  readonly indirect?: readonly { readonly from: LayerFunction; readonly to: readonly LayerFunction[] }[];
+  /** Who is active so often at once, at most. */
+  readonly activations: readonly (LayerFunction & { readonly count: number })[];
+}
+
 export interface PlatformSources {
   /** C and assembly files, in link order. */
   readonly sources: readonly string[];

@@ -140,10 +140,12 @@ export function withLoadAddresses(bytes: Uint8Array, name: string): Uint8Array {
   return writeElfFile({ ...file, segments });
 }
 
+/** Bytes for an image and its program: firmware takes the first 2 MiB, the device tree's place is cut off in steps of 2 MiB. */
+export const roomIn = (memory: number): number => memory - (6 << 20);
+
 /** Errors: 'image' when an image does not fit `memory` bytes beside firmware, device tree and stack. */
 export function checkFitsMemory(image: RiscvImage, memory: bigint, name: string): void {
-  // Firmware takes the first 2 MiB, the device tree's place is cut off the end in steps of 2 MiB.
-  const room = memory - (6n << 20n);
+  const room = BigInt(roomIn(Number(memory)));
   if (image.memorySize > room) {
     fail(
       'image',

@@ -5,7 +5,13 @@
  * virtio-mmio. Builds compile it from source together with the program, with the same flags. Code is
  * position-independent: nobody knows where an image will be loaded, and a protected one moves at every boot.
  */
-import { type PlatformSources, sharedInclude, sharedSources } from '../platform/sources.ts';
+import {
+  type LayerCalls,
+  type LayerFunction,
+  type PlatformSources,
+  sharedInclude,
+  sharedSources,
+} from '../platform/sources.ts';
 
 const folder = 'targets/riscv64/platform';
 
@@ -37,7 +43,17 @@ const files = [
   'copy.S',
 ];
 
-export const riscvPlatform: PlatformSources = {
+const objectOf = (file: string): string => `casemate/${folder}/${file}.o`;
+
+export const riscvPlatform: PlatformSources & {
+  /** Bytes of stack that plain.c keeps, but for less than 4 MiB of free memory. */
+  readonly stackReserve: number;
+  /** What machine code does not show of the layer's calls. */
+  readonly calls: LayerCalls & {
+    /** Where the program's stack begins: what runs before has a small one of its own. */
+    readonly entry: LayerFunction;
+  };
+} = {
   sources: [...files.map((file) => `${folder}/${file}`), ...sharedSources],
   include: sharedInclude,
   cflags: [
@@ -64,4 +80,22 @@ export const riscvPlatform: PlatformSources = {
   // Small rather than fast: what is called often (memcpy) is written to be fast.
   platformCflags: ['-Oz', '-Wall', '-Wextra', '-fno-builtin'],
   entry: '_start',
+  stackReserve: 1 << 20,
+  calls: {
+    entry: { name: 'rv_start', object: objectOf('start.c') },
+    constructors: { name: 'run_constructors', object: objectOf('start.c') },
+    // The one visitor of a tree: machine.c.
+    indirect: [
+      {
+        from: { name: 'rv_fdt_walk', object: objectOf('fdt.c') },
+        to: ['visit', 'reserve'].map((name) => ({ name, object: objectOf('machine.c') })),
+      },
+    ],
+    activations: [
+      // A damaged canary ends the program. It is told of by code with a canary, and nothing is promised if that is damaged too.
+      { name: '__stack_chk_fail', object: objectOf('canary.c'), count: 1 },
+      // What has waited for a free buffer writes again, and does not wait then.
+      { name: 'solo5_net_write', object: objectOf('net.c'), count: 2 },
+    ],
+  },
 };

@@ -24,12 +24,18 @@ volatile void *rv_registers(uint64_t physical, uint64_t size) {
     return NULL;
 }
 
-uint64_t rv_physical(const void *data, size_t size) {
+uint64_t rv_find_physical(const void *data, size_t size) {
     const struct boot_range *range;
     for (uint64_t i = 0; (range = range_at(i)) != NULL; i++) {
         if (range->kind == BOOT_REGISTERS || !inside(range->virtual_address, range->size, (uintptr_t)data, size))
             continue;
         return range->physical_address + ((uintptr_t)data - range->virtual_address);
     }
-    rv_abort("memory for a device has no physical address");
+    return NO_PHYSICAL;
+}
+
+uint64_t rv_physical(const void *data, size_t size) {
+    uint64_t address = rv_find_physical(data, size);
+    if (address == NO_PHYSICAL) rv_abort("memory for a device has no physical address");
+    return address;
 }

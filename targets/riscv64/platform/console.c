@@ -16,7 +16,9 @@ void rv_console_init(void) { has_dbcn = sbi_has(SBI_DBCN); }
 #define PATIENCE 1000000u
 
 static void write_buffer(size_t size) {
-    uint64_t address = rv_physical(buffer, sizeof buffer);
+    /* Without one the text is lost: an error would want to be told of here, too. */
+    uint64_t address = rv_find_physical(buffer, sizeof buffer);
+    if (address == NO_PHYSICAL) return;
     size_t done = 0;
     for (unsigned idle = 0; done < size && idle < PATIENCE; idle++) {
         struct sbi_result result = sbi_call(SBI_DBCN, 0, size - done, address + done, 0);

@@ -64,6 +64,9 @@ const struct binding *rv_binding(size_t i);
 volatile void *rv_registers(uint64_t physical, uint64_t size);
 /* address.c: the physical address of memory of ours, for devices; aborts when there is none. */
 uint64_t rv_physical(const void *data, size_t size);
+/* The same, or NO_PHYSICAL. */
+uint64_t rv_find_physical(const void *data, size_t size);
+#define NO_PHYSICAL UINT64_MAX
 
 /* heap.c: `size` zeroed bytes for devices, page aligned, for good; taken from the start of the program's heap. */
 void *rv_take_memory(size_t size);
