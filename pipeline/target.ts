@@ -26,6 +26,7 @@ import { riscvPlatform } from '../targets/riscv64/platform.ts';
 import type { SourceFile } from './compile.ts';
 import type { Manifest } from './manifest.ts';
 import type { TargetStack } from './stack.ts';
+import { hostedFlags } from './unit-flags.ts';
 
 export interface TargetPlan {
   /** Of the image's file name, with its dot. */
@@ -62,21 +63,15 @@ export interface TargetPlan {
 /** casemate's own folder: this file lies one below it, both as source and bundled in dist/. */
 export const casemateHome = realpathSync.native(fileURLToPath(new URL('..', import.meta.url)));
 
-const triples = { 'x86-64': 'x86_64-linux-gnu', riscv64: 'riscv64-linux-gnu' } as const;
-
 /** A plain executable: compiled for a hosted system, linked, and nothing more. */
 function elfPlan(manifest: Manifest): TargetPlan {
+  const flags = hostedFlags(manifest.link?.machine ?? 'x86-64');
   return {
     extension: '',
-    defaultFlags: ['-O2', `--target=${triples[manifest.link?.machine ?? 'x86-64']}`],
+    defaultFlags: flags,
     requiredFlags: [],
     platform: [],
-    preconditions: [
-      ourFile(trapSource, [
-        ...['-O2', `--target=${triples[manifest.link?.machine ?? 'x86-64']}`, '-std=c11'],
-        ...['-ffreestanding', '-nostdlibinc'],
-      ]),
-    ],
+    preconditions: [ourFile(trapSource, [...flags, '-std=c11', '-ffreestanding', '-nostdlibinc'])],
     libraries: new Map(),
     viaAssembly: manifest.link?.machine === 'riscv64',
     includeFolders: [],

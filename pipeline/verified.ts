@@ -24,6 +24,7 @@ import type { At, Manifest } from './manifest.ts';
 import { type Confinement, confinePath, isConfined, isInside, lockName } from './paths.ts';
 import { loadSources, openProofCache, type ProveReport, type ProveRequest, proveSources } from './prove.ts';
 import type { TargetPlan } from './target.ts';
+import { unitFlags } from './unit-flags.ts';
 import { requireNoAssumptions, requireProofs } from './verified-policy.ts';
 import {
   functionName,
@@ -83,18 +84,6 @@ export interface VerifiedUnit {
   readonly libraries: readonly SourceFile[];
   readonly report: VerifiedReport;
 }
-
-/** For the unit alone, after the target's. Loops without an effect may run for ever, as in TypeScript. */
-const unitFlags = [
-  '-std=c11',
-  '-ffreestanding',
-  '-nostdlibinc',
-  '-fno-finite-loops',
-  '-Wall',
-  '-Wextra',
-  '-Wconversion',
-  '-Werror',
-];
 
 /** The texts, confined; those from a declared root go into the lock. */
 function readSources({ manifest, at, confinement, ledger }: VerifiedJob, files: readonly string[]) {

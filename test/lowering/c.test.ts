@@ -2,52 +2,21 @@
  * Lowered C means what the TypeScript means: compiled by two compilers, with the sanitizers and for another machine, its
  * functions give what the interpreter gives, which other tests hold against Node.js.
  */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Build, drawCalls, lowerFile, lowerText, runLowered, type Unit, writeUnit } from '../support/lowered.ts';
-import { projectRoot } from '../support/paths.ts';
-import { requireTool, requireTools } from '../support/tools.ts';
-
-requireTools('clang', 'gcc', 'riscv64-linux-gnu-gcc', 'qemu-riscv64-static');
-
-const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-const builds: readonly Build[] = [
-  { compiler: requireTool('gcc'), flags: ['-O1', '-g', ...sanitizers] },
-  { compiler: requireTool('clang'), flags: ['-O2'] },
-  {
-    compiler: requireTool('riscv64-linux-gnu-gcc'),
-    flags: ['-O2', '-static'],
-    emulator: requireTool('qemu-riscv64-static'),
-  },
-];
+import { drawCalls, lowerText, runLowered, type Unit, writeUnit } from '../support/lowered.ts';
+import { allBuilds } from '../support/lowered-builds.ts';
 
 /** Compares draws of each function in each build; how many calls. */
 async function agrees(unit: Unit, tries: number): Promise<number> {
   const calls = drawCalls(unit.program, tries);
   const folder = writeUnit(unit, calls);
-  for (const build of builds) {
+  for (const [, build] of allBuilds()) {
     const lines = await runLowered(folder, unit, build);
     const shown = calls.map(({ function: { name }, args }, i) => ({ name, args, is: lines[i] }));
     expect(shown).toEqual(calls.map(({ function: { name }, args, expected }) => ({ name, args, is: expected })));
   }
   return calls.length;
 }
-
-describe('each example, in each build,', () => {
-  const folder = join(projectRoot, 'examples/contracts');
-  /** What they use of the language has no form in C yet. */
-  const later = ['byte-queue.ts'];
-  const files = [
-    ...readdirSync(folder)
-      .filter((name) => name.endsWith('.ts') && !later.includes(name))
-      .map((name) => join(folder, name)),
-    join(projectRoot, 'base/arithmetic.ts'),
-  ];
-  it.each(files.map((file) => [file.slice(projectRoot.length + 1), file]))('%s', async (_, file) => {
-    expect(await agrees(lowerFile(file), 25)).toBeGreaterThan(10);
-  });
-});
 
 it('each construct of the language', async () => {
   const unit = lowerText(

@@ -10,6 +10,7 @@ import { delimiter, isAbsolute, join } from 'node:path';
 
 /** Program name to Debian package (bookworm). */
 export const toolPackages = {
+  'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
   'apt-get': 'apt',
   ar: 'binutils',
   clang: 'clang',
@@ -28,6 +29,7 @@ export const toolPackages = {
   objcopy: 'binutils',
   objdump: 'binutils',
   perl: 'perl',
+  'qemu-aarch64-static': 'qemu-user-static',
   'qemu-riscv64-static': 'qemu-user-static',
   'qemu-system-riscv64': 'qemu-system-misc',
   readelf: 'binutils',

@@ -14,12 +14,14 @@ import { runOrThrow } from './run.ts';
 
 const here = (path: string): string => join(projectRoot, path);
 
-/** A file of the project with what it imports, analyzed. */
-export function programOfFile(path: string): Program {
-  const { program, diagnostics, sources } = analyze(loadSources([here(path)], placesIn(projectRoot)), library);
+/** Files of the project with what they import, analyzed as one program. */
+export function programOfFiles(paths: readonly string[]): Program {
+  const { program, diagnostics, sources } = analyze(loadSources(paths.map(here), placesIn(projectRoot)), library);
   if (program === undefined) throw new Error(diagnostics.map((one) => showDiagnostic(sources, one)).join(''));
   return program;
 }
+
+export const programOfFile = (path: string): Program => programOfFiles([path]);
 
 /** The same as C, the unit `verified`. */
 export function lowerProgram(program: Program): Lowered {
