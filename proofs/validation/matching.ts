@@ -57,7 +57,7 @@ function sameResult(type: Type, { registers, regions }: MachineState, value: Sou
 }
 
 /** That a region's bytes are the same, wherever in it one looks. */
-function sameRegion(ours: Region, theirs: Region): Term[] {
+export function sameRegion(ours: Region, theirs: Region): Term[] {
   const named = ({ name, before }: Region): string =>
     before === undefined ? name : before === 'zeros' ? '0' : before.named;
   if (ours.writes.length === 0 && theirs.writes.length === 0 && named(ours) === named(theirs)) return [];

@@ -41,6 +41,8 @@ export interface SourceCut {
   readonly number: number;
   readonly loop: Loop;
   readonly conditions: number;
+  /** Whether the first round is run before the cut. */
+  readonly peeled: boolean;
 }
 
 export interface SourceProgram {
@@ -129,7 +131,7 @@ function compileLoop(walk: Walk, loop: Loop, after: After): Next {
     cut === undefined
       ? inside
       : test(parts.slice(0, conditions), (state) => stop(walk, { kind: 'cut', cut: number, state }));
-  return head;
+  return cut?.peeled === true ? test(parts, body) : head;
 }
 
 function compile(walk: Walk, statements: readonly Statement[], after: After): Next {
