@@ -43,14 +43,14 @@ export interface BuildRequest {
   /** Built for instead of the manifest's own target. */
   readonly target?: Target;
   readonly lock: LockMode;
-  /** Compiles the platform layer too, whatever earlier builds have kept; a frozen lock implies it. */
+  /** Proves everything and compiles the platform layer too, whatever earlier runs have kept; a frozen lock implies it. */
   readonly afresh?: boolean;
   readonly progress: Progress;
   /** Nothing is assumed of TypeScript but what the manifest waives; the manifest may ask for it too. */
   readonly strict?: boolean;
   /** Steps of a solver for one question about TypeScript. */
   readonly budget?: number;
-  /** How TypeScript is proved; default: as `casemate prove` does, with the user's own cache. */
+  /** How TypeScript is proved; default: as `casemate prove` does, with the user's own cache unless it is done afresh. */
   readonly proofs?: ProofOptions;
 }
 
@@ -153,16 +153,17 @@ function requireNotes({ note }: Progress, image: LinkedImage, verified: Verified
 /** Proves and lowers the TypeScript of a project that has any; the prover is loaded for those alone. */
 async function proveProject(
   request: BuildRequest,
-  job: Omit<VerifiedJob, 'proofs' | 'strict' | 'step' | 'note'>,
+  job: Omit<VerifiedJob, 'proofs' | 'strict' | 'step' | 'note' | 'detail'>,
+  afresh: boolean,
 ): Promise<VerifiedUnit | undefined> {
   if (!job.manifest.sources?.some((source) => source.endsWith('.ts'))) return undefined;
   requireTool('clang');
   const { proofs, progress, budget } = request;
   const strict = isStrict(request, job.manifest);
   const { buildVerified, ownCache } = await import('./verified.ts');
-  const options = { ...(budget !== undefined && { budget }), ...(proofs ?? ownCache(progress.detail)) };
+  const options = { ...(budget !== undefined && { budget }), ...(proofs ?? (afresh ? {} : ownCache(progress.detail))) };
   return progress.phase('proving', (step) =>
-    buildVerified({ ...job, proofs: options, strict, step, note: progress.note }),
+    buildVerified({ ...job, proofs: options, strict, step, note: progress.note, detail: progress.detail }),
   );
 }
 
@@ -184,7 +185,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const { compiled, verified } = await withScratch(async (scratch) => {
     const common = { manifest, at, confinement, ledger, target, scratch };
     const afresh = request.afresh === true || request.lock === 'frozen';
-    const unit = await proveProject(request, common);
+    const unit = await proveProject(request, common, afresh);
     const objects = await progress.phase('compiling', (step) =>
       compileProject({ ...common, afresh, ...(unit && { verified: unit }), step, diagnostics: progress.note }),
     );

@@ -9,7 +9,7 @@ import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Diagnostic } from '../analyzers/diagnostics.ts';
 import type { Program } from '../analyzers/ir.ts';
-import { analyze, importsOf, type Source } from '../analyzers/typescript/analyze.ts';
+import { type Analysis, analyze, importsOf, type Source } from '../analyzers/typescript/analyze.ts';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, readFileIfPresent } from '../base/files.ts';
 import { printQuery, variablesOf } from '../proofs/smt/print.ts';
@@ -202,7 +202,15 @@ export async function proveSources(
   request: Omit<ProveRequest, 'files'>,
   given?: Prover,
 ): Promise<ProveReport> {
-  const { program, diagnostics, sources } = analyze(texts, readLibrary());
+  return proveAnalysis(analyze(texts, readLibrary()), request, given);
+}
+
+/** Proves what was analyzed. */
+export async function proveAnalysis(
+  { program, diagnostics, sources }: Analysis,
+  request: Omit<ProveRequest, 'files'>,
+  given?: Prover,
+): Promise<ProveReport> {
   if (program === undefined) return { sources, diagnostics, results: [] };
   const prover = given ?? openProverFor(request);
   const before = prover.counts();

@@ -6,20 +6,25 @@
  * they came to before, since each is a pure function of the sources. So the verdict of a run that proved everything is
  * kept too, under the user's own seal, and its key is all that it came from: the sources by name and text, casemate's own
  * program and declarations, the solvers, the options. A run that leaves evidence, or that may keep nothing, does it all.
+ *
+ * A build needs the program itself, to lower it, and of each proof a hash, for its record; what it recalls is these.
  */
 import { fileURLToPath } from 'node:url';
 import type { Diagnostic } from '../analyzers/diagnostics.ts';
-import type { Source } from '../analyzers/typescript/analyze.ts';
+import type { Program } from '../analyzers/ir.ts';
+import { analyze, type Source } from '../analyzers/typescript/analyze.ts';
 import { readFile } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
 import { assumptionsOf, type ShownFunction, shownOf } from '../proofs/report.ts';
 import type { Counts } from '../proofs/smt/prover.ts';
 import { solverIdentity } from '../proofs/smt/solver.ts';
+import type { FunctionResult, Result } from '../proofs/verify.ts';
 import {
   findSecondSolver,
   loadSources,
   type ProveReport,
   type ProveRequest,
+  proveAnalysis,
   proveSources,
   readLibrary,
 } from './prove.ts';
@@ -42,10 +47,16 @@ export const shownReport = ({ program, results, ...rest }: ProveReport): ShownRe
 });
 
 /** All that a verdict comes from; `own`: casemate's program. */
-function keyOf(sources: readonly Source[], request: ProveRequest, own: Uint8Array): string {
+function keyOf(
+  kind: 'shown' | 'built',
+  sources: readonly Source[],
+  request: Omit<ProveRequest, 'files'>,
+  own: Uint8Array,
+): string {
   const { budget, crossCheck, explain, cache } = request;
   const second = findSecondSolver();
   const text = JSON.stringify([
+    kind,
     sources.map(({ name, text: of }) => [name, of]),
     readLibrary(),
     [budget, crossCheck, explain === true],
@@ -54,6 +65,13 @@ function keyOf(sources: readonly Source[], request: ProveRequest, own: Uint8Arra
   ]);
   return createHash('sha256').update(own).update(text).digest('hex');
 }
+
+const isWhole = (results: readonly { readonly status: string }[]): boolean =>
+  results.length > 0 && results.every(({ status }) => status === 'proved' || status === 'trusted');
+
+/** Verdicts are kept by a bundle alone, whose bytes tell it from any other program. */
+const storeFor = (verdicts: SealedStore | undefined, program: string): SealedStore | undefined =>
+  program.endsWith('.bundle.js') ? verdicts : undefined;
 
 interface Kept {
   readonly results: readonly ShownFunction[];
@@ -70,9 +88,9 @@ export async function proveOrRecall(
   program = fileURLToPath(import.meta.url),
 ): Promise<ShownReport> {
   const sources = loadSources(request.files);
-  const store = program.endsWith('.bundle.js') && request.evidence === undefined ? verdicts : undefined;
+  const store = request.evidence === undefined ? storeFor(verdicts, program) : undefined;
   if (store === undefined) return shownReport(await proveSources(sources, request));
-  const key = keyOf(sources, request, readFile(program));
+  const key = keyOf('shown', sources, request, readFile(program));
   const entry = store.get(key);
   if (entry !== undefined) {
     const { results, assumptions }: Kept = JSON.parse(Buffer.from(entry).toString('utf8'));
@@ -81,10 +99,63 @@ export async function proveOrRecall(
   }
   const report = shownReport(await proveSources(sources, request));
   const { diagnostics, results, assumptions } = report;
-  const isWhole = results.length > 0 && results.every(({ status }) => status === 'proved' || status === 'trusted');
-  if (diagnostics.length === 0 && isWhole) {
+  if (diagnostics.length === 0 && isWhole(results)) {
     const kept: Kept = { results, assumptions };
     store.put(key, Buffer.from(JSON.stringify(kept)));
   }
   return report;
+}
+
+/** A function's verdict as a build needs it. */
+export interface BuiltVerdict extends Pick<FunctionResult, 'function' | 'status'> {
+  /** What does not hold, in the order of its text. */
+  readonly open: readonly Result[];
+  /** SHA-256, in hexadecimal, of its obligations: see proofHash. */
+  readonly proof: string;
+}
+
+export interface BuiltReport extends Omit<ProveReport, 'results'> {
+  readonly results: readonly BuiltVerdict[];
+  readonly before?: true;
+}
+
+/** Of a function's obligations: a line each, its name, a tab, and the hash of the question, or how it was settled without one. */
+export const proofHash = ({ results }: Pick<FunctionResult, 'results'>): string =>
+  createHash('sha256')
+    .update(results.map(({ obligation, said, by }) => `${obligation.name}\t${said?.sha256 ?? by}\n`).join(''))
+    .digest('hex');
+
+type KeptVerdict = readonly [key: string, status: 'proved' | 'trusted', proof: string];
+
+/** The verdicts that an entry holds, if they are those of this very program. */
+function recalled({ functions }: Program, entry: Uint8Array | undefined): readonly BuiltVerdict[] | undefined {
+  if (entry === undefined) return undefined;
+  const kept = JSON.parse(Buffer.from(entry).toString('utf8')) as readonly KeptVerdict[];
+  const isSame = kept.length === functions.length && kept.every(([key], i) => key === functions[i].key);
+  return isSame ? kept.map(([, status, proof], i) => ({ function: functions[i], status, open: [], proof })) : undefined;
+}
+
+/** Proves the texts of a build, or recalls that they were all proved before: then the solvers are not asked, nor samples run. */
+export async function proveForBuild(
+  sources: readonly Source[],
+  request: Omit<ProveRequest, 'files'>,
+  verdicts: SealedStore | undefined,
+  program = fileURLToPath(import.meta.url),
+): Promise<BuiltReport> {
+  const store = storeFor(verdicts, program);
+  const analysis = analyze(sources, readLibrary());
+  if (analysis.program === undefined) return { ...analysis, results: [] };
+  const key = store && keyOf('built', sources, request, readFile(program));
+  const known = recalled(analysis.program, key === undefined ? undefined : store?.get(key));
+  if (known !== undefined) return { ...analysis, results: known, before: true };
+  const { results, counts } = await proveAnalysis(analysis, request);
+  const built = results.map((result): BuiltVerdict => {
+    const { function: fn, status, results: all } = result;
+    return { function: fn, status, open: all.filter((one) => one.status !== 'proved'), proof: proofHash(result) };
+  });
+  if (key !== undefined && isWhole(results)) {
+    const kept = built.map(({ function: fn, status, proof }) => [fn.key, status, proof]);
+    store!.put(key, Buffer.from(JSON.stringify(kept)));
+  }
+  return { ...analysis, results: built, ...(counts && { counts }) };
 }

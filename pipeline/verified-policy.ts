@@ -12,10 +12,9 @@ import { isOfPlatform } from '../analyzers/platform.ts';
 import { fail, printable } from '../base/errors.ts';
 import type { Lowered } from '../lowering/c/lower.ts';
 import { showResult } from '../proofs/report.ts';
-import type { FunctionResult } from '../proofs/verify.ts';
 import type { Audit } from './audit.ts';
 import type { At, Manifest } from './manifest.ts';
-import type { ProveReport } from './prove.ts';
+import type { BuiltReport, BuiltVerdict } from './proved-before.ts';
 import { functionName, isUnproved, reliedOn, trustedFunctions } from './verified-record.ts';
 
 export interface PolicyJob {
@@ -26,7 +25,7 @@ export interface PolicyJob {
 }
 
 /** What the manifest waives of what is not proved; a waiver of nothing is an error. */
-function waived(job: PolicyJob, { results }: ProveReport): ReadonlySet<string> {
+function waived(job: PolicyJob, { results }: BuiltReport): ReadonlySet<string> {
   const open = new Set<string>();
   for (const [i, { function: name, reason }] of (job.manifest.waive ?? []).entries()) {
     const found = results.find(({ function: subject }) => functionName(subject) === name);
@@ -44,14 +43,14 @@ function waived(job: PolicyJob, { results }: ProveReport): ReadonlySet<string> {
 }
 
 /** Stops the build at the first obligation that does not hold, after showing all of them. */
-export function requireProofs(job: PolicyJob, report: ProveReport): void {
+export function requireProofs(job: PolicyJob, report: BuiltReport): void {
   const exempt = waived(job, report);
-  const isOpen = ({ status, function: subject }: FunctionResult): boolean =>
+  const isOpen = ({ status, function: subject }: BuiltVerdict): boolean =>
     (status === 'failed' || status === 'unknown') && !exempt.has(functionName(subject));
   const open = report.results.filter(isOpen);
   if (open.length === 0) return;
-  const failing = open.flatMap(({ function: subject, results }) =>
-    results.filter(({ status }) => status !== 'proved').map((result) => ({ subject, result })),
+  const failing = open.flatMap(({ function: subject, open: results }) =>
+    results.map((result) => ({ subject, result })),
   );
   for (const { result } of failing) job.note(showResult(report.sources, result).trimEnd());
   const { subject, result } = failing.find((one) => one.result.status === 'failed') ?? failing[0];
@@ -71,7 +70,7 @@ interface Assumed {
 }
 
 /** What is assumed of the project's C, and of lemmas that are trusted. */
-function assumedOfC(unit: Lowered, results: readonly FunctionResult[]): Assumed[] {
+function assumedOfC(unit: Lowered, results: readonly BuiltVerdict[]): Assumed[] {
   const trusted = trustedFunctions(unit, results).filter((fn) => !isOfPlatform(fn));
   return [
     ...trusted.map((fn) => ({ name: functionName(fn), text: 'is trusted: nothing of it is proved' })),
@@ -83,7 +82,7 @@ function assumedOfC(unit: Lowered, results: readonly FunctionResult[]): Assumed[
 }
 
 /** Proofs of what is built that take for granted what is not proved. */
-function assumedOfTypeScript({ program }: Lowered, results: readonly FunctionResult[]): Assumed[] {
+function assumedOfTypeScript({ program }: Lowered, results: readonly BuiltVerdict[]): Assumed[] {
   const relied = reliedOn(results, isUnproved);
   const unproved = new Set(results.filter(isUnproved).map(({ function: { key } }) => key));
   return program.functions.flatMap((fn) => {
@@ -96,7 +95,7 @@ function assumedOfTypeScript({ program }: Lowered, results: readonly FunctionRes
 export function requireNoAssumptions(
   job: PolicyJob,
   unit: Lowered,
-  results: readonly FunctionResult[],
+  results: readonly BuiltVerdict[],
   strict: boolean,
 ): void {
   const named = new Set((job.manifest.waive ?? []).map(({ function: name }) => name));

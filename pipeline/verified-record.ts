@@ -10,7 +10,7 @@ import { showType } from '../analyzers/types.ts';
 import { createHash } from '../base/node.ts';
 import type { Lowered } from '../lowering/c/lower.ts';
 import { reliances } from '../proofs/reliance.ts';
-import type { FunctionResult } from '../proofs/verify.ts';
+import type { BuiltVerdict } from './proved-before.ts';
 
 /** The source that TypeScript is lowered to, and its object, as messages and the linker know them. */
 export const UNIT = 'verified.c';
@@ -55,16 +55,13 @@ export function contractText(fn: FunctionIr): string {
   ].join('\n');
 }
 
-const proofText = ({ results }: FunctionResult): string =>
-  results.map(({ obligation, said, by }) => `${obligation.name}\t${said?.sha256 ?? by}\n`).join('');
-
 /** Whether a proof holds not, and the build goes on. */
-export const isUnproved = ({ status }: FunctionResult): boolean => status === 'failed' || status === 'unknown';
+export const isUnproved = ({ status }: BuiltVerdict): boolean => status === 'failed' || status === 'unknown';
 
 /** By key, the functions that each proof takes for granted, of those that `isOpen`. */
 export function reliedOn(
-  results: readonly FunctionResult[],
-  isOpen: (result: FunctionResult) => boolean,
+  results: readonly BuiltVerdict[],
+  isOpen: (result: BuiltVerdict) => boolean,
 ): ReadonlyMap<string, readonly FunctionIr[]> {
   const open = new Set(results.flatMap((result) => (isOpen(result) ? [result.function] : [])));
   return reliances(
@@ -74,7 +71,7 @@ export function reliedOn(
 }
 
 /** Functions without a proof that a unit calls, or that proofs of its functions use: C's, the platform's, and lemmas. */
-export function trustedFunctions({ program }: Lowered, results: readonly FunctionResult[]): FunctionIr[] {
+export function trustedFunctions({ program }: Lowered, results: readonly BuiltVerdict[]): FunctionIr[] {
   const relied = reliedOn(results, ({ function: { body } }) => body === undefined);
   const used = new Set(program.functions.flatMap(({ key }) => [key, ...(relied.get(key) ?? []).map((fn) => fn.key)]));
   return results.flatMap(({ function: fn }) => (fn.body === undefined && used.has(fn.key) ? [fn] : []));
@@ -90,7 +87,7 @@ export interface Trusted {
 /** Of each function of a unit, FILE:NAME, the functions of C, the platform's too, that it relies on, called or not. */
 export function trustedSymbols(
   unit: Lowered,
-  results: readonly FunctionResult[],
+  results: readonly BuiltVerdict[],
 ): ReadonlyMap<string, readonly Trusted[]> {
   const relied = reliedOn(results, ({ function: { body } }) => body === undefined);
   const external = new Set(unit.program.functions.flatMap(({ key, body }) => (body === undefined ? [key] : [])));
@@ -105,13 +102,13 @@ export function trustedSymbols(
 }
 
 /** Not the platform's functions: they are the target's, and named for the whole build. */
-const isNamed = (result: FunctionResult): boolean =>
+const isNamed = (result: BuiltVerdict): boolean =>
   isUnproved(result) || (result.status === 'trusted' && !isOfPlatform(result.function));
 
 /** Records of the functions that a unit has code of, in its order. */
 export function verifiedFunctions(
   unit: Lowered,
-  results: readonly FunctionResult[],
+  results: readonly BuiltVerdict[],
   sources: ReadonlyMap<string, string>,
 ): VerifiedFunction[] {
   const byKey = new Map(results.map((result) => [result.function.key, result]));
@@ -130,7 +127,7 @@ export function verifiedFunctions(
       ...(isProved && relies && { relies }),
       source: hash(sources.get(fn.span.file) ?? ''),
       contract: hash(contractText(fn)),
-      proof: hash(proofText(result)),
+      proof: result.proof,
     };
   });
 }

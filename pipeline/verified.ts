@@ -22,7 +22,9 @@ import { checkLanguages, type SourceFile } from './compile.ts';
 import type { Ledger } from './lock.ts';
 import type { At, Manifest } from './manifest.ts';
 import { type Confinement, confinePath, isConfined, isInside, lockName } from './paths.ts';
-import { loadSources, openProofCache, type ProveReport, type ProveRequest, proveSources } from './prove.ts';
+import { loadSources, openProofCache, type ProveRequest } from './prove.ts';
+import { type BuiltReport, proveForBuild } from './proved-before.ts';
+import type { SealedStore } from './sealed-store.ts';
 import type { TargetPlan } from './target.ts';
 import { unitFlags } from './unit-flags.ts';
 import { requireNoAssumptions, requireProofs } from './verified-policy.ts';
@@ -39,14 +41,18 @@ import {
   verifiedFunctions,
 } from './verified-record.ts';
 
-/** How a build proves: what `casemate prove` would be told. */
-export type ProofOptions = Partial<Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>>;
+/** How a build proves: what `casemate prove` would be told, and where whole verdicts are kept. */
+export type ProofOptions = Partial<Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>> & {
+  readonly verdicts?: SealedStore;
+  /** Where casemate's code is: see proveForBuild. */
+  readonly program?: string;
+};
 
 /** The user's own cache. */
 export function ownCache(detail: (text: string) => void): ProofOptions {
-  const { cache, problem } = openProofCache();
+  const { cache, verdicts, problem } = openProofCache();
   if (problem !== undefined) detail(`casemate: note: ${problem}`);
-  return cache === undefined ? {} : { cache };
+  return { ...(cache && { cache }), ...(verdicts && { verdicts }) };
 }
 
 export interface VerifiedJob {
@@ -63,6 +69,8 @@ export interface VerifiedJob {
   readonly step: (text: string) => void;
   /** Lines for the user. */
   readonly note: (text: string) => void;
+  /** Lines for a user who asked for detail. */
+  readonly detail: (text: string) => void;
 }
 
 /** What a build knows of its TypeScript before the link. */
@@ -137,7 +145,7 @@ function refuseUnseenMain(files: readonly Source[], roots: readonly FunctionIr[]
 }
 
 /** What was lowered of a program whose functions in `roots` are called from outside. */
-function lower(job: VerifiedJob, { program, results }: ProveReport, roots: readonly FunctionIr[], main?: FunctionIr) {
+function lower(job: VerifiedJob, { program, results }: BuiltReport, roots: readonly FunctionIr[], main?: FunctionIr) {
   const open = results.filter(isUnproved);
   const waived = new Set(open.map(({ function: { key } }) => key));
   const unit = lowerToC(program!, 'verified', {
@@ -164,7 +172,7 @@ const uncheckedTexts = ({ unchecked }: Lowered): string[] =>
       `${functionName(subject)}: callers in C meet ${clause.text}, which nothing tests: ${reason}`,
   );
 
-function reportOf(report: ProveReport, unit: Lowered): VerifiedReport {
+function reportOf(report: BuiltReport, unit: Lowered): VerifiedReport {
   const trusted = trustedFunctions(unit, report.results);
   return {
     functions: verifiedFunctions(unit, report.results, report.sources),
@@ -194,13 +202,16 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
   const { sources, listed } = readSources(job, files);
   const libraries = librariesFor(job, sources);
   let done = 0;
-  const report = await proveSources(sources, {
+  const { verdicts, program: own, ...options } = job.proofs;
+  const request = {
     budget: defaultSteps,
     crossCheck: false,
-    ...job.proofs,
-    onStart: (name) => step(`${printable(name, 60)} (${done} done)`),
+    ...options,
+    onStart: (name: string) => step(`${printable(name, 60)} (${done} done)`),
     onFunction: () => done++,
-  });
+  };
+  const report = await proveForBuild(sources, request, verdicts, own);
+  if (report.before) job.detail('casemate: note: proved before, and nothing has changed since');
   const { program, diagnostics } = report;
   if (program === undefined) {
     for (const one of diagnostics) job.note(showDiagnostic(report.sources, one).trimEnd());
