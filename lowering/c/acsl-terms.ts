@@ -5,6 +5,8 @@
  * Operators are those of the table of operators. A slice goes into a logic function as its pointer and its length, because
  * one that is written and one that is only read are two types of C. Source: ACSL 1.17, 2.2 and 2.6.
  */
+
+import { conversionOf } from '../../analyzers/conversions.ts';
 import {
   type Argument,
   type Expression,
@@ -123,9 +125,9 @@ export function createTerms(
         return filled(acsl, expression.operands.map(term).map(inner));
       }
       case 'convert':
-        if (expression.type.kind !== 'integer' || expression.operand.type.kind !== 'integer')
-          return none('members of enumerations are other numbers in C');
-        return term(expression.operand);
+        return converted(expression);
+      case 'member':
+        return String(expression.value);
       case 'conditional':
         return `(${inner(predicate(expression.condition))} ? ${inner(term(expression.whenTrue))} : ${inner(term(expression.whenFalse))})`;
       case 'call':
@@ -133,6 +135,15 @@ export function createTerms(
       default:
         return place(expression);
     }
+  };
+
+  /** A member is its place, and another number as another type. */
+  const converted = ({ operand, type }: Expression & { kind: 'convert' }): string => {
+    const own = term(operand);
+    const conversion = conversionOf(operand.type, type);
+    if (conversion === undefined || conversion.same) return own;
+    const [[, last], ...others] = [...conversion.pairs].reverse();
+    return others.reduce((rest, [from, to]) => `(${inner(own)} == (${from}) ? (${to}) : ${rest})`, `(${last})`);
   };
 
   const call = (expression: Expression & { kind: 'call' }): string => {
@@ -144,7 +155,7 @@ export function createTerms(
   const passed = (given: Argument): string => {
     if (given.kind === 'object') return none('an object in a call');
     if (given.kind === 'array') return argument(given.array);
-    if (given.type.kind === 'integer') return term(given);
+    if (given.type.kind === 'integer' || given.type.kind === 'enumeration') return term(given);
     // A record that was widened is of another type of C.
     if (given.kind === 'variable' && given.type.kind === 'record' && sameType(given.type, given.variable.type))
       return place(given);
@@ -168,7 +179,8 @@ export function createTerms(
         return `${inner(predicate(expression.left))} ${symbol} ${inner(predicate(expression.right))}`;
       }
       case 'same':
-        if (expression.left.type.kind !== 'boolean') return none('members of enumerations are other numbers in C');
+        if (expression.left.type.kind !== 'boolean')
+          return `${inner(term(expression.left))} == ${inner(term(expression.right))}`;
         return `${inner(predicate(expression.left))} <==> ${inner(predicate(expression.right))}`;
       case 'conditional': {
         const [condition, whenTrue, whenFalse] = [expression.condition, expression.whenTrue, expression.whenFalse].map(
@@ -199,7 +211,7 @@ export function createTerms(
 function parametersOf(parameters: readonly Variable[], names: AcslNames): string[] | undefined {
   const own = parameters.map(({ id, type }): string | undefined => {
     const name = names.variable(id);
-    if (type.kind === 'integer') return `integer ${name}`;
+    if (type.kind === 'integer' || type.kind === 'enumeration') return `integer ${name}`;
     if (type.kind === 'record') return `${names.record(type)} ${name}`;
     if (type.kind !== 'array' || type.list) return undefined;
     return `${scalarTypes[elementOf(type)]} *${name}_data, integer ${name}_length`;
@@ -238,7 +250,8 @@ export function defineFunction(
   names: AcslNames,
   definitionOf: AcslTerms['definitionOf'],
 ): Definition | undefined {
-  if (!fn.pure || fn.body === undefined || !['integer', 'boolean'].includes(fn.result.kind)) return undefined;
+  if (!fn.pure || fn.body === undefined || !['integer', 'boolean', 'enumeration'].includes(fn.result.kind))
+    return undefined;
   const parameters = parametersOf(fn.parameters, names);
   if (parameters === undefined) return undefined;
   const own: Definition = { name, text: '' };

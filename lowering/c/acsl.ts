@@ -54,11 +54,29 @@ function annotation(all: readonly string[]): string[] {
   return [...notes, `/*@ ${first}`, ...rest.map((one) => `    ${one}`), ' */'];
 }
 
-/** Paths from a value to each `number` in it, as C spells them. */
-function numbersIn(type: Type, field: (name: string) => string, path = ''): string[] {
-  if (type.kind === 'record')
-    return type.fields.flatMap((one) => numbersIn(one.type, field, `${path}.${field(one.name)}`));
-  return type.kind === 'integer' && type.name === 'number' ? [path] : [];
+/** What a place of C holds, if it is a value of the type: what TypeScript's type says of it and C's does not. */
+function claimsOf(type: Type, place: string, field: (name: string) => string): string[] {
+  switch (type.kind) {
+    case 'integer':
+      return type.name === 'number' ? [safeInteger(place)] : [];
+    case 'enumeration':
+      return [`0 <= ${place} < ${type.members.length}`];
+    case 'record':
+      return type.fields.flatMap((one, i) => {
+        const own = claimsOf(one.type, `${place}.${field(one.name)}`, field);
+        const first = `${place}.${field(type.fields[0].name)}`;
+        const where =
+          type.optional && i > 0 ? `${first} != 0` : one.where?.map((at) => `${first} == ${at}`).join(' || ');
+        return where === undefined ? own : own.map((claim) => `(${where}) ==> (${claim})`);
+      });
+    case 'array': {
+      const range = `0 <= cm_i < ${place}.length`;
+      const own = type.list ? claimsOf(type.element, `${place}.data[cm_i]`, field) : [];
+      return own.map((claim) => `(\\forall integer cm_i; ${range} ==> (${claim}))`);
+    }
+    default:
+      return [];
+  }
 }
 
 interface Written {
@@ -96,7 +114,7 @@ export function createAcsl(
   const typed = (variable: Variable): string[] => {
     const name = nameOf(variable);
     const base = isObjectVariable(variable) ? `(*${name})` : name;
-    return numbersIn(valueType(variable.type), names.field).map((path) => safeInteger(`${base}${path}`));
+    return claimsOf(valueType(variable.type), base, names.field);
   };
   const valid = (variable: Variable): string[] => {
     const name = nameOf(variable);
@@ -143,8 +161,7 @@ export function createAcsl(
     const definition = definitionOf(fn.key);
     const parameters = fn.parameters.map((one) => terms.argument(one)).join(', ');
     const objects = fn.parameters.filter(isObjectVariable).filter(({ id }) => fn.modifies.includes(id));
-    const resultName = '\\result';
-    const ofResult = numbersIn(fn.result, names.field).map((path) => safeInteger(`${resultName}${path}`));
+    const ofResult = claimsOf(fn.result, '\\result', names.field);
     return annotation([
       ...fn.parameters.flatMap(valid).map((one) => `requires ${one};`),
       ...fn.parameters.flatMap(typed).map((one) => `requires ${one};`),

@@ -8,7 +8,14 @@
  * see to them: that a slice's memory exists, that nobody else writes it while the function runs, and that a bool is one.
  */
 import type { Clause, FunctionIr } from '../../analyzers/ir.ts';
-import { type Field, LONGEST_ARRAY, type RecordType, type Type } from '../../analyzers/types.ts';
+import {
+  type ArrayType,
+  type Field,
+  LONGEST_ARRAY,
+  type RecordType,
+  showType,
+  type Type,
+} from '../../analyzers/types.ts';
 import { Refusal } from '../../analyzers/typescript/refuse.ts';
 
 /** A condition that is tested. */
@@ -37,13 +44,31 @@ export interface CheckNames {
   readonly parameter: (id: string) => string;
 }
 
-/** That one of a record's fields is a value of its type, where the tag says that it is there. */
+/** That one of a record's fields is a value of its type, where the record says that it is there. */
 function fieldChecks(names: CheckNames, record: RecordType, place: string, field: Field, text: string): Check[] {
   const own = valueChecks(names, `${place}.${names.field(field.name)}`, field.type, `${text}.${field.name}`);
-  if (field.where === undefined) return own;
-  const tag = `${place}.${names.field(record.fields[0].name)}`;
-  const isThere = field.where.map((member) => `${tag} == ${member}`).join(' || ');
+  const first = `${place}.${names.field(record.fields[0].name)}`;
+  const { where } = field;
+  if (record.optional && field !== record.fields[0])
+    return own.map((check) => ({ ...check, condition: `!${first} || (${check.condition})` }));
+  if (where === undefined) return own;
+  const isThere = where.map((member) => `${first} == ${member}`).join(' || ');
   return own.map((check) => ({ ...check, condition: `!(${isThere}) || (${check.condition})` }));
+}
+
+/** That each element of a list is a value of its type. */
+function elementChecks(names: CheckNames, place: string, type: ArrayType, text: string): Check[] {
+  if (!type.list) return [];
+  const own = valueChecks(names, `${place}.data[cm_i]`, type.element, `${text}[i]`);
+  if (own.length === 0) return [];
+  const holds = own.map(({ condition }) => `(${condition})`).join(' && ');
+  const loop = `for (size_t cm_i = 0; cm_all && cm_i < ${place}.length; cm_i++) cm_all = ${holds};`;
+  return [
+    {
+      condition: `({ bool cm_all = true; ${loop} cm_all; })`,
+      text: `each element of ${text} is a ${showType(type.element)}`,
+    },
+  ];
 }
 
 const sizeAndAlignment = (value: string): string => `sizeof(${value}), _Alignof(__typeof__(${value}))`;
@@ -68,6 +93,7 @@ function valueChecks(names: CheckNames, place: string, type: Type, text: string)
           condition: `cm_is_memory(${place}.data, ${place}.length, ${sizeAndAlignment(`*${place}.data`)})`,
           text: `${text} has memory, and at most ${LONGEST_ARRAY} elements`,
         },
+        ...elementChecks(names, place, type, text),
       ];
     case 'object':
       return [

@@ -17,7 +17,7 @@ import {
 } from '../../analyzers/operators/bounds.ts';
 import { rangeOf } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
-import { bitsDecide, hasComplement, hide, isDecided } from './decided.ts';
+import { bitsDecide, hasComplement, hide, isDecided, stripped } from './decided.ts';
 import { createExpressions, type Expressions, type Names } from './expressions.ts';
 import { binary, cast, levels, operand, primary, type Text } from './text.ts';
 
@@ -45,9 +45,6 @@ const exactRanges: Readonly<Record<string, (a: Bounds, b: Bounds) => Bounds>> = 
 };
 
 const spellings = { add: ['+', levels.sum], subtract: ['-', levels.sum], multiply: ['*', levels.product] } as const;
-
-const stripped = (expression: Expression): Expression =>
-  expression.kind === 'convert' ? stripped(expression.operand) : expression;
 
 /** A value that is compared or chosen: no wider than 64 bits it is as it is. What is computed is cast, for it may be of int. */
 const typed = (type: string, text: Text): Text => (type === 'int64_t' ? text : cast(type, text));

@@ -26,8 +26,11 @@ export function isDecided(symbol: string, a: Bounds, b: Bounds): boolean {
 
 type Operation = Expression & { readonly kind: 'operation' };
 
-const stripped = (expression: Expression): Expression =>
-  expression.kind === 'convert' ? stripped(expression.operand) : expression;
+/** Without the conversions that say what range an integer is in. A member that becomes a number is another value in C. */
+export const stripped = (expression: Expression): Expression =>
+  expression.kind === 'convert' && expression.type.kind === 'integer' && expression.operand.type.kind === 'integer'
+    ? stripped(expression.operand)
+    : expression;
 
 /** Whether a comparison may be one with the complement of an unsigned value, which gcc looks for through casts. */
 export const hasComplement = (operands: readonly Expression[]): boolean =>

@@ -29,11 +29,12 @@ import {
 } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { compareBig, lowerBig, type Others } from './big.ts';
-import { bitsDecide, hasComplement, hide, hideAs, isDecided, overlapping } from './decided.ts';
+import { bitsDecide, hasComplement, hide, hideAs, isDecided, overlapping, stripped } from './decided.ts';
 import { createShapes } from './narrow.ts';
 import { type COperand, spell } from './operators.ts';
 import { elementOf, type Scalar, scalarTypes } from './prelude.ts';
 import { binary, call, cast, levels, literal, operand, primary, type Text, unary, within } from './text.ts';
+import type { CTypes } from './types.ts';
 
 /** C's names in a function. */
 export interface Names {
@@ -44,9 +45,7 @@ export interface Names {
   /** The types of a function's parameters, and of its result. */
   readonly parameters: (key: string) => readonly Type[];
   readonly result: (key: string) => Type;
-  readonly record: (type: RecordType) => string;
-  /** A function from one record to another whose fields hold as much, or more. */
-  readonly widening: (from: RecordType, to: RecordType) => string;
+  readonly types: CTypes;
   readonly field: (name: string) => string;
 }
 
@@ -72,15 +71,12 @@ const plain = (text: Text): COperand => ({ text, typed: () => text, low64: () =>
 
 const isPlace = ({ kind }: Expression): boolean => ['variable', 'element', 'field', 'call'].includes(kind);
 
-const stripped = (expression: Expression): Expression =>
-  expression.kind === 'convert' ? stripped(expression.operand) : expression;
-
 /** Turns away what has no form in C yet. */
 export function refuseType(at: { readonly span: Expression['span'] }, type: Type): never {
   return refuse(
     at.span,
     `${showType(type)} is not lowered to C yet`,
-    'Lowered are integers, booleans, typed arrays, records and tuples.',
+    'Lowered are integers, booleans, members of closed lists, arrays, records and objects.',
   );
 }
 
@@ -118,6 +114,9 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
 
   const argument = (given: Argument, wanted: Type): Text => {
     if (given.kind === 'object') return primary(names.variable(given.object.id));
+    // An object that is only read may be a value, which then lies in memory for the call.
+    if (given.kind !== 'array' && wanted.kind === 'object')
+      return primary(`(${names.types.record(wanted.record)}[1]){ ${record(given, wanted.record).text} }`);
     if (given.kind !== 'array') return value(given, wanted);
     const name = primary(names.variable(given.array.id));
     if (wanted.kind !== 'array' || !wanted.readonly || given.array.type.readonly) return name;
@@ -192,6 +191,8 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
         };
       case 'length':
         return cast('int64_t', primary(`${names.variable(bare.array.id)}.length`));
+      case 'convert':
+        return converted(bare);
       case 'operation':
         return numberOperation(bare);
       default: {
@@ -213,6 +214,41 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
     if (c.kind !== 'function' && domain === 'number' && operands.every((one) => shapeOf(one).isInt))
       values[0] = cast('int64_t', values[0]);
     return spell(c, 'int64_t', values.map(plain));
+  };
+
+  /** Of or to an enumeration, in whose range it was proved to be. */
+  const converted = ({ operand: inner, type }: Expression & { kind: 'convert' }): Text => {
+    const text = inner.type.kind === 'enumeration' ? member(inner) : number(inner);
+    const name = names.types.conversion(inner.type, type);
+    if (name !== undefined) return call(name, text);
+    return cast(type.kind === 'integer' ? 'int64_t' : names.types.spell(type, inner), text);
+  };
+
+  /** A member of an enumeration, of its C type. */
+  const member = (expression: Expression): Text => {
+    const { type } = expression;
+    if (type.kind !== 'enumeration') return refuseType(expression, type);
+    switch (expression.kind) {
+      case 'member':
+        return primary(names.types.member(type, expression.value));
+      case 'convert':
+        return converted(expression);
+      case 'conditional': {
+        const text = `${operand(truth(expression.condition))} ? ${operand(member(expression.whenTrue))} : ${operand(member(expression.whenFalse))}`;
+        return cast(names.types.spell(type, expression), { text, level: levels.conditional });
+      }
+      default:
+        return place(expression);
+    }
+  };
+
+  /** Equality of truths, or of members. */
+  const same = ({ left, right }: Expression & { kind: 'same' }): Text => {
+    const lower = left.type.kind === 'boolean' ? truth : member;
+    const [a, b] = [lower(left), lower(right)];
+    const isItself = a.text === b.text || (left.kind === 'member' && right.kind === 'member');
+    const shown = !isItself ? b : left.type.kind === 'boolean' ? hideAs('bool', b) : hideAs('int64_t', b);
+    return binary(a, '==', shown, levels.comparison);
   };
 
   const truth = (expression: Expression): Text => {
@@ -246,11 +282,7 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
         return { text: `${side(expression.left)} ${symbol} ${side(expression.right)}`, level: levels.logical };
       }
       case 'same':
-        if (expression.left.type.kind !== 'boolean') return refuseType(expression.left, expression.left.type);
-        {
-          const [a, b] = [truth(expression.left), truth(expression.right)];
-          return binary(a, '==', a.text === b.text ? hideAs('bool', b) : b, levels.comparison);
-        }
+        return same(expression);
       case 'conditional':
         return {
           text: `${operand(truth(expression.condition))} ? ${operand(truth(expression.whenTrue))} : ${operand(truth(expression.whenFalse))}`,
@@ -302,7 +334,7 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
         const at = own.fields.findIndex(({ name }) => name === field.name);
         return `.${names.field(field.name)} = ${value(expression.fields[at], field.type).text}`;
       });
-      return primary(`(${names.record(type)}){ ${fields.join(', ')} }`);
+      return primary(`(${names.types.record(type)}){ ${fields.join(', ')} }`);
     }
     if (expression.kind === 'conditional')
       return {
@@ -311,15 +343,16 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
       };
     const own = placeType(expression);
     if (own.kind !== 'record') throw new TypeError('no record');
-    return names.record(own) === names.record(type)
+    return names.types.record(own) === names.types.record(type)
       ? place(expression)
-      : call(names.widening(own, type), place(expression));
+      : call(names.types.widening(own, type), place(expression));
   };
 
   /** An expression as a value of C's type for `type`, in whose range it was proved to be. */
   const value = (expression: Expression, type: Type): Text => {
     if (type.kind === 'boolean') return truth(expression);
     if (type.kind === 'record') return record(expression, type);
+    if (type.kind === 'enumeration') return member(expression);
     if (type.kind !== 'integer') return refuseType(expression, type);
     const wanted = scalarType(type.name, expression);
     const bare = stripped(expression);

@@ -8,21 +8,19 @@
  * Only a program that was proved may be lowered; the caller sees to that. Source: ISO/IEC 9899:2011.
  */
 import type { Diagnostic } from '../../analyzers/diagnostics.ts';
-import type { FunctionIr, Program, Variable } from '../../analyzers/ir.ts';
+import type { FunctionIr, Program, Table } from '../../analyzers/ir.ts';
 import { isOfPlatform } from '../../analyzers/platform.ts';
-import type { RecordType, Type } from '../../analyzers/types.ts';
 import { collecting, refuse } from '../../analyzers/typescript/refuse.ts';
 import { calledFunctions } from '../reachable.ts';
 import { commentText, createAcsl, type Dropped } from './acsl.ts';
 import { createLogic, partOfSlice } from './acsl-terms.ts';
 import { checksOf, type Unchecked } from './checks.ts';
 import { createClauses } from './clauses.ts';
-import { createExpressions, type Names, refuseType, scalarType } from './expressions.ts';
-import { createNamer, identifier } from './names.ts';
+import { createExpressions, type Names } from './expressions.ts';
 import { type LowerOptions, planUnit } from './plan.ts';
-import { elementOf, scalarTypes, sliceType } from './prelude.ts';
 import { lowerBody, variablesRead } from './statements.ts';
-import { literal, stringLiteral } from './text.ts';
+import { stringLiteral } from './text.ts';
+import { type CTypes, constantText, createTypes, fieldName } from './types.ts';
 
 export interface Lowered {
   /** For C callers: the records and the prototypes. Includes "casemate-lowered.h". */
@@ -50,38 +48,6 @@ export interface Lowered {
 export interface UncheckedClause extends Unchecked {
   readonly function: FunctionIr;
 }
-
-/** What tells records apart that C must tell apart: names, order and types of the fields. */
-function shape(type: Type): string {
-  if (type.kind !== 'record') return type.kind === 'integer' ? type.name : type.kind;
-  return `${type.optional ? '?' : ''}{${type.fields.map(({ name, type: of }) => `${name}:${shape(of)}`).join(',')}}`;
-}
-
-interface Records {
-  readonly nameOf: (type: RecordType) => string;
-  /** In an order in which each is defined before it is used. */
-  readonly definitions: () => string[];
-}
-
-function createRecords(namer: (wanted: string) => string, typeName: (type: Type) => string): Records {
-  const names = new Map<string, string>();
-  const definitions: string[] = [];
-  const nameOf = (type: RecordType): string => {
-    const key = shape(type);
-    const known = names.get(key);
-    if (known !== undefined) return known;
-    const lines = type.fields.map(({ name, type: of }) => `    ${typeName(of)} ${fieldName(name)};`);
-    const plain = /^[A-Za-z_$][\w$]*$/.test(type.name) ? type.name : type.optional ? 'optional' : 'record';
-    const name = namer(plain);
-    names.set(key, name);
-    definitions.push(`typedef struct {\n${lines.length === 0 ? '    char empty;' : lines.join('\n')}\n} ${name};`);
-    return name;
-  };
-  return { nameOf, definitions: () => definitions };
-}
-
-/** Members of tuples are their positions. */
-const fieldName = (name: string): string => (/^\d+$/.test(name) ? `item${name}` : identifier(name));
 
 function comment(fn: FunctionIr): string[] {
   const lines = [
@@ -116,6 +82,16 @@ function unusable(missing: readonly string[], { functions }: Program): ReadonlyS
   return found;
 }
 
+/** A table: its memory, and the slice of it that code names. */
+function tableText(types: CTypes, { variable, values }: Table, name: string): string {
+  const { type } = variable;
+  const slice = types.slice(type);
+  if (values.length === 0) return `static const ${slice} ${name} = { 0, 0 };`;
+  const rows = values.map((value) => constantText(types, value, type.element));
+  return `static const ${types.spell(type.element, variable)} ${name}_memory[${values.length}] = { ${rows.join(', ')} };
+static const ${slice} ${name} = { ${name}_memory, ${values.length} };`;
+}
+
 /** Lowers a program. `unit` is a file name without its end; what cannot be lowered is a diagnostic, and then text is partial. */
 export function lowerToC(given: Program, unit: string, options: LowerOptions = {}): Lowered {
   const diagnostics: Diagnostic[] = [];
@@ -123,72 +99,14 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
   const { program, globals, isOwn, symbols, checked } = plan;
   const byKey = new Map(program.functions.map((fn) => [fn.key, fn]));
   const tables = new Map(program.tables.map(({ variable }) => [variable.id, globals(variable.name)]));
-  const plainType = (type: Type): string => {
-    switch (type.kind) {
-      case 'boolean':
-        return 'bool';
-      case 'void':
-        return 'void';
-      case 'array':
-        return sliceType(elementOf(type), type.readonly);
-      case 'record':
-        return records.nameOf(type);
-      case 'object':
-        return `${type.readonly ? 'const ' : ''}${records.nameOf({ ...type.record, name: type.name })} *`;
-      case 'enumeration':
-        throw new TypeError('an enumeration');
-      case 'integer':
-        if (type.name === 'bigint') throw new TypeError('a bigint without a bound');
-        return scalarTypes[type.name];
-    }
-  };
-  const records = createRecords(globals, plainType);
-  const widenings = new Map<string, { readonly name: string; readonly text: string }>();
-  const widening = (from: RecordType, to: RecordType): string => {
-    const [source, wanted] = [records.nameOf(from), records.nameOf(to)];
-    const key = `${source} ${wanted}`;
-    const known = widenings.get(key);
-    if (known !== undefined) return known.name;
-    const fields = to.fields.map(({ name, type }) => {
-      const own = from.fields.find((field) => field.name === name)!.type;
-      const read = `from.${fieldName(name)}`;
-      const isOther = type.kind === 'record' && own.kind === 'record' && shape(type) !== shape(own);
-      return `.${fieldName(name)} = ${isOther ? `${widening(own, type)}(${read})` : read}`;
-    });
-    const name = globals(`${wanted}_of_${source}`);
-    const text = `static inline ${wanted} ${name}(${source} from) {\n    return (${wanted}){ ${fields.join(', ')} };\n}`;
-    widenings.set(key, { name, text });
-    return name;
-  };
-  /** Refuses bigints without a bound at the variable that has one. */
-  const typeName = (type: Type, at: { readonly span: Variable['span'] }): string => {
-    const check = (inner: Type): void => {
-      if (
-        inner.kind === 'enumeration' ||
-        (inner.kind === 'array' && inner.list) ||
-        (inner.kind === 'object' && inner.class !== undefined)
-      )
-        refuseType(at, inner);
-      if (inner.kind === 'integer') scalarType(inner.name, at);
-      if (inner.kind === 'record') for (const field of inner.fields) check(field.type);
-      if (inner.kind === 'object') check(inner.record);
-    };
-    check(type);
-    return plainType(type);
-  };
-
+  const types = createTypes(globals);
   const prototype = (fn: FunctionIr, symbol: string, isStatic: boolean, names: readonly string[]): string => {
-    const parameters = fn.parameters.map((parameter, i) => `${typeName(parameter.type, parameter)} ${names[i]}`);
-    const result = typeName(fn.result, fn);
+    const parameters = fn.parameters.map((parameter, i) => `${types.spell(parameter.type, parameter)} ${names[i]}`);
+    const result = types.spell(fn.result, fn);
     return `${isStatic ? 'static ' : ''}${result} ${symbol}(${parameters.length === 0 ? 'void' : parameters.join(', ')})`;
   };
   const namesOf = (caller: FunctionIr): Names => {
-    const namer = createNamer([
-      ...symbols.values(),
-      ...checked.values(),
-      ...program.functions.map(plan.inner),
-      ...tables.values(),
-    ]);
+    const namer = plan.locals();
     const locals = new Map<string, string>();
     return {
       variable: (id) => {
@@ -202,8 +120,7 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
       function: (key) => plan.callee(caller, key),
       parameters: (key) => byKey.get(key)!.parameters.map(({ type }) => type),
       result: (key) => byKey.get(key)!.result,
-      record: (type) => records.nameOf(type),
-      widening,
+      types,
       field: fieldName,
     };
   };
@@ -219,14 +136,14 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     const head = prototype(fn, plan.inner(fn), isOwn(fn) || checked.has(fn.key), parameterNames);
     const acsl = createAcsl(
       fn,
-      { ...names, part: partOfSlice },
+      { ...names, record: types.record, part: partOfSlice },
       (key) => byKey.get(key)!,
       definitionOf,
       (one) => dropped.push(one),
     );
     if (fn.body === undefined) return { contract: acsl.contract(), prototype: head, definition: [] };
     const expressions = createExpressions(names);
-    const body = { expressions, names, typeName, result: fn.result, read: variablesRead(fn.body), acsl };
+    const body = { expressions, names, result: fn.result, read: variablesRead(fn.body), acsl };
     const lines = lowerBody(body, fn);
     // After the code, whose variables have the first choice of names.
     return { contract: acsl.contract(), prototype: head, definition: [`${head} {`, ...lines, '}'] };
@@ -270,7 +187,7 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
   const dropped: Dropped[] = [];
   const { definitionOf, definitions: logic } = createLogic(program, globals, tables, {
     field: fieldName,
-    record: records.nameOf,
+    record: types.record,
   });
   const lowerParts = (fn: FunctionIr) => {
     const own = plan.forClauses.has(fn.key) ? [] : diagnostics;
@@ -287,16 +204,7 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     const parts = collecting(diagnostics, () => wrap(fn));
     return parts === undefined ? [] : [{ fn, parts }];
   });
-  const tableTexts = program.tables
-    .filter(({ variable }) => !variable.type.list)
-    .map(({ variable, values }) => {
-      const element = elementOf(variable.type);
-      const name = tables.get(variable.id);
-      const type = scalarTypes[element];
-      const rows = values.map((value) => literal(value as bigint).text);
-      return `static const ${type} ${name}_memory[${values.length}] = { ${rows.join(', ')} };
-static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.length} };`;
-    });
+  const tableTexts = program.tables.map((table) => tableText(types, table, tables.get(table.variable.id)!));
   const all = [...lowered, ...wrappers];
   const prototypesOf = (own: boolean): string[] =>
     all.flatMap(({ fn, parts }) =>
@@ -311,7 +219,7 @@ static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.le
   const header = [
     `#ifndef ${guard}\n#define ${guard}`,
     '#include "casemate-lowered.h"',
-    ...records.definitions(),
+    ...types.definitions(),
     ...logic().map((one) => `/*@ ${one} */`),
     ...prototypesOf(false),
     '#endif',
@@ -319,7 +227,7 @@ static const ${sliceType(element, true)} ${name} = { ${name}_memory, ${values.le
   const source = [
     `#include "${unit}.h"`,
     ...tableTexts,
-    ...[...widenings.values()].map(({ text }) => text),
+    ...types.functions(),
     ...prototypesOf(true),
     ...definitions,
     ...(options.main === undefined

@@ -29,14 +29,57 @@ export function identifier(name: string): string {
     : plain;
 }
 
-/** Gives out names of one scope, each once; `outer` are taken already. */
+/** A name that is no word of TypeScript's as one: new Queue, Queue.#grow, larger<u8>, Shape.kind. */
+const oneWord = (name: string): string =>
+  name
+    .replace(/^new (.*)$/, '$1_new')
+    .replace(/[<>, ]+/g, '_')
+    .replace(/\.?#|\./g, '_')
+    .replace(/^_|_$/g, '');
+
+/** Gives out names of one scope, each once; `isTaken` are those that it may not hide. */
+function createScope(isTaken: (name: string) => boolean, note: (name: string) => void): (wanted: string) => string {
+  return (wanted) => {
+    const name = identifier(/[<>.# ]/.test(wanted) ? oneWord(wanted) : wanted);
+    let free = name;
+    for (let n = 2; isTaken(free); n++) free = `${name}_${n}`;
+    note(free);
+    return free;
+  };
+}
+
+/** Gives out names, each once; `outer` are taken already. */
 export function createNamer(outer: Iterable<string> = []): (wanted: string) => string {
   const taken = new Set(outer);
-  return (wanted) => {
-    const name = identifier(wanted);
-    let free = name;
-    for (let n = 2; taken.has(free); n++) free = `${name}_${n}`;
-    taken.add(free);
-    return free;
+  return createScope(
+    (name) => taken.has(name),
+    (name) => taken.add(name),
+  );
+}
+
+/** The names of a unit: those of all of it, and those of single functions, which hide none of the others. */
+export interface UnitNames {
+  readonly globals: (wanted: string) => string;
+  /** A new function's. */
+  readonly locals: () => (wanted: string) => string;
+}
+
+export function createNames(outer: Iterable<string>): UnitNames {
+  const [all, local] = [new Set(outer), new Set<string>()];
+  return {
+    globals: createScope(
+      (name) => all.has(name) || local.has(name),
+      (name) => all.add(name),
+    ),
+    locals: () => {
+      const own = new Set<string>();
+      return createScope(
+        (name) => own.has(name) || all.has(name),
+        (name) => {
+          own.add(name);
+          local.add(name);
+        },
+      );
+    },
   };
 }

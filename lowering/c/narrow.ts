@@ -125,6 +125,7 @@ export function createShapes(placeType: (expression: Expression) => Type): (expr
         return { bounds, isInt: isWithin(bounds, { low: -INT.high, high: INT.high }) };
       }
       case 'convert': {
+        if (expression.operand.type.kind !== 'integer') return whole;
         // That it is in the range of its type is proved.
         const inner = shapeOf(expression.operand);
         return { ...inner, bounds: meet(inner.bounds, whole.bounds) };

@@ -12,7 +12,7 @@ import type { FunctionIr, Program } from '../../analyzers/ir.ts';
 import { isOfPlatform, platformSymbol } from '../../analyzers/platform.ts';
 import { collecting, refuse } from '../../analyzers/typescript/refuse.ts';
 import { calledFunctions, reachableFrom } from '../reachable.ts';
-import { createNamer } from './names.ts';
+import { createNames } from './names.ts';
 
 export interface LowerOptions {
   /** Keys of the functions that C calls; the others are the unit's own. All, and untested, where this is left out. */
@@ -31,6 +31,8 @@ export interface Plan {
   readonly forClauses: ReadonlySet<string>;
   /** Gives out names of the whole unit. */
   readonly globals: (wanted: string) => string;
+  /** Gives out names of a function, which hide none of those. */
+  readonly locals: () => (wanted: string) => string;
   /** Whether only the unit sees a function. */
   readonly isOwn: (fn: FunctionIr) => boolean;
   /** C's name of a function for who calls it from outside, by key. */
@@ -89,7 +91,7 @@ export function planUnit(given: Program, options: LowerOptions, diagnostics: Dia
   const { program, wrapped, forClauses } = parts(given, options);
   const { exported, main } = options;
   const foreign = isForeign(options);
-  const globals = createNamer(program.functions.filter(isOfPlatform).map(platformSymbol));
+  const { globals, locals } = createNames(program.functions.filter(isOfPlatform).map(platformSymbol));
   const isOwn = ({ key, body }: FunctionIr): boolean =>
     body !== undefined && (key === main || exported?.has(key) === false);
   // Functions of C have the names that they have; those that C calls come next, then the unit's own.
@@ -107,5 +109,5 @@ export function planUnit(given: Program, options: LowerOptions, diagnostics: Dia
   const callee = (caller: FunctionIr, key: string): string =>
     (foreign(caller.key) ? checked : inner).get(key) ?? symbols.get(key)!;
   const code = ({ key }: FunctionIr): string => inner.get(key) ?? symbols.get(key)!;
-  return { program, forClauses, globals, isOwn, symbols, checked, isForeign: foreign, callee, inner: code };
+  return { program, forClauses, globals, locals, isOwn, symbols, checked, isForeign: foreign, callee, inner: code };
 }

@@ -16,8 +16,6 @@ import { literal } from './text.ts';
 export interface Body {
   readonly expressions: Expressions;
   readonly names: Names;
-  /** C's spelling of a type. */
-  readonly typeName: (type: Type, at: Variable) => string;
   readonly result: Type;
   /** Variables that code reads. */
   readonly read: ReadonlySet<string>;
@@ -47,9 +45,9 @@ const declaredType = ({ names }: Body, variable: Variable): Type =>
   variable.type.kind === 'integer' ? variableType(names, variable) : variable.type;
 
 function declaration(body: Body, variable: Variable, value: string): string[] {
-  const { typeName, names, read } = body;
+  const { names, read } = body;
   const name = names.variable(variable.id);
-  const line = `${typeName(declaredType(body, variable), variable)} ${name} = ${value};`;
+  const line = `${names.types.spell(declaredType(body, variable), variable)} ${name} = ${value};`;
   return read.has(variable.id) ? [line] : [line, `(void)${name};`];
 }
 
@@ -58,7 +56,7 @@ function declareWith(body: Body, variable: Variable, value: string): string[] {
   if (variable.type.kind !== 'object') return declaration(body, variable, value);
   const name = memoryName(body.names.variable(variable.id));
   return [
-    `${body.typeName(variable.type.record, variable)} ${name} = ${value};`,
+    `${body.names.types.spell(variable.type.record, variable)} ${name} = ${value};`,
     ...declaration(body, variable, `&${name}`),
   ];
 }
@@ -83,7 +81,7 @@ function lowerCall(body: Body, statement: Statement & { kind: 'call' }): string[
   const { text } = body.expressions.lowerCall(statement.function, statement.arguments);
   if (target === undefined) return [`${text};`];
   const narrowed =
-    target.type.kind === 'integer' ? `(${body.typeName(declaredType(body, target), target)})${text}` : text;
+    target.type.kind === 'integer' ? `(${body.names.types.spell(declaredType(body, target), target)})${text}` : text;
   return statement.declares
     ? declareWith(body, target, narrowed)
     : [`${body.names.variable(target.id)} = ${narrowed};`];

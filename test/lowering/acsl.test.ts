@@ -45,6 +45,12 @@ export function step(c: Cursor): void { c.at = c.at < c.end && c.at < 100 ? c.at
  * @ensures sum(result < 3 ? p : p) >= 0
  * @ensures sum(p) <= 510 */
 export function hard(n: u8, p: Pair): number { const g = ghost(n + 1); assert(g > n); return steps(n); }
+const enum Level { Low = 1, High = 5 }
+interface Row { readonly level: Level; readonly size: number }
+/** @pure */ function rank(level: Level): number { return level === Level.High ? level : 0; }
+/** @requires rank(level) > 0 && list.length > 2 && list[1].level === level
+ * @ensures result === undefined || result.size === 4 */
+export function listed(list: readonly Row[], level: Level): Row | undefined { return list[1].size === 4 ? list[1] : undefined; }
 /** @diverges */
 export function forever(): void { while (true) {} }
 /** @decreases n, m */
@@ -86,6 +92,20 @@ describe('ACSL', () => {
     expect(contractOf('least')).toContain('ensures \\result == logic_least(a.data, a.length, n);');
     expect(contractOf('odd')).toContain('ensures \\result != 0 <==> logic_odd(n);');
     expect(contractOf('hard')).toContain('ensures logic_sum(p) <= 510;');
+  });
+
+  it('says of members and of lists what they may be', () => {
+    expect(header).toContain(
+      'logic integer logic_rank(integer level) = ((1 == level) ? (level == (0) ? (1) : (5)) : 0);',
+    );
+    const contract = contractOf('listed');
+    expect(contract).toContain('requires 0 <= level < 2;');
+    expect(contract).toContain(
+      'requires (\\forall integer cm_i; 0 <= cm_i < list.length ==> (0 <= list.data[cm_i].level < 2));',
+    );
+    expect(contract).toContain('(list.data[1].level == level)');
+    expect(contract).toContain('ensures (\\result.present != 0) ==> (0 <= \\result.value.level < 2);');
+    expect(contract).toContain('ensures (!(\\result.present != 0)) || (\\result.value.size == 4);');
   });
 
   it('speaks of loops and of places in code', () => {

@@ -41,6 +41,13 @@ export function sum(a: u64, b: u64): u64 { return a + b; }
 export function far(p: Point, q: Point, n: u8): number { return p.x < q.x ? 1 : n; }
 /** @requires a * b <= 0xfffe0001 && (a + 1) * (b + 1) > 0 */
 export function wide(a: u16, b: u16): u32 { return a * b; }
+type Mode = 'r' | 'w' | 'x';
+interface Row { readonly mode: Mode; readonly size: number }
+type Seen = { readonly seen: true; readonly mode: Mode } | { readonly seen: false; readonly row: number };
+/** @requires list.length > 0 && list[0].mode !== 'r' */
+export function listed(list: readonly Row[], mode: Mode, size: u8 | undefined): boolean { return list[0].mode === mode && size !== undefined; }
+/** @requires s.seen ? s.mode === 'w' : s.row > 0 */
+export function seen(s: Seen): boolean { return s.seen; }
 /** @requires forall(0, 3, (i) => exists(0, 10, (j) => i + j === n)) */
 export function nested(n: u8): u8 { return n; }
 `;
@@ -56,7 +63,7 @@ describe('a test of the arguments, in gcc and clang, under the sanitizers,', () 
 
   it('lets through what keeps to the contract', async () => {
     const calls = drawCalls(unit.program, 60).filter(({ function: { exported } }) => exported);
-    expect(new Set(calls.map(({ function: { name } }) => name)).size).toBe(7);
+    expect(new Set(calls.map(({ function: { name } }) => name)).size).toBe(9);
     const folder = writeUnit(unit, calls);
     for (const build of builds) {
       expect(await runLowered(folder, unit, build)).toEqual(calls.map(({ expected }) => expected));
@@ -121,6 +128,24 @@ describe('a test of the arguments, in gcc and clang, under the sanitizers,', () 
     // Products that an int does not hold.
     ['wide(65535, 65535)', 'ran'],
     ['nested(9)', 'ran'],
+    ['listed((Row_list){ rows, 1 }, Mode_w, (optional){ 0 })', 'ran'],
+    ['listed((Row_list){ rows, 1 }, 3, (optional){ 0 })', 'checks.ts:listed: mode is a member of Mode'],
+    ['listed((Row_list){ rows, 2 }, 2, (optional){ 0 })', 'checks.ts:listed: each element of list is a Row'],
+    ['listed((Row_list){ rows + 2, 1 }, 2, (optional){ 0 })', 'checks.ts:listed: each element of list is a Row'],
+    [
+      'listed((Row_list){ rows, 0 }, Mode_x, (optional){ 0 })',
+      "checks.ts:listed: list.length > 0 && list[0].mode !== 'r'",
+    ],
+    // What is not there means nothing, whatever it holds.
+    ['seen((Seen){ .seen = truth_true, .mode = Mode_w, .row = INT64_MIN })', 'ran'],
+    ['seen((Seen){ .seen = truth_false, .mode = 9, .row = 1 })', 'ran'],
+    [
+      'seen((Seen){ .seen = truth_false, .mode = Mode_w, .row = INT64_MIN })',
+      'checks.ts:seen: s.row is a safe integer',
+    ],
+    ['seen((Seen){ .seen = truth_true, .mode = 3 })', 'checks.ts:seen: s.mode is a member of Mode'],
+    ['seen((Seen){ .seen = 2 })', 'checks.ts:seen: s.seen is a member of Seen["seen"]'],
+    ['seen((Seen){ .seen = truth_true, .mode = Mode_r })', "checks.ts:seen: s.seen ? s.mode === 'w' : s.row > 0"],
   ];
 
   it('ends the program with the name of what is broken, and nothing else is run', async () => {
@@ -137,6 +162,7 @@ int main(int argc, char **argv) {
     uint8_t a[4] = { 0 }, b[3] = "012";
     uint16_t words[2] = { 1, 7 };
     Cursor c = { 1, 2 };
+    Row rows[3] = { { Mode_w, -5 }, { 3, 0 }, { Mode_x, INT64_MAX } };
     (void)argc;
     switch (atoi(argv[1])) {
 ${cases.join('\n')}

@@ -10,6 +10,7 @@ import { analyze } from '../../analyzers/typescript/analyze.ts';
 import { lowerToC } from '../../lowering/c/lower.ts';
 import { reachableFrom } from '../../lowering/reachable.ts';
 import { library, withImports } from '../support/contracts.ts';
+import { constructPrograms } from '../support/generated/constructs.ts';
 import { programs } from '../support/generated/programs.ts';
 import { valuePrograms } from '../support/generated/values.ts';
 import { type Build, type Call, drawCalls, runLowered, writeUnit } from '../support/lowered.ts';
@@ -111,7 +112,7 @@ function makeBatch(texts: readonly string[]): Batch {
 }
 
 const DRAWN = TOGETHER * 1.3;
-const drawn = fc.oneof(programs, valuePrograms).filter((text) => !isIdle(text));
+const drawn = fc.oneof(programs, valuePrograms, constructPrograms).filter((text) => !isIdle(text));
 const texts = fc.sample(drawn, { seed: 21, numRuns: (PROGRAMS / TOGETHER) * DRAWN });
 const batches = Array.from({ length: PROGRAMS / TOGETHER }, (_, i) =>
   makeBatch(texts.slice(i * DRAWN, (i + 1) * DRAWN)),

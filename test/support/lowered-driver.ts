@@ -6,7 +6,8 @@ import { isArrayValue, type Value } from '../../analyzers/interpreter/values.ts'
 import type { FunctionIr, Variable } from '../../analyzers/ir.ts';
 import type { RecordType, Type } from '../../analyzers/types.ts';
 import type { Lowered } from '../../lowering/c/lower.ts';
-import { elementOf, type Scalar, scalarTypes, sliceType } from '../../lowering/c/prelude.ts';
+import { type Scalar, scalarTypes } from '../../lowering/c/prelude.ts';
+import { fieldName } from '../../lowering/c/types.ts';
 
 /** A function with the arguments of one call. */
 export interface Given {
@@ -14,21 +15,20 @@ export interface Given {
   readonly args: readonly Value[];
 }
 
-/** C's name of a field. */
-const member = (name: string): string => (/^\d/.test(name) ? `item${name}` : name);
+/** C's type of what lies in a place. Tests have no enumeration of more than 256 members. */
+function leafType(type: Type): string {
+  if (type.kind === 'boolean') return 'bool';
+  if (type.kind === 'enumeration') return 'uint8_t';
+  if (type.kind !== 'integer') throw new TypeError(`no word makes a ${type.kind}`);
+  return scalarTypes[type.name as Scalar];
+}
 
-/** Statements that fill a place of C with the next words. */
+/** Statements that fill a place of C, whatever it is declared as, with the next words. */
 function filling(place: string, type: Type): string[] {
-  switch (type.kind) {
-    case 'integer':
-      return [`${place} = (${scalarTypes[type.name as Scalar]})cm_next();`];
-    case 'boolean':
-      return [`${place} = cm_next() != 0;`];
-    case 'record':
-      return type.fields.flatMap((field) => filling(`${place}.${member(field.name)}`, field.type));
-    default:
-      throw new TypeError(`no words make a ${type.kind}`);
-  }
+  if (type.kind === 'record')
+    return type.fields.flatMap((field) => filling(`${place}.${fieldName(field.name)}`, field.type));
+  const own = leafType(type);
+  return [`*(${own} *)&${place} = (${own})cm_next();`];
 }
 
 /** Statements that print what a place of C holds. */
@@ -55,9 +55,11 @@ function printing(place: string, type: Type): string[] {
 
 /** What is there, and nothing else of it: see native.ts. */
 function printingRecord(place: string, { fields, optional }: RecordType): string[] {
-  return fields.flatMap(({ name, type }, i) => {
-    const lines = printing(`${place}.${member(name)}`, type);
-    return optional && i > 0 ? [`if (${place}.present) {`, ...lines.map((line) => `    ${line}`), '}'] : lines;
+  const first = `${place}.${fieldName(fields[0].name)}`;
+  return fields.flatMap(({ name, type, where }, i) => {
+    const lines = printing(`${place}.${fieldName(name)}`, type);
+    const isThere = optional && i > 0 ? first : where?.map((at) => `${first} == ${at}`).join(' || ');
+    return isThere === undefined ? lines : [`if (${isThere}) {`, ...lines.map((line) => `    ${line}`), '}'];
   });
 }
 
@@ -72,18 +74,19 @@ function spelling({ header, symbols }: Lowered, { key }: FunctionIr, parameter: 
 
 /** Statements that make an argument, whose name is cm_a and its number. */
 function making(lowered: Lowered, subject: FunctionIr, { type }: Variable, i: number): string[] {
+  const spelled = spelling(lowered, subject, i);
   if (type.kind === 'array') {
     // Memory of its own, of exactly this size, so that the sanitizer sees what leaves it.
     return [
-      `size_t cm_n${i} = (size_t)cm_next();`,
-      `${scalarTypes[elementOf(type)]} *cm_m${i} = malloc(cm_n${i} * sizeof *cm_m${i});`,
-      `for (size_t cm_i = 0; cm_i < cm_n${i}; cm_i++) {`,
-      ...filling(`cm_m${i}[cm_i]`, type.element).map((line) => `    ${line}`),
+      `${spelled} cm_a${i};`,
+      `cm_a${i}.length = (size_t)cm_next();`,
+      `void *cm_m${i} = malloc(cm_a${i}.length * sizeof *cm_a${i}.data);`,
+      `cm_a${i}.data = cm_m${i};`,
+      `for (size_t cm_i = 0; cm_i < cm_a${i}.length; cm_i++) {`,
+      ...filling(`cm_a${i}.data[cm_i]`, type.element).map((line) => `    ${line}`),
       '}',
-      `${sliceType(elementOf(type), type.readonly)} cm_a${i} = { cm_m${i}, cm_n${i} };`,
     ];
   }
-  const spelled = spelling(lowered, subject, i);
   if (type.kind !== 'object') return [`${spelled} cm_a${i};`, ...filling(`cm_a${i}`, type)];
   return [`${spelled} cm_o${i};`, ...filling(`cm_o${i}`, type.record), `${spelled} *cm_a${i} = &cm_o${i};`];
 }
