@@ -49,6 +49,11 @@ export interface Entry extends Places {
   readonly bases: ReadonlyMap<string, Term>;
   /** Regions whose bytes both sides must leave alike. */
   readonly compared: readonly string[];
+  /**
+   * Regions that the code may write: what the source modifies, and a result. Others may lie in memory that is only read,
+   * or be one memory under two names.
+   */
+  readonly writable: ReadonlySet<string>;
   readonly assumptions: readonly Term[];
 }
 
@@ -175,8 +180,10 @@ export function entryOf(subject: FunctionIr): Entry {
     if (i < ARGUMENTS) registers[ARGUMENT + i] = value;
     else for (let j = 0; j < 8; j++) stack.set((i - ARGUMENTS) * 8 + j, extract(value, 8 * j, 8));
   }
+  const modified = subject.parameters.flatMap(({ id }, i) => (subject.modifies.includes(id) ? [`p${i}`] : []));
   return {
     ...{ values, arrays, objects, regions, bases, compared, assumptions, registers, stack },
+    writable: new Set([RESULT, ...modified]),
     ...{ stackPointer: registers[2], returnAddress: registers[1] },
   };
 }

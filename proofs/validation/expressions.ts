@@ -7,7 +7,7 @@
  */
 import type { Argument, Expression } from '../../analyzers/ir.ts';
 import { operatorOf } from '../../analyzers/operators.ts';
-import { rangeOf, type Type } from '../../analyzers/types.ts';
+import { domainOf, rangeOf, type Type } from '../../analyzers/types.ts';
 import { partsOf } from '../../analyzers/walk.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
@@ -97,8 +97,11 @@ export function evaluate(at: Evaluation, expression: Expression): SourceValue {
       return result;
     }
     case 'convert': {
+      const { type } = expression;
+      // Its range has no meaning in 64 bits with a sign.
+      if (type.kind === 'integer' && domainOf(type) === 'bigint') return undecided('a bigint');
       const value = one(expression.operand);
-      assume(at, inType(value, expression.type));
+      assume(at, inType(value, type));
       return value;
     }
     case 'not':

@@ -136,6 +136,7 @@ function arrayWritten(
 ): MachineState {
   if (place.kind === 'region') {
     if (constantOf(place.offset) !== 0) return undecided(`${at}: a part of an array as an argument`);
+    if (!entry.writable.has(place.region)) return undecided(`${at}: a call that writes what is only read`);
     const region = state.regions.get(place.region)!;
     return { ...state, regions: new Map(state.regions).set(place.region, arrayAfter(region, tag, i)) };
   }

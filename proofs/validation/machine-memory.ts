@@ -32,9 +32,11 @@ export type Place =
   | { readonly kind: 'stack'; readonly offset: number }
   | { readonly kind: 'region'; readonly region: string; readonly offset: Term };
 
-/** A constant with its sign; undefined if the term is none. */
-export const constantOf = (term: Term | undefined): number | undefined =>
-  term?.kind === 'bits' ? Number(BigInt.asIntN(64, term.value)) : undefined;
+/** A constant with its sign; undefined if the term is none, or one of which doubles hold no more than about the value. */
+export function constantOf(term: Term | undefined): number | undefined {
+  const value = term?.kind === 'bits' ? Number(BigInt.asIntN(64, term.value)) : undefined;
+  return Number.isSafeInteger(value) ? value : undefined;
+}
 
 export function placeOf(entry: Entry, address: Term, at: string): Place {
   const fromStack = offsetFrom(entry.stackPointer, address);
@@ -119,6 +121,7 @@ export function readAt(
 export function writeAt(entry: Entry, state: MachineState, place: Place, value: Term, at: string): MachineState {
   const bytes = t.bitsOf(value) / 8;
   if (place.kind === 'region') {
+    if (!entry.writable.has(place.region)) undecided(`${at}: a write to what is only read`);
     const region = state.regions.get(place.region)!;
     const checks = [...state.checks, liesWithin(region, place.offset, bytes)];
     const regions = new Map(state.regions).set(place.region, writeBytes(region, place.offset, value));

@@ -12,7 +12,7 @@ import { extract, isFalse, negation, terms, word } from './algebra.ts';
 import { isFollowed } from './calls.ts';
 import type { Entry } from './entry.ts';
 import { callEvent, callLibrary, type LibraryFunction, type MachineCall } from './machine-calls.ts';
-import { constantOf, type MachineState, placeOf, readAt, writeAt } from './machine-memory.ts';
+import { constantOf, type MachineState, placeOf, readAt, stackTop, writeAt } from './machine-memory.ts';
 import type { SourceProgram } from './source.ts';
 import { undecided } from './undecided.ts';
 
@@ -31,6 +31,11 @@ export interface CodeImage {
 /** Bounds of the walk through one segment. */
 const MOST_STEPS = 20_000;
 const MOST_STOPS = 256;
+
+const SP = 2;
+/** gp and tp. */
+const UNCHANGED = [3, 4];
+const STACK_ALIGNMENT = 16;
 
 export type MachineStop = { readonly state: MachineState } & (
   | { readonly kind: 'return' }
@@ -144,9 +149,28 @@ function step(walk: Walk, state: MachineState): readonly MachineState[] {
         return [];
       }
       const known = constantOf(target) ?? undecided(`${at}: a jump to where nobody knows`);
-      return jump(walk, state, known & ~1, operation.rd, after, at);
+      // Without bit 0; `& ~1` would leave 32 bits of it.
+      return jump(walk, state, known - Math.abs(known % 2), operation.rd, after, at);
     }
   }
+}
+
+/**
+ * The state behind an instruction, held to what the ABI wants at all times and not only of a return: the stack pointer is
+ * aligned and never above where it was at the entry, since what lies below it may be overwritten whenever a handler runs;
+ * so what it moves past is lost. gp and tp stay as they are.
+ */
+function settled(entry: Entry, before: MachineState, state: MachineState): MachineState {
+  const { registers, stack } = state;
+  const at = hex(before.pc);
+  for (const register of UNCHANGED)
+    if (registers[register] !== entry.registers[register]) undecided(`${at}: a change of x${register}`);
+  if (registers[SP] === before.registers[SP]) return state;
+  const top = stackTop(entry, state, at);
+  if (top > 0) undecided(`${at}: a stack pointer above the caller's`);
+  if (top % STACK_ALIGNMENT !== 0) undecided(`${at}: a stack pointer that is not aligned`);
+  if (top <= stackTop(entry, before, at)) return state;
+  return { ...state, stack: new Map([...stack].filter(([offset]) => offset >= top)) };
 }
 
 /** All ways from where a segment begins to their stops. */
@@ -167,7 +191,7 @@ export function machineStops(
     steps++;
     if (steps > MOST_STEPS) undecided(`more than ${MOST_STEPS} instructions: a loop`);
     if (cut !== undefined) walk.stops.push({ kind: 'cut', cut: cut.number, state });
-    else pending.push(...step(walk, state));
+    else pending.push(...step(walk, state).map((next) => settled(entry, state, next)));
     if (walk.stops.length + pending.length > MOST_STOPS) undecided(`more than ${MOST_STOPS} ways through the code`);
   }
   return walk.stops;
@@ -180,8 +204,6 @@ export const entryState = (entry: Entry, start: number, segment: string): Machin
   history: [],
   unknown: { prefix: segment, count: 0 },
 });
-
-const SP = 2;
 
 /** What the ABI wants of a return: the stack pointer and the registers that callees keep are as they were. */
 export function restored(entry: Entry, { registers }: MachineState): Term[] {
