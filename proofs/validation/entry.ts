@@ -42,6 +42,8 @@ export interface Entry extends Places {
   /** The stack pointer and the return address, as they are in their registers. */
   readonly stackPointer: Term;
   readonly returnAddress: Term;
+  /** How far the image was moved from where it was linked to: anywhere, so a verdict is about all slides. */
+  readonly slide: Term;
   /** Bytes above the stack pointer that carry arguments, by offset. */
   readonly stack: ReadonlyMap<number, Term>;
   readonly regions: ReadonlyMap<string, Region>;
@@ -184,7 +186,7 @@ export function entryOf(subject: FunctionIr): Entry {
   return {
     ...{ values, arrays, objects, regions, bases, compared, assumptions, registers, stack },
     writable: new Set([RESULT, ...modified]),
-    ...{ stackPointer: registers[2], returnAddress: registers[1] },
+    ...{ stackPointer: registers[2], returnAddress: registers[1], slide: variable('slide', 64) },
   };
 }
 

@@ -8,7 +8,7 @@
 import type { FunctionIr } from '../../analyzers/ir.ts';
 import { branchComparison, compute, type MachineOperation, operationAt } from '../../machine/semantics/riscv64.ts';
 import type { Term } from '../smt/terms.ts';
-import { extract, isFalse, negation, terms, word } from './algebra.ts';
+import { extract, isFalse, negation, offsetFrom, terms, word } from './algebra.ts';
 import { isFollowed } from './calls.ts';
 import type { Entry } from './entry.ts';
 import { callEvent, callLibrary, type LibraryFunction, type MachineCall } from './machine-calls.ts';
@@ -85,6 +85,9 @@ function eventAt({ code, program }: Walk, target: number): FunctionIr | undefine
   return key === undefined || isFollowed(program.byKey, key) ? undefined : program.byKey.get(key);
 }
 
+/** An address of the image as registers hold it. */
+const slid = ({ slide }: Entry, address: number): Term => terms.operate('bvadd', slide, word(address));
+
 /** A jump: to code, or a call. `link`: the register that gets the address behind it. */
 function jump(walk: Walk, state: MachineState, target: number, link: number, after: number, at: string) {
   const { code, entry, program, segment } = walk;
@@ -93,7 +96,7 @@ function jump(walk: Walk, state: MachineState, target: number, link: number, aft
   const event = isCall || (isTail && target !== walk.start) ? eventAt(walk, target) : undefined;
   const library = isCall || isTail ? code.library?.get(target) : undefined;
   if (event === undefined && library === undefined)
-    return [{ ...state, pc: target, registers: withRegister(state, link, word(after)) }];
+    return [{ ...state, pc: target, registers: withRegister(state, link, slid(entry, after)) }];
   let now: MachineState;
   if (library !== undefined) now = callLibrary(entry, state, library, at);
   else {
@@ -125,7 +128,7 @@ function step(walk: Walk, state: MachineState): readonly MachineState[] {
       return [{ ...state, pc: after, registers: withRegister(state, operation.rd, value) }];
     }
     case 'upper': {
-      const value = word(operation.relative ? pc + operation.value : operation.value);
+      const value = operation.relative ? slid(entry, pc + operation.value) : word(operation.value);
       return [{ ...state, pc: after, registers: withRegister(state, operation.rd, value) }];
     }
     case 'load':
@@ -148,9 +151,9 @@ function step(walk: Walk, state: MachineState): readonly MachineState[] {
         walk.stops.push({ kind: 'return', state });
         return [];
       }
-      const known = constantOf(target) ?? undecided(`${at}: a jump to where nobody knows`);
-      // Without bit 0; `& ~1` would leave 32 bits of it.
-      return jump(walk, state, known - Math.abs(known % 2), operation.rd, after, at);
+      const known = constantOf(offsetFrom(entry.slide, target));
+      if (known === undefined || known % 2 !== 0) return undecided(`${at}: a jump to where nobody knows`);
+      return jump(walk, state, known, operation.rd, after, at);
     }
   }
 }

@@ -7,7 +7,7 @@ import { programOf } from '../../support/contracts.ts';
 import { askQueries } from '../../support/validation.ts';
 
 const ADDRESS = 0x10000;
-const { aluImmediate, call, jalr, li, load, mv, store } = rv;
+const { alu, aluImmediate, call, jalr, la, li, load, mv, store } = rv;
 const move = (bytes: number): Item => aluImmediate('addi', 'sp', 'sp', bytes);
 const ret = jalr('zero', 'ra');
 
@@ -42,9 +42,7 @@ const recordCode = (before: readonly Item[], after: readonly Item[]): Item[] => 
 describe('translation validation of code written by hand', () => {
   it('validates what keeps to the ABI', async () => {
     expect(await statusOf(identity, [ret])).toBe('validated');
-    expect(await statusOf(identity, [...li('t1', ADDRESS + 16), jalr('zero', 't1', 4), ret, ret, ret, ret])).toBe(
-      'validated',
-    );
+    expect(await statusOf(identity, [la('t1', 'callee'), jalr('zero', 't1')])).toBe('validated');
     const saved = [move(-16), store('sd', 'a0', 'sp', 8), load('ld', 'a0', 'sp', 8), move(16), ret];
     expect(await statusOf(identity, saved)).toBe('validated');
     expect(await statusOf(record, recordCode([move(-16)], [move(16)]))).toBe('validated');
@@ -88,8 +86,15 @@ describe('translation validation of code written by hand', () => {
   });
 
   it('does not take an address for its lower 32 bits', async () => {
-    const far = [...li('t1', 2 ** 32 + ADDRESS + 20), jalr('zero', 't1'), ret, ret, ret, ret, ret, ret];
+    const far = [la('t1', 'callee'), ...li('t0', 2n ** 32n), alu('add', 't1', 't1', 't0'), jalr('zero', 't1')];
     expect(await statusOf(identity, far)).not.toBe('validated');
+  });
+
+  it('validates code for wherever the image is moved to', async () => {
+    expect(await statusOf(identity, [...li('t1', ADDRESS + 12), jalr('zero', 't1'), ret])).not.toBe('validated');
+    const constant = `/** @verified */ export function f(): number { return ${ADDRESS + 8}; }`;
+    expect(await statusOf(constant, [...li('a0', ADDRESS + 8), ret])).toBe('validated');
+    expect(await statusOf(constant, [la('a0', 'f'), label('f'), ret])).not.toBe('validated');
   });
 
   it('assumes nothing false of a bigint', async () => {
