@@ -14,6 +14,7 @@ import {
   isArrayVariable,
   isObjectVariable,
   type Loop,
+  ownedArrays,
   type Statement,
   type Variable,
 } from '../../analyzers/ir.ts';
@@ -157,6 +158,14 @@ export function createAcsl(
     ];
   };
 
+  /** In a constructor: how long the arrays are that the object's maker has made. */
+  const lengths = (): string[] =>
+    (fn.body ?? []).flatMap((one) => {
+      if (one.kind !== 'allocate' || !fn.parameters.some(({ id }) => id === one.variable.id)) return [];
+      const length = `length of ${one.variable.name}`;
+      return [carried('requires', length, () => `${nameOf(one.variable)}.length == ${terms.term(one.length)}`)];
+    });
+
   const contract = (): string[] => {
     const definition = definitionOf(fn.key);
     const parameters = fn.parameters.map((one) => terms.argument(one)).join(', ');
@@ -166,6 +175,7 @@ export function createAcsl(
       ...fn.parameters.flatMap(valid).map((one) => `requires ${one};`),
       ...fn.parameters.flatMap(typed).map((one) => `requires ${one};`),
       ...separated().map((one) => `requires ${one};`),
+      ...lengths(),
       ...fn.requires.map((one) => clause('requires', one)),
       ...(fn.diverges ? ['terminates \\false;'] : []),
       ...measures('decreases', fn.decreases),
@@ -200,6 +210,7 @@ export function createAcsl(
     const places = new Set<string>();
     for (const one of inside) {
       if (one.kind === 'declare' || one.kind === 'allocate') declared.add(one.variable.id);
+      if (one.kind === 'create') for (const { id } of [one.object, ...ownedArrays(one.object)]) declared.add(id);
       if (one.kind === 'call' && one.declares && one.target !== undefined) declared.add(one.target.id);
     }
     const note = (id: string, add: readonly string[]): void => {

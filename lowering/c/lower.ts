@@ -143,7 +143,14 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     );
     if (fn.body === undefined) return { contract: acsl.contract(), prototype: head, definition: [] };
     const expressions = createExpressions(names);
-    const body = { expressions, names, result: fn.result, read: variablesRead(fn.body), acsl };
+    const body = {
+      expressions,
+      names,
+      result: fn.result,
+      read: variablesRead(fn.body),
+      acsl,
+      functionOf: (key: string) => byKey.get(key)!,
+    };
     const lines = lowerBody(body, fn);
     // After the code, whose variables have the first choice of names.
     return { contract: acsl.contract(), prototype: head, definition: [`${head} {`, ...lines, '}'] };

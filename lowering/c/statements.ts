@@ -3,13 +3,21 @@
  * proofs alone (assertions, invariants, measures) is a comment in ACSL. A variable that only they speak of is kept and marked as
  * unused, so that the C can be read beside its source.
  */
-import type { FunctionIr, Loop, Statement, Variable } from '../../analyzers/ir.ts';
+import {
+  type ArrayVariable,
+  type FunctionIr,
+  type Loop,
+  ownedArrays,
+  type Statement,
+  type Variable,
+} from '../../analyzers/ir.ts';
 import type { Type } from '../../analyzers/types.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
 import { runStatements, visitCode } from '../reachable.ts';
 import type { Acsl } from './acsl.ts';
-import { type Expressions, type Names, refuseType, variableType } from './expressions.ts';
+import { type Expressions, type Names, variableType } from './expressions.ts';
 import { memoryName } from './names.ts';
+import { fillOwned, ownedLength } from './objects.ts';
 import { elementOf, scalarTypes } from './prelude.ts';
 import { literal } from './text.ts';
 
@@ -21,6 +29,7 @@ export interface Body {
   readonly read: ReadonlySet<string>;
   /** What is said of it to other provers. */
   readonly acsl: Acsl;
+  readonly functionOf: (key: string) => FunctionIr;
 }
 
 /** Ids of the variables that code reads; what contracts read does not count. */
@@ -61,9 +70,18 @@ function declareWith(body: Body, variable: Variable, value: string): string[] {
   ];
 }
 
+/** Memory for an array, zeros but for what is given, and the slice of it. */
+function memoryOf(body: Body, array: ArrayVariable, length: bigint, values = '0'): string[] {
+  const name = body.names.variable(array.id);
+  const memory = `${scalarTypes[elementOf(array.type)]} ${memoryName(name)}[${length}] = { ${values} };`;
+  return [memory, ...declaration(body, array, `{ ${memoryName(name)}, ${length} }`)];
+}
+
 function lowerAllocate(body: Body, statement: Statement & { kind: 'allocate' }): string[] {
   const { variable, length, values } = statement;
   const name = body.names.variable(variable.id);
+  // Whoever makes the object has made its arrays: see objects.ts.
+  if (!body.names.isLocal(variable.id)) return fillOwned(name, values);
   if (length.kind !== 'integer')
     return refuse(
       statement.span,
@@ -71,9 +89,7 @@ function lowerAllocate(body: Body, statement: Statement & { kind: 'allocate' }):
       'Memory of C has a constant size: write it.',
     );
   if (length.value === 0n) refuse(statement.span, 'an array without elements', 'C has none: give it a length.');
-  const known = values === undefined ? '0' : values.map((value) => literal(value).text).join(', ');
-  const memory = `${scalarTypes[elementOf(variable.type)]} ${memoryName(name)}[${length.value}] = { ${known} };`;
-  return [memory, ...declaration(body, variable, `{ ${memoryName(name)}, ${length.value} }`)];
+  return memoryOf(body, variable, length.value, values?.map((value) => literal(value).text).join(', '));
 }
 
 function lowerCall(body: Body, statement: Statement & { kind: 'call' }): string[] {
@@ -152,7 +168,7 @@ export function lowerStatement(body: Body, statement: Statement): string[] {
     case 'loop':
       return lowerLoop(body, statement);
     case 'create':
-      return refuseType(statement, statement.object.type);
+      throw new TypeError('an object without a call of its constructor');
     case 'break':
       return ['break;'];
     case 'continue':
@@ -171,8 +187,19 @@ export function lowerStatement(body: Body, statement: Statement): string[] {
   }
 }
 
+/** An object of a class, and the arrays that it owns: memory of the function that makes it. Its constructor is called next. */
+function lowerCreate(body: Body, { object, span }: Statement & { kind: 'create' }, next: Statement): string[] {
+  if (next?.kind !== 'call') throw new TypeError('no call of a constructor');
+  const arrays = ownedArrays(object).flatMap((array, i) =>
+    memoryOf(body, array, ownedLength(body.functionOf(next.function), next, i, array, span)),
+  );
+  return [...declareWith(body, object, '{ 0 }'), ...arrays];
+}
+
 export function lowerStatements(body: Body, statements: readonly Statement[]): string[] {
-  return statements.flatMap((statement) => lowerStatement(body, statement));
+  return statements.flatMap((statement, i) =>
+    statement.kind === 'create' ? lowerCreate(body, statement, statements[i + 1]) : lowerStatement(body, statement),
+  );
 }
 
 /** Whether control may come to the end of the statements, as far as a compiler sees. */

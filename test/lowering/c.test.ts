@@ -7,8 +7,8 @@ import { drawCalls, lowerText, runLowered, type Unit, writeUnit } from '../suppo
 import { allBuilds } from '../support/lowered-builds.ts';
 
 /** Compares draws of each function in each build; how many calls. */
-async function agrees(unit: Unit, tries: number): Promise<number> {
-  const calls = drawCalls(unit.program, tries);
+async function agrees(unit: Unit, tries: number, functions = unit.program.functions): Promise<number> {
+  const calls = drawCalls(unit.program, tries, functions);
   const folder = writeUnit(unit, calls);
   for (const [, build] of allBuilds()) {
     const lines = await runLowered(folder, unit, build);
@@ -138,12 +138,71 @@ type Unit = 'a' | 'b c';
   expect(await agrees(unit, 30)).toBeGreaterThan(450);
 });
 
+it('objects own arrays in memory of the function that makes them', async () => {
+  const unit = lowerText(
+    'objects.ts',
+    `
+import type { u8, u32 } from 'casemate';
+/** @invariant this.#used <= 1000 && this.#log.length > 0 */
+class Budget {
+  readonly size: u32;
+  #used: u32;
+  readonly #log: Uint8Array;
+  readonly #edge: Int16Array;
+  /** @requires 0 < size && size < 100 */
+  constructor(size: u32, n: u8) {
+    this.size = size;
+    this.#used = n;
+    this.#log = new Uint8Array(size * 2 + 1);
+    this.#edge = new Int16Array([3, -4]);
+  }
+  /** @pure */ left(): u32 { return this.#used; }
+  /** @modifies this.#used, this.#log */
+  spend(amount: u8): void { this.#put(amount); if (this.#used < 100) this.#used += amount; }
+  /** @modifies this.#log */
+  #put(amount: u8): void { if (this.#log.length > 4) this.#log[4] = (this.#log[4] + amount) & 255; }
+  /** @pure */ get(i: u32): number { return i < this.#log.length ? this.#log[i] : i - 300 < this.#edge.length && i >= 300 ? this.#edge[i - 300] : this.size; }
+}
+/** @verified */
+export function plan(p: u8): number {
+  const budget = new Budget(10, p);
+  for (let i = 0; i < 3; i++) {
+    const other = new Budget(2, i);
+    other.spend(p);
+    budget.spend(other.get(4) & 255);
+  }
+  return budget.left() + budget.get(4) * 3 + budget.get(20) * 5 + budget.get(21) * 7 + budget.get(301);
+}
+`,
+  );
+  expect(unit.lowered.source).toContain('uint8_t budget_log_memory[21] = { 0 };');
+  const functions = unit.program.functions.filter(({ name }) => !name.startsWith('new '));
+  expect(await agrees(unit, 30, functions)).toBeGreaterThan(80);
+});
+
 describe('what has no form in C yet is refused at its line, by name:', () => {
   it.each([
     [
       'throw',
       "/** @throws {Error} x > 5 */ export function f(x: u8): u8 { if (x > 5) throw new Error('x'); return x; }",
       /f throws, which is not lowered/,
+    ],
+    [
+      'an array whose length a caller decides',
+      `/** @invariant this.#b.length > 0 */
+class Q {
+  readonly #b: Uint8Array;
+  /** @requires n > 0 */
+  constructor(n: u8) { this.#b = new Uint8Array(n); }
+}
+/** @requires n > 0 */
+export function f(n: u8): void { const q = new Q(n); }`,
+      /the length of q\.#b is no constant/,
+    ],
+    [
+      'two fields of one name',
+      '/** @verified */ class C { #a: u8; readonly a: u8; constructor() { this.#a = 1; this.a = 2; } }\n/** @verified */ export function f(): void { const c = new C(); }',
+      /the fields #a and a would have one name in C/,
     ],
     [
       'a bigint without a bound',
