@@ -18,8 +18,8 @@ const reserved = new Set(
 /** What lies behind the variable of this name: an array's elements, an object's fields. No user's name ends so. */
 export const memoryName = (name: string): string => `${name}_memory`;
 
-/** Names that the compiler or lowering/c/prelude.ts may use: anything that begins so. */
-const reservedStart = /^(_|cm_|CM_|u?int\d|u?int(max|ptr|_)|INT|UINT|SIZE_|PTRDIFF_|__)/;
+/** Names that the compiler, the headers or lowering/c/prelude.ts may use: anything that begins so. */
+const reservedStart = /^(_|cm_|CM_|CASEMATE_|u?int\d|u?int(max|ptr|_)|INT|UINT|(SIZE|PTRDIFF|SIG_ATOMIC|WCHAR|WINT)_)/;
 
 /** A C identifier for a name of TypeScript. */
 export function identifier(name: string): string {
