@@ -96,6 +96,10 @@ function advance(claims: readonly Claim[], simulation: Simulation, tried: readon
 export const triedWays = (simulation: Simulation, cut: number): Tried[] =>
   simulation.ways.filter((way) => way.cut === cut).map((way) => ({ way, trials: trialsOf(simulation, way) }));
 
+/** Ways that no trial goes. */
+export const untriedWays = (simulation: Simulation): Way[] =>
+  simulation.ways.filter((way) => trialsOf(simulation, way).length === 0);
+
 /** The segments with claims that hold on numbers. */
 export function settle(subject: Subject, entry: Entry, cuts: readonly Cut[], claims: Claims): Simulation {
   for (let round = 0; round < MOST_ROUNDS; round++) {

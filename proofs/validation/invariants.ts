@@ -68,12 +68,12 @@ export function candidatesOf(
   const [one] = first;
   const isOne = first.every((other) => alike(one, other));
   const found: Candidate[] = isOne ? [() => one] : [];
-  for (const { of } of leaves) {
-    if (of(firstStates[0]).sort === 'Bool') {
-      found.push((state) => terms.select(of(state), word(1), word(0)));
-      found.push((state) => terms.select(of(state), word(0), word(1)));
-    } else found.push(of, (state) => extendedWord(of(state)));
-  }
+  const asItIs = ({ of }: Leaf): Candidate[] =>
+    of(firstStates[0]).sort === 'Bool'
+      ? [(state) => terms.select(of(state), word(1), word(0)), (state) => terms.select(of(state), word(0), word(1))]
+      : [of, (state) => extendedWord(of(state))];
+  // What a round changes first: what it does not is mostly what it was.
+  found.push(...leaves.filter(({ changes }) => changes).flatMap(asItIs));
   const changing = leaves.filter(({ changes, of }) => changes && of(firstStates[0]).sort !== 'Bool');
   for (const { of } of changing) {
     const before = of(firstStates[0]);
@@ -93,5 +93,6 @@ export function candidatesOf(
     }
     found.push((state) => zeroExtendedWord(of(state)));
   }
+  found.push(...leaves.filter(({ changes }) => !changes).flatMap(asItIs));
   return found;
 }

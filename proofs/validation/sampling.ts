@@ -74,6 +74,22 @@ export function createTrial(number: number, favored: readonly bigint[]): (term: 
     if (drawn % 8 > 5 || favored.length === 0) return undefined;
     return favored[(drawn % 8 > 3 ? drawn >>> 3 : number) % favored.length];
   };
+  /** Small; very small in every other trial, so that sums are equal now and then. */
+  const small = (name: string): bigint => {
+    const drawn = hash(`${number} ${name}`);
+    return favorite(drawn) ?? BigInt(drawn % (number % 2 === 0 ? 8 : 1000));
+  };
+  const drawn = (name: string, term: Term): Value => {
+    const plain = hash(`${number} ${name}`);
+    if (term.sort === 'Bool') return plain % 2 === 0;
+    const width = bitsOf(term);
+    // Addresses are apart.
+    if (/^(at\.|x\d)/.test(name)) return BigInt.asUintN(width, BigInt(plain) << 16n);
+    if (name.startsWith('length')) return BigInt(plain % (number % 4 === 0 ? 100 : 5000));
+    // A word of a record may be two fields.
+    if (/^p\d+\.\d+$|\.word\d+$/.test(name)) return small(name) | (small(`${name} high`) << 32n);
+    return BigInt.asUintN(width, small(name));
+  };
   const known = new Map<Term, Value>();
   const numberOf = (term: Term): Value => {
     const before = known.get(term);
@@ -87,18 +103,8 @@ export function createTrial(number: number, favored: readonly bigint[]): (term: 
       case 'bits':
       case 'truth':
         return term.value;
-      case 'variable': {
-        const drawn = hash(`${number} ${term.name}`);
-        if (term.sort === 'Bool') return drawn % 2 === 0;
-        // Addresses are apart, and lengths the largest.
-        const spread = /^(at|x\d)/.test(term.name)
-          ? drawn * 65536
-          : term.name.startsWith('length')
-            ? drawn % 5000
-            : drawn % 1000;
-        const small = spread === drawn % 1000 ? favorite(drawn) : undefined;
-        return BigInt.asUintN(bitsOf(term), small ?? BigInt(spread));
-      }
+      case 'variable':
+        return drawn(term.name, term);
       case 'call': {
         const drawn = hash(`${number} ${term.name} ${term.operands.map(numberOf).join(' ')}`);
         return BigInt.asUintN(bitsOf(term), favorite(drawn) ?? BigInt(drawn));

@@ -16,6 +16,9 @@ import { type SourceProgram, type SourceStop, sourceStops } from './source.ts';
 import type { Subject } from './subject.ts';
 import { undecided } from './undecided.ts';
 
+/** The name of the segment from the entry. */
+const ENTRY = 's';
+
 /** What both sides do from one place on. */
 interface Segment {
   readonly name: string;
@@ -86,7 +89,7 @@ export function simulate(subject: Subject, entry: Entry, cuts: readonly Cut[], k
     const from = { segment: name, state: machine };
     segments.push({ name, source: stops, machine: machineStops(own, code, start, entry, cuts, from) });
   };
-  run('s', initial, entryState(entry, start, 's'));
+  run(ENTRY, initial, entryState(entry, start, ENTRY));
   const states = new Map<number, CutState>();
   for (const cut of cuts) {
     const { number } = cut;
@@ -115,12 +118,17 @@ const premise = ({ conditions, assumptions }: SourceState): Term => t.all([...co
 export interface Meeting {
   readonly name: string;
   readonly stop: MachineStop;
+  readonly segment: string;
   readonly assumptions: readonly Term[];
   /** Of each stop of the source, what is known on its way, and what is to be shown. */
   readonly sides: readonly { readonly premise: Term; readonly goals: readonly Term[] }[];
 }
 
-export function meetingsOf({ subject, entry, cuts, segments, given }: Simulation): Meeting[] {
+type Goals = (machine: MachineStop, source: SourceStop) => readonly Term[];
+
+/** All meetings; `goalsOf` says what is to be the same, where that is not everything. */
+export function meetingsOf(simulation: Simulation, goalsOf?: Goals): Meeting[] {
+  const { subject, entry, cuts, segments, given } = simulation;
   const { function: fn } = subject;
   const atCut = (number: number, machine: MachineState, source: SourceState): Term[] =>
     cuts.get(number)?.goals(machine, source) ?? [t.truth(false)];
@@ -128,12 +136,17 @@ export function meetingsOf({ subject, entry, cuts, segments, given }: Simulation
     machine.map((stop, i) => ({
       name: `${fn.name}: ${name}, stop ${i + 1} of ${machine.length}, a ${stop.kind}`,
       stop,
+      segment: name,
       assumptions: [...entry.assumptions, ...given, ...stop.state.conditions],
       sides: source
         .filter(({ state }) => sameHistory(state.history, stop.state.history))
         .map((other) => ({
           premise: premise(other.state),
-          goals: needed([...stop.state.checks, ...sameStop(entry, fn, stop, other, atCut)]),
+          goals: needed(
+            goalsOf === undefined
+              ? [...stop.state.checks, ...sameStop(entry, fn, stop, other, atCut)]
+              : goalsOf(stop, other),
+          ),
         })),
     })),
   );
@@ -144,6 +157,15 @@ export const questionOf = ({ name, assumptions, sides }: Meeting): Query => ({
   ...{ name, assumptions },
   goal: t.all(sides.map(({ premise: known, goals }) => t.implies(known, t.all(goals)))),
 });
+
+/** Whether both sides come to the same kind of stop from the entry, whatever else is to be the same there. */
+export function shapeQuestions(simulation: Simulation): Query[] {
+  const isSameKind = (ours: MachineStop, theirs: SourceStop): boolean =>
+    ours.kind === theirs.kind && (ours.kind !== 'cut' || theirs.kind !== 'cut' || ours.cut === theirs.cut);
+  return meetingsOf(simulation, (ours, theirs) => (isSameKind(ours, theirs) ? [] : [t.truth(false)]))
+    .filter(({ segment }) => segment === ENTRY)
+    .map(questionOf);
+}
 
 /** Whether what one claim asks follows on a way to its cut. */
 export const claimQuestion = ({ entry, given }: Simulation, { machine, source }: Way, goal: Term): Query => ({

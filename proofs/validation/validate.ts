@@ -15,11 +15,19 @@ import type { Loop } from '../../analyzers/ir.ts';
 import type { Query } from '../smt/print.ts';
 import { type Cut, claimGoal } from './cuts.ts';
 import { entryOf } from './entry.ts';
-import { differing, giveUp, settle, triedWays } from './guess.ts';
+import { differing, giveUp, settle, triedWays, untriedWays } from './guess.ts';
 import { loopHeads, sourceLoops } from './loop-heads.ts';
 import { needed } from './matching.ts';
 import { findWitness, type Witness } from './replay.ts';
-import { type Claims, claimQuestion, meetingsOf, questionOf, type Simulation, type Way } from './simulate.ts';
+import {
+  type Claims,
+  claimQuestion,
+  meetingsOf,
+  questionOf,
+  type Simulation,
+  shapeQuestions,
+  type Way,
+} from './simulate.ts';
 import { conjuncts } from './source.ts';
 import type { Subject } from './subject.ts';
 import { Undecided } from './undecided.ts';
@@ -32,7 +40,7 @@ export type Verdict =
 /** Inputs that are tried before a function stays undecided. */
 const TRIES = 300;
 /** Rounds in which solvers find claims about loops that do not hold. */
-const MOST_ROUNDS = 12;
+const MOST_ROUNDS = 8;
 /** Ways to pair loops with loops. */
 const MOST_PLANS = 12;
 
@@ -88,6 +96,13 @@ async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries):
   const entry = entryOf(subject.function);
   for (let round = 0; ; round++) {
     const simulation = settle(subject, entry, cuts, claims);
+    if (cuts.length > 0 && round === 0) {
+      const kinds = await ask(shapeQuestions(simulation));
+      if (kinds.some((answer) => answer !== 'proved')) return { undecided: 'its loops go otherwise' };
+    }
+    // What numbers say nothing of is for solvers.
+    const untried = untriedWays(simulation);
+    if (round < MOST_ROUNDS && (await giveUpRefuted(simulation, untried, claims, ask))) continue;
     const different = cuts.length > 0 ? differing(simulation) : undefined;
     if (different !== undefined) return { undecided: `${different}: not the same` };
     const meetings = meetingsOf(simulation);
