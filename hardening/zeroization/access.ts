@@ -1,0 +1,110 @@
+/**
+ * Loads and stores of a followed execution: from values that are addresses to bytes of regions.
+ *
+ * An address is a place, one of several places, or nowhere that is known. A load that may read one of several bytes
+ * depends on the secret if one of them does, or if which one does. Where nobody knows what is read, it may be the secret:
+ * `maybe` keeps where. A store to one of several places wipes none of them. A store to nowhere known ends it all: what it
+ * writes may be the secret, and what it hits may be anything.
+ */
+import { byteAt, loadAt, type Region, storeAt, storeWeakly } from './memory.ts';
+import { giveUp } from './question.ts';
+import type { State } from './state.ts';
+import { allBytes, unknown, type Value } from './values.ts';
+
+/** Bytes that a place that is not known is looked for in. */
+const FARTHEST = 65_536;
+
+/** The part of a region that a pointer whose offset is not known stays in; undefined: that is not known either. */
+export type Extent = (
+  state: State,
+  region: Region,
+  anchor: number,
+) => { readonly low: number; readonly high: number } | undefined;
+
+export interface AccessContext {
+  readonly regions: readonly Region[];
+  readonly imageAt: (address: bigint) => number | undefined;
+  readonly extent: Extent;
+  readonly stack: number;
+  readonly kept: readonly number[];
+  /** Instructions that load from nobody knows where. */
+  readonly maybe: Set<number>;
+  readonly assume: (text: string) => void;
+  /** The least offset of the stack that was written. */
+  lowest: number;
+}
+
+interface Place {
+  readonly region: Region;
+  readonly low: number;
+  readonly high: number;
+  readonly wild: boolean;
+  readonly isSecret: boolean;
+}
+
+function placeOf(context: AccessContext, address: Value): Place | undefined {
+  if (address.kind === 'pointer') {
+    const { region, low, high, wild, taint } = address;
+    return { region: context.regions[region]!, low, high, wild, isSecret: taint !== 0 };
+  }
+  if (address.kind !== 'known') return undefined;
+  const image = context.imageAt(address.value);
+  if (image === undefined) return undefined;
+  const offset = Number(address.value);
+  return { region: context.regions[image]!, low: offset, high: offset, wild: false, isSecret: false };
+}
+
+/** Where the access may be, when it is not one place. */
+function rangeOf(context: AccessContext, state: State, place: Place): { low: number; high: number } | undefined {
+  if (!place.wild) return place.high - place.low > FARTHEST ? undefined : place;
+  context.assume('a pointer whose offset is not known stays in the object, or the frame, that it points into');
+  const extent = context.extent(state, place.region, place.low);
+  return extent === undefined || extent.high - extent.low > FARTHEST ? undefined : extent;
+}
+
+export function load(context: AccessContext, state: State, address: Value, count: number): Value {
+  const place = placeOf(context, address);
+  if (place === undefined) {
+    context.maybe.add(state.pc);
+    return unknown(8 * count, allBytes(8 * count));
+  }
+  if (place.low === place.high && !place.wild) return loadAt(state.memory, place.region, place.low, count);
+  const range = rangeOf(context, state, place);
+  if (range === undefined) {
+    context.maybe.add(state.pc);
+    return unknown(8 * count, allBytes(8 * count));
+  }
+  let tainted = place.isSecret;
+  let most = 0n;
+  for (let offset = range.low; offset < range.high + count && !tainted; offset++) {
+    const byte = byteAt(state.memory, place.region, offset);
+    if (byte.taint !== 0) tainted = true;
+    const top = byte.kind === 'known' ? byte.value : 255n;
+    if (top > most) most = top;
+  }
+  if (tainted) most = 255n;
+  return unknown(8 * count, tainted ? allBytes(8 * count) : 0, count === 1 ? most : undefined);
+}
+
+export function store(context: AccessContext, state: State, address: Value, value: Value): void {
+  const { pc, memory } = state;
+  const place = placeOf(context, address);
+  if (place === undefined)
+    giveUp(pc, value.taint === 0 ? 'a store to nobody knows where' : 'the secret is stored to nobody knows where');
+  const { region, low } = place;
+  if (low === place.high && !place.wild) {
+    if (region.id === context.stack) {
+      if (low < context.lowest) context.lowest = low;
+      const { frame } = state;
+      const isSaved =
+        frame !== undefined && low < frame.stackPointer && context.kept.some((i) => frame.atEntry[i] === value);
+      storeAt(memory, region.id, low, value, pc, isSaved);
+    } else storeAt(memory, region.id, low, value, pc);
+    return;
+  }
+  const range = rangeOf(context, state, place);
+  if (range === undefined) giveUp(pc, `a store to somewhere in ${region.name}, and nobody knows how far`);
+  context.assume('stores keep to their objects, and leave return addresses and saved registers alone');
+  if (region.id === context.stack && range.low < context.lowest) context.lowest = range.low;
+  storeWeakly(memory, region, range, value, { at: pc, isSecret: place.isSecret });
+}

@@ -1,0 +1,217 @@
+/**
+ * Following code with a secret in it, from a function's entry to its return, on all ways at once.
+ *
+ * Conditions that are constant are decided, so loops with known bounds run as they would. Where a condition is not known
+ * both ways are followed to where they meet (flow.ts), and become one state there. A way that comes to the same branch
+ * again before it meets the other is in a loop that nobody can count: after a few rounds its states are joined until
+ * nothing new comes of it. Calls are followed into the callee; a call that does not return ends its way.
+ * Whatever is not understood ends everything, with the address and the reason.
+ */
+import { type AccessContext, load, store } from './access.ts';
+import { END, meetingPlaces } from './flow.ts';
+import type { Joining } from './memory.ts';
+import type { Processor } from './processor.ts';
+import { giveUp } from './question.ts';
+import { copyState, type Frame, joinState, type State } from './state.ts';
+import { isExact, type Truth, type Value } from './values.ts';
+
+export interface FollowContext {
+  readonly processor: Processor;
+  readonly access: AccessContext;
+  readonly neverReturns: ReadonlySet<number>;
+  readonly mostSteps: number;
+  /** Where a function's ways meet, by its entry. */
+  readonly meetings: Map<number, ReadonlyMap<number, number>>;
+  steps: number;
+}
+
+/** A branch of which the ways have not met yet. */
+interface Open {
+  readonly parent: Open | undefined;
+  readonly depth: number;
+  readonly pc: number;
+  readonly state: State;
+  readonly isSecret: boolean;
+  /** How many of the same branch are open. */
+  readonly rounds: number;
+  readonly made: ReadonlySet<Value>;
+}
+
+interface Until {
+  readonly depth: number;
+  readonly pc: number;
+}
+
+/** Rounds of a loop that nobody can count, before its states are joined. */
+const ROUNDS = 3;
+const DEEPEST = 400;
+const MOST_OPEN = 2000;
+
+function meetingPlace(context: FollowContext, frame: Frame, pc: number): number {
+  let places = context.meetings.get(frame.entry);
+  if (places === undefined) {
+    const { processor, neverReturns } = context;
+    places = meetingPlaces(frame.entry, (at) => processor.flowAt(at, neverReturns));
+    if (places === undefined) return giveUp(frame.entry, 'a function of too many instructions');
+    context.meetings.set(frame.entry, places);
+  }
+  return places.get(pc) ?? END;
+}
+
+/** One step whose control is decided; what is left is a branch. */
+function step(context: FollowContext, state: State): Truth | undefined {
+  const { processor } = context;
+  const { pc } = state;
+  const access = {
+    load: (address: Value, bytes: number) => load(context.access, state, address, bytes),
+    store: (address: Value, value: Value) => store(context.access, state, address, value),
+  };
+  const control = processor.execute(state, access);
+  if (typeof control === 'string') return giveUp(pc, control);
+  const top = state.general[processor.stackPointer]!;
+  if (!isExact(top) || top.region !== context.access.stack)
+    return giveUp(pc, 'the stack pointer is computed in a way that is not understood');
+  if (control === undefined) {
+    state.pc = processor.next(pc);
+    return undefined;
+  }
+  switch (control.kind) {
+    case 'goto':
+      state.pc = control.to;
+      return undefined;
+    case 'branch':
+      if (control.condition === true) state.pc = control.to;
+      else if (control.condition === false) state.pc = processor.next(pc);
+      else return control.condition;
+      return undefined;
+    case 'jump':
+      state.pc = constant(control.target, pc, 'a jump');
+      return undefined;
+    case 'call':
+      enter(context, state, constant(control.target, pc, 'a call'), pc, top.low);
+      return undefined;
+    case 'return':
+      leave(state, constant(control.target, pc, 'a return'), pc);
+      return undefined;
+    case 'stop':
+      state.pc = STOPPED;
+      return undefined;
+  }
+}
+
+const STOPPED = -2;
+
+function constant(target: Value, pc: number, what: string): number {
+  if (target.kind === 'known') return Number(target.value);
+  return giveUp(pc, `${what} to where nobody knows`);
+}
+
+function enter({ processor, neverReturns }: FollowContext, state: State, to: number, pc: number, top: number): void {
+  if (neverReturns.has(to)) {
+    state.pc = STOPPED;
+    return;
+  }
+  const parent = state.frame!;
+  if (parent.depth >= DEEPEST) giveUp(pc, 'calls that are nested too deeply');
+  state.frame = {
+    parent,
+    depth: parent.depth + 1,
+    entry: to,
+    returnTo: processor.next(pc),
+    stackPointer: top,
+    atEntry: [...state.general],
+  };
+  state.pc = to;
+}
+
+function leave(state: State, to: number, pc: number): void {
+  const frame = state.frame!;
+  if (to !== frame.returnTo) giveUp(pc, 'a return to elsewhere than to the caller');
+  state.frame = frame.parent;
+  state.pc = to;
+}
+
+/** A state at `until`, or where the frame is left that it belongs to; undefined: no way comes there. */
+function follow(
+  context: FollowContext,
+  start: State,
+  until: Until,
+  opens: Open | undefined,
+  open: number,
+): State | undefined {
+  let state = start;
+  for (;;) {
+    const { frame, pc } = state;
+    const depth = frame === undefined ? -1 : frame.depth;
+    if (depth < until.depth || (depth === until.depth && pc === until.pc)) return state;
+    if (pc === STOPPED) return undefined;
+    context.steps++;
+    if (context.steps > context.mostSteps) giveUp(pc, `more than ${context.mostSteps} instructions`);
+    const condition = step(context, state);
+    if (condition === undefined) continue;
+    if (open >= MOST_OPEN) giveUp(pc, 'too many branches inside each other that nobody can decide');
+    const met = part(context, state, condition, opens, open);
+    if (met === undefined) return undefined;
+    state = met;
+  }
+}
+
+function matching(opens: Open | undefined, depth: number, pc: number): Open | undefined {
+  for (let one = opens; one !== undefined && one.depth >= depth; one = one.parent)
+    if (one.depth === depth && one.pc === pc) return one;
+  return undefined;
+}
+
+/** Follows both ways of a branch to where they meet. */
+function part(
+  context: FollowContext,
+  arrived: State,
+  condition: Truth,
+  opens: Open | undefined,
+  open: number,
+): State | undefined {
+  const { processor, access } = context;
+  const frame = arrived.frame!;
+  const { depth } = frame;
+  const { pc } = arrived;
+  const earlier = matching(opens, depth, pc);
+  const isSecret = condition === 'secret' || earlier?.isSecret === true;
+  const joining = (more: Partial<Joining>): Joining => ({
+    regions: access.regions,
+    isSecret,
+    widen: false,
+    made: new Set(),
+    ...more,
+  });
+  let state = arrived;
+  let made = new Set<Value>();
+  if (earlier !== undefined && earlier.rounds >= ROUNDS) {
+    state = copyState(earlier.state);
+    const looped = joining({ widen: true, made, earlier: earlier.made });
+    const changed = joinState(looped, state, arrived);
+    if (!changed && isSecret === earlier.isSecret) return undefined;
+    // What was made before and stays is in one place still.
+    made = new Set([...earlier.made, ...looped.made]);
+  }
+  const flow = processor.flowAt(pc, context.neverReturns);
+  const meeting: Until = { depth, pc: meetingPlace(context, frame, pc) };
+  const inside: Open = { parent: opens, depth, pc, state, isSecret, rounds: (earlier?.rounds ?? 0) + 1, made };
+  let met: State | undefined;
+  for (const to of flow.to) {
+    const way = copyState(state);
+    way.pc = to;
+    const end = follow(context, way, meeting, inside, open + 1);
+    if (end === undefined) continue;
+    if (met === undefined) met = end;
+    else {
+      if (end.pc !== met.pc || end.frame?.depth !== met.frame?.depth) giveUp(pc, 'ways that do not meet');
+      joinState(joining({}), met, end);
+    }
+  }
+  return met;
+}
+
+/** The state after the function that begins at the state's pc has returned; undefined: it never does. */
+export function followFunction(context: FollowContext, state: State): State | undefined {
+  return follow(context, state, { depth: 0, pc: END }, undefined, 0);
+}

@@ -1,0 +1,205 @@
+/**
+ * Verdicts from the state in which a function returned: which bytes may depend on the secret, of those that nobody asked
+ * to keep.
+ *
+ * Residue is said to be there only if all that was read was known; where the code read from nobody knows where, what
+ * depends on that is unknown.
+ */
+import type { AccessContext } from './access.ts';
+
+import { byteAt, taintedBytes, writtenAt } from './memory.ts';
+import type { Processor } from './processor.ts';
+import type { Answer, Question, RegisterResidue, Residue, Verdict } from './question.ts';
+import { argumentRegions, IMAGE, STACK } from './regions.ts';
+import type { State } from './state.ts';
+import type { Value } from './values.ts';
+
+interface Shared {
+  readonly steps: number;
+  readonly assumptions: readonly string[];
+}
+
+interface Unseen extends Shared {
+  readonly processor: Processor;
+  readonly access: AccessContext;
+  readonly question: Question;
+  readonly end: State;
+  readonly depth: number;
+}
+
+interface Judged extends Unseen {
+  readonly seen: Seen;
+}
+
+interface Byte {
+  readonly offset: number;
+  readonly at: number | undefined;
+  readonly isVerbatim: boolean;
+}
+
+/** Neighbouring bytes of one kind that one instruction wrote. */
+function ranges(bytes: readonly Byte[]): Residue[] {
+  const found: { from: number; length: number; at?: number; isVerbatim: boolean }[] = [];
+  for (const { offset, at, isVerbatim } of [...bytes].sort((a, b) => a.offset - b.offset)) {
+    const last = found.at(-1);
+    if (last !== undefined && last.from + last.length === offset && last.at === at && last.isVerbatim === isVerbatim)
+      last.length++;
+    else found.push({ from: offset, length: 1, ...(at !== undefined && { at }), isVerbatim });
+  }
+  return found;
+}
+
+function verdict<R>({ access }: Judged, residue: readonly R[]): Verdict<R> {
+  if (residue.length === 0) return { kind: 'erased' };
+  const [at] = access.maybe;
+  if (at !== undefined)
+    return { kind: 'unknown', at, reason: 'a load from nobody knows where, of which what is left may depend' };
+  return { kind: 'residue', residue };
+}
+
+/** Bytes of values that are meant to be seen: a result's, an output's. What is the same byte elsewhere tells no more. */
+type Seen = ReadonlyMap<Value, ReadonlySet<number>>;
+
+const partIn = (value: Value, index: number): readonly [Value, number] => [
+  value.whole ?? value,
+  value.wholeByte + index,
+];
+
+function seenBytes({ question, processor, end }: Unseen): Seen {
+  const seen = new Map<Value, Set<number>>();
+  const add = (value: Value, index: number): void => {
+    const [whole, byte] = partIn(value, index);
+    const bytes = seen.get(whole);
+    if (bytes === undefined) seen.set(whole, new Set([byte]));
+    else bytes.add(byte);
+  };
+  for (let i = 0; i < question.result; i++) add(end.general[processor.result]!, i);
+  for (const [number, region] of argumentRegions(question)) {
+    const argument = question.arguments[number]!;
+    if (argument.kind === 'buffer' && argument.receives === 'public')
+      taintedBytes(end.memory, region, (_, { value }, index) => add(value, index));
+  }
+  return seen;
+}
+
+const isSeen = ({ seen }: Judged, value: Value, index: number): boolean => {
+  const [whole, byte] = partIn(value, index);
+  return seen.get(whole)?.has(byte) === true;
+};
+
+function writtenIn(judged: Judged, region: number, counts: (offset: number) => boolean): Residue[] {
+  const bytes: Byte[] = [];
+  taintedBytes(judged.end.memory, region, (offset, { value, at }, index) => {
+    if (counts(offset) && !isSeen(judged, value, index)) bytes.push({ offset, at, isVerbatim: value.copy >= 0 });
+  });
+  return ranges(bytes);
+}
+
+function bufferResidue({ end, access }: Judged, region: number, size: number): Residue[] {
+  const bytes: Byte[] = [];
+  for (let offset = 0; offset < size; offset++) {
+    const byte = byteAt(end.memory, access.regions[region]!, offset);
+    if (byte.taint === 0) continue;
+    bytes.push({ offset, at: writtenAt(end.memory, region, offset)?.written.at, isVerbatim: byte.copy >= 0 });
+  }
+  return ranges(bytes);
+}
+
+/** Of tainted bytes, those that nobody was meant to see. */
+function hidden(judged: Judged, value: Value): number {
+  let left = value.taint;
+  for (let i = 0; left >> i !== 0; i++) if (((left >> i) & 1) === 1 && isSeen(judged, value, i)) left &= ~(1 << i);
+  return left;
+}
+
+function registerResidue(judged: Judged): RegisterResidue[] {
+  const { processor, end } = judged;
+  const found: RegisterResidue[] = [];
+  for (const [i, value] of end.general.entries())
+    if (hidden(judged, value) !== 0) found.push({ register: processor.names[i]!, isVerbatim: value.copy >= 0 });
+  for (const [i, lanes] of end.vectors.entries()) {
+    const tainted = lanes.filter((lane) => hidden(judged, lane) !== 0);
+    if (tainted.length === 0) continue;
+    found.push({ register: processor.vectors.name(i), isVerbatim: tainted.some(({ copy }) => copy >= 0) });
+  }
+  return found;
+}
+
+export function judge(unseen: Unseen): Answer {
+  const judged: Judged = { ...unseen, seen: seenBytes(unseen) };
+  const { question, depth, steps, assumptions } = judged;
+  const regions = argumentRegions(question);
+  const buffers: Record<number, Verdict<Residue>> = {};
+  const elsewhere: Record<string, Verdict<Residue>> = {
+    image: verdict(
+      judged,
+      writtenIn(judged, IMAGE, () => true),
+    ),
+  };
+  for (const [number, region] of regions) {
+    const argument = question.arguments[number]!;
+    if (argument.kind === 'secret') {
+      if (question.clears) buffers[number] = verdict(judged, bufferResidue(judged, region, argument.size));
+    } else if (argument.kind === 'buffer' && argument.receives === undefined)
+      elsewhere[number] = verdict(
+        judged,
+        writtenIn(judged, region, () => true),
+      );
+  }
+  return {
+    stack: verdict(
+      judged,
+      writtenIn(judged, STACK, (offset) => offset < judged.processor.returnBytes),
+    ),
+    registers: verdict(judged, registerResidue(judged)),
+    buffers,
+    elsewhere,
+    depth,
+    steps,
+    assumptions,
+  };
+}
+
+/** The answer where code was not followed to its end. */
+export function unknownAnswer(question: Question, at: number, reason: string, shared: Shared): Answer {
+  const unknown = { kind: 'unknown', at, reason } as const;
+  const buffers: Record<number, Verdict<Residue>> = {};
+  const elsewhere: Record<string, Verdict<Residue>> = { image: unknown };
+  for (const [number, { kind }] of Object.entries(question.arguments)) {
+    if (kind === 'secret' && question.clears) buffers[Number(number)] = unknown;
+    if (kind === 'buffer') elsewhere[number] = unknown;
+  }
+  return { stack: unknown, registers: unknown, buffers, elsewhere, ...shared };
+}
+
+/** The worse of two verdicts; residue that both have is said once. */
+function worseVerdict<R>(a: Verdict<R>, b: Verdict<R>): Verdict<R> {
+  if (a.kind === 'residue' && b.kind === 'residue') {
+    const seen = new Set(a.residue.map((one) => JSON.stringify(one)));
+    return { kind: 'residue', residue: [...a.residue, ...b.residue.filter((one) => !seen.has(JSON.stringify(one)))] };
+  }
+  // Residue that one remainder of the stack pointer shows is there, whatever the others do.
+  if (a.kind === 'residue' || b.kind === 'erased') return a;
+  return b.kind === 'residue' || a.kind === 'erased' ? b : a;
+}
+
+function worseOf<R>(
+  a: Readonly<Record<string, Verdict<R>>>,
+  b: Readonly<Record<string, Verdict<R>>>,
+): Record<string, Verdict<R>> {
+  return Object.fromEntries(Object.entries(a).map(([name, one]) => [name, worseVerdict(one, b[name] ?? one)]));
+}
+
+/** One answer of two, for two ways to enter the function. */
+export function worse(a: Answer, b: Answer): Answer {
+  const depth = a.depth === undefined || b.depth === undefined ? undefined : Math.max(a.depth, b.depth);
+  return {
+    stack: worseVerdict(a.stack, b.stack),
+    registers: worseVerdict(a.registers, b.registers),
+    buffers: worseOf(a.buffers, b.buffers),
+    elsewhere: worseOf(a.elsewhere, b.elsewhere),
+    ...(depth !== undefined && { depth }),
+    steps: a.steps + b.steps,
+    assumptions: [...new Set([...a.assumptions, ...b.assumptions])],
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * What is asked of a function, and what is answered: plain data on both sides.
+ *
+ * Each part of a verdict stands by itself: a function may clear its buffers and leave its registers full. `unknown` says
+ * where the code could not be followed and why; it is never a pass.
+ */
+import type { CodeBytes } from '../../machine/semantics/x86-64-code.ts';
+
+/** What a register that carries an argument means; arguments are numbered from 0, as the ABI numbers its registers. */
+export type Argument =
+  /** Points to bytes that are secret at the entry. */
+  | { readonly kind: 'secret'; readonly size: number }
+  /** Is itself secret. */
+  | { readonly kind: 'secret value' }
+  /**
+   * Points to memory of the caller's. What the function leaves there is meant to be seen (a ciphertext), or may be secret
+   * and is the caller's to erase (a key schedule); otherwise it is residue.
+   */
+  | { readonly kind: 'buffer'; readonly size: number; readonly receives?: 'public' | 'secret' }
+  | { readonly kind: 'value'; readonly value: bigint };
+
+export interface Question {
+  readonly function: string;
+  readonly arguments: Readonly<Record<number, Argument>>;
+  /** Bytes of the register of results that are meant to be seen; 0: it returns nothing. */
+  readonly result: number;
+  /** Whether the secret buffers themselves must be clear at the end. */
+  readonly clears: boolean;
+}
+
+/** A linked image, as far as code sees it. */
+export interface FollowedImage {
+  readonly code: readonly CodeBytes[];
+  /** All memory that it has: bytes of the file, then zeros up to `size`. */
+  readonly memory: readonly (CodeBytes & { readonly size: number; readonly isWritable: boolean })[];
+  readonly symbols: ReadonlyMap<string, number>;
+}
+
+/** Bytes that may depend on the secret. */
+export interface Residue {
+  /** Of the stack: an offset from the stack pointer at the entry; of a buffer or the image: an offset, an address. */
+  readonly from: number;
+  readonly length: number;
+  /** The instruction that wrote them last; absent for what was there from the beginning. */
+  readonly at?: number;
+  /** They are bytes of the secret as it was given, and not computed from it. */
+  readonly isVerbatim: boolean;
+}
+
+export interface RegisterResidue {
+  readonly register: string;
+  readonly isVerbatim: boolean;
+}
+
+export type Verdict<R> =
+  | { readonly kind: 'erased' }
+  | { readonly kind: 'residue'; readonly residue: readonly R[] }
+  | { readonly kind: 'unknown'; readonly at: number; readonly reason: string };
+
+export interface Answer {
+  readonly stack: Verdict<Residue>;
+  readonly registers: Verdict<RegisterResidue>;
+  /** Secret buffers, if they must be clear; by argument. */
+  readonly buffers: Readonly<Record<number, Verdict<Residue>>>;
+  /** The image's data, and buffers that are no output; the name is `image` or the argument's number. */
+  readonly elsewhere: Readonly<Record<string, Verdict<Residue>>>;
+  /** Bytes below the stack pointer at the entry, at most; absent where the code was not followed to its end. */
+  readonly depth?: number;
+  /** Instructions that were executed. */
+  readonly steps: number;
+  /** What was believed and not shown. */
+  readonly assumptions: readonly string[];
+}
+
+/** Why code was not followed on. */
+export class GivenUp extends Error {
+  readonly at: number;
+  constructor(at: number, reason: string) {
+    super(reason);
+    this.at = at;
+  }
+}
+
+export function giveUp(at: number, reason: string): never {
+  throw new GivenUp(at, reason);
+}

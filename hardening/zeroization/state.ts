@@ -1,0 +1,77 @@
+/**
+ * Where a followed execution is: registers, flags, memory, and the calls that it is inside of.
+ *
+ * States part at a condition that nobody can decide and become one again where both ways meet. What then differs is
+ * unknown, and depends on the secret if the condition did.
+ */
+import { type Flags, sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
+import { copyMemory, type Joining, joinMemory, type Memory, settled } from './memory.ts';
+import { unknown, type Value } from './values.ts';
+
+/** A function that is being executed. */
+export interface Frame {
+  readonly parent?: Frame;
+  readonly depth: number;
+  /** Where its code begins. */
+  readonly entry: number;
+  readonly returnTo: number;
+  /** The stack pointer's offset at its entry. */
+  readonly stackPointer: number;
+  /** General registers then. */
+  readonly atEntry: readonly Value[];
+}
+
+export interface State {
+  pc: number;
+  frame: Frame | undefined;
+  /** General registers. */
+  general: Value[];
+  /** Vector registers, in lanes of 64 bits. */
+  vectors: (readonly Value[])[];
+  flags: Flags<Value>;
+  memory: Memory;
+}
+
+export function copyState(state: State): State {
+  return {
+    ...state,
+    general: [...state.general],
+    vectors: [...state.vectors],
+    memory: copyMemory(state.memory),
+  };
+}
+
+const noFlags = (tainted: boolean): Flags<Value> => ({ kind: 'bits', from: [unknown(1, tainted ? 1 : 0)] });
+
+const isTainted = (flags: Flags<Value>): boolean => sourcesOf(flags).some(({ taint }) => taint !== 0);
+
+/** Flags that say nothing but what they may depend on. */
+const isPlain = (flags: Flags<Value>): boolean =>
+  flags.kind === 'bits' && [flags.cf, flags.of, flags.zf, flags.sf, flags.pf].every((flag) => flag === undefined);
+
+/** Joins `b`, at the same place in the same calls, into `a`; whether `a` says something else now. */
+export function joinState(joining: Joining, a: State, b: State): boolean {
+  let changed = false;
+  for (const [i, value] of a.general.entries()) {
+    const next = settled(joining, value, b.general[i]!);
+    if (next === undefined) continue;
+    a.general[i] = next;
+    changed = true;
+  }
+  for (const [i, lanes] of a.vectors.entries()) {
+    const others = b.vectors[i]!;
+    if (lanes === others) continue;
+    const next = lanes.map((lane, j) => settled(joining, lane, others[j]!) ?? lane);
+    if (next.every((lane, j) => lane === lanes[j])) continue;
+    a.vectors[i] = next;
+    changed = true;
+  }
+  if (a.flags !== b.flags) {
+    const tainted = joining.isSecret || isTainted(a.flags) || isTainted(b.flags);
+    if (!isPlain(a.flags) || isTainted(a.flags) !== tainted) {
+      a.flags = noFlags(tainted);
+      changed = true;
+    }
+  }
+  return joinMemory(joining, a.memory, b.memory) || changed;
+}

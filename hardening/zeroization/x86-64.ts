@@ -1,0 +1,75 @@
+/**
+ * Following a secret through x86-64: the System V calling convention, and the meanings of instructions on tainted values.
+ *
+ * Source: System V ABI for x86-64, 3.2.1 (registers), 3.2.2 (the stack: 16 bytes aligned before a call pushes the return
+ * address), 3.2.3 (arguments and results).
+ */
+import { BODY, execute } from '../../machine/semantics/x86-64.ts';
+import { createOperationReader } from '../../machine/semantics/x86-64-code.ts';
+import type { X8664Machine } from '../../machine/semantics/x86-64-machine.ts';
+import { LANES, type Operation, RAX, type Refusal, RSP } from '../../machine/semantics/x86-64-operations.ts';
+import type { Processor } from './processor.ts';
+import type { FollowedImage } from './question.ts';
+import { createAlgebra, opaque, type Places, pointer, type Truth, type Value } from './values.ts';
+
+const names = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
+
+/** `threadRegion`: the region that segment registers point to. */
+export function createX8664(image: FollowedImage, places: Places, threadRegion: number): Processor {
+  const operationAt = createOperationReader(image.code);
+  const algebra = createAlgebra(places);
+  const at = (pc: number): Operation | Refusal => operationAt(Math.floor(pc));
+  const next = (pc: number): number => {
+    const operation = at(pc);
+    if ('refused' in operation) return pc;
+    if (pc !== operation.address) return operation.address;
+    return operation.isRepeated ? pc + BODY : pc + operation.length;
+  };
+  type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+  const machine: Mutable<X8664Machine<Value, Truth>> = {
+    algebra,
+    opaque,
+    general: [],
+    vectors: [],
+    flags: { kind: 'bits', from: [] },
+    load: () => pointer(0, 0, 0),
+    store: () => {},
+    segmentBase: (segment) => pointer(threadRegion, segment === 'fs' ? 0 : 2 ** 30, segment === 'fs' ? 0 : 2 ** 30),
+  };
+  return {
+    execute: (state, access) => {
+      const operation = at(state.pc);
+      if ('refused' in operation) return operation.refused;
+      machine.general = state.general;
+      machine.vectors = state.vectors;
+      machine.flags = state.flags;
+      machine.load = access.load;
+      machine.store = access.store;
+      const control = execute(machine, operation, state.pc !== operation.address);
+      state.flags = machine.flags;
+      return control;
+    },
+    next,
+    flowAt: (pc, neverReturns) => {
+      const operation = at(pc);
+      if ('refused' in operation) return { to: [], leaves: false };
+      const { name, target } = operation;
+      if (pc !== operation.address) return { to: [operation.address], leaves: false };
+      if (operation.isRepeated) return { to: [pc + BODY, pc + operation.length], leaves: false };
+      if (name === 'ret') return { to: [], leaves: true };
+      if (name === 'hlt' || name === 'ud2' || name === 'int3') return { to: [], leaves: false };
+      if (name === 'jmp') return target === undefined ? { to: [], leaves: true } : { to: [target], leaves: false };
+      if (name === 'call')
+        return { to: target !== undefined && neverReturns.has(target) ? [] : [next(pc)], leaves: false };
+      return { to: target === undefined ? [next(pc)] : [next(pc), target], leaves: false };
+    },
+    stackPointer: RSP,
+    argumentRegisters: [7, 6, 2, 1, 8, 9],
+    kept: [3, 5, 12, 13, 14, 15],
+    names,
+    vectors: { count: 32, lanes: LANES, name: (index) => `ymm${index}` },
+    entryRemainders: [8, 24, 40, 56],
+    returnBytes: 8,
+    result: RAX,
+  };
+}

@@ -1,0 +1,301 @@
+/**
+ * Erasure by analysis, held against what functions really leave (test/support/erasure): never clean where a run shows
+ * residue, and of code that ciphers and scrubbers are made of, neither dirty where runs show none.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readSubject } from '../../../hardening/subject.ts';
+import { analyzeErasure, defaults } from '../../../hardening/zeroization/analyze.ts';
+import { followedImage } from '../../../hardening/zeroization/from-subject.ts';
+import type { Answer, FollowedImage, Question, Verdict } from '../../../hardening/zeroization/question.ts';
+import {
+  type Argument,
+  compileSubject,
+  linkSubjects,
+  observe,
+  type Residue,
+  type Subject,
+  targetFlags,
+} from '../../support/erasure/oracle.ts';
+import { temporaryFolder } from '../../support/paths.ts';
+import type { Image } from '../../support/small-links.ts';
+import { compile, x86 } from '../../support/toolchain.ts';
+import type { Tool } from '../../support/tools.ts';
+
+interface Linked {
+  readonly image: Image;
+  readonly followed: FollowedImage;
+}
+
+const folder = temporaryFolder('erasure');
+
+async function linked(objects: readonly string[], name: string): Promise<Linked> {
+  const image = await linkSubjects(x86, objects, join(folder, name));
+  return { image, followed: followedImage(readSubject(readFileSync(image.path), name)) };
+}
+
+/** Code of ours, compiled. */
+async function linkedSource(text: string, compiler: Tool, flags: readonly string[], name: string): Promise<Linked> {
+  const source = join(folder, `${name}.${text.startsWith('.') ? 's' : 'c'}`);
+  writeFileSync(source, text);
+  return linked([await compile(compiler, source, join(folder, `${name}.o`), [...targetFlags(x86), ...flags])], name);
+}
+
+const key: Argument = { kind: 'secret', size: 32 };
+
+/** The oracle's words in the analysis's. */
+function questionOf(subject: Subject): Question {
+  const argumentOf = (one: Argument): Question['arguments'][number] => {
+    if (one.kind === 'public') return { kind: 'buffer', size: one.bytes.length };
+    if (one.kind === 'output') return { kind: 'buffer', size: one.size, receives: 'public' };
+    return one.kind === 'state' ? { kind: 'buffer', size: one.size, receives: 'secret' } : one;
+  };
+  return {
+    function: subject.function,
+    arguments: Object.fromEntries(subject.arguments.map((one, i) => [i, argumentOf(one)])),
+    result: subject.result,
+    clears: true,
+  };
+}
+
+const analyzed = ({ followed }: Linked, name: string, args: readonly Argument[] = [key], result = 4): Answer =>
+  analyzeErasure(followed, questionOf({ function: name, arguments: args, result }));
+
+const kinds = (answer: Answer): Record<string, string> => ({
+  stack: answer.stack.kind,
+  registers: answer.registers.kind,
+  buffer: answer.buffers[0]!.kind,
+  memory: answer.elsewhere['image']!.kind,
+});
+
+const seenKinds = (seen: Residue): Record<string, string> => {
+  const kind = (isClean: boolean): string => (isClean ? 'erased' : 'residue');
+  return {
+    stack: kind(seen.stack.length === 0),
+    registers: kind(seen.registers.length === 0),
+    buffer: kind(seen.buffers.get(0)!.length === 0),
+    memory: kind(seen.memory.length === 0),
+  };
+};
+
+const residue = <R>(verdict: Verdict<R>): readonly R[] => {
+  if (verdict.kind !== 'residue') throw new Error(JSON.stringify(verdict));
+  return verdict.residue;
+};
+
+describe('known code', () => {
+  let known: Linked;
+  beforeAll(async () => {
+    known = await linked([await compileSubject(x86, 'gcc', 'known-x86-64.S', [])], 'known');
+  });
+
+  it('leaves what the analysis says, where, by which instruction, and whether it is the secret itself', () => {
+    const clean = analyzed(known, 'leaves_nothing');
+    expect(kinds(clean)).toEqual({ stack: 'erased', registers: 'erased', buffer: 'residue', memory: 'erased' });
+    expect(residue(clean.buffers[0]!)).toEqual([{ from: 0, length: 32, isVerbatim: true }]);
+    const stack = analyzed(known, 'leaves_on_stack');
+    expect(residue(stack.stack)).toMatchObject([{ from: -16, length: 8, isVerbatim: true }]);
+    expect(stack.depth).toBe(16);
+    expect(residue(analyzed(known, 'leaves_in_register').registers)).toMatchObject([{ register: 'r9' }]);
+    expect(residue(analyzed(known, 'leaves_in_vector').registers)).toMatchObject([{ register: 'ymm7' }]);
+    const kept = known.image.address('kept');
+    expect(residue(analyzed(known, 'leaves_in_memory').elsewhere['image']!)).toMatchObject([
+      { from: kept + 4, length: 4 },
+    ]);
+    expect(residue(analyzed(known, 'wipes_argument').buffers[0]!)).toMatchObject([{ from: 16, length: 8 }]);
+  });
+
+  it('may leave a copy of what is meant to be seen, and of nothing else', () => {
+    expect(kinds(analyzed(known, 'spills_result'))).toMatchObject({ stack: 'erased', registers: 'erased' });
+    expect(kinds(analyzed(known, 'spills_result', [key], 0))).toMatchObject({ stack: 'residue', registers: 'residue' });
+    expect(analyzed(known, 'spills_output', [key, { kind: 'output', size: 8 }]).stack.kind).toBe('erased');
+    const secretly = analyzed(known, 'spills_output', [key, { kind: 'public', bytes: new Uint8Array(8) }]);
+    expect(secretly.stack.kind).toBe('residue');
+    expect(secretly.elsewhere['1']!.kind).toBe('residue');
+  });
+});
+
+const idioms = `
+#include <stdint.h>
+#include <string.h>
+typedef unsigned char byte;
+static const byte box[256] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5};
+static byte counter;
+__attribute__((noinline)) static uint32_t inner(const byte *p, unsigned n) {
+  byte own[40];
+  memcpy(own, p, 32);
+  uint32_t sum = 0;
+  for (unsigned i = 0; i < n; i++) sum = sum * 33 + own[i];
+  __asm__ volatile("" : : "r"(own) : "memory");
+  return sum;
+}
+int copies(const byte *secret) { return (int)(inner(secret, 32) & 1); }
+int dead_memset(const byte *secret) {
+  byte own[32];
+  memcpy(own, secret, 32);
+  int sum = 0;
+  for (int i = 0; i < 32; i++) sum ^= own[i];
+  memset(own, 0, 32);
+  return sum & 1;
+}
+int spilled(const byte *secret) {
+  uint64_t w[12];
+  for (int i = 0; i < 12; i++) { uint64_t x; memcpy(&x, secret + (i % 4) * 8, 8); w[i] = x * (2 * i + 3); }
+  for (int r = 0; r < 6; r++) for (int i = 0; i < 12; i++) w[i] += (w[(i + 5) % 12] << 13) ^ (w[(i + 7) % 12] >> 9);
+  uint64_t all = 0;
+  for (int i = 0; i < 12; i++) all ^= w[i];
+  return (int)(all & 1);
+}
+int branches(const byte *secret) {
+  volatile byte seen = 0;
+  if (secret[0] & 1) seen = 7;
+  return 0;
+}
+int looks_up(const byte *secret) {
+  volatile byte found = box[secret[3]];
+  (void)found;
+  return 0;
+}
+int counts(const byte *secret) {
+  for (int i = 0; i < (secret[1] & 7); i++) counter++;
+  return 0;
+}
+int indexes(const byte *secret) {
+  volatile byte marks[16] = {0};
+  marks[secret[2] & 15] = 1;
+  return 0;
+}
+int public_loop(const byte *secret, const byte *text, unsigned long size) {
+  byte own[64];
+  uint32_t sum = 0;
+  for (unsigned long i = 0; i < size; i++) sum += text[i];
+  memcpy(own, secret, 32);
+  __asm__ volatile("" : : "r"(own) : "memory");
+  for (volatile byte *p = own; p < own + 64; p++) *p = 0;
+  return (int)(sum & 1);
+}
+__attribute__((aligned(16))) int aligned_frame(const byte *secret) {
+  _Alignas(64) byte own[64];
+  memcpy(own, secret, 32);
+  __asm__ volatile("" : : "r"(own) : "memory");
+  for (volatile byte *p = own; p < own + 64; p++) *p = 0;
+  return 0;
+}
+`;
+
+const names = 'copies dead_memset spilled branches looks_up counts indexes public_loop aligned_frame'.split(' ');
+const text: readonly Argument[] = [
+  { kind: 'public', bytes: new Uint8Array(24).fill(7) },
+  { kind: 'value', value: 24n },
+];
+const levels = process.env['CASEMATE_LONG'] === '1' ? ['-O0', '-O1', '-O2', '-O3', '-Os'] : ['-O0', '-O2'];
+const builds = (['gcc', 'clang'] as const).flatMap((compiler) => levels.map((level) => [compiler, level] as const));
+
+describe.each(builds)('compiled by %s %s', (compiler, level) => {
+  it('leaves what runs show, and no less is said of it', async () => {
+    const program = await linkedSource(idioms, compiler, [level, '-ffreestanding'], `idioms-${compiler}${level}`);
+    const depths = new Map<string, number>();
+    for (const name of names) {
+      const args = name === 'public_loop' ? [key, ...text] : [key];
+      const answer = analyzed(program, name, args);
+      // A frame that aligns itself lies elsewhere for each remainder of the stack pointer.
+      for (const lower of name === 'aligned_frame' ? [0, 16, 32, 48] : [0]) {
+        const seen = await observe(x86, program.image, { function: name, arguments: args, result: 4 }, { lower });
+        expect({ [name]: kinds(answer) }).toEqual({ [name]: seenKinds(seen) });
+        depths.set(name, Math.max(depths.get(name) ?? 0, seen.depth));
+      }
+      expect([name, answer.depth]).toEqual([name, depths.get(name)]);
+    }
+  });
+});
+
+describe('scrubbers', () => {
+  it.each(builds.filter(([, level]) => level === '-O2' || levels.length > 2))(
+    "of %s %s leave what runs show, byte by byte of the stack's depth",
+    async (compiler, level) => {
+      const objects = [
+        await compileSubject(x86, compiler, 'wipes.c', [level]),
+        await compileSubject(x86, compiler, 'subjects.c', [level]),
+      ];
+      const program = await linked(objects, `wipes-${compiler}${level}`);
+      const all = [...program.followed.symbols.keys()].filter((name) => /^(argument|local)_/.test(name));
+      expect(all.length).toBeGreaterThan(28);
+      // All of them in long runs; of the others one in three, another one with each compiler.
+      const some = levels.length > 2 ? all : all.filter((_, i) => i % 3 === (compiler === 'gcc' ? 0 : 1));
+      for (const name of some) {
+        const seen = await observe(x86, program.image, { function: name, arguments: [key], result: 4 });
+        const answer = analyzed(program, name);
+        expect({ [name]: kinds(answer) }).toEqual({ [name]: seenKinds(seen) });
+        expect([name, answer.depth]).toEqual([name, seen.depth]);
+      }
+    },
+  );
+});
+
+describe('code that cannot be followed', () => {
+  const source = `.intel_syntax noprefix
+.text
+.macro begin name
+.globl \\name
+.type \\name, @function
+\\name:
+.endm
+begin calls_anything
+call rsi
+ret
+begin stores_nowhere
+mov rax, [rdi]
+mov rcx, [rsi]
+mov [rcx], rax
+ret
+begin reads_nowhere
+mov rcx, [rsi]
+mov rax, [rcx]
+push rax
+pop rcx
+xor eax, eax
+ret
+begin uses_x87
+fld1
+ret
+begin jumps_by_secret
+movzx eax, byte ptr [rdi]
+lea rcx, [rip+1f]
+add rax, rcx
+jmp rax
+1: ret
+begin runs_for_ever
+1: jmp 1b
+begin returns_elsewhere
+mov rax, rsp
+mov qword ptr [rax], 5
+ret
+`;
+  const pointers: readonly Argument[] = [key, { kind: 'public', bytes: new Uint8Array(16) }];
+
+  let program: Linked;
+  beforeAll(async () => {
+    program = await linkedSource(source, 'gcc', [], 'unfollowed');
+  });
+
+  it.each([
+    ['calls_anything', 'a call to where nobody knows'],
+    ['stores_nowhere', 'the secret is stored to nobody knows where'],
+    ['reads_nowhere', 'a load from nobody knows where'],
+    ['uses_x87', 'fld1: it has no meaning here'],
+    ['jumps_by_secret', 'a jump to where nobody knows'],
+    ['runs_for_ever', 'more than 1000 instructions'],
+    ['returns_elsewhere', 'a return to elsewhere than to the caller'],
+  ])('is unknown, by its address and reason: %s', (name, reason) => {
+    const question = questionOf({ function: name, arguments: pointers, result: 0 });
+    const { stack } = analyzeErasure(program.followed, question, { ...defaults, mostSteps: 1000 });
+    expect(stack.kind === 'unknown' && stack.reason).toContain(reason);
+    const start = program.followed.symbols.get(name)!;
+    expect(stack.kind === 'unknown' && stack.at - start).toBeLessThan(20);
+  });
+
+  it('is an error, by its name, where there is none', () => {
+    expect(() => analyzed(program, 'not_there')).toThrow(/no function not_there/);
+  });
+});
