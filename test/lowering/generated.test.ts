@@ -18,6 +18,7 @@ import { type Build, type Call, drawCalls, runLowered, writeUnit } from '../supp
 import { allBuilds, sanitized } from '../support/lowered-builds.ts';
 import { compiled, nativeValue, wordsOfNative } from '../support/native.ts';
 import { requireTool } from '../support/tools.ts';
+import { inTurns } from '../support/turns.ts';
 
 const long = process.env['CASEMATE_LONG'] === '1';
 const PROGRAMS = long ? 2_000 : 100;
@@ -127,16 +128,17 @@ const drawn = fc
   )
   .filter((text) => !isIdle(text));
 const texts = fc.sample(drawn, { seed: 21, numRuns: (PROGRAMS / TOGETHER) * DRAWN });
-const batches = Array.from({ length: PROGRAMS / TOGETHER }, (_, i) =>
-  makeBatch(texts.slice(i * DRAWN, (i + 1) * DRAWN)),
-);
-
 const shown = (calls: readonly Call[], lines: readonly (readonly string[])[]) =>
   calls.map(({ function: { key }, args }, i) => ({ key, args, is: lines[i] }));
 
 const expectedOf = (calls: readonly Call[]) => calls.map(({ expected }) => expected);
 
-describe('generated programs', () => {
+describe('generated programs', async () => {
+  const batches: Batch[] = [];
+  await inTurns(PROGRAMS / TOGETHER, (i) => {
+    batches.push(makeBatch(texts.slice(i * DRAWN, (i + 1) * DRAWN)));
+  });
+
   it('are compared in most of their functions, on many inputs', () => {
     const called = batches.map(({ calls }) => new Set(calls.map(({ function: subject }) => subject)));
     const compared = batches.reduce((sum, { calls }) => sum + calls.length, 0);
@@ -148,12 +150,13 @@ describe('generated programs', () => {
     expect(compared).toBeGreaterThan(PROGRAMS * TRIES);
   });
 
-  it('mean in the interpreter what they mean in Node.js', () => {
-    for (const { calls, texts: own } of batches) {
+  it('mean in the interpreter what they mean in Node.js', async () => {
+    await inTurns(batches.length, (i) => {
+      const { calls, texts: own } = batches[i];
       const exported = calls.filter(({ function: subject }) => subject.exported);
       expect(shown(exported, inNode(own, exported))).toEqual(shown(exported, expectedOf(exported)));
-    }
-  });
+    });
+  }, 3_600_000);
 
   it.each(builds)(
     'mean the same in C: %s',
