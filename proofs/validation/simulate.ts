@@ -112,6 +112,13 @@ export function simulate(subject: Subject, entry: Entry, cuts: readonly Cut[], k
   return { subject, entry, cuts: states, segments, given, ways: segments.flatMap(waysOf) };
 }
 
+/** Keys of the functions that calls of the code are of: what they do is taken for what their source says. */
+export const calleesIn = ({ segments }: Simulation): string[] => [
+  ...new Set(
+    segments.flatMap(({ machine }) => machine.flatMap((stop) => (stop.kind === 'call' ? [stop.callee.key] : []))),
+  ),
+];
+
 const premise = ({ conditions, assumptions }: SourceState): Term => t.all([...conditions, ...assumptions]);
 
 /** A stop of the machine, with the stops of the source that may go with it. */

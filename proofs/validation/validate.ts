@@ -21,6 +21,7 @@ import { needed } from './matching.ts';
 import { findWitness, type Witness } from './replay.ts';
 import {
   type Claims,
+  calleesIn,
   claimQuestion,
   meetingsOf,
   questionOf,
@@ -32,8 +33,14 @@ import { conjuncts } from './source.ts';
 import type { Subject } from './subject.ts';
 import { Undecided } from './undecided.ts';
 
+interface Validated {
+  readonly questions: number;
+  /** Keys of the functions whose own code is taken for what their source says, and which were not followed. */
+  readonly callees: readonly string[];
+}
+
 export type Verdict =
-  | { readonly status: 'validated'; readonly questions: number }
+  | ({ readonly status: 'validated' } & Validated)
   | { readonly status: 'refuted'; readonly witness: Witness }
   | { readonly status: 'undecided'; readonly reason: string };
 
@@ -89,7 +96,7 @@ function pairings(loops: readonly Loop[], heads: readonly number[]): (readonly P
   return [...taken, ...left];
 }
 
-type Attempt = { readonly questions: number } | { readonly undecided: string };
+type Attempt = Validated | { readonly undecided: string };
 
 async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries): Promise<Attempt> {
   const claims: Claims = new Map();
@@ -110,7 +117,7 @@ async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries):
     if (answers.length !== meetings.length || meetings.length === 0)
       return { undecided: 'not every question was answered' };
     const open = meetings.filter((_, i) => answers[i] !== 'proved');
-    if (open.length === 0) return { questions: meetings.length };
+    if (open.length === 0) return { questions: meetings.length, callees: calleesIn(simulation) };
     // Where all claims hold, less of them helps nothing.
     const atCuts = new Set(open.filter(({ stop }) => stop.kind === 'cut').map(({ stop: { state } }) => state));
     const ways = simulation.ways.filter(({ machine }) => atCuts.has(machine));
@@ -176,7 +183,7 @@ async function judge(subject: Subject, ask: AskQueries): Promise<Attempt> {
 /** The verdict on a function. What is not validated is tried on drawn inputs, the same ones each time. */
 export async function validate(subject: Subject, ask: AskQueries): Promise<Verdict> {
   const found = await judge(subject, ask);
-  if ('questions' in found) return { status: 'validated', questions: found.questions };
+  if ('questions' in found) return { status: 'validated', ...found };
   const witness = findWitness(subject, TRIES);
   return witness === undefined ? { status: 'undecided', reason: found.undecided } : { status: 'refuted', witness };
 }

@@ -2,25 +2,28 @@
 import { describe, expect, it } from 'vitest';
 import { assemble, type Item, label } from '../../../machine/assemble/listing.ts';
 import * as rv from '../../../machine/assemble/riscv64.ts';
-import { validate } from '../../../proofs/validation/validate.ts';
+import { type Verdict, validate } from '../../../proofs/validation/validate.ts';
 import { programOf } from '../../support/contracts.ts';
 import { askQueries } from '../../support/validation.ts';
 
 const ADDRESS = 0x10000;
-const { alu, aluImmediate, call, jalr, la, li, load, mv, store } = rv;
+const { alu, aluImmediate, branch, call, j, jalr, la, li, load, mv, store } = rv;
 const move = (bytes: number): Item => aluImmediate('addi', 'sp', 'sp', bytes);
 const ret = jalr('zero', 'ra');
 
 /** The verdict on `f` with this code; behind it stands a function that it may call, `callee`. */
-async function statusOf(text: string, code: readonly Item[]): Promise<string> {
+async function verdictOn(text: string, code: readonly Item[]): Promise<Verdict> {
   const program = programOf(text);
   const [fn, callee] = ['f', 'callee'].map((name) => program.functions.find((one) => one.name === name));
   const { bytes, labels } = assemble([...code, label('callee'), ret], ADDRESS);
   const functions = new Map([[ADDRESS, fn!.key]]);
   if (callee !== undefined) functions.set(labels.get('callee')!, callee.key);
   const image = { address: ADDRESS, bytes, functions };
-  return (await validate({ program, function: fn!, code: image, start: ADDRESS }, askQueries)).status;
+  return validate({ program, function: fn!, code: image, start: ADDRESS }, askQueries);
 }
+
+const statusOf = async (text: string, code: readonly Item[]): Promise<Verdict['status']> =>
+  (await verdictOn(text, code)).status;
 
 const identity = '/** @verified */ export function f(a: u8): u8 { return a; }';
 const record = `
@@ -45,7 +48,29 @@ describe('translation validation of code written by hand', () => {
     expect(await statusOf(identity, [la('t1', 'callee'), jalr('zero', 't1')])).toBe('validated');
     const saved = [move(-16), store('sd', 'a0', 'sp', 8), load('ld', 'a0', 'sp', 8), move(16), ret];
     expect(await statusOf(identity, saved)).toBe('validated');
-    expect(await statusOf(record, recordCode([move(-16)], [move(16)]))).toBe('validated');
+    const verdict = await verdictOn(record, recordCode([move(-16)], [move(16)]));
+    expect(verdict).toMatchObject({ status: 'validated', callees: ['test.ts#callee'] });
+  });
+
+  it('validates a loop as long as no round of it, on no input, goes astray', async () => {
+    const total = `
+      /** @ensures result >= 0 */
+      export function f(a: Readonly<Uint8Array>): number {
+        let sum = 0;
+        for (let i = 0; i < a.length; i++) { invariant(0 <= sum && sum <= 255 * i); sum += a[i]; }
+        return sum;
+      }`;
+    const around = (before: readonly Item[], first: readonly Item[], last: readonly Item[]): Item[] => [
+      ...[mv('t0', 'a0'), alu('add', 't1', 'a0', 'a1'), ...li('a0', 0), ...before, label('round'), ...first],
+      ...[branch('beq', 't0', 't1', 'end'), load('lbu', 't2', 't0'), alu('add', 'a0', 'a0', 't2')],
+      ...[aluImmediate('addi', 't0', 't0', 1), ...last, j('round'), label('end'), ret],
+    ];
+    expect(await statusOf(total, around([], [], []))).toBe('validated');
+    // One byte beyond the array, of which nothing is made; and no end, for one length.
+    expect(await statusOf(total, around([], [], [load('lbu', 't2', 't0')]))).not.toBe('validated');
+    expect(await statusOf(total, around(li('t3', 2077), [branch('beq', 'a1', 't3', 'round')], []))).not.toBe(
+      'validated',
+    );
   });
 
   it('does not validate writes to memory that is only read, though it is as before at the end', async () => {
