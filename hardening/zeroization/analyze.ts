@@ -12,10 +12,10 @@ import { type FollowContext, followFunction } from './follow.ts';
 import { judge, unknownAnswer, worse } from './judge.ts';
 import { createMemory, storeAt } from './memory.ts';
 import type { Processor } from './processor.ts';
-import { type Answer, type FollowedImage, GivenUp, type Question } from './question.ts';
+import { type Answer, type Argument, type FollowedImage, GivenUp, type Question } from './question.ts';
 import { argumentRegions, extentOf, IMAGE, regionsOf, STACK, segmentAt, THREAD } from './regions.ts';
 import type { State } from './state.ts';
-import { known, type Places, pointer, unknown } from './values.ts';
+import { known, type Places, pointer, unknown, type Value } from './values.ts';
 import { createX8664 } from './x86-64.ts';
 
 /** Where the function under question returns to: no code is there. */
@@ -45,18 +45,23 @@ function entryState(processor: Processor, question: Question, entry: number): St
   const general = processor.names.map(() => unknown(64));
   general[processor.stackPointer] = pointer(STACK, 0, 0);
   const regions = argumentRegions(question);
-  for (const [number, argument] of Object.entries(question.arguments)) {
-    const register = processor.argumentRegisters[Number(number)];
-    if (register === undefined) continue;
-    if (argument.kind === 'value') general[register] = known(argument.value, 64);
-    else if (argument.kind === 'secret value') general[register] = unknown(64, 255, undefined, 0);
-    else {
-      const region = regions.get(Number(number))!;
-      general[register] = pointer(region, 0, 0);
-    }
+  const carried = (number: number, argument: Argument): Value => {
+    if (argument.kind === 'value') return known(argument.value, 64);
+    if (argument.kind === 'secret value') return unknown(64, 255, undefined, 0);
+    return pointer(regions.get(number)!, 0, 0);
+  };
+  const { argumentRegisters, returnBytes } = processor;
+  for (const [key, argument] of Object.entries(question.arguments)) {
+    const number = Number(key);
+    const register = argumentRegisters[number];
+    const value = carried(number, argument);
+    // Arguments that no register carries lie above the return address.
+    const offset = returnBytes + 8 * (number - argumentRegisters.length);
+    if (register === undefined) storeAt(memory, STACK, offset, value, entry);
+    else general[register] = value;
   }
   const back = known(BigInt(CALLER), 64);
-  if (processor.returnBytes > 0) storeAt(memory, STACK, 0, back, entry);
+  if (processor.returnBytes > 0) storeAt(memory, STACK, 0, back, entry, true);
   else general[processor.link!] = back;
   const { count, lanes } = processor.vectors;
   const frame = { depth: 0, entry, returnTo: CALLER, stackPointer: 0, atEntry: [...general] };

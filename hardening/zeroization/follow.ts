@@ -9,11 +9,11 @@
  */
 import { type AccessContext, load, store } from './access.ts';
 import { END, meetingPlaces } from './flow.ts';
-import type { Joining } from './memory.ts';
+import { type Joining, storeAt } from './memory.ts';
 import type { Processor } from './processor.ts';
 import { giveUp } from './question.ts';
 import { copyState, type Frame, joinState, type State } from './state.ts';
-import { isExact, type Truth, type Value } from './values.ts';
+import { isExact, known, type Truth, type Value } from './values.ts';
 
 export interface FollowContext {
   readonly processor: Processor;
@@ -106,18 +106,22 @@ function constant(target: Value, pc: number, what: string): number {
   return giveUp(pc, `${what} to where nobody knows`);
 }
 
-function enter({ processor, neverReturns }: FollowContext, state: State, to: number, pc: number, top: number): void {
+function enter(context: FollowContext, state: State, to: number, pc: number, top: number): void {
+  const { processor, neverReturns, access } = context;
   if (neverReturns.has(to)) {
     state.pc = STOPPED;
     return;
   }
   const parent = state.frame!;
   if (parent.depth >= DEEPEST) giveUp(pc, 'calls that are nested too deeply');
+  const returnTo = processor.next(pc);
+  // No pointer of a program leads to a return address.
+  if (processor.returnBytes > 0) storeAt(state.memory, access.stack, top, known(BigInt(returnTo), 64), pc, true);
   state.frame = {
     parent,
     depth: parent.depth + 1,
     entry: to,
-    returnTo: processor.next(pc),
+    returnTo,
     stackPointer: top,
     atEntry: [...state.general],
   };

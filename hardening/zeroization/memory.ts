@@ -23,7 +23,7 @@ import {
 export interface Written {
   readonly value: Value;
   readonly at: number;
-  /** A register that a function keeps for its caller: no pointer leads here. */
+  /** A return address, or a register that a function keeps for its caller: no pointer leads here. */
   readonly isSaved?: boolean;
 }
 
@@ -120,24 +120,32 @@ export function byteAt(memory: Memory, region: Region, offset: number): Value {
   return found === undefined ? region.initial(offset) : byteOf(found.written.value, found.index);
 }
 
+/** Whether bytes of a page, from a slot on, are one after another of what one store left. */
+function isRun(page: Page, slot: number, count: number): boolean {
+  const written = page.written[slot];
+  const index = page.index[slot]!;
+  if (written === undefined) return false;
+  for (let i = 1; i < count; i++)
+    if (page.written[slot + i] !== written || page.index[slot + i] !== index + i) return false;
+  return true;
+}
+
 /** Loads from one place. */
 export function loadAt(memory: Memory, region: Region, offset: number, count: number): Value {
+  const slot = within(offset);
+  const page = memory.pages.get(keyOf(region.id, offset));
+  if (page !== undefined && slot + count <= PAGE && isRun(page, slot, count))
+    return extractBytes(page.written[slot]!.value, page.index[slot]!, count);
   const first = writtenAt(memory, region.id, offset);
-  let follows = true;
+  let follows = first !== undefined;
   let untouched = first === undefined;
-  const bytes: Value[] = [];
-  for (let i = 0; i < count; i++) {
-    const found = i === 0 ? first : writtenAt(memory, region.id, offset + i);
-    if (found === undefined) {
-      follows = false;
-      bytes.push(region.initial(offset + i));
-    } else {
-      untouched = false;
-      if (first === undefined || found.written !== first.written || found.index !== first.index + i) follows = false;
-      bytes.push(byteOf(found.written.value, found.index));
-    }
+  for (let i = 1; i < count; i++) {
+    const found = writtenAt(memory, region.id, offset + i);
+    untouched &&= found === undefined;
+    follows &&= found !== undefined && found.written === first!.written && found.index === first!.index + i;
   }
-  if (follows && first !== undefined) return extractBytes(first.written.value, first.index, count);
+  if (follows) return extractBytes(first!.written.value, first!.index, count);
+  const bytes = Array.from({ length: count }, (_, i) => byteAt(memory, region, offset + i));
   const whole = assembled(bytes);
   if (!untouched || whole.kind !== 'unknown' || whole.taint !== 0) return whole;
   const key = offset * 16 + count;
@@ -232,11 +240,9 @@ export function settled({ isSecret, widen, made, earlier }: Joining, a: Value, b
   return next;
 }
 
-const isWhole = (page: Page, slot: number, written: Written): boolean => {
-  const count = bytesOf(written.value.width);
-  if (slot + count > PAGE) return false;
-  for (let i = 0; i < count; i++) if (page.written[slot + i] !== written || page.index[slot + i] !== i) return false;
-  return true;
+const isWhole = (page: Page, slot: number, { value }: Written): boolean => {
+  const count = bytesOf(value.width);
+  return slot + count <= PAGE && page.index[slot] === 0 && isRun(page, slot, count);
 };
 
 /** Joins `b` into `a`; whether `a` says something else now. */

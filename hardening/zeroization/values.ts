@@ -41,15 +41,11 @@ export interface Value {
 /** Truths: decided, or not, and then whether they may depend on the secret. */
 export type Truth = boolean | 'public' | 'secret';
 
-const none = {
-  ...{ value: 0n, region: 0, low: 0, high: 0, wild: false, most: 0n, taint: 0, copy: -1, symbol: 0 },
-  ...{ whole: undefined, wholeByte: 0 },
-};
-
 /** `made` of `a`'s bytes from one on. */
 function partOf(a: Value, byte: number, made: Value): Value {
   if (made.kind !== 'unknown' || a.kind !== 'unknown') return made;
-  return { ...made, whole: a.whole ?? a, wholeByte: a.wholeByte + byte };
+  const { width, most, taint, copy, symbol } = made;
+  return unknown(width, taint, most, copy, symbol, a.whole ?? a, a.wholeByte + byte);
 }
 
 export const bytesOf = (width: number): number => (width + 7) >> 3;
@@ -58,26 +54,72 @@ export const allBytes = (width: number): number => 2 ** bytesOf(width) - 1;
 const limits = Array.from({ length: 514 }, (_, i) => (1n << BigInt(i)) - 1n);
 export const limitOf = (width: number): bigint => limits[width]!;
 
-export const known = (value: bigint, width: number): Value => ({
-  ...none,
-  kind: 'known',
-  width,
-  value: BigInt.asUintN(width, value),
-});
+// Each in full: millions are made, and all have one shape.
+export function known(value: bigint, width: number): Value {
+  return {
+    kind: 'known',
+    width,
+    value: value >= 0n && value <= limits[width]! ? value : BigInt.asUintN(width, value),
+    region: 0,
+    low: 0,
+    high: 0,
+    wild: false,
+    most: 0n,
+    taint: 0,
+    copy: -1,
+    symbol: 0,
+    whole: undefined,
+    wholeByte: 0,
+  };
+}
 
-export const unknown = (width: number, taint = 0, most = limitOf(width), copy = -1, symbol = 0): Value =>
-  most === 0n ? known(0n, width) : { ...none, kind: 'unknown', width, most, taint, copy, symbol };
+export function unknown(
+  width: number,
+  taint = 0,
+  most: bigint = limits[width]!,
+  copy = -1,
+  symbol = 0,
+  whole: Value | undefined = undefined,
+  wholeByte = 0,
+): Value {
+  if (most === 0n) return known(0n, width);
+  const kind = 'unknown';
+  return {
+    kind,
+    width,
+    value: 0n,
+    region: 0,
+    low: 0,
+    high: 0,
+    wild: false,
+    most,
+    taint,
+    copy,
+    symbol,
+    whole,
+    wholeByte,
+  };
+}
 
-export const pointer = (region: number, low: number, high: number, taint = 0, wild = false): Value => ({
-  ...none,
-  kind: 'pointer',
-  width: 64,
-  region,
-  low,
-  high,
-  wild,
-  taint: low === high && !wild ? 0 : taint,
-});
+/** A pointer to one of several offsets; `isWild`: to any. */
+export function pointer(region: number, low: number, high: number, mayTaint = 0, wild = false): Value {
+  const taint = low === high && !wild ? 0 : mayTaint;
+  return {
+    kind: 'pointer',
+    width: 64,
+    value: 0n,
+    region,
+    low,
+    high,
+    wild,
+    most: 0n,
+    taint,
+    copy: -1,
+    symbol: 0,
+    whole: undefined,
+    wholeByte: 0,
+  };
+}
 
 export const isExact = (a: Value): boolean => a.kind === 'pointer' && a.low === a.high && !a.wild;
 
@@ -363,7 +405,10 @@ export function opaque(sources: readonly Value[], width: number): Value {
 export function join(a: Value, b: Value, widen = false): Value {
   if (a === b || isOne(a, b)) return a;
   // Alike, and yet two: one object is one value wherever it is.
-  if (isEqual(a, b)) return { ...a, whole: undefined, wholeByte: 0 };
+  if (isEqual(a, b))
+    return a.kind === 'pointer'
+      ? pointer(a.region, a.low, a.high, a.taint, a.wild)
+      : unknown(a.width, a.taint, a.most, a.copy, a.symbol);
   const { width } = a;
   let taint = a.taint | b.taint;
   if (a.kind === 'pointer' && b.kind === 'pointer' && a.region === b.region) {
