@@ -16,6 +16,7 @@ import {
   type Statement,
   type Variable,
 } from '../../analyzers/ir.ts';
+import type { Bounds } from '../../analyzers/operators/bounds.ts';
 import { operatorOf } from '../../analyzers/operators.ts';
 import { type RecordType, sameType, type Type } from '../../analyzers/types.ts';
 import { createNamer } from './names.ts';
@@ -30,6 +31,8 @@ const none = (why: string): never => {
 
 /** How C calls things in the function whose contract it is. */
 export interface AcslNames {
+  /** What a variable holds that C has as an int. */
+  readonly held?: ReadonlyMap<string, Bounds>;
   readonly variable: (id: string) => string;
   readonly field: (name: string) => string;
   readonly record: (type: RecordType) => string;

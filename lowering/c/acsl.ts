@@ -115,6 +115,8 @@ export function createAcsl(
   const typed = (variable: Variable): string[] => {
     const name = nameOf(variable);
     const base = isObjectVariable(variable) ? `(*${name})` : name;
+    const held = names.held?.get(variable.id);
+    if (held !== undefined) return [`${held.low} <= ${name} <= ${held.high}`];
     return claimsOf(valueType(variable.type), base, names.field);
   };
   const valid = (variable: Variable): string[] => {

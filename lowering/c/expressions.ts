@@ -13,6 +13,7 @@ import {
   isObjectVariable,
   type Variable,
 } from '../../analyzers/ir.ts';
+import type { Bounds } from '../../analyzers/operators/bounds.ts';
 import type { CForm } from '../../analyzers/operators/columns.ts';
 import { operatorOf } from '../../analyzers/operators.ts';
 import {
@@ -41,6 +42,8 @@ export interface Names {
   readonly variable: (id: string) => string;
   /** Whether the variable is the function's own, and no parameter. */
   readonly isLocal: (id: string) => boolean;
+  /** What a variable holds that C has as an int, whatever its type is; see widened.ts. */
+  readonly held: ReadonlyMap<string, Bounds>;
   readonly function: (key: string) => string;
   /** The types of a function's parameters, and of its result. */
   readonly parameters: (key: string) => readonly Type[];
@@ -53,7 +56,8 @@ export interface Names {
  * The type that C gives a variable. A local u32 is an int64_t, as a number is: compilers must let 32 bits wrap around, and
  * so could not step through memory with it.
  */
-export function variableType({ isLocal }: Names, { id, type }: Variable): Type {
+export function variableType({ isLocal, held }: Names, { id, type }: Variable): Type {
+  if (held.has(id)) return integer('i32');
   const own = valueType(type);
   return own.kind === 'integer' && own.name === 'u32' && isLocal(id) ? integer('number') : own;
 }
@@ -99,6 +103,8 @@ export interface Expressions {
   /** A value of C's type for a type. */
   readonly value: (expression: Expression, type: Type) => Text;
   readonly lowerCall: (key: string, args: readonly Argument[]) => Text;
+  /** What a number is in that C has as an int; undefined where it has it not as one. */
+  readonly intBounds: (expression: Expression) => Bounds | undefined;
 }
 
 /** Lowers expressions of one function; of its code, or with `clauses` of its contract. */
@@ -173,7 +179,7 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
     return call(names.function(key), ...args.map((given, i) => argument(given, types[i])));
   };
 
-  const shapeOf = createShapes(placeType);
+  const shapeOf = createShapes(placeType, names.held);
   /** Comparisons that are decided by those that && or || puts before them. */
   const decidedWithOthers = new WeakSet<Expression>();
 
@@ -367,11 +373,15 @@ export function createExpressions(names: Names, clauses?: ClauseForms): Expressi
       const fits = inRange(bare.value, rangeOf(type.name));
       return fits ? literal(bare.value) : cast(wanted, literal(bare.value));
     }
-    if (wanted === 'int64_t') return number(bare);
+    if (wanted === 'int64_t' || (wanted === 'int32_t' && shapeOf(bare).isInt)) return number(bare);
     return isPlace(bare) && sameType(placeType(bare), type) ? place(bare) : cast(wanted, number(bare));
   };
 
   const others: Others = { number, truth, place, placeType };
-  const self: Expressions = { number, subscript, truth, value, lowerCall };
+  const intBounds = (expression: Expression): Bounds | undefined => {
+    const { isInt, bounds } = shapeOf(stripped(expression));
+    return isInt ? bounds : undefined;
+  };
+  const self: Expressions = { number, subscript, truth, value, lowerCall, intBounds };
   return self;
 }

@@ -9,7 +9,9 @@
  */
 import type { Diagnostic } from '../../analyzers/diagnostics.ts';
 import type { FunctionIr, Program, Table } from '../../analyzers/ir.ts';
+import type { Bounds } from '../../analyzers/operators/bounds.ts';
 import { isOfPlatform } from '../../analyzers/platform.ts';
+import type { Type } from '../../analyzers/types.ts';
 import { collecting, refuse } from '../../analyzers/typescript/refuse.ts';
 import { calledFunctions } from '../reachable.ts';
 import { commentText, createAcsl, type Dropped } from './acsl.ts';
@@ -21,6 +23,7 @@ import { type LowerOptions, planUnit } from './plan.ts';
 import { lowerBody, variablesRead } from './statements.ts';
 import { stringLiteral } from './text.ts';
 import { type CTypes, constantText, createTypes, fieldName } from './types.ts';
+import { heldByConstants, heldByParameters, widenedParameters } from './widened.ts';
 
 export interface Lowered {
   /** For C callers: the records and the prototypes. Includes "casemate-lowered.h". */
@@ -100,12 +103,20 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
   const byKey = new Map(program.functions.map((fn) => [fn.key, fn]));
   const tables = new Map(program.tables.map(({ variable }) => [variable.id, globals(variable.name)]));
   const types = createTypes(globals);
-  const prototype = (fn: FunctionIr, symbol: string, isStatic: boolean, names: readonly string[]): string => {
-    const parameters = fn.parameters.map((parameter, i) => `${types.spell(parameter.type, parameter)} ${names[i]}`);
+  const prototype = (
+    fn: FunctionIr,
+    symbol: string,
+    isStatic: boolean,
+    names: readonly string[],
+    parameterTypes = fn.parameters.map(({ type }) => type),
+  ): string => {
+    const parameters = fn.parameters.map((parameter, i) => `${types.spell(parameterTypes[i], parameter)} ${names[i]}`);
     const result = types.spell(fn.result, fn);
     return `${isStatic ? 'static ' : ''}${result} ${symbol}(${parameters.length === 0 ? 'void' : parameters.join(', ')})`;
   };
-  const namesOf = (caller: FunctionIr): Names => {
+  const parametersOf = (fn: FunctionIr): Type[] =>
+    isOwn(fn) ? widenedParameters(fn) : fn.parameters.map(({ type }) => type);
+  const namesOf = (caller: FunctionIr, held: ReadonlyMap<string, Bounds> = new Map()): Names => {
     const namer = plan.locals();
     const locals = new Map<string, string>();
     return {
@@ -118,7 +129,8 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
       },
       isLocal: (id) => !caller.parameters.some((parameter) => parameter.id === id),
       function: (key) => plan.callee(caller, key),
-      parameters: (key) => byKey.get(key)!.parameters.map(({ type }) => type),
+      held,
+      parameters: (key) => parametersOf(byKey.get(key)!),
       result: (key) => byKey.get(key)!.result,
       types,
       field: fieldName,
@@ -131,9 +143,12 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
         `${fn.name} throws, which is not lowered to C`,
         'Return what went wrong: a boolean, or undefined.',
       );
-    const names = namesOf(fn);
+    const ofParameters = isOwn(fn) ? heldByParameters(fn) : new Map<string, Bounds>();
+    const held = heldByConstants(fn.body ?? [], ofParameters, (all) => createExpressions(namesOf(fn, all)).intBounds);
+    const names = namesOf(fn, held);
     const parameterNames = fn.parameters.map(({ id }) => names.variable(id));
-    const head = prototype(fn, plan.inner(fn), isOwn(fn) || checked.has(fn.key), parameterNames);
+    const isStatic = isOwn(fn) || checked.has(fn.key);
+    const head = prototype(fn, plan.inner(fn), isStatic, parameterNames, parametersOf(fn));
     const acsl = createAcsl(
       fn,
       { ...names, record: types.record, part: partOfSlice },

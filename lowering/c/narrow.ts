@@ -105,8 +105,14 @@ function andBounds(a: Bounds, b: Bounds): Bounds {
   return positive.length === 0 ? bitBounds(a, b) : { low: 0n, high: hull(...positive).low };
 }
 
-/** Shapes of a function's expressions; `placeType` is the type that C has of what lies somewhere. */
-export function createShapes(placeType: (expression: Expression) => Type): (expression: Expression) => Shape {
+/**
+ * Shapes of a function's expressions; `placeType` is the type that C has of what lies somewhere, `held` the bounds of
+ * variables of which more is known than that.
+ */
+export function createShapes(
+  placeType: (expression: Expression) => Type,
+  held: ReadonlyMap<string, Bounds> = new Map(),
+): (expression: Expression) => Shape {
   const known = new WeakMap<Expression, Shape>();
   const shapeOf = (expression: Expression): Shape => {
     const before = known.get(expression);
@@ -153,7 +159,8 @@ export function createShapes(placeType: (expression: Expression) => Type): (expr
         const own = placeType(expression);
         if (own.kind !== 'integer') return whole;
         const bounds = boundsOfType(own.name);
-        return { bounds, isInt: isWithin(bounds, INT) };
+        const known = expression.kind === 'variable' ? held.get(expression.variable.id) : undefined;
+        return { bounds: known ?? bounds, isInt: isWithin(bounds, INT) };
       }
     }
   };
