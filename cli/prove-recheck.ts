@@ -4,8 +4,7 @@ import type { Rechecked, RecheckReport } from '../pipeline/recheck.ts';
 
 export function recheckStatus({ diagnostics, functions }: RecheckReport): number {
   if (diagnostics.length > 0) return 2;
-  if (functions.some(({ verdict }) => verdict === 'failed')) return 1;
-  return functions.length === 0 || functions.some(({ verdict }) => verdict === 'unknown') ? 3 : 0;
+  return functions.length === 0 || functions.some(({ verdict }) => verdict === 'undecided') ? 3 : 0;
 }
 
 const row = ({ function: subject, verdict, goals, proved, dropped }: Rechecked): string =>

@@ -3,10 +3,10 @@
  *
  * Nothing of casemate's own proofs goes into it but the contracts, invariants and assertions that the C carries: Frama-C's
  * WP makes its own obligations of the C, undefined behaviour included, and asks Z3 through Why3. A function is validated
- * where WP proves each of them and the ACSL leaves out no claim; failed where a prover gave an answer other than that;
- * unknown where none came in time, something is left out, or WP said nothing of it. What is assumed: that operators of
+ * where WP proves each of them and the ACSL leaves out no claim, and undecided otherwise: WP does not tell a goal that is
+ * false from one that its prover has given up on, so nothing is ever refuted here. What is assumed: that operators of
  * casemate-lowered.h do what their contracts say, which tests hold against JavaScript for every operator and type.
- * The time of a goal is limited by the clock, so a slow machine may say unknown where a quick one does not, never more.
+ * The time of a goal is limited by the clock, so a slow machine may leave undecided what a quick one validates, never more.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ const needed = { 'frama-c': 'frama-c-base', why3: 'why3', z3: 'z3', gcc: 'gcc' }
 
 export interface Rechecked {
   readonly function: FunctionIr;
-  readonly verdict: 'validated' | 'failed' | 'unknown';
+  readonly verdict: 'validated' | 'undecided';
   /** Goals of the function, and how many of them are proved. */
   readonly goals: number;
   readonly proved: number;
@@ -46,8 +46,6 @@ export interface RecheckReport {
 interface Counts {
   readonly total: number;
   readonly valid: number;
-  /** Goals of which a prover says that it cannot prove them, before its time is over. */
-  readonly refused: number;
 }
 
 /** What WP's report counts of a function; undefined: it says nothing, or something else than numbers. */
@@ -61,15 +59,14 @@ export function countsOf(report: unknown, symbol: string): Counts | undefined {
     const value = at(main, key) ?? 0;
     return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : Number.NaN;
   };
-  const [total, valid, refused] = [count('total'), count('valid'), count('unknown') + count('failed')];
-  return total > 0 && valid <= total && !Number.isNaN(refused) ? { total, valid, refused } : undefined;
+  const [total, valid] = [count('total'), count('valid')];
+  return total > 0 && valid <= total ? { total, valid } : undefined;
 }
 
 /** A function's verdict: only a proof of everything validates it. */
 export function verdictOf(counts: Counts | undefined, dropped: readonly Dropped[]): Rechecked['verdict'] {
-  if (counts === undefined) return 'unknown';
-  if (counts.valid === counts.total) return dropped.length === 0 ? 'validated' : 'unknown';
-  return counts.refused > 0 ? 'failed' : 'unknown';
+  const isWhole = counts !== undefined && counts.valid === counts.total && dropped.length === 0;
+  return isWhole ? 'validated' : 'undecided';
 }
 
 interface Ended {
