@@ -190,7 +190,9 @@ const text: readonly Argument[] = [
   { kind: 'value', value: 24n },
 ];
 const levels = process.env['CASEMATE_LONG'] === '1' ? ['-O0', '-O1', '-O2', '-O3', '-Os'] : ['-O0', '-O2'];
-const builds = (['gcc', 'clang'] as const).flatMap((compiler) => levels.map((level) => [compiler, level] as const));
+const builds = (['gcc', 'clang'] as const)
+  .flatMap((compiler) => levels.map((level) => [compiler, level] as const))
+  .filter(([compiler, level]) => levels.length > 2 || compiler === 'gcc' || level === '-O2');
 
 describe.each(builds)('compiled by %s %s', (compiler, level) => {
   it('leaves what runs show, and no less is said of it', async () => {
@@ -212,7 +214,7 @@ describe.each(builds)('compiled by %s %s', (compiler, level) => {
 
 describe('scrubbers', () => {
   it.each(builds.filter(([, level]) => level === '-O2' || levels.length > 2))(
-    "of %s %s leave what runs show, byte by byte of the stack's depth",
+    'of %s %s leave what runs show, and take the stack that runs take',
     async (compiler, level) => {
       const objects = [
         await compileSubject(x86, compiler, 'wipes.c', [level]),
@@ -221,8 +223,8 @@ describe('scrubbers', () => {
       const program = await linked(objects, `wipes-${compiler}${level}`);
       const all = [...program.followed.symbols.keys()].filter((name) => /^(argument|local)_/.test(name));
       expect(all.length).toBeGreaterThan(28);
-      // All of them in long runs; of the others one in three, another one with each compiler.
-      const some = levels.length > 2 ? all : all.filter((_, i) => i % 3 === (compiler === 'gcc' ? 0 : 1));
+      // All of them in long runs; otherwise one in five, another one with each compiler.
+      const some = levels.length > 2 ? all : all.filter((_, i) => i % 5 === (compiler === 'gcc' ? 0 : 1));
       for (const name of some) {
         const seen = await observe(x86, program.image, { function: name, arguments: [key], result: 4 });
         const answer = analyzed(program, name);
