@@ -109,6 +109,7 @@ function constant(target: Value, pc: number, what: string): number {
 function enter(context: FollowContext, state: State, to: number, pc: number, top: number): void {
   const { processor, neverReturns, access } = context;
   if (neverReturns.has(to)) {
+    access.assume('functions that are named as ones that never return (abort, exit, __stack_chk_fail) do not');
     state.pc = STOPPED;
     return;
   }
