@@ -265,8 +265,8 @@ describe('what is proved', () => {
     expect(await lost({ link: { wrap: ['half'] } }, { 'w.c': other.replaceAll('other', '__wrap_half') })).toEqual({
       ...{ status: 'lost', reason: '"wrap" leads calls of half to __wrap_half', exit: 84 },
     });
-    const files = { 'half.ts': halfSource, 'caller.c': callerSource };
-    const strict = await refusal({ manifest: { strict: true, link: { defsym: ['half=answer'] } }, files });
+    const files = { 'half.ts': halfSource, 'caller.c': callerSource, 'x.c': other };
+    const strict = await refusal({ manifest: { strict: true, link: { defsym: ['half=other'] } }, files });
     expect(strict).toMatchObject({
       code: 'unproved',
       message: expect.stringMatching(/^half\.ts:half: .*strict build/),
@@ -335,8 +335,8 @@ int answer(void) { return apart(twice(7)); }`,
       ],
       [
         'its name is given a value',
-        { link: { defsym: ['digit=answer'] } },
-        {},
+        { link: { defsym: ['digit=other'] } },
+        { 'x.c': other },
         "digit is given a value by the link's options or script",
       ],
       [
@@ -353,8 +353,8 @@ int answer(void) { return apart(twice(7)); }`,
     it('is refused by a strict build where it is lost', async () => {
       const waive = [{ function: 'a.ts:digit', reason: 'read' }];
       const { code, message } = await refusal({
-        manifest: { strict: true, waive, link: { defsym: ['digit=answer'] } },
-        files,
+        manifest: { strict: true, waive, link: { defsym: ['digit=other'] } },
+        files: { ...files, 'x.c': other },
       });
       expect([code, message]).toEqual(['unproved', expect.stringMatching(/^a\.ts:inner: .* relies on a\.ts:digit/)]);
     });
