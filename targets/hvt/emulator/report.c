@@ -70,8 +70,21 @@ static void send_format(const char *format, va_list arguments) {
     }
 }
 
+/* Whether the host has been asked for its time and has not been heard yet. */
+static bool is_asked;
+
+/*
+ * A host whose answer meets a closed line drops what it has not read of ours, the verdict too. So the answer comes
+ * first, unless there is no host any more: then these polls take seconds.
+ */
+static void await_answer(void) {
+    for (u32 polls = 0; is_asked && polls < 5000000; polls++)
+        if (in8(LINE_STATUS) & RECEIVED) return;
+}
+
 static _Noreturn void stop(void) {
     send('\n');
+    await_answer();
     while (!(in8(LINE_STATUS) & ALL_SENT)) {
     }
     for (;;) {
@@ -99,10 +112,14 @@ _Noreturn void report_halted(i32 status) {
     stop();
 }
 
-void ask_host_time(void) { send_text("time\n"); }
+void ask_host_time(void) {
+    is_asked = true;
+    send_text("time\n");
+}
 
 u64 host_time(void) {
     u64 value = 0;
+    is_asked = false;
     for (unsigned i = 0; i < 16; i++) {
         while (!(in8(LINE_STATUS) & RECEIVED)) {
         }
