@@ -180,3 +180,21 @@ export const claimQuestion = ({ entry, given }: Simulation, { machine, source }:
   assumptions: [...entry.assumptions, ...given, ...machine.conditions],
   goal: t.implies(premise(source), goal),
 });
+
+/**
+ * By segment, what says that no way comes to its meetings: were that so for all of them, everything would follow, and an
+ * assumption would be wrong.
+ */
+export function vacuityQuestions(simulation: Simulation): readonly (readonly Query[])[] {
+  const meetings = meetingsOf(simulation, () => []);
+  return simulation.segments.map(({ name: own }) =>
+    meetings
+      .filter(({ segment }) => segment === own)
+      .flatMap(({ name, assumptions, sides }) =>
+        sides.map(({ premise: known }) => ({
+          ...{ name: `${name}, never`, assumptions: [...assumptions, known] },
+          goal: t.truth(false),
+        })),
+      ),
+  );
+}

@@ -27,6 +27,7 @@ import {
   questionOf,
   type Simulation,
   shapeQuestions,
+  vacuityQuestions,
   type Way,
 } from './simulate.ts';
 import { conjuncts } from './source.ts';
@@ -117,7 +118,10 @@ async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries):
     if (answers.length !== meetings.length || meetings.length === 0)
       return { undecided: 'not every question was answered' };
     const open = meetings.filter((_, i) => answers[i] !== 'proved');
-    if (open.length === 0) return { questions: meetings.length, callees: calleesIn(simulation) };
+    if (open.length === 0) {
+      if (await isVacuous(simulation, ask)) return { undecided: 'nothing is known to get through it' };
+      return { questions: meetings.length, callees: calleesIn(simulation) };
+    }
     // Where all claims hold, less of them helps nothing.
     const atCuts = new Set(open.filter(({ stop }) => stop.kind === 'cut').map(({ stop: { state } }) => state));
     const ways = simulation.ways.filter(({ machine }) => atCuts.has(machine));
@@ -126,6 +130,24 @@ async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries):
       return { undecided: `${open[0].name}: ${why}` };
     }
   }
+}
+
+/**
+ * Whether some segment may have no way through it at all. From assumptions that contradict each other everything follows,
+ * so that one of them that is wrong would validate any code.
+ */
+async function isVacuous(simulation: Simulation, ask: AskQueries): Promise<boolean> {
+  for (const questions of vacuityQuestions(simulation)) {
+    let isReached = false;
+    // One way is enough, and most are found at once.
+    for (const question of questions) {
+      const [answer] = await ask([question]);
+      isReached ||= answer === 'refuted';
+      if (isReached) break;
+    }
+    if (!isReached) return true;
+  }
+  return false;
 }
 
 /** Gives up the claims that do not follow on some way; false where all do. */

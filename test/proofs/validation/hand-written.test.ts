@@ -122,6 +122,12 @@ describe('translation validation of code written by hand', () => {
     expect(await statusOf(constant, [la('a0', 'f'), label('f'), ret])).not.toBe('validated');
   });
 
+  it('validates nothing where what is assumed contradicts itself', async () => {
+    const text = '/** @requires a > 5 && a < 3 */\nexport function f(a: u8): u8 { return a; }';
+    expect(await statusOf(text, [...li('a0', 7), ret])).not.toBe('validated');
+    expect(await statusOf(text, [ret])).not.toBe('validated');
+  });
+
   it('assumes nothing false of a bigint', async () => {
     const local = '/** @verified */ export function f(): u32 { const y: bigint = 5n; const z: u64 = y; return 3; }';
     expect(await statusOf(local, [...li('a0', 7), ret])).not.toBe('validated');
