@@ -9,10 +9,10 @@
  * element, a call) is some value of its type, the same wherever it is the same to the integers.
  */
 import type { Clause, Expression } from '../analyzers/ir.ts';
-import type { BitAlgebra } from '../analyzers/operators/algebra.ts';
 import { choose, natural } from '../analyzers/operators/meanings.ts';
 import { operatorOf } from '../analyzers/operators.ts';
 import { type IntegerName, rangeOf } from '../analyzers/types.ts';
+import type { BitAlgebra } from '../base/bits.ts';
 import type { Context } from './context.ts';
 import { bodyClausePlace, codePlace, evaluate } from './evaluate.ts';
 import { demandIn } from './memory.ts';

@@ -1,5 +1,5 @@
 /**
- * The two arithmetics over which the table of operators is written: unbounded integers, and bits of a width.
+ * The arithmetic of unbounded integers over which the table of operators is written, beside that of bits (base/bits.ts).
  *
  * Who instantiates one with terms has operators to prove with, who instantiates it with numbers has operators to run, and
  * both have the same operators. `exact` is the instance on which tests hold the table against the language.
@@ -27,44 +27,6 @@ export interface Algebra<I, B> {
   readonly select: (condition: B, whenTrue: I, whenFalse: I) => I;
   /** The integer congruent to a modulo 2 ** bits in the range of that many bits. */
   readonly wrap: (a: I, bits: number, signed: boolean) => I;
-}
-
-/** Operators of bits that take two of one width and give bits of that width, spelled as SMT-LIB spells them. */
-export type BitOperator =
-  | 'bvadd'
-  | 'bvsub'
-  | 'bvmul'
-  | 'bvand'
-  | 'bvor'
-  | 'bvxor'
-  | 'bvshl'
-  | 'bvlshr'
-  | 'bvashr'
-  | 'bvsdiv'
-  | 'bvsrem'
-  | 'bvudiv'
-  | 'bvurem';
-
-/** Comparisons of two of one width. */
-export type BitComparison = '=' | 'bvslt' | 'bvsle' | 'bvult' | 'bvule';
-
-/**
- * Bits `V` of a width each, and truths `B`. Sums and products are modulo 2 ** width; a shift by the width or more leaves
- * zeros, or the sign; of a division by zero nothing is asked. Source: SMT-LIB, theory FixedSizeBitVectors.
- */
-export interface BitAlgebra<V, B> {
-  /** In two's complement. */
-  readonly constant: (value: bigint, width: number) => V;
-  readonly widthOf: (a: V) => number;
-  readonly operate: (operator: BitOperator, a: V, b: V) => V;
-  readonly invert: (a: V) => V;
-  readonly compare: (operator: BitComparison, a: V, b: V) => B;
-  readonly select: (condition: B, whenTrue: V, whenFalse: V) => V;
-  /** To a width that is no smaller. */
-  readonly signExtend: (a: V, width: number) => V;
-  readonly zeroExtend: (a: V, width: number) => V;
-  /** The lowest bits, of a width that is no larger. */
-  readonly truncate: (a: V, width: number) => V;
 }
 
 /** The arithmetic of bigints: the one on which the table itself can be tried. */

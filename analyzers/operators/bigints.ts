@@ -6,7 +6,7 @@
  * without one; a result of which BigInt.asUintN(64, ...) asks only the low bits is computed in uint64_t, where everything
  * is modulo 2 ** 64. Registers are those of that type.
  */
-import type { BitAlgebra, BitComparison, BitOperator } from './algebra.ts';
+import type { BitAlgebra, BitComparison, BitOperator } from '../../base/bits.ts';
 import {
   type Bounds,
   bitBounds,

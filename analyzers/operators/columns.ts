@@ -17,8 +17,10 @@
  * In `acsl` and `coq` operands are $1 and $2, which are put in parentheses where they need some; each is a whole in
  * itself.
  */
+
+import type { BitAlgebra } from '../../base/bits.ts';
 import type { Domain, IntegerName } from '../types.ts';
-import type { Algebra, BitAlgebra } from './algebra.ts';
+import type { Algebra } from './algebra.ts';
 import type { Bounds } from './bounds.ts';
 
 export type ConditionKind = 'division by zero' | 'shift count';

@@ -6,7 +6,8 @@
  * nothing is cut off but what the language cuts off: these are the functions with `grown` in their names. In a machine
  * each value has the bits of a register, and what does not fit is cut off: `word` functions.
  */
-import type { Algebra, BitAlgebra, BitOperator } from './algebra.ts';
+import type { BitAlgebra, BitOperator } from '../../base/bits.ts';
+import type { Algebra } from './algebra.ts';
 
 /** a / b without its fraction, for b other than 0. */
 export function truncatedQuotient<I, B>(m: Algebra<I, B>, a: I, b: I): I {

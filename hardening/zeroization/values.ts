@@ -9,7 +9,8 @@
  * new object, even where they look alike.
  * A symbol names an unknown value that is the same wherever the name is: what a word of memory held at the entry.
  */
-import type { MachineAlgebra, MachineComparison, MachineOperator } from '../../machine/semantics/algebra.ts';
+import type { BitComparison, BitOperator } from '../../base/bits.ts';
+import type { MachineAlgebra } from '../../machine/semantics/algebra.ts';
 import { patterns } from '../../machine/semantics/algebra.ts';
 
 export interface Value {
@@ -208,7 +209,7 @@ function aligned(places: Places, a: Value, mask: bigint): Value | undefined {
   return pointer(a.region, offset, offset);
 }
 
-function onPointers(places: Places, operator: MachineOperator, a: Value, b: Value): Value {
+function onPointers(places: Places, operator: BitOperator, a: Value, b: Value): Value {
   const taint = a.taint | b.taint;
   if (operator === 'bvadd') {
     if (a.kind === 'pointer' && b.kind !== 'pointer') return addOffset(a, b, 1);
@@ -240,7 +241,7 @@ function onPointers(places: Places, operator: MachineOperator, a: Value, b: Valu
   return unknown(64, everywhere(taint, 64));
 }
 
-function shift(operator: MachineOperator, a: Value, places: number): Value {
+function shift(operator: BitOperator, a: Value, places: number): Value {
   const { width } = a;
   if (places === 0) return a;
   const all = allBytes(width);
@@ -262,7 +263,7 @@ function shift(operator: MachineOperator, a: Value, places: number): Value {
   return unknown(width, taint & all, fill ? limitOf(width) : a.most >> BigInt(places));
 }
 
-function onUnknown(places: Places, operator: MachineOperator, a: Value, b: Value): Value {
+function onUnknown(places: Places, operator: BitOperator, a: Value, b: Value): Value {
   const { width } = a;
   const limit = limitOf(width);
   const taint = a.taint | b.taint;
@@ -317,7 +318,7 @@ function onUnknown(places: Places, operator: MachineOperator, a: Value, b: Value
   }
 }
 
-function compare(operator: MachineComparison, a: Value, b: Value): Truth {
+function compare(operator: BitComparison, a: Value, b: Value): Truth {
   if (a.kind === 'known' && b.kind === 'known')
     return patterns.compare(operator, { value: a.value, width: a.width }, { value: b.value, width: b.width });
   if (isOne(a, b)) return operator === '=' || operator === 'bvsle' || operator === 'bvule';

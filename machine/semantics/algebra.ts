@@ -2,37 +2,12 @@
  * The arithmetic over which instructions are written: bits of a width, and truths.
  *
  * Who instantiates it with terms has instructions to prove with, who instantiates it with numbers runs them, and tests
- * hold the second against a processor. It is structurally what the table of operators is written over, so that one
- * instance serves the source and the machine. Sums and products are modulo 2 ** width; a shift by the width or more
- * leaves zeros, or the sign; quotients are of divisors other than 0. Source: SMT-LIB, theory FixedSizeBitVectors.
+ * hold the second against a processor. It is what the table of operators is written over, and what machines need
+ * besides, so that one instance serves the source and the machine.
  */
-export type MachineOperator =
-  | 'bvadd'
-  | 'bvsub'
-  | 'bvmul'
-  | 'bvand'
-  | 'bvor'
-  | 'bvxor'
-  | 'bvshl'
-  | 'bvlshr'
-  | 'bvashr'
-  | 'bvsdiv'
-  | 'bvsrem'
-  | 'bvudiv'
-  | 'bvurem';
+import type { BitAlgebra, BitOperator } from '../../base/bits.ts';
 
-export type MachineComparison = '=' | 'bvslt' | 'bvsle' | 'bvult' | 'bvule';
-
-export interface MachineAlgebra<V, B> {
-  readonly constant: (value: bigint, width: number) => V;
-  readonly widthOf: (a: V) => number;
-  readonly operate: (operator: MachineOperator, a: V, b: V) => V;
-  readonly invert: (a: V) => V;
-  readonly compare: (operator: MachineComparison, a: V, b: V) => B;
-  readonly select: (condition: B, whenTrue: V, whenFalse: V) => V;
-  readonly signExtend: (a: V, width: number) => V;
-  readonly zeroExtend: (a: V, width: number) => V;
-  readonly truncate: (a: V, width: number) => V;
+export interface MachineAlgebra<V, B> extends BitAlgebra<V, B> {
   /** Bits `low` to `low + width - 1`. */
   readonly extract: (a: V, low: number, width: number) => V;
   /** As wide as both, `high` above `low`. */
@@ -53,7 +28,7 @@ export interface Pattern {
 
 const signed = ({ value, width }: Pattern): bigint => BigInt.asIntN(width, value);
 
-function operateExactly(operator: MachineOperator, a: Pattern, b: Pattern): bigint {
+function operateExactly(operator: BitOperator, a: Pattern, b: Pattern): bigint {
   const far = b.value >= BigInt(a.width);
   switch (operator) {
     case 'bvadd':

@@ -7,7 +7,8 @@
  * caller's: here is what an instruction asks of them.
  * Source: RISC-V unprivileged ISA 20191213, chapters 2 ("RV32I"), 5 ("RV64I"), 7 ("M").
  */
-import type { MachineAlgebra, MachineOperator } from './algebra.ts';
+import type { BitOperator } from '../../base/bits.ts';
+import type { MachineAlgebra } from './algebra.ts';
 import { expandCompressed } from './riscv64-compressed.ts';
 
 export type Computation =
@@ -208,14 +209,14 @@ export function operationAt(code: Uint8Array, offset: number): DecodedOperation 
 }
 
 /** A quotient or a remainder where the divisor is 0 as the ISA has it; the least number by -1 wraps, as bits do. */
-function divided<V, B>(v: MachineAlgebra<V, B>, operator: MachineOperator, a: V, b: V): V {
+function divided<V, B>(v: MachineAlgebra<V, B>, operator: BitOperator, a: V, b: V): V {
   const width = v.widthOf(a);
   const isZero = v.compare('=', b, v.constant(0n, width));
   const isQuotient = operator === 'bvsdiv' || operator === 'bvudiv';
   return v.select(isZero, isQuotient ? v.constant(-1n, width) : a, v.operate(operator, a, b));
 }
 
-const simple: Readonly<Partial<Record<Computation, MachineOperator>>> = {
+const simple: Readonly<Partial<Record<Computation, BitOperator>>> = {
   add: 'bvadd',
   sub: 'bvsub',
   xor: 'bvxor',
@@ -223,8 +224,8 @@ const simple: Readonly<Partial<Record<Computation, MachineOperator>>> = {
   and: 'bvand',
   mul: 'bvmul',
 };
-const shifts: Readonly<Partial<Record<Computation, MachineOperator>>> = { sll: 'bvshl', srl: 'bvlshr', sra: 'bvashr' };
-const divisions: Readonly<Partial<Record<Computation, MachineOperator>>> = {
+const shifts: Readonly<Partial<Record<Computation, BitOperator>>> = { sll: 'bvshl', srl: 'bvlshr', sra: 'bvashr' };
+const divisions: Readonly<Partial<Record<Computation, BitOperator>>> = {
   div: 'bvsdiv',
   divu: 'bvudiv',
   rem: 'bvsrem',

@@ -5,7 +5,7 @@
  * exclusive-or itself), it is that constant: compilers clear registers so, and whoever follows secrets must see it.
  * Source: Intel SDM volume 2.
  */
-import type { MachineOperator } from './algebra.ts';
+import type { BitOperator } from '../../base/bits.ts';
 import { bitOf, carrySource, conditionOf, flagOf, over } from './x86-64-flags.ts';
 import {
   addressOf,
@@ -72,7 +72,7 @@ const stepped =
   };
 
 const logical =
-  (operator: MachineOperator, { discards = false, inverts = false } = {}): Computation =>
+  (operator: BitOperator, { discards = false, inverts = false } = {}): Computation =>
   (m, { operands }) => {
     const v = m.algebra;
     const to = operands[0]!;

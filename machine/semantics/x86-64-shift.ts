@@ -6,7 +6,7 @@
  * may depend on.
  * Source: Intel SDM volume 2, "SAL/SAR/SHL/SHR", "RCL/RCR/ROL/ROR", "SHLD", "SHRD", "SARX/SHLX/SHRX", "RORX".
  */
-import type { MachineOperator } from './algebra.ts';
+import type { BitOperator } from '../../base/bits.ts';
 import { type Flags, over, sourcesOf } from './x86-64-flags.ts';
 import { type Computation, read, write, type X8664Machine } from './x86-64-machine.ts';
 import type { Operation } from './x86-64-operations.ts';
@@ -52,7 +52,7 @@ const shifted =
   };
 
 /** The last bit that a shift by a known count, not 0, moved out; undefined where the processor leaves it so. */
-function shiftCarry<V, B>({ algebra: v }: X8664Machine<V, B>, operator: MachineOperator, a: V, places: number) {
+function shiftCarry<V, B>({ algebra: v }: X8664Machine<V, B>, operator: BitOperator, a: V, places: number) {
   const width = v.widthOf(a);
   if (operator === 'bvashr') return v.extract(a, Math.min(places, width) - 1, 1);
   if (places >= width) return undefined;
@@ -110,7 +110,7 @@ const doubleShifted =
     }
     const by = (places: number): typeof a => v.constant(BigInt(places), width);
     const places = Number(count);
-    const [out, into]: [MachineOperator, MachineOperator] = left ? ['bvshl', 'bvlshr'] : ['bvlshr', 'bvshl'];
+    const [out, into]: [BitOperator, BitOperator] = left ? ['bvshl', 'bvlshr'] : ['bvlshr', 'bvshl'];
     const result = v.operate('bvor', v.operate(out, a, by(places)), v.operate(into, b, by(width - places)));
     if (places !== 0) {
       const cf = v.extract(a, left ? width - places : places - 1, 1);
@@ -122,7 +122,7 @@ const doubleShifted =
 
 /** Shifts and rotations of BMI2, which leave the flags alone. */
 const shiftedPlainly =
-  (operator: MachineOperator | 'rotate'): Computation =>
+  (operator: BitOperator | 'rotate'): Computation =>
   (m, operation) => {
     const [to, from] = operation.operands;
     const a = read(m, from!);

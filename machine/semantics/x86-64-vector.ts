@@ -7,13 +7,14 @@
  * destination of its own and clears it; both are one meaning here. What is not here is opaque (x86-64-decode.ts).
  * Source: Intel SDM volume 2.
  */
-import type { MachineAlgebra, MachineComparison, MachineOperator } from './algebra.ts';
+import type { BitComparison, BitOperator } from '../../base/bits.ts';
+import type { MachineAlgebra } from './algebra.ts';
 import { elementsOf, joined, named, operandsOf, pairOf, sized } from './x86-64-lanes.ts';
 import { type Computation, isSame, read, readLanes, word, write, writeLanes } from './x86-64-machine.ts';
 import { shuffles, shuffleVexOnly } from './x86-64-shuffle.ts';
 
 const bitwise =
-  (operator: MachineOperator, inverts = false): Computation =>
+  (operator: BitOperator, inverts = false): Computation =>
   (m, operation) => {
     const v = m.algebra;
     const [to, left, right] = operandsOf(operation);
@@ -43,12 +44,12 @@ const elementwise =
   };
 
 const operated =
-  (operator: MachineOperator): Combine =>
+  (operator: BitOperator): Combine =>
   (v, a, b) =>
     v.operate(operator, a, b);
 
 const compared =
-  (comparison: MachineComparison): Combine =>
+  (comparison: BitComparison): Combine =>
   (v, a, b) => {
     const width = v.widthOf(a);
     const holds = comparison === '=' ? v.compare('=', a, b) : v.compare(comparison, b, a);

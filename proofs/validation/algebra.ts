@@ -5,18 +5,14 @@
  * Addresses are sums of a base and offsets, and must be recognized as such whatever order they were added in, so sums
  * keep their constant outermost. Everything else is left as it was computed: a solver simplifies better.
  */
-import {
-  type MachineAlgebra,
-  type MachineComparison,
-  type MachineOperator,
-  patterns,
-} from '../../machine/semantics/algebra.ts';
+import type { BitComparison, BitOperator } from '../../base/bits.ts';
+import { type MachineAlgebra, patterns } from '../../machine/semantics/algebra.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 
 const constantOf = (term: Term): bigint | undefined => (term.kind === 'bits' ? term.value : undefined);
 
-function fold(operator: MachineOperator, a: Term, b: Term): Term | undefined {
+function fold(operator: BitOperator, a: Term, b: Term): Term | undefined {
   const [x, y] = [constantOf(a), constantOf(b)];
   if (x === undefined || y === undefined) return undefined;
   const width = t.bitsOf(a);
@@ -42,7 +38,7 @@ function sum(a: Term, b: Term): Term {
   return t.bits('bvadd', [a, b], width);
 }
 
-function operate(operator: MachineOperator, a: Term, b: Term): Term {
+function operate(operator: BitOperator, a: Term, b: Term): Term {
   const known = fold(operator, a, b);
   if (known !== undefined) return known;
   if (operator === 'bvadd') return sum(a, b);
@@ -74,7 +70,7 @@ export function alike(a: Term, b: Term): boolean {
   return same(a, b);
 }
 
-function compare(operator: MachineComparison, a: Term, b: Term): Term {
+function compare(operator: BitComparison, a: Term, b: Term): Term {
   const [x, y] = [constantOf(a), constantOf(b)];
   const width = t.bitsOf(a);
   if (x !== undefined && y !== undefined)
