@@ -4,8 +4,10 @@
  * Solvers decide linear integer arithmetic and little more, so everything is brought there where that is exact:
  * constants are computed; a quotient by a constant is a fresh variable between its bounds; a bit mask is a sum of
  * remainders by powers of two; `a | b` of a multiple of 2 ** k and of something below is their sum; a power of two
- * is a choice among constants. The rest is a product or a function `bits_and` of which only bounds are known: then a
- * solver may find a state that does not exist, and `abstracted` remembers that it may.
+ * is a choice among constants. Equal sums, differences and products are one term, whoever writes them: then their
+ * quotients are one variable too, and nothing is left to prove of what merely was computed twice. The rest is a
+ * product or a function `bits_and` of which only bounds are known: then a solver may find a state that does not exist,
+ * and `abstracted` remembers that it may.
  */
 import { type Algebra, exact } from '../analyzers/operators.ts';
 import { inRange, within } from '../analyzers/types.ts';
@@ -76,6 +78,8 @@ export function createArithmetic(facts: Facts, intervals: Intervals): Arithmetic
   const quotients = new Map<Term, Map<Term | bigint, Term>>();
   const remainders = new Map<Term, Map<Term | bigint, Term>>();
   const products = new Map<Term, Map<Term, Term>>();
+  const sums = new Map<Term, Map<Term, Term>>();
+  const differences = new Map<Term, Map<Term, Term>>();
   const cached = <K>(cache: Map<Term, Map<K, Term>>, a: Term, b: K, compute: () => Term): Term => {
     const inner = cache.get(a) ?? new Map<K, Term>();
     cache.set(a, inner);
@@ -85,16 +89,23 @@ export function createArithmetic(facts: Facts, intervals: Intervals): Arithmetic
     inner.set(b, made);
     return made;
   };
-  const integer = (value: bigint): Term => (value === 0n ? ZERO : t.integer(value));
+  const integers = new Map<bigint, Term>([[0n, ZERO]]);
+  const integer = (value: bigint): Term => {
+    const known = integers.get(value);
+    if (known !== undefined) return known;
+    const made = t.integer(value);
+    integers.set(value, made);
+    return made;
+  };
   const truth = t.truth;
 
   const add = (a: Term, b: Term): Term => {
     if (a.kind === 'integer' && b.kind === 'integer') return integer(a.value + b.value);
-    return isZero(a) ? b : isZero(b) ? a : t.add(a, b);
+    return isZero(a) ? b : isZero(b) ? a : cached(sums, a, b, () => t.add(a, b));
   };
   const subtract = (a: Term, b: Term): Term => {
     if (a.kind === 'integer' && b.kind === 'integer') return integer(a.value - b.value);
-    return isZero(b) ? a : t.subtract(a, b);
+    return isZero(b) ? a : cached(differences, a, b, () => t.subtract(a, b));
   };
   /** `of` applied to the constants of a choice. */
   const distribute = (choice: Term, of: (value: Term) => Term): Term => {
@@ -107,8 +118,8 @@ export function createArithmetic(facts: Facts, intervals: Intervals): Arithmetic
     if (isZero(a) || isZero(b)) return ZERO;
     if (isOne(a)) return b;
     if (isOne(b)) return a;
-    if (a.kind === 'integer') return t.multiply(a, b);
-    if (b.kind === 'integer') return t.multiply(b, a);
+    if (a.kind === 'integer') return cached(products, a, b, () => t.multiply(a, b));
+    if (b.kind === 'integer') return multiply(b, a);
     if (isChoice(b)) return distribute(b, (value) => multiply(a, value));
     if (isChoice(a)) return distribute(a, (value) => multiply(value, b));
     return cached(products, a, b, () => {

@@ -26,7 +26,7 @@ async function proveWhole(name: string, text: string): Promise<string[]> {
   return failures(await verifyProgram(program, { ask: askProver(defaultSteps) }));
 }
 
-describe('is proved', () => {
+describe('is proved by Z3 alone', () => {
   const examples = readdirSync(new URL('examples/contracts/', root)).filter((name) => name.endsWith('.ts'));
   it.each(['base/arithmetic.ts', ...examples.map((name) => `examples/contracts/${name}`)])('%s', async (path) => {
     expect(await proveWhole(path, readFileSync(new URL(path, root), 'utf8'))).toEqual([]);

@@ -2,15 +2,16 @@
 import { showDiagnostic } from '../../analyzers/diagnostics.ts';
 import type { Program } from '../../analyzers/ir.ts';
 import { type Analysis, analyze } from '../../analyzers/typescript/analyze.ts';
-import { createAsk, openProverFor, readLibrary } from '../../pipeline/prove.ts';
+import { createAsk, readLibrary } from '../../pipeline/prove.ts';
+import { openProver } from '../../proofs/smt/prover.ts';
 import { type Ask, type FunctionResult, type Result, verifyProgram } from '../../proofs/verify.ts';
 
 export const library = readLibrary();
 /**
- * Of all test files that one process runs; nothing is started before the first question, and its workers end with the
- * process.
+ * Z3 alone, so that nothing here hangs on a second solver that a user need not have. Of all test files that one process
+ * runs; nothing is started before the first question, and its workers end with the process.
  */
-const prover = openProverFor({ budget: 3_000_000, crossCheck: false });
+const prover = openProver({ steps: 3_000_000, records: false });
 
 /** Asks the shared prover. */
 export const askProver = (steps?: number): Ask => createAsk(prover, steps);
