@@ -35,6 +35,8 @@ function isAllowed(library: Library, instruction: Instruction, name: string): bo
   allowed ??= new Set(
     opaqueExtensions.split(' ').map((feature) => CpuidFeature[feature as keyof typeof CpuidFeature] as number),
   );
+  // The register of floating-point status is in no table of what is read and written.
+  if (name.endsWith('mxcsr')) return false;
   const features = [...instruction.cpuidFeatures()];
   if (!features.every((feature) => allowed!.has(feature))) return false;
   const isVector = features.some((feature) =>
@@ -188,11 +190,17 @@ function opaqueEffects(library: Library, instruction: Instruction): OpaqueEffect
     used.free();
   }
   info.free();
+  // Of what a mask leaves alone, memory keeps what it had, though the tables say that it is written.
+  if (/maskmov/i.test(library.Mnemonic[instruction.mnemonic]!))
+    for (const operand of writes) if (operand.kind === 'memory') reads.push(operand);
+  const { OF, SF, ZF, AF, CF, PF } = library.RflagsBits;
+  const isPartly = ![OF, SF, ZF, AF, CF, PF].every((flag) => (instruction.rflagsModified & flag) !== 0);
   if (!isTold) return undefined;
   return {
     reads,
     writes,
-    readsFlags: instruction.rflagsRead !== 0,
+    // Flags that it leaves alone are among what the others may be afterwards.
+    readsFlags: instruction.rflagsRead !== 0 || (isPartly && instruction.rflagsModified !== 0),
     writesFlags: instruction.rflagsModified !== 0,
   };
 }
@@ -221,6 +229,8 @@ export function operationOf(instruction: Instruction): Operation | Refusal {
     ...(isBranch && { target: Number(instruction.nearBranchTarget) }),
   };
   if (isEvex && instruction.opMask !== Register.None) return refused('masks of AVX-512 have no meaning here');
+  if (isString(name) && instruction.segmentPrefix !== Register.None)
+    return refused('a string in another segment has no meaning here');
   if (common.name === 'nop' || isBranch || isString(name))
     return hasMeaning(common.name) ? common : refused('it has no meaning here');
   if (hasMeaning(name) && !isEvex) {
