@@ -6,25 +6,33 @@
  * `maybe` keeps where. A store to one of several places wipes none of them. A store to nowhere known ends it all: what it
  * writes may be the secret, and what it hits may be anything.
  */
+import { hex } from '../../base/errors.ts';
 import { byteAt, loadAt, type Region, storeAt, storeWeakly } from './memory.ts';
 import { giveUp } from './question.ts';
 import type { State } from './state.ts';
 import { allBytes, unknown, type Value } from './values.ts';
 
+/** Offsets, both included. */
+export interface Span {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Bytes that a place that is not known is looked for in. */
 const FARTHEST = 65_536;
 
+/** Whether bytes of a region are there, what for, and whether code may write them. */
+export type Kind = 'data' | 'read-only data' | 'code' | 'nothing';
+
 /** The part of a region that a pointer whose offset is not known stays in; undefined: that is not known either. */
-export type Extent = (
-  state: State,
-  region: Region,
-  anchor: number,
-) => { readonly low: number; readonly high: number } | undefined;
+export type Extent = (state: State, region: Region, anchor: number) => Span | undefined;
 
 export interface AccessContext {
   readonly regions: readonly Region[];
   readonly imageAt: (address: bigint) => number | undefined;
   readonly extent: Extent;
+  /** What all bytes from `low` up to `high`, both included, are; of several kinds, the last one in the order above. */
+  readonly kindAt: (region: Region, low: number, high: number) => Kind;
   readonly stack: number;
   readonly kept: readonly number[];
   /** Instructions that load from nobody knows where. */
@@ -54,26 +62,23 @@ function placeOf(context: AccessContext, address: Value): Place | undefined {
   return { region: context.regions[image]!, low: offset, high: offset, wild: false, isSecret: false };
 }
 
-/** Where the access may be, when it is not one place. */
-function rangeOf(context: AccessContext, state: State, place: Place): { low: number; high: number } | undefined {
+/** Where an access of so many bytes may begin. */
+function rangeOf(context: AccessContext, state: State, place: Place, count: number): Span | undefined {
   if (!place.wild) return place.high - place.low > FARTHEST ? undefined : place;
   context.assume('a pointer whose offset is not known stays in the object, or the frame, that it points into');
   const extent = context.extent(state, place.region, place.low);
-  return extent === undefined || extent.high - extent.low > FARTHEST ? undefined : extent;
+  if (extent === undefined || extent.high - extent.low > FARTHEST) return undefined;
+  return { low: extent.low, high: Math.max(extent.low, extent.high - count + 1) };
 }
 
 export function load(context: AccessContext, state: State, address: Value, count: number): Value {
   const place = placeOf(context, address);
-  if (place === undefined) {
+  const range = place && rangeOf(context, state, place, count);
+  if (place === undefined || range === undefined || !isThere(context, place.region, range, count)) {
     context.maybe.add(state.pc);
     return unknown(8 * count, allBytes(8 * count));
   }
   if (place.low === place.high && !place.wild) return loadAt(state.memory, place.region, place.low, count);
-  const range = rangeOf(context, state, place);
-  if (range === undefined) {
-    context.maybe.add(state.pc);
-    return unknown(8 * count, allBytes(8 * count));
-  }
   let tainted = place.isSecret;
   let most = 0n;
   for (let offset = range.low; offset < range.high + count && !tainted; offset++) {
@@ -86,12 +91,34 @@ export function load(context: AccessContext, state: State, address: Value, count
   return unknown(8 * count, tainted ? allBytes(8 * count) : 0, count === 1 ? most : undefined);
 }
 
+const isThere = (context: AccessContext, region: Region, { low, high }: Span, count: number): boolean =>
+  context.kindAt(region, low, high + count - 1) !== 'nothing';
+
+/** Code that is written is not the code that was read; what is never written is either a fault or somebody else's. */
+function refuseUnlessData(
+  context: AccessContext,
+  pc: number,
+  region: Region,
+  { low, high }: Span,
+  count: number,
+): void {
+  const kind = context.kindAt(region, low, high + count - 1);
+  if (kind === 'data') return;
+  const where = low === high ? hex(low) : `${hex(low)} to ${hex(high + count - 1)}`;
+  if (kind === 'code') giveUp(pc, `a store to ${where}, which is code: it modifies itself`);
+  giveUp(pc, `a store to ${where}, where ${kind === 'nothing' ? 'the image has no memory' : `its ${kind} is`}`);
+}
+
 export function store(context: AccessContext, state: State, address: Value, value: Value): void {
   const { pc, memory } = state;
   const place = placeOf(context, address);
   if (place === undefined)
     giveUp(pc, value.taint === 0 ? 'a store to nobody knows where' : 'the secret is stored to nobody knows where');
   const { region, low } = place;
+  const count = value.width >> 3;
+  const range = rangeOf(context, state, place, count);
+  if (range === undefined) giveUp(pc, `a store to somewhere in ${region.name}, and nobody knows how far`);
+  refuseUnlessData(context, pc, region, range, count);
   if (low === place.high && !place.wild) {
     if (region.id === context.stack) {
       if (low < context.lowest) context.lowest = low;
@@ -102,8 +129,6 @@ export function store(context: AccessContext, state: State, address: Value, valu
     } else storeAt(memory, region.id, low, value, pc);
     return;
   }
-  const range = rangeOf(context, state, place);
-  if (range === undefined) giveUp(pc, `a store to somewhere in ${region.name}, and nobody knows how far`);
   context.assume('stores keep to their objects, and leave return addresses and saved registers alone');
   if (region.id === context.stack && range.low < context.lowest) context.lowest = range.low;
   storeWeakly(memory, region, range, value, { at: pc, isSecret: place.isSecret });

@@ -6,41 +6,43 @@
  * every byte is asked whether it may depend on it. The stack pointer's remainder at the entry decides where frames that
  * align themselves lie, so if code asks for it, every remainder is tried and the answers are put together.
  */
-import { CasemateError, printable } from '../../base/errors.ts';
+import { CasemateError, hex, printable } from '../../base/errors.ts';
 import type { AccessContext } from './access.ts';
 import { type FollowContext, followFunction } from './follow.ts';
 import { judge, unknownAnswer, worse } from './judge.ts';
 import { createMemory, storeAt } from './memory.ts';
+import { neverReturning } from './never-returns.ts';
 import type { Processor } from './processor.ts';
-import { type Answer, type Argument, type FollowedImage, GivenUp, type Question } from './question.ts';
-import { argumentRegions, extentOf, IMAGE, regionsOf, STACK, segmentAt, THREAD } from './regions.ts';
+import { type Answer, type Argument, type FollowedImage, GivenUp, type Parts, type Question } from './question.ts';
+import { argumentRegions, extentOf, imageAt, kindsOf, regionsOf } from './regions.ts';
 import type { State } from './state.ts';
-import { known, type Places, pointer, unknown, type Value } from './values.ts';
+import { known, type Places, pointer, returnAddress, STACK, THREAD, unknown, type Value } from './values.ts';
 import { createX8664 } from './x86-64.ts';
 
-/** Where the function under question returns to: no code is there. */
-const CALLER = 0x7fff_ffff_f000;
-
-/** Functions that do not return, as libraries and compilers name them. */
-const NEVER_RETURN = [
-  '__stack_chk_fail',
-  '__stack_chk_fail_local',
-  'abort',
-  'exit',
-  '_exit',
-  '_Exit',
-  '__assert_fail',
-  '__fortify_fail',
-  '__chk_fail',
-];
-
 export interface Options {
+  /** Instructions. */
   readonly mostSteps: number;
+  /** Of memory, by rule of thumb. */
+  readonly mostBytes: number;
 }
 
-export const defaults: Options = { mostSteps: 20_000_000 };
+export const defaults: Options = { mostSteps: 20_000_000, mostBytes: 2 ** 29 };
 
-function entryState(processor: Processor, question: Question, entry: number): State {
+const ASSUMPTIONS = [
+  'pointer arguments, and the thread register, point to different memory, and to none of the image or the stack',
+  "the image's data is what the file says when the function begins, and lies where the file says",
+  'what is pointed to lies above the first MiB',
+  'nothing else uses the stack or the memory meanwhile: no interrupt, no signal, no other thread',
+];
+
+interface Entry {
+  readonly state: State;
+  /** What the caller put on the stack, by offset. */
+  readonly given: ReadonlyMap<number, Value>;
+}
+
+function enter(processor: Processor, question: Question, entry: number): Entry {
+  const given = new Map<number, Value>();
   const memory = createMemory();
   const general = processor.names.map(() => unknown(64));
   general[processor.stackPointer] = pointer(STACK, 0, 0);
@@ -57,15 +59,17 @@ function entryState(processor: Processor, question: Question, entry: number): St
     const value = carried(number, argument);
     // Arguments that no register carries lie above the return address.
     const offset = returnBytes + 8 * (number - argumentRegisters.length);
-    if (register === undefined) storeAt(memory, STACK, offset, value, entry);
-    else general[register] = value;
+    if (register === undefined) {
+      storeAt(memory, STACK, offset, value, entry);
+      given.set(offset, value);
+    } else general[register] = value;
   }
-  const back = known(BigInt(CALLER), 64);
+  const back = returnAddress(processor.returnBytes === 0);
   if (processor.returnBytes > 0) storeAt(memory, STACK, 0, back, entry, true);
   else general[processor.link!] = back;
   const { count, lanes } = processor.vectors;
-  const frame = { depth: 0, entry, returnTo: CALLER, stackPointer: 0, atEntry: [...general] };
-  return {
+  const frame = { depth: 0, entry, returnTo: back, stackPointer: 0, atEntry: [...general] };
+  const state: State = {
     pc: entry,
     frame,
     general,
@@ -73,6 +77,7 @@ function entryState(processor: Processor, question: Question, entry: number): St
     flags: { kind: 'bits', from: [unknown(1)] },
     memory,
   };
+  return { state, given };
 }
 
 function analyzeAt(
@@ -83,10 +88,7 @@ function analyzeAt(
   options: Options,
 ): { answer: Answer; asked: boolean } {
   let asked = false;
-  const assumptions = new Set([
-    'pointer arguments point to different memory, and to none of the image or the stack',
-    "the image's data is what the file says when the function begins",
-  ]);
+  const assumptions = new Set(ASSUMPTIONS);
   const regions = regionsOf(image, question);
   const places: Places = {
     remainder: (region, modulus) => {
@@ -94,39 +96,51 @@ function analyzeAt(
       if (modulus > 16) asked = true;
       return remainder % modulus;
     },
-    imageAt: (address) => (address < 2n ** 52n && segmentAt(image, Number(address)) !== undefined ? IMAGE : undefined),
+    imageAt: (address) => imageAt(image, address),
   };
   const processor = createX8664(image, places, THREAD);
   const access: AccessContext = {
     regions,
     imageAt: places.imageAt,
     extent: extentOf(question, image, processor),
+    kindAt: kindsOf(image),
     stack: STACK,
     kept: processor.kept,
     maybe: new Set(),
     assume: (text) => assumptions.add(text),
     lowest: 0,
   };
-  const neverReturns = new Set(NEVER_RETURN.flatMap((name) => image.symbols.get(name) ?? []));
+  const never = neverReturning(image.symbols, processor.flowAt);
   const context: FollowContext = {
     processor,
     access,
-    neverReturns,
-    mostSteps: options.mostSteps,
+    neverReturns: never.all,
+    believed: never.believed,
+    ...options,
     meetings: new Map(),
+    stopped: new Map(),
     steps: 0,
   };
+  const { state, given } = enter(processor, question, entry);
+  const named = new Map([...image.symbols].map(([name, address]) => [address, name]));
+  const partsAt = (end: State): Parts => judge({ processor, access, question, end, given });
+  const shared = (): Pick<Answer, 'stops' | 'steps' | 'assumptions'> => ({
+    stops: [...context.stopped].map(([at, { state: end, callee }]) => ({
+      at,
+      ...(callee !== undefined && { callee: named.get(callee) ?? hex(callee) }),
+      ...partsAt(end),
+    })),
+    steps: context.steps,
+    assumptions: [...assumptions],
+  });
   try {
-    const end = followFunction(context, entryState(processor, question, entry));
-    const depth = Math.max(0, -access.lowest);
-    const shared = { steps: context.steps, assumptions: [...assumptions] };
+    const end = followFunction(context, state);
     if (end === undefined)
-      return { answer: unknownAnswer(question, entry, 'the function never returns', shared), asked };
-    return { answer: judge({ processor, access, question, end, depth, ...shared }), asked };
+      return { answer: unknownAnswer(question, entry, 'the function never returns', shared()), asked };
+    return { answer: { ...partsAt(end), depth: Math.max(0, -access.lowest), ...shared() }, asked };
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;
-    const shared = { steps: context.steps, assumptions: [...assumptions] };
-    return { answer: unknownAnswer(question, error.at, error.message, shared), asked };
+    return { answer: unknownAnswer(question, error.at, error.message, shared()), asked };
   }
 }
 

@@ -13,6 +13,8 @@ export interface Flow {
   readonly to: readonly number[];
   /** It returns, or goes on where the code does not tell. */
   readonly leaves: boolean;
+  /** Nothing is told: it has no meaning, or a register says where to. */
+  readonly isUnclear?: true;
 }
 
 export const END = -1;

@@ -9,19 +9,25 @@
  */
 import { type AccessContext, load, store } from './access.ts';
 import { END, meetingPlaces } from './flow.ts';
-import { type Joining, storeAt } from './memory.ts';
+import { bytesHeld, type Joining, storeAt } from './memory.ts';
 import type { Processor } from './processor.ts';
 import { giveUp } from './question.ts';
 import { copyState, type Frame, joinState, type State } from './state.ts';
-import { isExact, known, type Truth, type Value } from './values.ts';
+import { isExact, isOne, known, type Truth, type Value } from './values.ts';
 
 export interface FollowContext {
   readonly processor: Processor;
   readonly access: AccessContext;
   readonly neverReturns: ReadonlySet<number>;
+  /** Of those, the ones of which that is believed by their name alone. */
+  readonly believed: ReadonlySet<number>;
   readonly mostSteps: number;
+  /** Of memory that is held while branches are open. */
+  readonly mostBytes: number;
   /** Where a function's ways meet, by its entry. */
   readonly meetings: Map<number, ReadonlyMap<number, number>>;
+  /** What states were where a way ended without a return, by the instruction. */
+  readonly stopped: Map<number, { readonly state: State; readonly callee: number | undefined }>;
   steps: number;
 }
 
@@ -35,6 +41,8 @@ interface Open {
   /** How many of the same branch are open. */
   readonly rounds: number;
   readonly made: ReadonlySet<Value>;
+  /** Bytes that this and the branches around it keep. */
+  readonly held: number;
 }
 
 interface Until {
@@ -58,8 +66,8 @@ function meetingPlace(context: FollowContext, frame: Frame, pc: number): number 
   return places.get(pc) ?? END;
 }
 
-/** One step whose control is decided; what is left is a branch. */
-function step(context: FollowContext, state: State): Truth | undefined {
+/** One step whose control is decided; what is left is a branch, or the end of the way. */
+function step(context: FollowContext, state: State): Truth | Stopped | undefined {
   const { processor } = context;
   const { pc } = state;
   const access = {
@@ -88,36 +96,55 @@ function step(context: FollowContext, state: State): Truth | undefined {
       state.pc = constant(control.target, pc, 'a jump');
       return undefined;
     case 'call':
-      enter(context, state, constant(control.target, pc, 'a call'), pc, top.low);
-      return undefined;
+      return enter(context, state, constant(control.target, pc, 'a call'), pc, top.low);
     case 'return':
-      leave(state, constant(control.target, pc, 'a return'), pc);
+      leave(state, control.target, pc);
       return undefined;
     case 'stop':
-      state.pc = STOPPED;
-      return undefined;
+      return { stopped: true, callee: undefined };
   }
 }
 
-const STOPPED = -2;
+interface Stopped {
+  readonly stopped: true;
+  readonly callee: number | undefined;
+}
+
+/** Where no code is: behind the function's return. */
+const RETURNED = -2;
+/** Addresses of code are exact as numbers. */
+const FARTHEST = 2n ** 52n;
 
 function constant(target: Value, pc: number, what: string): number {
-  if (target.kind === 'known') return Number(target.value);
+  if (target.kind === 'known' && target.value < FARTHEST) return Number(target.value);
   return giveUp(pc, `${what} to where nobody knows`);
 }
 
-function enter(context: FollowContext, state: State, to: number, pc: number, top: number): void {
+/** The way ends here. What it leaves is kept, whatever is behind the branches that it is inside of. */
+function stop(context: FollowContext, state: State, { callee }: Stopped, opens: Open | undefined): void {
+  const { access, stopped } = context;
+  const earlier = stopped.get(state.pc);
+  if (earlier === undefined) {
+    stopped.set(state.pc, { state: copyState(state), callee });
+    return;
+  }
+  let isSecret = false;
+  for (let one = opens; one !== undefined; one = one.parent) isSecret ||= one.isSecret;
+  joinState({ regions: access.regions, isSecret, widen: false, made: new Set() }, earlier.state, state);
+}
+
+function enter(context: FollowContext, state: State, to: number, pc: number, top: number): Stopped | undefined {
   const { processor, neverReturns, access } = context;
   if (neverReturns.has(to)) {
-    access.assume('functions that are named as ones that never return (abort, exit, __stack_chk_fail) do not');
-    state.pc = STOPPED;
-    return;
+    if (context.believed.has(to))
+      access.assume('functions that are named as ones that never return (abort, exit, __stack_chk_fail) do not');
+    return { stopped: true, callee: to };
   }
   const parent = state.frame!;
   if (parent.depth >= DEEPEST) giveUp(pc, 'calls that are nested too deeply');
-  const returnTo = processor.next(pc);
+  const returnTo = known(BigInt(processor.next(pc)), 64);
   // No pointer of a program leads to a return address.
-  if (processor.returnBytes > 0) storeAt(state.memory, access.stack, top, known(BigInt(returnTo), 64), pc, true);
+  if (processor.returnBytes > 0) storeAt(state.memory, access.stack, top, returnTo, pc, true);
   state.frame = {
     parent,
     depth: parent.depth + 1,
@@ -127,13 +154,18 @@ function enter(context: FollowContext, state: State, to: number, pc: number, top
     atEntry: [...state.general],
   };
   state.pc = to;
+  return undefined;
 }
 
-function leave(state: State, to: number, pc: number): void {
-  const frame = state.frame!;
-  if (to !== frame.returnTo) giveUp(pc, 'a return to elsewhere than to the caller');
-  state.frame = frame.parent;
-  state.pc = to;
+function leave(state: State, to: Value, pc: number): void {
+  const { parent, returnTo } = state.frame!;
+  if (!isOne(to, returnTo)) giveUp(pc, 'a return to elsewhere than to the caller');
+  state.frame = parent;
+  state.pc = parent === undefined ? RETURNED : constant(to, pc, 'a return');
+}
+
+function refuseIfLarge({ mostBytes }: FollowContext, pc: number, bytes: number): void {
+  if (bytes > mostBytes) giveUp(pc, `following it takes more than ${mostBytes} bytes of memory`);
 }
 
 /** A state at `until`, or where the frame is left that it belongs to; undefined: no way comes there. */
@@ -149,11 +181,15 @@ function follow(
     const { frame, pc } = state;
     const depth = frame === undefined ? -1 : frame.depth;
     if (depth < until.depth || (depth === until.depth && pc === until.pc)) return state;
-    if (pc === STOPPED) return undefined;
     context.steps++;
+    if ((context.steps & 1023) === 0) refuseIfLarge(context, pc, (opens?.held ?? 0) + bytesHeld(state.memory));
     if (context.steps > context.mostSteps) giveUp(pc, `more than ${context.mostSteps} instructions`);
     const condition = step(context, state);
     if (condition === undefined) continue;
+    if (typeof condition === 'object') {
+      stop(context, state, condition, opens);
+      return undefined;
+    }
     if (open >= MOST_OPEN) giveUp(pc, 'too many branches inside each other that nobody can decide');
     const met = part(context, state, condition, opens, open);
     if (met === undefined) return undefined;
@@ -200,12 +236,16 @@ function part(
   }
   const flow = processor.flowAt(pc, context.neverReturns);
   const meeting: Until = { depth, pc: meetingPlace(context, frame, pc) };
-  const inside: Open = { parent: opens, depth, pc, state, isSecret, rounds: (earlier?.rounds ?? 0) + 1, made };
+  const rounds = (earlier?.rounds ?? 0) + 1;
+  const held = (opens?.held ?? 0) + bytesHeld(state.memory);
+  const inside: Open = { parent: opens, depth, pc, state, isSecret, rounds, made, held };
   let met: State | undefined;
   for (const to of flow.to) {
     const way = copyState(state);
     way.pc = to;
-    const end = follow(context, way, meeting, inside, open + 1);
+    const around = met === undefined ? inside : { ...inside, held: held + bytesHeld(met.memory) };
+    refuseIfLarge(context, pc, around.held);
+    const end = follow(context, way, meeting, around, open + 1);
     if (end === undefined) continue;
     if (met === undefined) met = end;
     else {

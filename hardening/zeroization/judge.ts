@@ -9,22 +9,22 @@ import type { AccessContext } from './access.ts';
 
 import { byteAt, taintedBytes, writtenAt } from './memory.ts';
 import type { Processor } from './processor.ts';
-import type { Answer, Question, RegisterResidue, Residue, Verdict } from './question.ts';
-import { argumentRegions, IMAGE, STACK } from './regions.ts';
+import type { Answer, Argument, Parts, Question, RegisterResidue, Residue, Stop, Verdict } from './question.ts';
+import { argumentRegions } from './regions.ts';
 import type { State } from './state.ts';
-import type { Value } from './values.ts';
+import { IMAGE, STACK, THREAD, type Value } from './values.ts';
 
-interface Shared {
-  readonly steps: number;
-  readonly assumptions: readonly string[];
-}
+type PointerArgument = Extract<Argument, { size: number }>;
 
-interface Unseen extends Shared {
+type Shared = Pick<Answer, 'stops' | 'steps' | 'assumptions'>;
+
+interface Unseen {
   readonly processor: Processor;
   readonly access: AccessContext;
   readonly question: Question;
   readonly end: State;
-  readonly depth: number;
+  /** What the caller put on the stack, by offset. */
+  readonly given: ReadonlyMap<number, Value>;
 }
 
 interface Judged extends Unseen {
@@ -77,7 +77,9 @@ function seenBytes({ question, processor, end }: Unseen): Seen {
   for (const [number, region] of argumentRegions(question)) {
     const argument = question.arguments[number]!;
     if (argument.kind === 'buffer' && argument.receives === 'public')
-      taintedBytes(end.memory, region, (_, { value }, index) => add(value, index));
+      taintedBytes(end.memory, region, (offset, { value }, index) => {
+        if (0 <= offset && offset < argument.size) add(value, index);
+      });
   }
   return seen;
 }
@@ -87,12 +89,23 @@ const isSeen = ({ seen }: Judged, value: Value, index: number): boolean => {
   return seen.get(whole)?.has(byte) === true;
 };
 
-function writtenIn(judged: Judged, region: number, counts: (offset: number) => boolean): Residue[] {
+function writtenIn(
+  judged: Judged,
+  region: number,
+  counts: (offset: number, value: Value, index: number) => boolean = () => true,
+): Residue[] {
   const bytes: Byte[] = [];
   taintedBytes(judged.end.memory, region, (offset, { value, at }, index) => {
-    if (counts(offset) && !isSeen(judged, value, index)) bytes.push({ offset, at, isVerbatim: value.copy >= 0 });
+    if (counts(offset, value, index) && !isSeen(judged, value, index))
+      bytes.push({ offset, at, isVerbatim: value.copy >= 0 });
   });
   return ranges(bytes);
+}
+
+/** What a pointer argument points to that nobody meant: around it, or in it where it is no output. */
+function strayResidue(judged: Judged, region: number, { kind, size, ...buffer }: PointerArgument): Residue[] {
+  const isMeant = kind === 'secret' || ('receives' in buffer && buffer.receives !== undefined);
+  return writtenIn(judged, region, (offset) => !isMeant || offset < 0 || size <= offset);
 }
 
 function bufferResidue({ end, access }: Judged, region: number, size: number): Residue[] {
@@ -122,41 +135,44 @@ function registerResidue(judged: Judged): RegisterResidue[] {
     if (tainted.length === 0) continue;
     found.push({ register: processor.vectors.name(i), isVerbatim: tainted.some(({ copy }) => copy >= 0) });
   }
+  if (hasSecretStatus(judged)) found.push({ register: processor.status!.name, isVerbatim: false });
   return found;
 }
 
-export function judge(unseen: Unseen): Answer {
+/** Flags say what they were computed from; of what was meant to be seen, they tell no more. */
+function hasSecretStatus(judged: Judged): boolean {
+  const { processor, end } = judged;
+  const isHidden = (value: Value): boolean => hidden(judged, value) !== 0;
+  if (processor.status === undefined) return false;
+  const { determiners, bits } = processor.status.of(end);
+  return !determiners.some((values) => values.every((value) => !isHidden(value))) && bits.some(isHidden);
+}
+
+/** What is left in a state: at the return, or where the function ends otherwise. */
+export function judge(unseen: Unseen): Parts {
   const judged: Judged = { ...unseen, seen: seenBytes(unseen) };
-  const { question, depth, steps, assumptions } = judged;
+  const { question } = judged;
   const regions = argumentRegions(question);
   const buffers: Record<number, Verdict<Residue>> = {};
   const elsewhere: Record<string, Verdict<Residue>> = {
-    image: verdict(
-      judged,
-      writtenIn(judged, IMAGE, () => true),
-    ),
+    image: verdict(judged, writtenIn(judged, IMAGE)),
+    thread: verdict(judged, writtenIn(judged, THREAD)),
   };
   for (const [number, region] of regions) {
-    const argument = question.arguments[number]!;
-    if (argument.kind === 'secret') {
-      if (question.clears) buffers[number] = verdict(judged, bufferResidue(judged, region, argument.size));
-    } else if (argument.kind === 'buffer' && argument.receives === undefined)
-      elsewhere[number] = verdict(
-        judged,
-        writtenIn(judged, region, () => true),
-      );
+    const argument = question.arguments[number] as PointerArgument;
+    if (argument.kind === 'secret' && question.clears)
+      buffers[number] = verdict(judged, bufferResidue(judged, region, argument.size));
+    elsewhere[number] = verdict(judged, strayResidue(judged, region, argument));
   }
   return {
     stack: verdict(
       judged,
-      writtenIn(judged, STACK, (offset) => offset < judged.processor.returnBytes),
+      // A secret that the caller passed on its own stack is the caller's, as long as nothing else is written there.
+      writtenIn(judged, STACK, (at, value, index) => judged.given.get(at - index) !== value),
     ),
     registers: verdict(judged, registerResidue(judged)),
     buffers,
     elsewhere,
-    depth,
-    steps,
-    assumptions,
   };
 }
 
@@ -164,10 +180,10 @@ export function judge(unseen: Unseen): Answer {
 export function unknownAnswer(question: Question, at: number, reason: string, shared: Shared): Answer {
   const unknown = { kind: 'unknown', at, reason } as const;
   const buffers: Record<number, Verdict<Residue>> = {};
-  const elsewhere: Record<string, Verdict<Residue>> = { image: unknown };
+  const elsewhere: Record<string, Verdict<Residue>> = { image: unknown, thread: unknown };
   for (const [number, { kind }] of Object.entries(question.arguments)) {
     if (kind === 'secret' && question.clears) buffers[Number(number)] = unknown;
-    if (kind === 'buffer') elsewhere[number] = unknown;
+    if (kind === 'secret' || kind === 'buffer') elsewhere[number] = unknown;
   }
   return { stack: unknown, registers: unknown, buffers, elsewhere, ...shared };
 }
@@ -190,14 +206,28 @@ function worseOf<R>(
   return Object.fromEntries(Object.entries(a).map(([name, one]) => [name, worseVerdict(one, b[name] ?? one)]));
 }
 
+const worseParts = (a: Parts, b: Parts): Parts => ({
+  stack: worseVerdict(a.stack, b.stack),
+  registers: worseVerdict(a.registers, b.registers),
+  buffers: worseOf(a.buffers, b.buffers),
+  elsewhere: worseOf(a.elsewhere, b.elsewhere),
+});
+
+function allStops(a: readonly Stop[], b: readonly Stop[]): Stop[] {
+  const byPlace = new Map(a.map((stop) => [stop.at, stop]));
+  for (const stop of b) {
+    const same = byPlace.get(stop.at);
+    byPlace.set(stop.at, same === undefined ? stop : { ...stop, ...worseParts(same, stop) });
+  }
+  return [...byPlace.values()];
+}
+
 /** One answer of two, for two ways to enter the function. */
 export function worse(a: Answer, b: Answer): Answer {
   const depth = a.depth === undefined || b.depth === undefined ? undefined : Math.max(a.depth, b.depth);
   return {
-    stack: worseVerdict(a.stack, b.stack),
-    registers: worseVerdict(a.registers, b.registers),
-    buffers: worseOf(a.buffers, b.buffers),
-    elsewhere: worseOf(a.elsewhere, b.elsewhere),
+    ...worseParts(a, b),
+    stops: allStops(a.stops, b.stops),
     ...(depth !== undefined && { depth }),
     steps: a.steps + b.steps,
     assumptions: [...new Set([...a.assumptions, ...b.assumptions])],

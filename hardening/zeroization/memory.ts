@@ -48,9 +48,18 @@ export interface Region {
 export interface Memory {
   readonly pages: Map<number, Page>;
   owner: object;
+  /** Pages that were written here and nowhere before. */
+  own: number;
 }
 
-export const createMemory = (): Memory => ({ pages: new Map(), owner: {} });
+export const createMemory = (): Memory => ({ pages: new Map(), owner: {}, own: 0 });
+
+/** Bytes that a page takes with what is usually in it, and an entry of a table of pages. */
+const PAGE_BYTES = 4096;
+const ENTRY_BYTES = 64;
+
+/** Bytes that are held for a memory besides those of the one that it is a copy of, by rule of thumb. */
+export const bytesHeld = ({ own, pages }: Memory): number => own * PAGE_BYTES + pages.size * ENTRY_BYTES;
 
 const SPAN = 2 ** 40;
 /** Offsets may be negative: regions are this far apart. */
@@ -60,7 +69,7 @@ const within = (offset: number): number => ((offset % PAGE) + PAGE) % PAGE;
 /** Another memory with the same contents; neither sees what the other writes. */
 export function copyMemory(memory: Memory): Memory {
   memory.owner = {};
-  return { pages: new Map(memory.pages), owner: {} };
+  return { pages: new Map(memory.pages), owner: {}, own: 0 };
 }
 
 function pageForWriting(memory: Memory, key: number): Page {
@@ -71,6 +80,7 @@ function pageForWriting(memory: Memory, key: number): Page {
       ? { owner: memory.owner, written: new Array(PAGE).fill(undefined), index: new Uint8Array(PAGE) }
       : { owner: memory.owner, written: [...page.written], index: page.index.slice() };
   memory.pages.set(key, own);
+  memory.own++;
   return own;
 }
 

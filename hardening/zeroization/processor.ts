@@ -15,6 +15,14 @@ export interface MemoryAccess {
   readonly store: (address: Value, value: Value) => void;
 }
 
+/** What flags may tell. */
+export interface Status {
+  /** Values that determine all flags: one such list after another. */
+  readonly determiners: readonly (readonly Value[])[];
+  /** Values of which each says one flag, or more. */
+  readonly bits: readonly Value[];
+}
+
 export interface Processor {
   /** Executes the instruction at the state's pc on the state, but for the pc. A text says why it cannot. */
   readonly execute: (state: State, access: MemoryAccess) => Control<Value, Truth> | string;
@@ -38,4 +46,6 @@ export interface Processor {
   readonly link?: number;
   /** The register of results. */
   readonly result: number;
+  /** Flags that instructions leave, where the machine has any. */
+  readonly status?: { readonly name: string; readonly of: (state: State) => Status };
 }

@@ -57,13 +57,30 @@ export type Verdict<R> =
   | { readonly kind: 'residue'; readonly residue: readonly R[] }
   | { readonly kind: 'unknown'; readonly at: number; readonly reason: string };
 
-export interface Answer {
+/** What is left, by where. */
+export interface Parts {
   readonly stack: Verdict<Residue>;
   readonly registers: Verdict<RegisterResidue>;
   /** Secret buffers, if they must be clear; by argument. */
   readonly buffers: Readonly<Record<number, Verdict<Residue>>>;
-  /** The image's data, and buffers that are no output; the name is `image` or the argument's number. */
+  /**
+   * The image's data, the thread's, and for each pointer argument what lies around its bytes, or in them where it is no
+   * output: `image`, `thread`, or the argument's number.
+   */
   readonly elsewhere: Readonly<Record<string, Verdict<Residue>>>;
+}
+
+/** Where a way of the function ends that does not return: what is left there, with all that is being executed. */
+export interface Stop extends Parts {
+  /** The instruction. */
+  readonly at: number;
+  /** The function that it calls; absent: it traps. */
+  readonly callee?: string;
+}
+
+/** What is left when the function returns, and what else is known of it. */
+export interface Answer extends Parts {
+  readonly stops: readonly Stop[];
   /** Bytes below the stack pointer at the entry, at most; absent where the code was not followed to its end. */
   readonly depth?: number;
   /** Instructions that were executed. */

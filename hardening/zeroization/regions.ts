@@ -6,16 +6,34 @@ import type { AccessContext } from './access.ts';
 import type { Region } from './memory.ts';
 import type { Processor } from './processor.ts';
 import type { FollowedImage, Question } from './question.ts';
-import { known, unknown, type Value } from './values.ts';
+import { IMAGE, known, STACK, THREAD, unknown, type Value } from './values.ts';
 
-export const STACK = 0;
-export const IMAGE = 1;
-export const THREAD = 2;
 const FIRST_ARGUMENT = 3;
 
 /** Where the segments of an image are, by address. */
 export function segmentAt(image: FollowedImage, address: number): FollowedImage['memory'][number] | undefined {
   return image.memory.find((part) => part.address <= address && address < part.address + part.size);
+}
+
+/** Pages of memory are found by region and offset: no image's address may be mistaken for another region's offset. */
+const HIGHEST = 2 ** 44;
+
+/** The region in which a number is an address, where it is one of the image. */
+export function imageAt(image: FollowedImage, address: bigint): number | undefined {
+  return address < BigInt(HIGHEST) && segmentAt(image, Number(address)) !== undefined ? IMAGE : undefined;
+}
+
+/** See AccessContext. Memory that arguments point to is there as far as the function says by reaching for it. */
+export function kindsOf(image: FollowedImage): AccessContext['kindAt'] {
+  const overlaps = (part: { readonly address: number }, size: number, low: number, high: number): boolean =>
+    part.address <= high && low < part.address + size;
+  return ({ id }, low, high) => {
+    if (id !== IMAGE) return 'data';
+    if (image.memory.every(({ address, size }) => low < address || address + size <= high)) return 'nothing';
+    if (image.code.some((part) => overlaps(part, part.bytes.length, low, high))) return 'code';
+    const isFixed = image.memory.some((part) => !part.isWritable && overlaps(part, part.size, low, high));
+    return isFixed ? 'read-only data' : 'data';
+  };
 }
 
 const publicByte = unknown(8);

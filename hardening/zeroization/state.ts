@@ -14,7 +14,8 @@ export interface Frame {
   readonly depth: number;
   /** Where its code begins. */
   readonly entry: number;
-  readonly returnTo: number;
+  /** An address, or what the caller of the function under question gave as one. */
+  readonly returnTo: Value;
   /** The stack pointer's offset at its entry. */
   readonly stackPointer: number;
   /** General registers then. */

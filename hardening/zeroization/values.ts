@@ -39,6 +39,11 @@ export interface Value {
   readonly wholeByte: number;
 }
 
+/** Regions that are there for every question; in that of the image, offsets are addresses. */
+export const STACK = 0;
+export const IMAGE = 1;
+export const THREAD = 2;
+
 /** Truths: decided, or not, and then whether they may depend on the secret. */
 export type Truth = boolean | 'public' | 'secret';
 
@@ -122,6 +127,13 @@ export function pointer(region: number, low: number, high: number, mayTaint = 0,
   };
 }
 
+/** Symbols of what a caller gives to return to. */
+const RETURN = -1;
+const EVEN_RETURN = -2;
+
+/** Where to return to: nobody knows the address. `isEven`: its lowest bit is 0, as on machines that clear it. */
+export const returnAddress = (isEven: boolean): Value => unknown(64, 0, limits[64]!, -1, isEven ? EVEN_RETURN : RETURN);
+
 export const isExact = (a: Value): boolean => a.kind === 'pointer' && a.low === a.high && !a.wild;
 
 /** Whether two say the same. */
@@ -187,17 +199,33 @@ export interface Places {
   readonly imageAt: (address: bigint) => number | undefined;
 }
 
+/** Offsets beyond are no pointers: numbers and pages of memory tell nearer ones apart. */
+const FARTHEST = 2 ** 44;
+
+function reaching(region: number, low: number, high: number, taint: number, wild: boolean): Value {
+  if (low < -FARTHEST || high > FARTHEST) return unknown(64, everywhere(taint, 64));
+  return pointer(region, low, high, taint, wild);
+}
+
 function addOffset(a: Value, b: Value, sign: 1 | -1): Value {
   if (b.kind === 'known') {
     const by = Number(BigInt.asIntN(64, sign === 1 ? b.value : -b.value));
-    return pointer(a.region, a.low + by, a.high + by, a.taint, a.wild);
+    return reaching(a.region, a.low + by, a.high + by, a.taint, a.wild);
   }
   const taint = carried(a.taint | b.taint, 64);
   const most = mostOf(b);
   if (a.wild || most > 0x7fffffffn) return pointer(a.region, a.low, a.low, taint, true);
   const reach = Number(most);
-  return sign === 1 ? pointer(a.region, a.low, a.high + reach, taint) : pointer(a.region, a.low - reach, a.high, taint);
+  const [low, high] = sign === 1 ? [a.low, a.high + reach] : [a.low - reach, a.high];
+  return reaching(a.region, low, high, taint, false);
 }
+
+/** Offsets that no address wraps around at: of code that compares places of one object. */
+const isNear = ({ low, high, wild }: Value): boolean => !wild && low >= -0x100000 && high <= 0x7fffffff;
+
+/** Offsets at which no region is in the first page. Of the image, offsets are addresses, and a segment may be low. */
+const isBeyondFirstPage = (a: Value): boolean =>
+  isNear(a) && (a.region === STACK || a.low >= (a.region === IMAGE ? 4096 : 0));
 
 function aligned(places: Places, a: Value, mask: bigint): Value | undefined {
   const size = -BigInt.asIntN(64, mask);
@@ -293,6 +321,7 @@ function onUnknown(places: Places, operator: BitOperator, a: Value, b: Value): V
       if (clear === allBytes(width)) return known(0n, width);
       if (b.kind === 'known' && b.value === limit) return a;
       if (a.kind === 'known' && a.value === limit) return b;
+      if (a.kind === 'unknown' && a.symbol === EVEN_RETURN && y === limit - 1n && b.kind === 'known') return a;
       return unknown(width, taint & ~clear, smaller(x, y));
     }
     case 'bvor':
@@ -322,14 +351,14 @@ function compare(operator: BitComparison, a: Value, b: Value): Truth {
   if (a.kind === 'known' && b.kind === 'known')
     return patterns.compare(operator, { value: a.value, width: a.width }, { value: b.value, width: b.width });
   if (isOne(a, b)) return operator === '=' || operator === 'bvsle' || operator === 'bvule';
-  if (a.kind === 'pointer' && b.kind === 'pointer' && a.region === b.region && !a.wild && !b.wild) {
+  if (a.kind === 'pointer' && b.kind === 'pointer' && a.region === b.region && isNear(a) && isNear(b)) {
     if (a.high < b.low) return operator !== '=';
     if (a.low > b.high) return false;
     if (a.high <= b.low && (operator === 'bvule' || operator === 'bvsle')) return true;
-  } else if (a.kind === 'pointer' && !a.wild && b.kind === 'known' && b.value < 4096n) {
+  } else if (a.kind === 'pointer' && isBeyondFirstPage(a) && b.kind === 'known' && b.value < 4096n) {
     // No region lies in the first page.
     if (operator === '=' || operator === 'bvult' || operator === 'bvule') return false;
-  } else if (b.kind === 'pointer' && !b.wild && a.kind === 'known' && a.value < 4096n) {
+  } else if (b.kind === 'pointer' && isBeyondFirstPage(b) && a.kind === 'known' && a.value < 4096n) {
     if (operator === '=') return false;
     if (operator === 'bvult' || operator === 'bvule') return true;
   } else if (a.kind !== 'pointer' && b.kind !== 'pointer') {

@@ -6,13 +6,28 @@
  */
 import { BODY, execute } from '../../machine/semantics/x86-64.ts';
 import { createOperationReader } from '../../machine/semantics/x86-64-code.ts';
+import { type FlagReader, type Flags, flagOf, sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
 import type { X8664Machine } from '../../machine/semantics/x86-64-machine.ts';
 import { LANES, type Operation, RAX, type Refusal, RSP } from '../../machine/semantics/x86-64-operations.ts';
-import type { Processor } from './processor.ts';
+import type { Processor, Status } from './processor.ts';
 import type { FollowedImage } from './question.ts';
-import { createAlgebra, opaque, type Places, pointer, type Truth, type Value } from './values.ts';
+import { byteOf, createAlgebra, opaque, type Places, pointer, type Truth, type Value } from './values.ts';
 
 const names = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
+
+const FLAGS = ['cf', 'pf', 'zf', 'sf', 'of'] as const;
+
+/** AF, which no record computes, says no more than the low halves of the lowest bytes that were added. */
+function statusOf(machine: FlagReader<Value, Truth>, flags: Flags<Value>): Status {
+  const isSum = flags.kind === 'sum' || flags.kind === 'difference';
+  const bits: Value[] = FLAGS.map((flag) => flagOf(machine, flags, flag));
+  if (isSum) bits.push(...sourcesOf(flags).map((value) => byteOf(value, 0)));
+  const determiners = [sourcesOf(flags)];
+  // Of a sum, the result and one of the two give the other.
+  if (isSum && flags.carry === undefined && flags.carryFrom === undefined)
+    determiners.push([flags.result, flags.a], [flags.result, flags.b]);
+  return { determiners, bits };
+}
 
 /** `threadRegion`: the region that segment registers point to. */
 export function createX8664(image: FollowedImage, places: Places, threadRegion: number): Processor {
@@ -52,13 +67,14 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     next,
     flowAt: (pc, neverReturns) => {
       const operation = at(pc);
-      if ('refused' in operation) return { to: [], leaves: false };
+      if ('refused' in operation) return { to: [], leaves: false, isUnclear: true };
       const { name, target } = operation;
       if (pc !== operation.address) return { to: [operation.address], leaves: false };
       if (operation.isRepeated) return { to: [pc + BODY, pc + operation.length], leaves: false };
       if (name === 'ret') return { to: [], leaves: true };
       if (name === 'hlt' || name === 'ud2' || name === 'int3') return { to: [], leaves: false };
-      if (name === 'jmp') return target === undefined ? { to: [], leaves: true } : { to: [target], leaves: false };
+      if (name === 'jmp' && target === undefined) return { to: [], leaves: true, isUnclear: true };
+      if (name === 'jmp') return { to: [target!], leaves: false };
       if (name === 'call')
         return { to: target !== undefined && neverReturns.has(target) ? [] : [next(pc)], leaves: false };
       return { to: target === undefined ? [next(pc)] : [next(pc), target], leaves: false };
@@ -71,5 +87,6 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     entryRemainders: [8, 24, 40, 56],
     returnBytes: 8,
     result: RAX,
+    status: { name: 'rflags', of: ({ flags }) => statusOf(machine, flags) },
   };
 }

@@ -158,8 +158,10 @@ int looks_up(const byte *secret) {
   return 0;
 }
 int counts(const byte *secret) {
+  volatile byte none = 0;
   for (int i = 0; i < (secret[1] & 7); i++) counter++;
-  return 0;
+  // Flags that are public: that a loop which counts ends with equal numbers, and equal flags, is more than is followed.
+  return none & 1;
 }
 int indexes(const byte *secret) {
   volatile byte marks[16] = {0};

@@ -96,7 +96,7 @@ br_aes_x86ni_keysched_enc(t240, s32, v32) 4
 br_ghash_ctmul64(s16, p16, p64, v64) 0
 br_ghash_pclmul(s16, p16, p64, v64) 0
 br_sha2small_round(p64, s32) 0
-br_ccopy(v1, o32, s32, v32) 0
+br_ccopy(v1, t32, s32, v32) 0
 br_i31_decode(t40, s32, v32) 0`;
 
 function argumentOf(text: string): Argument {

@@ -50,6 +50,10 @@ oracle_call:
         call    [rip + oracle_function]
 
         mov     [rip + oracle_registers], rax
+        lahf
+        seto    al
+        movzx   eax, ax
+        mov     [rip + oracle_registers + 640], rax
         mov     [rip + oracle_registers + 8], rcx
         mov     [rip + oracle_registers + 16], rdx
         mov     [rip + oracle_registers + 24], rbx
