@@ -2,14 +2,11 @@
  * Operations by address: each instruction of some code is decoded when it is first come to, and kept.
  */
 import { iced } from '../decode-x86-64.ts';
+import type { CodeBytes, Refusal } from './code.ts';
 import { operationOf } from './x86-64-decode.ts';
-import type { Operation, Refusal } from './x86-64-operations.ts';
+import type { Operation } from './x86-64-operations.ts';
 
-/** Bytes at an address, of the code that may be executed. */
-export interface CodeBytes {
-  readonly address: number;
-  readonly bytes: Uint8Array;
-}
+export type { CodeBytes } from './code.ts';
 
 const LONGEST = 15;
 

@@ -7,9 +7,12 @@
  * Source: Intel SDM volume 1, 3.4.1 (a write of 32 bits clears the upper half, of 8 or 16 keeps it), 15.5 (VEX).
  */
 import type { MachineAlgebra } from './algebra.ts';
+import type { Control } from './code.ts';
 import type { FlagReader, Flags } from './x86-64-flags.ts';
 import type { ImmediateOperand, MemoryOperand, Operand, Operation, RegisterOperand } from './x86-64-operations.ts';
 import { LANES, RSP } from './x86-64-operations.ts';
+
+export type { Control } from './code.ts';
 
 export interface X8664Machine<V, B> extends FlagReader<V, B> {
   readonly algebra: MachineAlgebra<V, B>;
@@ -24,18 +27,6 @@ export interface X8664Machine<V, B> extends FlagReader<V, B> {
   readonly store: (address: V, value: V) => void;
   readonly segmentBase: (segment: 'fs' | 'gs') => V;
 }
-
-/** Where control goes; undefined: to the next instruction. */
-export type Control<V, B> =
-  | undefined
-  | { readonly kind: 'goto'; readonly to: number }
-  /** To `to` where the condition holds, else to the next instruction. */
-  | { readonly kind: 'branch'; readonly condition: B; readonly to: number }
-  | { readonly kind: 'jump'; readonly target: V }
-  | { readonly kind: 'call'; readonly target: V }
-  | { readonly kind: 'return'; readonly target: V }
-  /** The program ends here. */
-  | { readonly kind: 'stop' };
 
 /** What an instruction that is followed by the next one does. */
 export type Computation = <V, B>(m: X8664Machine<V, B>, operation: Operation) => void;

@@ -82,10 +82,7 @@ export interface Operation {
   readonly opaque?: OpaqueEffects;
 }
 
-/** An instruction that has no meaning here. */
-export interface Refusal {
-  readonly refused: string;
-}
+export type { Refusal } from './code.ts';
 
 export const RAX = 0;
 export const RCX = 1;

@@ -8,11 +8,11 @@
  * DF is taken to be clear, as calling conventions have it: instructions that set it have no meaning.
  * Source: Intel SDM volume 2; System V ABI for x86-64, 3.2.1 (DF).
  */
+import type { Control } from './code.ts';
 import { conditionOf } from './x86-64-flags.ts';
 import { integerComputations } from './x86-64-integer.ts';
 import {
   type Computation,
-  type Control,
   type Meaning,
   pop,
   push,
