@@ -3,7 +3,8 @@
  * an abstract arithmetic (algebra.ts).
  *
  * An instruction is here or it has no meaning: `operationAt` gives undefined for what is not, and whoever proves
- * something about the code around it then proves nothing. Memory, the program counter and the registers are the
+ * something about the code around it then proves nothing. Who needs less than every bit of a result finds floating point,
+ * atomics and fences in riscv64-extensions.ts. Memory, the program counter and the registers are the
  * caller's: here is what an instruction asks of them.
  * Source: RISC-V unprivileged ISA 20191213, chapters 2 ("RV32I"), 5 ("RV64I"), 7 ("M").
  */
@@ -23,6 +24,9 @@ export type Computation =
   | 'or'
   | 'and'
   | 'mul'
+  | 'mulh'
+  | 'mulhsu'
+  | 'mulhu'
   | 'div'
   | 'divu'
   | 'rem'
@@ -97,16 +101,7 @@ export interface DecodedOperation {
 }
 
 const plain: readonly Computation[] = ['add', 'sll', 'slt', 'sltu', 'xor', 'srl', 'or', 'and'];
-const multiplied: readonly (Computation | undefined)[] = [
-  'mul',
-  undefined,
-  undefined,
-  undefined,
-  'div',
-  'divu',
-  'rem',
-  'remu',
-];
+const multiplied: readonly Computation[] = ['mul', 'mulh', 'mulhsu', 'mulhu', 'div', 'divu', 'rem', 'remu'];
 const plainWords: readonly (Computation | undefined)[] = ['addw', 'sllw', undefined, undefined, undefined, 'srlw'];
 const multipliedWords: readonly (Computation | undefined)[] = [
   'mulw',
@@ -197,15 +192,29 @@ function wordOperation(word: number): MachineOperation | undefined {
   }
 }
 
-/** The instruction at `offset`; undefined if it has no meaning here, or does not end within `code`. */
-export function operationAt(code: Uint8Array, offset: number): DecodedOperation | undefined {
+/**
+ * The instruction at `offset` in 32 bits, and how many bytes of it are there; undefined if it is reserved, or does not end
+ * within `code`.
+ */
+export function wordAt(
+  code: Uint8Array,
+  offset: number,
+): { readonly word: number; readonly length: number } | undefined {
   if (offset < 0 || offset + 2 > code.length) return undefined;
   const half = code[offset]! | (code[offset + 1]! << 8);
-  const isCompressed = (half & 3) !== 3;
-  if (!isCompressed && offset + 4 > code.length) return undefined;
-  const word = isCompressed ? expandCompressed(half) : half | (code[offset + 2]! << 16) | (code[offset + 3]! << 24);
-  const operation = word === undefined ? undefined : wordOperation(word);
-  return operation && { operation, length: isCompressed ? 2 : 4 };
+  if ((half & 3) !== 3) {
+    const word = expandCompressed(half);
+    return word === undefined ? undefined : { word, length: 2 };
+  }
+  if (offset + 4 > code.length) return undefined;
+  return { word: half | (code[offset + 2]! << 16) | (code[offset + 3]! << 24), length: 4 };
+}
+
+/** The instruction at `offset`; undefined if it has no meaning here, or does not end within `code`. */
+export function operationAt(code: Uint8Array, offset: number): DecodedOperation | undefined {
+  const found = wordAt(code, offset);
+  const operation = found && wordOperation(found.word);
+  return operation && { operation, length: found.length };
 }
 
 /** A quotient or a remainder where the divisor is 0 as the ISA has it; the least number by -1 wraps, as bits do. */
@@ -237,6 +246,11 @@ export function compute<V, B>(v: MachineAlgebra<V, B>, computation: Computation,
   if (computation === 'slt' || computation === 'sltu') {
     const isLess = v.compare(computation === 'slt' ? 'bvslt' : 'bvult', a, b);
     return v.select(isLess, v.constant(1n, 64), v.constant(0n, 64));
+  }
+  if (computation === 'mulh' || computation === 'mulhsu' || computation === 'mulhu') {
+    const wide = (value: V, isSigned: boolean): V => (isSigned ? v.signExtend(value, 128) : v.zeroExtend(value, 128));
+    const product = v.operate('bvmul', wide(a, computation !== 'mulhu'), wide(b, computation === 'mulh'));
+    return v.extract(product, 64, 64);
   }
   if (computation.endsWith('w')) {
     const inner = computation.slice(0, -1) as Computation;
