@@ -109,7 +109,13 @@ function refuseUnlessData(
   giveUp(pc, `a store to ${where}, where ${kind === 'nothing' ? 'the image has no memory' : `its ${kind} is`}`);
 }
 
-export function store(context: AccessContext, state: State, address: Value, value: Value): void {
+export function store(
+  context: AccessContext,
+  state: State,
+  address: Value,
+  value: Value,
+  isSave: boolean | undefined,
+): void {
   const { pc, memory } = state;
   const place = placeOf(context, address);
   if (place === undefined)
@@ -123,8 +129,8 @@ export function store(context: AccessContext, state: State, address: Value, valu
     if (region.id === context.stack) {
       if (low < context.lowest) context.lowest = low;
       const { frame } = state;
-      const isSaved =
-        frame !== undefined && low < frame.stackPointer && context.kept.some((i) => frame.atEntry[i] === value);
+      const isInFrame = frame !== undefined && low < frame.stackPointer;
+      const isSaved = isInFrame && (isSave ?? context.kept.some((i) => frame.atEntry[i] === value));
       storeAt(memory, region.id, low, value, pc, isSaved);
     } else storeAt(memory, region.id, low, value, pc);
     return;

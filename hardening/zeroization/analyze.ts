@@ -13,11 +13,11 @@ import { judge, unknownAnswer, worse } from './judge.ts';
 import { createMemory, storeAt } from './memory.ts';
 import { neverReturning } from './never-returns.ts';
 import type { Processor } from './processor.ts';
+import { machineName, processorOf } from './processors.ts';
 import { type Answer, type Argument, type FollowedImage, GivenUp, type Parts, type Question } from './question.ts';
 import { argumentRegions, extentOf, imageAt, kindsOf, regionsOf } from './regions.ts';
 import type { State } from './state.ts';
 import { known, type Places, pointer, returnAddress, STACK, THREAD, unknown, type Value } from './values.ts';
-import { createX8664 } from './x86-64.ts';
 
 export interface Options {
   /** Instructions. */
@@ -44,7 +44,7 @@ interface Entry {
 function enter(processor: Processor, question: Question, entry: number): Entry {
   const given = new Map<number, Value>();
   const memory = createMemory();
-  const general = processor.names.map(() => unknown(64));
+  const general = processor.names.map((_, register) => processor.atEntry.get(register) ?? unknown(64));
   general[processor.stackPointer] = pointer(STACK, 0, 0);
   const regions = argumentRegions(question);
   const carried = (number: number, argument: Argument): Value => {
@@ -80,25 +80,34 @@ function enter(processor: Processor, question: Question, entry: number): Entry {
   return { state, given };
 }
 
-function analyzeAt(
-  image: FollowedImage,
-  question: Question,
-  entry: number,
-  remainder: number,
-  options: Options,
-): { answer: Answer; asked: boolean } {
+interface Attempt {
+  readonly answer: Answer;
+  /** Whether code asked for the stack pointer's remainder: another one may have another answer. */
+  readonly asked: boolean;
+  /** How many remainders there are. */
+  readonly remainders: number;
+}
+
+/** `which` of the remainders that the stack pointer may have at the entry. */
+function analyzeAt(image: FollowedImage, question: Question, entry: number, which: number, options: Options): Attempt {
   let asked = false;
-  const assumptions = new Set(ASSUMPTIONS);
-  const regions = regionsOf(image, question);
   const places: Places = {
     remainder: (region, modulus) => {
       if (region !== STACK || modulus > 64) return undefined;
       if (modulus > 16) asked = true;
-      return remainder % modulus;
+      return processor!.entryRemainders[which]! % modulus;
     },
     imageAt: (address) => imageAt(image, address),
   };
-  const processor = createX8664(image, places, THREAD);
+  const processor = processorOf(image, places, THREAD);
+  if (processor === undefined) {
+    const reason = `${machineName(image.machine)}: what its instructions do is not known here`;
+    const answer = unknownAnswer(question, entry, reason, { stops: [], steps: 0, assumptions: [] });
+    return { answer, asked, remainders: 1 };
+  }
+  const remainders = processor.entryRemainders.length;
+  const assumptions = new Set([...ASSUMPTIONS, ...processor.assumptions]);
+  const regions = regionsOf(image, question);
   const access: AccessContext = {
     regions,
     imageAt: places.imageAt,
@@ -136,15 +145,15 @@ function analyzeAt(
   try {
     const end = followFunction(context, state);
     if (end === undefined)
-      return { answer: unknownAnswer(question, entry, 'the function never returns', shared()), asked };
-    return { answer: { ...partsAt(end), depth: Math.max(0, -access.lowest), ...shared() }, asked };
+      return { answer: unknownAnswer(question, entry, 'the function never returns', shared()), asked, remainders };
+    return { answer: { ...partsAt(end), depth: Math.max(0, -access.lowest), ...shared() }, asked, remainders };
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;
-    return { answer: unknownAnswer(question, error.at, error.message, shared()), asked };
+    return { answer: unknownAnswer(question, error.at, error.message, shared()), asked, remainders };
   }
 }
 
-/** The answer for one function of an image, whose code is x86-64. */
+/** The answer for one function of an image. */
 export function analyzeErasure(image: FollowedImage, question: Question, options: Options = defaults): Answer {
   const entry = image.symbols.get(question.function);
   if (entry === undefined)
@@ -152,11 +161,10 @@ export function analyzeErasure(image: FollowedImage, question: Question, options
       'usage',
       `the image has no function ${printable(question.function)}: name one of its function symbols`,
     );
-  const [first, ...others] = [8, 24, 40, 56];
-  const { answer, asked } = analyzeAt(image, question, entry, first!, options);
-  if (!asked) return answer;
-  return others.reduce(
-    (all, remainder) => worse(all, analyzeAt(image, question, entry, remainder, options).answer),
-    answer,
-  );
+  const { answer: first, asked, remainders } = analyzeAt(image, question, entry, 0, options);
+  let answer = first;
+  if (asked)
+    for (let which = 1; which < remainders; which++)
+      answer = worse(answer, analyzeAt(image, question, entry, which, options).answer);
+  return answer;
 }

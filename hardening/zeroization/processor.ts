@@ -3,7 +3,7 @@
  *
  * All that differs between machines is here; states, memory, branches and verdicts are the same for all.
  */
-import type { Control } from '../../machine/semantics/x86-64-machine.ts';
+import type { Control } from '../../machine/semantics/code.ts';
 import type { Flow } from './flow.ts';
 import type { State } from './state.ts';
 import type { Truth, Value } from './values.ts';
@@ -12,7 +12,8 @@ import type { Truth, Value } from './values.ts';
 export interface MemoryAccess {
   /** Bytes at an address. */
   readonly load: (address: Value, bytes: number) => Value;
-  readonly store: (address: Value, value: Value) => void;
+  /** `isSave`: a register that its caller has to find again is put into the frame; undefined: that is for memory to tell. */
+  readonly store: (address: Value, value: Value, isSave?: boolean) => void;
 }
 
 /** What flags may tell. */
@@ -46,6 +47,10 @@ export interface Processor {
   readonly link?: number;
   /** The register of results. */
   readonly result: number;
+  /** What general registers hold at every entry; of others nothing is known. */
+  readonly atEntry: ReadonlyMap<number, Value>;
+  /** What is believed of registers. */
+  readonly assumptions: readonly string[];
   /** Flags that instructions leave, where the machine has any. */
   readonly status?: { readonly name: string; readonly of: (state: State) => Status };
 }

@@ -4,7 +4,7 @@
  * Each part of a verdict stands by itself: a function may clear its buffers and leave its registers full. `unknown` says
  * where the code could not be followed and why; it is never a pass.
  */
-import type { CodeBytes } from '../../machine/semantics/x86-64-code.ts';
+import type { CodeBytes } from '../../machine/semantics/code.ts';
 
 /** What a register that carries an argument means; arguments are numbered from 0, as the ABI numbers its registers. */
 export type Argument =
@@ -30,10 +30,14 @@ export interface Question {
 
 /** A linked image, as far as code sees it. */
 export interface FollowedImage {
+  /** As ELF numbers machines. */
+  readonly machine: number;
   readonly code: readonly CodeBytes[];
   /** All memory that it has: bytes of the file, then zeros up to `size`. */
   readonly memory: readonly (CodeBytes & { readonly size: number; readonly isWritable: boolean })[];
   readonly symbols: ReadonlyMap<string, number>;
+  /** What a register holds all the time for code to find its data by, where the machine has such a thing. */
+  readonly globalPointer?: number;
 }
 
 /** Bytes that may depend on the secret. */

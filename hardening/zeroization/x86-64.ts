@@ -4,11 +4,12 @@
  * Source: System V ABI for x86-64, 3.2.1 (registers), 3.2.2 (the stack: 16 bytes aligned before a call pushes the return
  * address), 3.2.3 (arguments and results).
  */
+import type { Refusal } from '../../machine/semantics/code.ts';
 import { BODY, execute } from '../../machine/semantics/x86-64.ts';
 import { createOperationReader } from '../../machine/semantics/x86-64-code.ts';
 import { type FlagReader, type Flags, flagOf, sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
 import type { X8664Machine } from '../../machine/semantics/x86-64-machine.ts';
-import { LANES, type Operation, RAX, type Refusal, RSP } from '../../machine/semantics/x86-64-operations.ts';
+import { LANES, type Operation, RAX, RSP } from '../../machine/semantics/x86-64-operations.ts';
 import type { Processor, Status } from './processor.ts';
 import type { FollowedImage } from './question.ts';
 import { byteOf, createAlgebra, opaque, type Places, pointer, type Truth, type Value } from './values.ts';
@@ -87,6 +88,8 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     entryRemainders: [8, 24, 40, 56],
     returnBytes: 8,
     result: RAX,
+    atEntry: new Map(),
+    assumptions: [],
     status: { name: 'rflags', of: ({ flags }) => statusOf(machine, flags) },
   };
 }

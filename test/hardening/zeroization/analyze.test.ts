@@ -2,87 +2,29 @@
  * Erasure by analysis, held against what functions really leave (test/support/erasure): never clean where a run shows
  * residue, and of code that ciphers and scrubbers are made of, neither dirty where runs show none.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readSubject } from '../../../hardening/subject.ts';
 import { analyzeErasure, defaults } from '../../../hardening/zeroization/analyze.ts';
-import { followedImage } from '../../../hardening/zeroization/from-subject.ts';
-import type { Answer, FollowedImage, Question, Verdict } from '../../../hardening/zeroization/question.ts';
 import {
-  type Argument,
-  compileSubject,
-  linkSubjects,
-  observe,
-  type Residue,
-  type Subject,
-  targetFlags,
-} from '../../support/erasure/oracle.ts';
+  analyzed,
+  key,
+  kinds,
+  type Linked,
+  linkedObjects,
+  linkedText,
+  questionOf,
+  residue,
+  seenKinds,
+} from '../../support/erasure/analysis.ts';
+import { type Argument, compileSubject, observe } from '../../support/erasure/oracle.ts';
 import { temporaryFolder } from '../../support/paths.ts';
-import type { Image } from '../../support/small-links.ts';
-import { compile, x86 } from '../../support/toolchain.ts';
+import { x86 } from '../../support/toolchain.ts';
 import type { Tool } from '../../support/tools.ts';
-
-interface Linked {
-  readonly image: Image;
-  readonly followed: FollowedImage;
-}
 
 const folder = temporaryFolder('erasure');
 
-async function linked(objects: readonly string[], name: string): Promise<Linked> {
-  const image = await linkSubjects(x86, objects, join(folder, name));
-  return { image, followed: followedImage(readSubject(readFileSync(image.path), name)) };
-}
-
-/** Code of ours, compiled. */
-async function linkedSource(text: string, compiler: Tool, flags: readonly string[], name: string): Promise<Linked> {
-  const source = join(folder, `${name}.${text.startsWith('.') ? 's' : 'c'}`);
-  writeFileSync(source, text);
-  return linked([await compile(compiler, source, join(folder, `${name}.o`), [...targetFlags(x86), ...flags])], name);
-}
-
-const key: Argument = { kind: 'secret', size: 32 };
-
-/** The oracle's words in the analysis's. */
-function questionOf(subject: Subject): Question {
-  const argumentOf = (one: Argument): Question['arguments'][number] => {
-    if (one.kind === 'public') return { kind: 'buffer', size: one.bytes.length };
-    if (one.kind === 'output') return { kind: 'buffer', size: one.size, receives: 'public' };
-    return one.kind === 'state' ? { kind: 'buffer', size: one.size, receives: 'secret' } : one;
-  };
-  return {
-    function: subject.function,
-    arguments: Object.fromEntries(subject.arguments.map((one, i) => [i, argumentOf(one)])),
-    result: subject.result,
-    clears: true,
-  };
-}
-
-const analyzed = ({ followed }: Linked, name: string, args: readonly Argument[] = [key], result = 4): Answer =>
-  analyzeErasure(followed, questionOf({ function: name, arguments: args, result }));
-
-const kinds = (answer: Answer): Record<string, string> => ({
-  stack: answer.stack.kind,
-  registers: answer.registers.kind,
-  buffer: answer.buffers[0]!.kind,
-  memory: answer.elsewhere['image']!.kind,
-});
-
-const seenKinds = (seen: Residue): Record<string, string> => {
-  const kind = (isClean: boolean): string => (isClean ? 'erased' : 'residue');
-  return {
-    stack: kind(seen.stack.length === 0),
-    registers: kind(seen.registers.length === 0),
-    buffer: kind(seen.buffers.get(0)!.length === 0),
-    memory: kind(seen.memory.length === 0),
-  };
-};
-
-const residue = <R>(verdict: Verdict<R>): readonly R[] => {
-  if (verdict.kind !== 'residue') throw new Error(JSON.stringify(verdict));
-  return verdict.residue;
-};
+const linked = (objects: readonly string[], name: string): Promise<Linked> => linkedObjects(x86, objects, folder, name);
+const linkedSource = (text: string, compiler: Tool, flags: readonly string[], name: string): Promise<Linked> =>
+  linkedText(x86, text, compiler, flags, folder, name);
 
 describe('known code', () => {
   let known: Linked;

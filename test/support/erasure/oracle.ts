@@ -130,13 +130,19 @@ export async function linkSubjects(
   return readImage(output);
 }
 
+/** Flags by which a compiler makes code for the target: clang makes it for any, and finds the headers of its own machine. */
+export const compilerFlags = (target: Target, compiler: Tool): readonly string[] =>
+  compiler === 'clang' && target.name === 'riscv64'
+    ? ['--target=riscv64-linux-gnu', '-isystem', '/usr/riscv64-linux-gnu/include', ...targetFlags(target)]
+    : targetFlags(target);
+
 /** Compiles with any of the compilers that make code for the target. */
 export const compileSubject = (
   target: Target,
   compiler: Tool,
   name: string,
   flags: readonly string[],
-): Promise<string> => compileCached(compiler, sourceOf(name), [...targetFlags(target), ...flags]);
+): Promise<string> => compileCached(compiler, sourceOf(name), [...compilerFlags(target, compiler), ...flags]);
 
 const SECRETS = 16;
 /** Bytes of dead stack that are looked at, unless more are asked for. */
