@@ -237,6 +237,21 @@ function aligned(places: Places, a: Value, mask: bigint): Value | undefined {
   return pointer(a.region, offset, offset);
 }
 
+/** A pointer with its low bits combined with a small constant, as code does where it knows how objects are aligned. */
+function lowBits(places: Places, operator: BitOperator, a: Value, b: Value): Value | undefined {
+  const [p, mask] = a.kind === 'pointer' ? [a, b] : [b, a];
+  if (mask.kind !== 'known' || mask.value >= 64n || !isExact(p)) return undefined;
+  const by = Number(mask.value);
+  let modulus = 2;
+  while (modulus <= by) modulus *= 2;
+  const remainder = places.remainder(p.region, modulus);
+  if (remainder === undefined) return undefined;
+  const low = (((p.low + remainder) % modulus) + modulus) % modulus;
+  if (operator === 'bvand') return known(BigInt(low & by), 64);
+  const offset = p.low - low + (operator === 'bvor' ? low | by : low ^ by);
+  return pointer(p.region, offset, offset);
+}
+
 function onPointers(places: Places, operator: BitOperator, a: Value, b: Value): Value {
   const taint = a.taint | b.taint;
   if (operator === 'bvadd') {
@@ -253,17 +268,16 @@ function onPointers(places: Places, operator: BitOperator, a: Value, b: Value): 
     if (mask.kind === 'known') {
       const result = aligned(places, p, mask.value);
       if (result !== undefined) return result;
-      if (mask.value < 64n) {
-        const remainder = places.remainder(p.region, 64);
-        if (remainder !== undefined && isExact(p)) return known(BigInt(p.low + remainder) & mask.value, 64);
-        return unknown(64, everywhere(p.taint, 64) & 1, mask.value);
-      }
+      if (mask.value < 64n)
+        return lowBits(places, operator, a, b) ?? unknown(64, everywhere(p.taint, 64) & 1, mask.value);
     }
     if (isOne(a, b)) return a;
   } else if (operator === 'bvor' || operator === 'bvxor') {
     if (b.kind === 'known' && b.value === 0n) return a;
     if (a.kind === 'known' && a.value === 0n) return b;
     if (isOne(a, b)) return operator === 'bvor' ? a : known(0n, 64);
+    const combined = lowBits(places, operator, a, b);
+    if (combined !== undefined) return combined;
   } else if ((operator === 'bvshl' || operator === 'bvlshr') && b.kind === 'known' && b.value === 0n) return a;
   else if (operator === 'bvmul' && b.kind === 'known' && b.value === 1n) return a;
   return unknown(64, everywhere(taint, 64));
