@@ -8,6 +8,7 @@
 import * as elf from './elf.ts';
 import { forEachRelocation } from './emit-relocs.ts';
 import type { LinkedImage } from './image.ts';
+import { mergeLeader } from './merge.ts';
 import { findText, nameCount, nameText } from './names.ts';
 import { allObjects, type InputObject, Live, objectAt, SymbolKind, sectionName } from './program.ts';
 import { objectSymbolName, SymbolPlace, symbolSection } from './read-object.ts';
@@ -76,6 +77,35 @@ export function functionsOf(image: LinkedImage): ImageFunction[] {
     add(nameText(symbols.names, id), object, s, symbols.value[id]!, symbols.size[id]!);
   }
   return result.sort((a, b) => a.address - b.address || a.size - b.size || (a.name < b.name ? -1 : 1));
+}
+
+export interface ImageData {
+  /** Input section's name. */
+  readonly name: string;
+  readonly address: number;
+  readonly size: number;
+}
+
+/**
+ * The constants and initial values that an object brought: its loaded sections with contents that are not code. Of a
+ * merged section it is all that it became a part of. Unwinding tables are nobody's data.
+ */
+export function dataOf({ program }: LinkedImage, object: string): ImageData[] {
+  const { sections: t } = program;
+  const found = new Map<number, ImageData>();
+  for (const { name, firstSection, sectionCount } of allObjects(program)) {
+    if (name !== object) continue;
+    for (let own = firstSection; own < firstSection + sectionCount; own++) {
+      const isData = t.type[own] === elf.SHT_PROGBITS && (t.flags[own]! & elf.SHF_ALLOC) !== 0;
+      if (!isData || (t.flags[own]! & elf.SHF_EXECINSTR) !== 0 || t.live[own] !== Live.Live) continue;
+      const isMerged = (t.flags[own]! & elf.SHF_MERGE) !== 0 && t.edit[own] !== 0;
+      if (t.edit[own] !== 0 && !isMerged) continue;
+      const s = isMerged ? mergeLeader(program, own) : own;
+      if (t.output[s]! < 0 || t.size[s] === 0) continue;
+      found.set(s, { name: sectionName(program, own), address: t.address[s]!, size: t.size[s]! });
+    }
+  }
+  return [...found.values()].sort((a, b) => a.address - b.address);
 }
 
 function isFunction(type: number): boolean {

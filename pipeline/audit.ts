@@ -4,12 +4,13 @@
  * A proof is of a text; it says something of an image only where the image's code is the code that this build made of
  * that text, and where a name still means it. So each function is looked up in the linked program, not in notes or
  * symbol tables that any input can write: its symbol must be defined by the unit of this build, no option may lead calls
- * elsewhere, and the bytes in the finished file must be those that were linked. What fails loses its status.
+ * elsewhere, and the bytes in the finished file must be those that were linked: its own, and the constants of the unit,
+ * of which nobody knows which function reads them. What fails loses its status.
  */
 import { hex } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
 import { readElfFile } from '../linker/elf-file.ts';
-import { functionsOf, type ImageFunction, type ImageRelocations, relocationsOf } from '../linker/provenance.ts';
+import { dataOf, functionsOf, type ImageFunction, type ImageRelocations, relocationsOf } from '../linker/provenance.ts';
 import { type InterpositionJob, interposed, interposedTrusted, interposedUnit } from './interposition.ts';
 import type { Trusted, VerifiedFunction } from './verified-record.ts';
 
@@ -46,13 +47,14 @@ export interface AuditJob extends InterpositionJob {
 /** The one relocation whose field has 8 bytes in code that may move. Source: psABI for x86-64, "Relocation Types". */
 const R_X86_64_64 = 1;
 
+/** Bytes of the image. */
 interface Code {
   /** In the finished file, where hardening may have moved it. */
   readonly address: number;
   readonly bytes: Uint8Array;
 }
 
-/** The relocated fields of code, zeroed: what changes where all of an image moves. */
+/** The relocated fields of bytes, zeroed: what changes where all of an image moves. */
 function withoutFields(code: Uint8Array, address: number, { place, type, count }: ImageRelocations): Uint8Array {
   const bytes = code.slice();
   for (let i = 0; i < count; i++) {
@@ -63,7 +65,7 @@ function withoutFields(code: Uint8Array, address: number, { place, type, count }
 }
 
 /**
- * Finds a function's code, linked at an address, in the finished file: in the section of the same name and size, and the
+ * Finds code or constants, linked at an address, in the finished file: in the section of the same name and size, and the
  * same byte for byte; where the section has moved, but for the fields that hold addresses, whose meaning is the move's
  * affair.
  */
@@ -97,18 +99,26 @@ function lossOf(job: AuditJob): (fn: VerifiedFunction) => string | undefined {
   };
 }
 
+/** What became of the unit's constants; undefined where the finished file has all of them. */
+function lossOfData({ image, object }: AuditJob, find: ReturnType<typeof finder>): string | undefined {
+  const lost = dataOf(image, object).find(({ address, size }) => find(address, size) === undefined);
+  return lost && `the finished image has not the constants of ${lost.name} that were linked at ${hex(lost.address)}`;
+}
+
 export function auditImage(job: AuditJob): Audit {
   const { functions, object, image } = job;
   const present = new Map<string, ImageFunction>();
   for (const fn of functionsOf(image)) if (fn.object === object) present.set(fn.name, fn);
   const find = finder(job);
   const loss = lossOf(job);
+  const lostData = lossOfData(job, find);
   const audited = functions.map((fn): AuditedFunction => {
     const names = fn.symbol === undefined || fn.symbol === fn.code ? [fn.code] : [fn.symbol, fn.code];
     const linked = names.flatMap((name) => present.get(name) ?? []);
     const reason = loss(fn);
     if (reason !== undefined) return { ...fn, status: 'lost', reason, places: [] };
     if (linked.length === 0) return { ...fn, status: 'absent', places: [] };
+    if (lostData !== undefined) return { ...fn, status: 'lost', reason: lostData, places: [] };
     const digest = createHash('sha256');
     const places: Place[] = [];
     for (const { name, address, size } of linked) {

@@ -460,6 +460,30 @@ int answer(void) { return apart(twice(7)); }`,
   });
 });
 
+it('what reads constants is lost when the image has others', async () => {
+  const files = {
+    'half.ts': `import type { u8 } from 'casemate';
+const halves = new Uint8Array([0, 40, 41, 42, 43, 44, 45, 46]);
+/** @ensures result <= 46 */
+export function half(n: u8): u8 { return halves[n & 7]; }
+`,
+    'caller.c': callerSource.replace('84', '3'),
+  };
+  const { output, verified, image } = await build(projectOf({ files }));
+  expect(statusOf(output)).toBe(42);
+  expect(statuses(verified)).toEqual({ 'half.ts:half': 'proved' });
+  const bytes = Buffer.from(image.bytes);
+  const at = bytes.indexOf(Buffer.from([0, 40, 41, 42, 43, 44, 45, 46]));
+  bytes[at + 3] = 99;
+  const { functions } = auditImage({
+    ...{ functions: verified!.functions, object: 'verified.c.o', image, bytes, wrap: [], trusts: new Map() },
+  });
+  expect(functions[0]).toMatchObject({
+    status: 'lost',
+    reason: expect.stringMatching(/has not the constants of \.rodata/),
+  });
+});
+
 describe('a strict build', () => {
   const files = {
     'a.ts': `import type { u8 } from 'casemate';
