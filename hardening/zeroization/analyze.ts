@@ -156,11 +156,14 @@ function analyzeAt(image: FollowedImage, question: Question, entry: number, whic
 /** The answer for one function of an image. */
 export function analyzeErasure(image: FollowedImage, question: Question, options: Options = defaults): Answer {
   const entry = image.symbols.get(question.function);
-  if (entry === undefined)
-    throw new CasemateError(
-      'usage',
-      `the image has no function ${printable(question.function)}: name one of its function symbols`,
-    );
+  if (entry === undefined) {
+    const name = printable(question.function);
+    const why =
+      image.ambiguous?.has(question.function) === true
+        ? `the image has several functions named ${name}: rename all but one`
+        : `the image has no function ${name}: name one of its function symbols`;
+    throw new CasemateError('usage', why);
+  }
   const { answer: first, asked, remainders } = analyzeAt(image, question, entry, 0, options);
   let answer = first;
   if (asked)

@@ -38,6 +38,8 @@ export interface FollowedImage {
   readonly symbols: ReadonlyMap<string, number>;
   /** What a register holds all the time for code to find its data by, where the machine has such a thing. */
   readonly globalPointer?: number;
+  /** Names that several functions have; they are not among the symbols. */
+  readonly ambiguous?: ReadonlySet<string>;
 }
 
 /** Bytes that may depend on the secret. */

@@ -294,6 +294,9 @@ function shift(operator: BitOperator, a: Value, places: number): Value {
     const most = a.most << BigInt(places);
     return unknown(width, (rest === 0 ? up : up | (up << 1)) & all, most > limitOf(width) ? limitOf(width) : most);
   }
+  // Whole bytes that move down stay the bytes that they are.
+  if (operator === 'bvlshr' && rest === 0 && places < width)
+    return extendZero(extract(a, places, width - places), width);
   const fill = operator === 'bvashr' && a.most > limitOf(width - 1);
   if (places >= width && !fill) return known(0n, width);
   const down = Math.min(whole, bytesOf(width));

@@ -217,6 +217,16 @@ mov edx, 0
 setb cl
 ret
 
+.globl another_name
+.type another_name, @function
+another_name:
+begin leaves_r8
+mov r8, [rdi]
+xor eax, eax
+ret
+.type twin, @function
+twin:
+ret
 begin abort
 mov rax, [rdi]
 mov [rsp-8], rax
@@ -260,10 +270,25 @@ both: .quad 0
 .section .note.GNU-stack, "", @progbits
 `;
 
+const twin = `.text
+.type twin, @function
+twin: ret
+.section .note.GNU-stack, "", @progbits
+`;
+
 const asked: Readonly<Record<number, Argument>> = {
   0: { kind: 'secret', size: 32 },
   1: { kind: 'buffer', size: 8, receives: 'public' },
 };
+
+/** Index of a PT_LOAD among program headers. */
+function loadIndex(bytes: Buffer, which: number): number {
+  const headers = Number(bytes.readBigUInt64LE(32));
+  const loads = Array.from({ length: bytes.readUInt16LE(56) }, (_, i) => i).filter(
+    (i) => bytes.readUInt32LE(headers + 56 * i) === 1,
+  );
+  return loads[which]!;
+}
 
 /** The gravest of what an answer says, and of which part. */
 function worst({ stack, registers, elsewhere }: Answer): string {
@@ -278,10 +303,12 @@ describe('code that wants to be called clean', () => {
   let followed: FollowedImage;
   beforeAll(async () => {
     const folder = temporaryFolder('attacks');
-    const path = join(folder, 'attacks.s');
-    writeFileSync(path, source);
-    const object = await compile('gcc', path, join(folder, 'attacks.o'), [...targetFlags(x86), '-mavx']);
-    image = await linkSubjects(x86, [object], join(folder, 'attacks'));
+    const assembled = (name: string, text: string): Promise<string> => {
+      writeFileSync(join(folder, `${name}.s`), text);
+      return compile('gcc', join(folder, `${name}.s`), join(folder, `${name}.o`), [...targetFlags(x86), '-mavx']);
+    };
+    const objects = [await assembled('attacks', source), await assembled('twin', twin)];
+    image = await linkSubjects(x86, objects, join(folder, 'attacks'));
     followed = followedImage(readSubject(readFileSync(image.path), 'attacks'));
   });
   const ask = (name: string, result = 4): Answer =>
@@ -362,6 +389,21 @@ describe('code that wants to be called clean', () => {
     expect(traps.registers.kind).toBe('erased');
     expect(traps.stops).toMatchObject([{ registers: { residue: [{ register: 'rcx' }] }, stack: { kind: 'erased' } }]);
     expect(traps.stops[0]!.callee).toBeUndefined();
+  });
+
+  it('is not asked about where its name means two functions', () => {
+    expect(() => ask('twin')).toThrow(/several functions named twin/);
+  });
+
+  it('is followed by every name that it has', () => {
+    expect(worst(ask('another_name'))).toBe('residue: registers');
+  });
+
+  it('is refused in an image of which two segments lie at one place', () => {
+    const bytes = Buffer.from(image.bytes);
+    const [first, second] = [0, 1].map((i) => Number(bytes.readBigUInt64LE(32)) + 56 * loadIndex(bytes, i));
+    bytes.copy(bytes, second! + 16, first! + 16, first! + 24);
+    expect(() => followedImage(readSubject(bytes, 'attacks'))).toThrow(/both map 0x\w+, so what code sees there/);
   });
 
   it('is given up before it takes more memory than is granted', () => {

@@ -7,15 +7,16 @@
  * Nothing is known about the code, so nothing that is known can be wrong; but it sees only the paths that were run and
  * the bytes that came out differently, so silence is no proof. Erasure by an analysis is held against it.
  *
- * One run per secret: with 16 of them, a byte that carries a single random bit of the secret is missed with a
- * probability of 2 ** -15.
+ * One run per secret: with 16 random ones, a byte that carries a single random bit of the secret is missed with a
+ * probability of 2 ** -15. What compares its secret does the same with all random ones: the others are zeros, or the
+ * bytes that a public argument of the same size has, but for one byte.
  */
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../run.ts';
+import { run, runOrThrow } from '../run.ts';
 import { type Image, readImage } from '../small-links.ts';
-import { compileCached, link, type Target } from '../toolchain.ts';
+import { compileCached, link, type Target, x86 } from '../toolchain.ts';
 import { requireTool, type Tool } from '../tools.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -144,7 +145,25 @@ export const compileSubject = (
   flags: readonly string[],
 ): Promise<string> => compileCached(compiler, sourceOf(name), [...compilerFlags(target, compiler), ...flags]);
 
-const SECRETS = 16;
+/** Sources compiled and optimised as one program by their own compiler, as an object of machine code. */
+export async function wholeProgram(
+  compiler: 'gcc' | 'clang',
+  names: readonly string[],
+  flags: readonly string[],
+  folder: string,
+): Promise<string> {
+  const all = [...targetFlags(x86), ...flags];
+  const objects = await Promise.all(names.map((name) => compileCached(compiler, sourceOf(name), [...all, '-flto'])));
+  const output = join(folder, `whole-${compiler}.o`);
+  if (compiler === 'gcc') {
+    const relocatable = ['-flto', '-r', '-nostdlib', '-flinker-output=nolto-rel'];
+    await runOrThrow(requireTool('gcc'), [...all, ...relocatable, ...objects, '-o', output]);
+  } else await runOrThrow(requireTool('ld.lld'), ['-r', '--lto-O2', ...objects, '-o', output]);
+  return output;
+}
+
+const RANDOM_SECRETS = 16;
+const SECRETS = RANDOM_SECRETS + 12;
 /** Bytes of dead stack that are looked at, unless more are asked for. */
 const SHOWN = 1 << 12;
 const PAINT = 0xa5;
@@ -157,6 +176,17 @@ function drawn(size: number, ...seed: readonly (string | number)[]): Buffer {
       .digest(),
   );
   return Buffer.concat(blocks).subarray(0, size);
+}
+
+/** The bytes of a secret argument; see above. */
+function secretBytes({ arguments: all }: Subject, secret: number, argument: number, size: number): Buffer {
+  const random = drawn(size, 'secret', secret, argument);
+  if (secret < RANDOM_SECRETS) return random;
+  const equal = all.flatMap((one) => (one.kind === 'public' && one.bytes.length === size ? [one.bytes] : []));
+  const near = Buffer.from(secret % 2 === 0 && equal[0] !== undefined ? equal[0] : Buffer.alloc(size));
+  const at = random[0]! % size;
+  near[at] = random[at]!;
+  return near;
 }
 
 interface Run {
@@ -190,7 +220,7 @@ function requestOf(image: Image, subject: Subject, secret: number, { lower, show
       argument.kind === 'public'
         ? Buffer.from(argument.bytes)
         : argument.kind === 'secret'
-          ? drawn(size, 'secret', secret, i)
+          ? secretBytes(subject, secret, i, size)
           : Buffer.alloc(size, PAINT);
     return [word(placeOf(i)) + word(size) + bytes.toString('hex')];
   });
@@ -270,7 +300,7 @@ interface Place {
   readonly shown: number;
 }
 
-/** Runs the function with 16 secrets. */
+/** Runs the function with each of the secrets. */
 export async function observe(
   target: Target,
   image: Image,

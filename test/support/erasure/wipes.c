@@ -92,6 +92,35 @@ void wipe_burn_stack(void *to, size_t size) {
   burn(256);
 }
 
+/* A block of zeros by value, as mbedTLS and others clear contexts. */
+struct block {
+  unsigned char bytes[16];
+};
+static struct block zeros(void) {
+  struct block none = {{0}};
+  return none;
+}
+void wipe_struct_assigned(void *to, size_t size) {
+  volatile struct block *p = to;
+  for (; size >= sizeof *p; size -= sizeof *p) *p++ = zeros();
+}
+
+/* Through a table of functions, as OpenSSL's cleansing is found on some platforms. */
+typedef void (*wipe_function)(void *, size_t);
+static const wipe_function ways[] = {wipe_volatile_bytes, wipe_volatile_words};
+static volatile unsigned char way = 1;
+void wipe_dispatched(void *to, size_t size) { ways[way & 1](to, size); }
+
+union view {
+  unsigned char bytes[32];
+  uint32_t words[8];
+};
+void wipe_union_words(void *to, size_t size) {
+  union view *view = to;
+  for (size_t i = 0; i < size / 4; i++) view->words[i] = 0;
+  __asm__ volatile("" : : "r"(view->bytes) : "memory");
+}
+
 void wipe_nothing(void *to, size_t size) {
   (void)to;
   (void)size;
