@@ -11,7 +11,7 @@ import { hex } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
 import { readElfFile } from '../linker/elf-file.ts';
 import { dataOf, functionsOf, type ImageFunction, type ImageRelocations, relocationsOf } from '../linker/provenance.ts';
-import { type InterpositionJob, interposed, interposedTrusted, interposedUnit } from './interposition.ts';
+import { assumedOf, type InterpositionJob, interposed, interposedTrusted, interposedUnit } from './interposition.ts';
 import type { Trusted, VerifiedFunction } from './verified-record.ts';
 
 /** Code in the finished image. */
@@ -34,6 +34,8 @@ export interface AuditedFunction extends VerifiedFunction {
 
 export interface Audit {
   readonly functions: readonly AuditedFunction[];
+  /** What is believed of other objects, each in a sentence, besides the functions of C that contracts speak of. */
+  readonly assumed: readonly string[];
 }
 
 export interface AuditJob extends InterpositionJob {
@@ -86,9 +88,11 @@ function finder({ image, bytes }: AuditJob): (address: number, size: number) => 
   };
 }
 
+const trustedOf = ({ trusts }: AuditJob): Set<string> =>
+  new Set([...trusts.values()].flatMap((all) => all.map(({ symbol }) => symbol)));
+
 /** Why a function's proof says nothing of the image, whatever code there is; undefined when it does. */
-function lossOf(job: AuditJob): (fn: VerifiedFunction) => string | undefined {
-  const trusted = new Set([...job.trusts.values()].flatMap((all) => all.map(({ symbol }) => symbol)));
+function lossOf(job: AuditJob, trusted: ReadonlySet<string>): (fn: VerifiedFunction) => string | undefined {
   const reasons = new Map([...trusted].map((symbol) => [symbol, interposedTrusted(job, symbol)]));
   const shared = interposedUnit(job, trusted);
   return ({ function: name, symbol }) => {
@@ -110,7 +114,8 @@ export function auditImage(job: AuditJob): Audit {
   const present = new Map<string, ImageFunction>();
   for (const fn of functionsOf(image)) if (fn.object === object) present.set(fn.name, fn);
   const find = finder(job);
-  const loss = lossOf(job);
+  const trusted = trustedOf(job);
+  const loss = lossOf(job, trusted);
   const lostData = lossOfData(job, find);
   const audited = functions.map((fn): AuditedFunction => {
     const names = fn.symbol === undefined || fn.symbol === fn.code ? [fn.code] : [fn.symbol, fn.code];
@@ -132,5 +137,5 @@ export function auditImage(job: AuditJob): Audit {
     }
     return { ...fn, status: fn.verdict, places, bytes: digest.digest('hex') };
   });
-  return { functions: audited };
+  return { functions: audited, assumed: assumedOf(job, trusted) };
 }

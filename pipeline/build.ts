@@ -63,7 +63,7 @@ export interface BuildResult {
   readonly stack?: StackReport;
   /** What became of casemate.lock, with its changes in words. */
   /** What is known of the functions that came from TypeScript, where there are any. */
-  readonly verified?: Omit<VerifiedReport, 'functions' | 'trusts'> & Audit;
+  readonly verified?: Omit<VerifiedReport, 'functions' | 'trusts'> & Pick<Audit, 'functions'>;
   readonly lock: { readonly state: 'kept' | 'written' | 'updated'; readonly changes: readonly string[] };
 }
 
@@ -142,6 +142,12 @@ function requireOneUnit(files: readonly InputFile[]): void {
 
 const auditUnit = (report: VerifiedReport, image: LinkedImage, bytes: Uint8Array, wrap: readonly string[]) =>
   auditImage({ functions: report.functions, trusts: report.trusts, object: UNIT_OBJECT, image, bytes, wrap });
+
+const joined = (report: VerifiedReport, { functions, assumed }: Audit) => ({
+  ...report,
+  functions,
+  assumptions: [...report.assumptions, ...assumed],
+});
 
 /** Leaves the image without any note on verified code but the build's own. */
 function requireNotes({ note }: Progress, image: LinkedImage, verified: VerifiedReport | undefined): void {
@@ -227,7 +233,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     manifest,
     output,
     image: { ...linked.image, bytes },
-    ...(verified && audit && { verified: { ...verified, ...audit } }),
+    ...(verified && audit && { verified: joined(verified, audit) }),
     ...(stack && { stack }),
     lock: { state, changes },
   };

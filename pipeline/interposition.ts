@@ -54,3 +54,14 @@ export function interposedUnit(job: InterpositionJob, trusted: ReadonlySet<strin
   }
   return undefined;
 }
+
+/**
+ * What code of the unit calls by a name that no contract speaks of, and whose it is: what compilers call on their own
+ * (memcpy), and what failed tests end in. That it does what it is called for is not proved.
+ */
+export function assumedOf({ image, object }: Omit<InterpositionJob, 'wrap'>, trusted: ReadonlySet<string>): string[] {
+  return undefinedOf(image, object).flatMap((symbol) => {
+    const definer = trusted.has(symbol) ? undefined : definerOf(image, symbol)?.object;
+    return definer === undefined ? [] : [`${symbol} of ${definer} does what the unit's code calls it for`];
+  });
+}
