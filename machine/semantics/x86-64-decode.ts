@@ -83,6 +83,7 @@ function memoryOperand(library: Library, instruction: Instruction, bytes: number
     scale: instruction.memoryIndexScale,
     displacement: isRelative ? instruction.ipRelMemoryAddress : BigInt.asUintN(64, instruction.memoryDisplacement),
     ...(segment && { segment }),
+    isRelative,
     isNarrow,
     width: bytes * 8,
   };

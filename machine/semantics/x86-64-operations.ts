@@ -35,6 +35,8 @@ export interface MemoryOperand {
   /** Without a sign, of 64 bits. Where code names a place relative to itself: the address. */
   readonly displacement: bigint;
   readonly segment?: 'fs' | 'gs';
+  /** Code names the place by how far it is from itself, so that it moves with the code. */
+  readonly isRelative: boolean;
   /** The sum is one of 32 bits. */
   readonly isNarrow: boolean;
   /** Bits at that place; 0 where only the address is meant. */

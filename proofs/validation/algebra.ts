@@ -86,25 +86,80 @@ function extended(how: 'sign_extend' | 'zero_extend', a: Term, width: number): T
   return t.bits(`(_ ${how} ${width - own})`, [a], width);
 }
 
+/** What a term is extended from, and by what. */
+function extension(a: Term): { readonly how: 'sign' | 'zero'; readonly from: Term } | undefined {
+  if (a.kind !== 'apply') return undefined;
+  const [, how] = /^\(_ (sign|zero)_extend/.exec(a.operator) ?? [];
+  return how === undefined ? undefined : { how: how as 'sign' | 'zero', from: a.operands[0] };
+}
+
+/** How both operands must be extended for the lower half of a result to be the result of the lower halves. */
+const halved: Readonly<Record<string, 'sign' | 'zero' | 'either'>> = {
+  bvmul: 'either',
+  bvsdiv: 'sign',
+  bvsrem: 'sign',
+  bvudiv: 'zero',
+  bvurem: 'zero',
+};
+
+/**
+ * The lower bits of what was computed on extended operands, without the extension: the lower half of a product is that
+ * of the halves, and so are quotients and remainders, those of a division by zero and the one that overflows, too.
+ */
+function lowerHalf(a: Term & { readonly kind: 'apply' }, width: number): Term | undefined {
+  const wanted = halved[a.operator];
+  if (wanted === undefined) return undefined;
+  const halves = a.operands.map((one) => {
+    const half = extract(one, 0, width);
+    const isExtended =
+      wanted === 'either'
+        ? constantOf(one) !== undefined || extension(one) !== undefined
+        : alike(extended(`${wanted}_extend`, half, t.bitsOf(one)), one);
+    return isExtended ? half : undefined;
+  });
+  const [x, y] = halves;
+  return x === undefined || y === undefined ? undefined : operate(a.operator as BitOperator, x, y);
+}
+
 /** Bits `low` to `low + width - 1`. */
 export function extract(a: Term, low: number, width: number): Term {
   const x = constantOf(a);
   if (x !== undefined) return t.bitConstant(x >> BigInt(low), width);
   if (low === 0 && t.bitsOf(a) === width) return a;
-  if (a.kind === 'apply' && /^\(_ (sign|zero)_extend/.test(a.operator)) {
-    const inner = t.bitsOf(a.operands[0]);
-    if (low + width <= inner) return extract(a.operands[0], low, width);
-    if (low >= inner && a.operator.startsWith('(_ zero')) return t.bitConstant(0n, width);
+  const wide = extension(a);
+  if (wide !== undefined) {
+    const inner = t.bitsOf(wide.from);
+    if (low + width <= inner) return extract(wide.from, low, width);
+    if (low >= inner && wide.how === 'zero') return t.bitConstant(0n, width);
   }
-  return t.bits(`(_ extract ${low + width - 1} ${low})`, [a], width);
+  if (a.kind === 'apply' && a.operator === 'concat') {
+    const [high, lower] = a.operands;
+    const border = t.bitsOf(lower);
+    if (low + width <= border) return extract(lower, low, width);
+    if (low >= border) return extract(high, low - border, width);
+  }
+  if (a.kind === 'apply' && a.operator.startsWith('(_ extract')) {
+    const [, from] = /^\(_ extract \d+ (\d+)\)$/.exec(a.operator)!;
+    return extract(a.operands[0], Number(from) + low, width);
+  }
+  const half = a.kind === 'apply' && low === 0 ? lowerHalf(a, width) : undefined;
+  return half ?? t.bits(`(_ extract ${low + width - 1} ${low})`, [a], width);
 }
 
 export const negation = (a: Term): Term => (a.kind === 'truth' ? t.truth(!a.value) : t.not(a));
+
+/** Whether a term is the sign of another, in every bit. */
+function isSignOf(a: Term, of: Term): boolean {
+  if (a.kind !== 'apply' || a.operator !== 'bvashr' || !alike(a.operands[0], of)) return false;
+  return constantOf(a.operands[1]) === BigInt(t.bitsOf(of) - 1);
+}
 
 function concatenate(high: Term, low: Term): Term {
   const width = t.bitsOf(high) + t.bitsOf(low);
   const [x, y] = [constantOf(high), constantOf(low)];
   if (x !== undefined && y !== undefined) return t.bitConstant((x << BigInt(t.bitsOf(low))) | y, width);
+  if (x === 0n) return extended('zero_extend', low, width);
+  if (isSignOf(high, low)) return extended('sign_extend', low, width);
   return t.bits('concat', [high, low], width);
 }
 

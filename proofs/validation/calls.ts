@@ -14,7 +14,8 @@ import { allStatements, callsIn, expressionsOf, partsOf } from '../../analyzers/
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 import { extract } from './algebra.ts';
-import { argumentWord, knownOf, LARGEST_BY_VALUE, type ObjectPlace, type SourceValue, valueAt } from './entry.ts';
+import { LARGEST_BY_VALUE } from './convention.ts';
+import { knownOf, type ObjectPlace, type SourceValue, valueAt } from './entry.ts';
 import { layoutOf, scalarBytes } from './layout.ts';
 import { type Region, rewritten } from './memory.ts';
 import { undecided } from './undecided.ts';
@@ -62,7 +63,7 @@ export const callTag = (segment: string, callsBefore: number, callee: number): s
 /** What a callee gives back. */
 export interface CallResult {
   readonly value?: SourceValue;
-  /** Of a0 and a1. */
+  /** What it is in registers: a scalar's own bytes, or a record's words. */
   readonly words: readonly Term[];
   /** Of a result in memory, its bytes. */
   readonly bytes?: readonly Term[];
@@ -77,7 +78,7 @@ export function resultOf({ result: type }: FunctionIr, tag: string): CallResult 
   if (type.kind !== 'record') {
     const bytes = t.variable(`${tag}.result`, `BV${layout.size * 8}`);
     return {
-      ...{ value: valueAt(type, layout, () => bytes), words: [argumentWord(bytes, type)] },
+      ...{ value: valueAt(type, layout, () => bytes), words: [bytes] },
       facts: knownOf(bytes, type),
     };
   }

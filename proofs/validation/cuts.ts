@@ -21,7 +21,7 @@ import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 import { alike, extract, terms, word } from './algebra.ts';
 import { assumptionsOf } from './clauses.ts';
-import { type Entry, knownOf, type ObjectPlace, RESULT, type SourceValue } from './entry.ts';
+import { type Entry, freshRegisters, knownOf, type ObjectPlace, RESULT, type SourceValue } from './entry.ts';
 import { evaluate, inType, type SourceState, scalar } from './expressions.ts';
 import { type Candidate, candidatesOf, leavesOf, leavesOfValue } from './invariants.ts';
 import { scalarBytes } from './layout.ts';
@@ -89,10 +89,11 @@ export function held({ registers, stack }: MachineState, location: Location): Te
 }
 
 /** Registers, and words of the stack that were written on every way, or else halves of them. */
-function locationsOf(machine: readonly MachineState[]): Location[] {
+function locationsOf({ convention }: Entry, machine: readonly MachineState[]): Location[] {
   const has = (offset: number, count: number): boolean =>
     machine.every((state) => held(state, { kind: 'stack', offset, count }) !== undefined);
-  const found: Location[] = Array.from({ length: 31 }, (_, i) => ({ kind: 'register', register: i + 1 }));
+  const found = Array.from({ length: convention.registers }, (_, i): Location => ({ kind: 'register', register: i }));
+  if (convention.zero !== undefined) found.splice(convention.zero, 1);
   const words = new Set(
     [...machine[0].stack.keys()].filter((offset) => offset < 0).map((offset) => Math.floor(offset / 8) * 8),
   );
@@ -110,7 +111,7 @@ export function claimsOf(entry: Entry, cut: Cut, { machine, source }: Arrivals):
   const leaves = leavesOf(source[0], (id) => changing.has(id)).filter(({ of }) =>
     source.every((state) => isThere(() => of(state))),
   );
-  return locationsOf(machine).map((location) => {
+  return locationsOf(entry, machine).map((location) => {
     const first = machine.map((state) => held(state, location)!);
     const all = candidatesOf(entry, first, leaves, source);
     const width = location.kind === 'register' ? 64 : location.count * 8;
@@ -266,8 +267,8 @@ function machineAt(
   source: SourceState,
   claims: readonly Claim[],
 ): MachineState {
-  const registers = Array.from({ length: 32 }, (_, i) => (i === 0 ? word(0) : t.variable(`${segment}.x${i}`, 'BV64')));
-  // Arguments on the caller's stack, which is never written.
+  const registers = freshRegisters(entry.convention, `${segment}.`);
+  // Of the caller's stack, which is never written.
   const stack = new Map(entry.stack);
   for (const { location, candidates, chosen } of claims) {
     const value = candidates[chosen]?.(source);

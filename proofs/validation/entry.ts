@@ -1,16 +1,26 @@
 /**
  * What a function is entered with, told twice: as values of the source's parameters and as registers and memory of the
- * machine, over the same variables. riscv64, lp64: eight words in a0 to a7, the others above the stack pointer.
+ * machine, over the same variables. Where what is: convention.ts.
  *
- * What the ABI leaves open is open here: bytes between fields, memory of the caller, registers that carry nothing. What it
- * promises is built in: a narrow integer comes extended to the whole register, u32 by its sign too.
- * Source: RISC-V ELF psABI 1.0, "Integer Calling Convention".
+ * What the ABI leaves open is open here: bytes between fields, memory of the caller, registers that carry nothing, bits
+ * of a register above a scalar. What it promises is built in: how far a narrow integer comes extended.
  */
 import type { FunctionIr } from '../../analyzers/ir.ts';
 import { rangeOf, type Type } from '../../analyzers/types.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 import { extract, terms, word } from './algebra.ts';
+import {
+  type Convention,
+  conventions,
+  LARGEST_BY_VALUE,
+  type MachineName,
+  resultInMemory,
+  returnBytes,
+  type Shape,
+  shapeOf,
+  slotsOf,
+} from './convention.ts';
 import { isSigned, layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
 import { type Region, readBytes } from './memory.ts';
 import { undecided } from './undecided.ts';
@@ -38,13 +48,14 @@ export interface Places {
 }
 
 export interface Entry extends Places {
+  readonly convention: Convention;
   readonly registers: readonly Term[];
-  /** The stack pointer and the return address, as they are in their registers. */
+  /** The stack pointer and the return address, as the caller left them. */
   readonly stackPointer: Term;
   readonly returnAddress: Term;
   /** How far the image was moved from where it was linked to: anywhere, so a verdict is about all slides. */
   readonly slide: Term;
-  /** Bytes above the stack pointer that carry arguments, by offset. */
+  /** Bytes from the stack pointer on that carry arguments and, where it lies there, the return address, by offset. */
   readonly stack: ReadonlyMap<number, Term>;
   readonly regions: ReadonlyMap<string, Region>;
   /** The first address of each region. */
@@ -61,11 +72,6 @@ export interface Entry extends Places {
 
 /** The region of a result that does not fit into registers. */
 export const RESULT = 'result';
-
-const ARGUMENT = 10;
-const ARGUMENTS = 8;
-/** Bytes of the largest record that comes in registers. */
-export const LARGEST_BY_VALUE = 16;
 
 /** A scalar of the source from its bytes in memory, or in a register. */
 export function scalarFrom(bytes: Term, type: Type): Term {
@@ -107,8 +113,13 @@ export function valueAt(
 
 const layoutOrStop = (type: Type): RecordLayout => layoutOf(type) ?? undecided('a type that has no form in C');
 
-/** What the function is entered with. */
-export function entryOf(subject: FunctionIr): Entry {
+/** A word whose lower bits are a part, and whose others are `above`. */
+export const wordAbove = (above: Term | undefined, part: Term): Term =>
+  above === undefined ? part : terms.concatenate(above, part);
+
+/** What the function is entered with on a machine. */
+export function entryOf(subject: FunctionIr, machine: MachineName): Entry {
+  const convention = conventions[machine];
   const values = new Map<string, SourceValue>();
   const arrays = new Map<string, ArrayPlace>();
   const objects = new Map<string, ObjectPlace>();
@@ -116,7 +127,10 @@ export function entryOf(subject: FunctionIr): Entry {
   const bases = new Map<string, Term>();
   const compared: string[] = [];
   const assumptions: Term[] = [];
-  const words: Term[] = [];
+  const given: { readonly shape: Shape; readonly words: readonly Term[] }[] = [];
+  const pass = (type: Type, words: readonly Term[]): void => {
+    given.push({ shape: shapeOf(convention, type) ?? undecided('a type that has no form in C'), words });
+  };
   const variable = (name: string, width: number): Term => t.variable(name, `BV${width}`);
   const addRegion = (name: string, size: Term): Region => {
     const region: Region = { name, size, writes: [] };
@@ -124,12 +138,11 @@ export function entryOf(subject: FunctionIr): Entry {
     bases.set(name, variable(`at.${name}`, 64));
     return region;
   };
-  if (subject.result.kind === 'record') {
-    const { size } = layoutOrStop(subject.result);
-    if (size > LARGEST_BY_VALUE) {
-      addRegion(RESULT, word(size));
-      words.push(bases.get(RESULT)!);
-    }
+  if (subject.result.kind === 'record') layoutOrStop(subject.result);
+  const resultSize = resultInMemory(subject.result);
+  if (resultSize !== undefined) {
+    addRegion(RESULT, word(resultSize));
+    given.push({ shape: { words: 1, onStack: false }, words: [bases.get(RESULT)!] });
   }
   for (const [i, { id, type }] of subject.parameters.entries()) {
     const name = `p${i}`;
@@ -142,7 +155,7 @@ export function entryOf(subject: FunctionIr): Entry {
       addRegion(name, terms.operate('bvmul', length, word(elementBytes)));
       compared.push(name);
       arrays.set(id, { region: name, length, elementBytes });
-      words.push(bases.get(name)!, length);
+      pass(type, [bases.get(name)!, length]);
     } else if (type.kind === 'object') {
       const layout = layoutOrStop(type.record);
       const region = addRegion(name, word(layout.size));
@@ -150,19 +163,19 @@ export function entryOf(subject: FunctionIr): Entry {
       for (const one of layout.scalars)
         assumptions.push(...knownOf(readBytes(region, word(one.offset), scalarBytes(one.type)!), one.type));
       objects.set(id, { region: name, layout });
-      words.push(bases.get(name)!);
+      pass(type, [bases.get(name)!]);
     } else if (type.kind === 'record') {
       const layout = layoutOrStop(type);
       let bytesAt: (offset: number, count: number) => Term;
-      if (layout.size > LARGEST_BY_VALUE) {
+      if (layout.size > LARGEST_BY_VALUE && convention.largeRecords === 'reference') {
         const region = addRegion(name, word(layout.size));
         // The ABI lets a callee write its copy; ours may not, so that callers need not think of it.
         compared.push(name);
-        words.push(bases.get(name)!);
+        pass(type, [bases.get(name)!]);
         bytesAt = (offset, count) => readBytes(region, word(offset), count);
       } else {
         const own = Array.from({ length: Math.ceil(layout.size / 8) }, (_, j) => variable(`${name}.${j}`, 64));
-        words.push(...own);
+        pass(type, own);
         bytesAt = (offset, count) => extract(own[offset >> 3], (offset & 7) * 8, count * 8);
       }
       values.set(id, valueAt(type, layout, bytesAt));
@@ -173,28 +186,40 @@ export function entryOf(subject: FunctionIr): Entry {
       const bytes = variable(name, count * 8);
       assumptions.push(...knownOf(bytes, type));
       values.set(id, scalarFrom(bytes, type));
-      words.push(argumentWord(bytes, type));
+      const part = convention.argumentPart(terms, bytes, type);
+      const open = 64 - t.bitsOf(part);
+      pass(type, [wordAbove(open === 0 ? undefined : variable(`above.${name}`, open), part)]);
     }
   }
-  const registers = Array.from({ length: 32 }, (_, i) => (i === 0 ? word(0) : variable(`x${i}`, 64)));
+  const registers = freshRegisters(convention, '');
   const stack = new Map<number, Term>();
-  for (const [i, value] of words.entries()) {
-    if (i < ARGUMENTS) registers[ARGUMENT + i] = value;
-    else for (let j = 0; j < 8; j++) stack.set((i - ARGUMENTS) * 8 + j, extract(value, 8 * j, 8));
-  }
+  const put = (offset: number, value: Term): void => {
+    for (let i = 0; i < 8; i++) stack.set(offset + i, extract(value, 8 * i, 8));
+  };
+  const { returnAddress: link, stackPointer } = convention;
+  const returnAddress = link === 'stack' ? variable('at.return', 64) : registers[link];
+  if (link === 'stack') put(0, returnAddress);
+  const slots = slotsOf(
+    convention,
+    given.map(({ shape }) => shape),
+  );
+  for (const [i, { words }] of given.entries())
+    for (const [j, value] of words.entries()) {
+      const slot = slots[i][j];
+      if (slot.kind === 'register') registers[slot.register] = value;
+      else put(returnBytes(convention) + slot.offset, value);
+    }
   const modified = subject.parameters.flatMap(({ id }, i) => (subject.modifies.includes(id) ? [`p${i}`] : []));
   return {
-    ...{ values, arrays, objects, regions, bases, compared, assumptions, registers, stack },
+    ...{ convention, values, arrays, objects, regions, bases, compared, assumptions, registers, stack },
     writable: new Set([RESULT, ...modified]),
-    ...{ stackPointer: registers[2], returnAddress: registers[1], slide: variable('slide', 64) },
+    ...{ stackPointer: registers[stackPointer], returnAddress, slide: variable('slide', 64) },
   };
 }
 
-/** How the ABI extends a scalar to a register: u32 by its sign, what is narrower and has no sign by zeros. */
-export function argumentWord(bytes: Term, type: Type): Term {
-  const isWide = type.kind === 'integer' && (isSigned(type.name) || type.name === 'u32');
-  return isWide ? terms.signExtend(bytes, 64) : terms.zeroExtend(bytes, 64);
-}
+/** Registers of which nothing is known but the one that is zero. */
+export const freshRegisters = ({ registers, zero }: Convention, prefix: string): Term[] =>
+  Array.from({ length: registers }, (_, i) => (i === zero ? word(0) : t.variable(`${prefix}x${i}`, 'BV64')));
 
 /** A scalar of the source as its bytes. */
 export function bytesOf(value: Term, type: Type): Term {

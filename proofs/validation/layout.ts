@@ -1,6 +1,6 @@
 /**
- * Where the lowering's C puts values on riscv64: sizes and places of fields, and which registers arguments and results
- * come in. Source: RISC-V ELF psABI 1.0, "Integer Calling Convention" (lp64).
+ * Where the lowering's C puts values in memory: sizes and places of fields. The same on riscv64 and x86-64.
+ * Sources: RISC-V ELF psABI 1.0, "C/C++ type representations" (lp64); System V ABI for x86-64, 3.1.2.
  */
 import { type IntegerName, type RecordType, rangeOf, type Type } from '../../analyzers/types.ts';
 

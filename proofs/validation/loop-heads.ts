@@ -5,36 +5,15 @@
  * Nothing rests on it: a loop that is not found is run round by round until a bound, and a pair that is none is refuted.
  */
 import type { FunctionIr, Loop, Statement } from '../../analyzers/ir.ts';
-import { operationAt } from '../../machine/semantics/riscv64.ts';
-import type { CodeImage } from './machine.ts';
+import { instructionsOf } from './machine.ts';
+import type { CodeImage } from './walk.ts';
 
 /** Instructions of one function, at most. */
 const MOST_INSTRUCTIONS = 5_000;
 
-/** The addresses that may come after an instruction in the same function. */
-function following(code: CodeImage, start: number, pc: number): readonly number[] {
-  const decoded = operationAt(code.bytes, pc - code.address);
-  if (decoded === undefined) return [];
-  const { operation, length } = decoded;
-  const after = pc + length;
-  switch (operation.kind) {
-    case 'branch':
-      return [after, pc + operation.offset];
-    case 'jump': {
-      if (operation.rd !== 0) return [after];
-      const target = pc + operation.offset;
-      const isOther = target !== start && (code.functions?.has(target) === true || code.library?.has(target) === true);
-      return isOther ? [] : [target];
-    }
-    case 'jumpRegister':
-      return operation.rd === 0 ? [] : [after];
-    default:
-      return [after];
-  }
-}
-
 /** In the order of their addresses. */
 export function loopHeads(code: CodeImage, start: number): number[] {
+  const { following } = instructionsOf(code);
   const heads = new Set<number>();
   const state = new Map<number, 'open' | 'done'>();
   const stack: { readonly pc: number; readonly next: number[] }[] = [];

@@ -1,5 +1,5 @@
 /**
- * Calls in machine code: which arguments a callee finds where (RISC-V ELF psABI 1.0, lp64), and what it leaves.
+ * Calls in machine code: which arguments a callee finds where (convention.ts), and what it leaves.
  *
  * Behind a call the registers that callees may change hold anything, what lies below the stack pointer is lost, results
  * are where the ABI puts them, and what the callee may modify is as calls.ts says, wherever it lies. What the callee
@@ -10,9 +10,18 @@ import type { FunctionIr } from '../../analyzers/ir.ts';
 import type { Type } from '../../analyzers/types.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
-import { extract, word } from './algebra.ts';
+import { extract, terms, word } from './algebra.ts';
 import { arrayAfter, arrayTag, callTag, fieldsAfter, resultOf } from './calls.ts';
-import { type Entry, LARGEST_BY_VALUE } from './entry.ts';
+import {
+  LARGEST_BY_VALUE,
+  resultInMemory,
+  returnBytes,
+  type Shape,
+  type Slot,
+  shapeOf,
+  slotsOf,
+} from './convention.ts';
+import { type Entry, wordAbove } from './entry.ts';
 import { layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
 import {
   constantOf,
@@ -37,49 +46,69 @@ export type Passed =
   | { readonly kind: 'record'; readonly words: readonly Term[]; readonly layout: RecordLayout }
   | { readonly kind: 'reference'; readonly place: Place; readonly layout: RecordLayout };
 
-const ARGUMENT = 10;
-const ARGUMENTS = 8;
-/** ra, t0 to t2, a0 to a7, t3 to t6. */
-const changed = [1, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31];
 const MOST_COPIED = 8192;
+/** Of the stack pointer at a call, in bytes. */
+const CALL_ALIGNMENT = 16;
 
-const resultInMemory = ({ result }: FunctionIr): number | undefined => {
-  if (result.kind !== 'record') return undefined;
-  const { size } = layoutOf(result) ?? undecided('a result that has no form in C');
-  return size > LARGEST_BY_VALUE ? size : undefined;
-};
+const ADDRESS: Shape = { words: 1, onStack: false };
 
-/** What a callee is given; where its result goes, if that is memory. */
-function passedTo(
-  entry: Entry,
-  state: MachineState,
-  callee: FunctionIr,
-  at: string,
-): { readonly state: MachineState; readonly result?: Place; readonly passed: readonly Passed[] } {
+interface PassedAll {
+  readonly state: MachineState;
+  /** Where the result goes, if that is memory, and the address that says so. */
+  readonly result?: { readonly place: Place; readonly address: Term };
+  readonly passed: readonly Passed[];
+  /** Where the arguments on the stack are, from the stack pointer at the entry. */
+  readonly onStack: { readonly from: number; readonly to: number };
+}
+
+/** Where the first argument on the stack is; the stack pointer is where the ABI wants it. */
+function stackArguments({ convention }: Entry, top: number, isTail: boolean, at: string): number {
+  const pushed = returnBytes(convention);
+  // At the entry there was one call before.
+  if (isTail ? pushed > 0 && top !== 0 : (top + pushed) % CALL_ALIGNMENT !== 0)
+    return undecided(`${at}: a call with a stack pointer that is not aligned`);
+  return isTail ? top + pushed : top;
+}
+
+/** What a callee is given. */
+function passedTo(entry: Entry, state: MachineState, callee: FunctionIr, isTail: boolean, at: string): PassedAll {
+  const { convention } = entry;
+  const first = stackArguments(entry, stackTop(entry, state, at), isTail, at);
+  const hidden = resultInMemory(callee.result) === undefined ? [] : [ADDRESS];
+  const shapes = callee.parameters.map(
+    ({ type }) => shapeOf(convention, type) ?? undecided(`a parameter of kind ${type.kind}`),
+  );
+  const slots = slotsOf(convention, [...hidden, ...shapes]);
   let now = state;
-  let next = 0;
-  const take = (): Term => {
-    const i = next++;
-    if (i < ARGUMENTS) return now.registers[ARGUMENT + i];
-    const place: Place = { kind: 'stack', offset: stackTop(entry, now, at) + (i - ARGUMENTS) * 8 };
-    const [after, value] = readAt(entry, now, place, 8, at);
+  const wordAt = (slot: Slot): Term => {
+    if (slot.kind === 'register') return now.registers[slot.register];
+    const [after, value] = readAt(entry, now, { kind: 'stack', offset: first + slot.offset }, 8, at);
     now = after;
     return value;
   };
-  const result = resultInMemory(callee) === undefined ? undefined : placeOf(entry, take(), at);
-  const passed = callee.parameters.map(({ type }): Passed => {
+  const placeAt = (slot: Slot): Place => placeOf(entry, wordAt(slot), at);
+  const passed = callee.parameters.map(({ type }, i): Passed => {
+    const own = slots[i + hidden.length];
     if (type.kind === 'array') {
       const elementBytes = scalarBytes(type.element) ?? undecided('a list');
-      return { kind: 'array', place: placeOf(entry, take(), at), length: take(), elementBytes };
+      return { kind: 'array', place: placeAt(own[0]), length: wordAt(own[1]), elementBytes };
     }
     const layout =
       layoutOf(type.kind === 'object' ? type.record : type) ?? undecided(`a parameter of kind ${type.kind}`);
-    if (type.kind === 'object') return { kind: 'object', place: placeOf(entry, take(), at), layout };
-    if (type.kind !== 'record') return { kind: 'scalar', type, word: take() };
-    if (layout.size > LARGEST_BY_VALUE) return { kind: 'reference', place: placeOf(entry, take(), at), layout };
-    return { kind: 'record', words: Array.from({ length: Math.ceil(layout.size / 8) }, take), layout };
+    if (type.kind === 'object') return { kind: 'object', place: placeAt(own[0]), layout };
+    if (type.kind !== 'record') return { kind: 'scalar', type, word: wordAt(own[0]) };
+    if (layout.size <= LARGEST_BY_VALUE) return { kind: 'record', words: own.map(wordAt), layout };
+    const [slot] = own;
+    const copy: Place =
+      shapes[i].onStack && slot.kind === 'stack' ? { kind: 'stack', offset: first + slot.offset } : placeAt(slot);
+    return { kind: 'reference', place: copy, layout };
   });
-  return { state: now, ...(result === undefined ? {} : { result }), passed };
+  const onStack = slots.flat().flatMap((slot) => (slot.kind === 'stack' ? [first + slot.offset + 8] : []));
+  const address = hidden.length === 0 ? undefined : wordAt(slots[0][0]);
+  return {
+    ...{ state: now, passed, onStack: { from: first, to: Math.max(first, ...onStack) } },
+    ...(address === undefined ? {} : { result: { place: placeOf(entry, address, at), address } }),
+  };
 }
 
 interface Extent {
@@ -106,7 +135,7 @@ function requireApart(callee: FunctionIr, passed: readonly Passed[], result: Pla
     const length = constantOf(one.length);
     return [{ place: one.place, size: length === undefined ? undefined : length * one.elementBytes, written }];
   });
-  if (result !== undefined) extents.push({ place: result, size: resultInMemory(callee), written: true });
+  if (result !== undefined) extents.push({ place: result, size: resultInMemory(callee.result), written: true });
   for (const [i, a] of extents.entries())
     for (const b of extents.slice(i + 1))
       if ((a.written || b.written) && !apart(a, b)) undecided(`${at}: a call that may write what it is given twice`);
@@ -115,10 +144,18 @@ function requireApart(callee: FunctionIr, passed: readonly Passed[], result: Pla
 /** What any callee may change: registers, and what lies below the stack pointer. */
 function clobbered(entry: Entry, state: MachineState, at: string): MachineState {
   const top = stackTop(entry, state, at);
-  let now: MachineState = { ...state, stack: new Map([...state.stack].filter(([offset]) => offset >= top)) };
+  const { beside: _, ...others } = state;
+  let now: MachineState = { ...others, stack: new Map([...state.stack].filter(([offset]) => offset >= top)) };
   const registers = [...state.registers];
-  for (const register of changed) [now, registers[register]] = unknownValue(now, 64);
+  for (const register of entry.convention.changed) [now, registers[register]] = unknownValue(now, 64);
   return { ...now, registers };
+}
+
+/** The state with a scalar's part of a register; what is above it may be anything. */
+function withPart(state: MachineState, register: number, part: Term): MachineState {
+  const open = 64 - t.bitsOf(part);
+  const [now, above] = open === 0 ? [state, undefined] : unknownValue(state, open);
+  return inRegister(now, register, wordAbove(above, part));
 }
 
 const inRegister = (state: MachineState, register: number, value: Term): MachineState => ({
@@ -164,12 +201,16 @@ export function callEvent(
   entry: Entry,
   state: MachineState,
   callee: FunctionIr,
+  isTail: boolean,
   at: string,
 ): { readonly call: MachineCall; readonly after: MachineState } {
-  const { state: called, passed, result } = passedTo(entry, state, callee, at);
-  requireApart(callee, passed, result, at);
+  const { convention } = entry;
+  const { state: called, passed, result, onStack } = passedTo(entry, state, callee, isTail, at);
+  requireApart(callee, passed, result?.place, at);
   const tag = callTag(segment, state.history.length, program.places.get(callee.key)!);
   let now = clobbered(entry, { ...called, checks: [], history: [...state.history, callee.key] }, at);
+  // Its arguments are the callee's to change.
+  if (!isTail) now = { ...now, stack: new Map([...now.stack].filter(([at]) => at < onStack.from || at >= onStack.to)) };
   for (const [i, one] of passed.entries()) {
     if (!callee.modifies.includes(callee.parameters[i].id)) continue;
     if (one.kind === 'array') now = arrayWritten(entry, now, one, tag, i, at);
@@ -178,17 +219,30 @@ export function callEvent(
       now = writeAt(entry, now, further(one.place, offset), bytes, at);
   }
   const { words, bytes } = resultOf(callee, tag);
-  for (const [i, value] of words.entries()) now = inRegister(now, ARGUMENT + i, value);
+  const isRecord = callee.result.kind === 'record';
+  for (const [i, value] of words.entries()) {
+    const part = isRecord ? value : convention.resultPart(terms, value, callee.result);
+    now = withPart(now, convention.results[i], part);
+  }
   if (bytes !== undefined)
-    for (const [i, byte] of bytes.entries()) now = writeAt(entry, now, further(result!, i), byte, at);
+    for (const [i, byte] of bytes.entries()) now = writeAt(entry, now, further(result!.place, i), byte, at);
+  if (result !== undefined && convention.givesAddress) now = inRegister(now, convention.results[0], result.address);
   return { call: { callee, passed, state: called }, after: now };
 }
 
 export type LibraryFunction = 'memset' | 'memcpy';
 
 /** A call of what C's library promises, with a constant length. */
-export function callLibrary(entry: Entry, state: MachineState, which: LibraryFunction, at: string): MachineState {
-  const [to, what, length] = [0, 1, 2].map((i) => state.registers[ARGUMENT + i]);
+export function callLibrary(
+  entry: Entry,
+  state: MachineState,
+  which: LibraryFunction,
+  isTail: boolean,
+  at: string,
+): MachineState {
+  const { convention } = entry;
+  stackArguments(entry, stackTop(entry, state, at), isTail, at);
+  const [to, what, length] = convention.arguments.map((register) => state.registers[register]);
   const count = constantOf(length) ?? undecided(`${at}: a ${which} without a constant length`);
   if (count < 0 || count > MOST_COPIED) return undecided(`${at}: a ${which} of ${count} bytes`);
   const target = placeOf(entry, to, at);
@@ -205,5 +259,5 @@ export function callLibrary(entry: Entry, state: MachineState, which: LibraryFun
     }
   } else for (let i = 0; i < count; i++) bytes.push(extract(what, 0, 8));
   for (const [i, byte] of bytes.entries()) now = writeAt(entry, now, further(target, i), byte, at);
-  return inRegister(clobbered(entry, now, at), ARGUMENT, to);
+  return inRegister(clobbered(entry, now, at), convention.results[0], to);
 }

@@ -4,6 +4,7 @@
  * understood. Of the stack only what is at or above the stack pointer of the moment is used: below it anything may change
  * at any time. A byte of the stack that nothing wrote may hold anything, and something else each time it is read.
  */
+import type { Flags } from '../../machine/semantics/x86-64-flags.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 import { extract, offsetFrom, terms, word } from './algebra.ts';
@@ -11,9 +12,18 @@ import type { Entry } from './entry.ts';
 import { liesWithin, type Region, readBytes, writeBytes } from './memory.ts';
 import { undecided } from './undecided.ts';
 
+/** What x86-64 has beside general registers. */
+export interface Beside {
+  readonly flags: Flags<Term>;
+  /** 16 vector registers as lanes of 64 bits. */
+  readonly vectors: readonly (readonly Term[])[];
+}
+
 export interface MachineState {
   readonly pc: number;
   readonly registers: readonly Term[];
+  /** Absent where nothing is known of it. */
+  readonly beside?: Beside;
   /** Bytes by their offset from the stack pointer at the entry. */
   readonly stack: ReadonlyMap<number, Term>;
   readonly regions: ReadonlyMap<string, Region>;
@@ -25,8 +35,6 @@ export interface MachineState {
   /** What starts the names of values of which nothing is known, and how many there are. */
   readonly unknown: { readonly prefix: string; readonly count: number };
 }
-
-const SP = 2;
 
 export type Place =
   | { readonly kind: 'stack'; readonly offset: number }
@@ -52,10 +60,9 @@ export function placeOf(entry: Entry, address: Term, at: string): Place {
 }
 
 /** Where the stack pointer is, from where it was at the entry. */
-export function stackTop(entry: Entry, { registers }: MachineState, at: string): number {
-  return (
-    constantOf(offsetFrom(entry.stackPointer, registers[SP])) ?? undecided(`${at}: the stack pointer is no constant`)
-  );
+export function stackTop({ convention, stackPointer }: Entry, { registers }: MachineState, at: string): number {
+  const offset = offsetFrom(stackPointer, registers[convention.stackPointer]);
+  return constantOf(offset) ?? undecided(`${at}: the stack pointer is no constant`);
 }
 
 /** A value of which nothing is known. */
@@ -67,17 +74,19 @@ export function unknownValue(state: MachineState, width: number): readonly [Mach
   ];
 }
 
-/** The term whose bytes these are, from the lowest on. */
+/** The term whose bytes these are, from some byte of it on. */
 function wholeOf(parts: readonly Term[]): Term | undefined {
-  const sources = parts.map((part) =>
-    part.kind === 'apply' && part.operator.startsWith('(_ extract') ? part.operands[0] : undefined,
-  );
-  const [first] = sources;
-  if (first === undefined || t.bitsOf(first) < parts.length * 8) return undefined;
-  const matches = parts.every(
-    (part, i) => sources[i] === first && part.kind === 'apply' && part.operator === `(_ extract ${8 * i + 7} ${8 * i})`,
-  );
-  return matches ? extract(first, 0, parts.length * 8) : undefined;
+  const [first] = parts;
+  if (first.kind !== 'apply') return undefined;
+  const [, from] = /^\(_ extract \d+ (\d+)\)$/.exec(first.operator) ?? [];
+  if (from === undefined) return undefined;
+  const low = Number(from);
+  const whole = first.operands[0];
+  const isNext = (part: Term, i: number): boolean =>
+    part.kind === 'apply' &&
+    part.operands[0] === whole &&
+    part.operator === `(_ extract ${low + 8 * i + 7} ${low + 8 * i})`;
+  return parts.every(isNext) ? extract(whole, low, parts.length * 8) : undefined;
 }
 
 /** Bytes in a row as one value, the first one lowest. */

@@ -14,15 +14,16 @@ import type { Type } from '../../analyzers/types.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 import { extract, isTrue, terms, word } from './algebra.ts';
-import { argumentWord, bytesOf, type Entry, RESULT, type SourceValue } from './entry.ts';
+import { bytesOf, type Entry, RESULT, type SourceValue } from './entry.ts';
 import type { SourceState } from './expressions.ts';
 import { layoutOf, type Placed, type RecordLayout, scalarBytes } from './layout.ts';
-import { type MachineState, type MachineStop, restored } from './machine.ts';
+import { restored } from './machine.ts';
 import type { MachineCall, Passed } from './machine-calls.ts';
-import { further, type Place, readAt } from './machine-memory.ts';
+import { further, type MachineState, type Place, readAt } from './machine-memory.ts';
 import { type Region, readBytes } from './memory.ts';
 import type { SourceArgument, SourceStop } from './source.ts';
 import { undecided } from './undecided.ts';
+import type { MachineStop } from './walk.ts';
 
 const NEVER = [t.truth(false)];
 /** Bytes of an array on the stack that are compared one by one. */
@@ -47,13 +48,26 @@ const fromWords =
   ({ offset }: Placed, count: number): Term =>
     extract(words[offset >> 3], (offset & 7) * 8, count * 8);
 
-function sameResult(type: Type, { registers, regions }: MachineState, value: SourceValue | undefined): Term[] {
+/** That the lower bits of a register are a scalar, as the convention has it. */
+const samePart = (register: Term, part: Term): Term => terms.compare('=', extract(register, 0, t.bitsOf(part)), part);
+
+function sameResult(
+  { convention, bases }: Entry,
+  type: Type,
+  { registers, regions }: MachineState,
+  value: SourceValue | undefined,
+): Term[] {
   if (type.kind === 'void') return [];
   if (value === undefined) return NEVER;
-  if (value.kind !== 'fields') return [terms.compare('=', registers[10], argumentWord(bytesOf(value, type), type))];
+  const words = convention.results.map((register) => registers[register]);
+  if (value.kind !== 'fields') return [samePart(words[0], convention.resultPart(terms, bytesOf(value, type), type))];
   const result = regions.get(RESULT);
-  if (result === undefined) return sameScalars(layoutOf(type)!, value, fromWords(registers.slice(10, 12)));
-  return sameScalars(layoutOf(type)!, value, ({ offset }, count) => readBytes(result, word(offset), count));
+  if (result === undefined) return sameScalars(layoutOf(type)!, value, fromWords(words));
+  const address = convention.givesAddress ? [terms.compare('=', words[0], bases.get(RESULT)!)] : [];
+  return [
+    ...address,
+    ...sameScalars(layoutOf(type)!, value, ({ offset }, count) => readBytes(result, word(offset), count)),
+  ];
 }
 
 /** That a region's bytes are the same, wherever in it one looks. */
@@ -95,7 +109,9 @@ function sameArgument(
   switch (passed.kind) {
     case 'scalar':
       if (given.kind !== 'value' || given.value.kind === 'fields') return NEVER;
-      return [terms.compare('=', passed.word, argumentWord(bytesOf(given.value, passed.type), passed.type))];
+      return [
+        samePart(passed.word, entry.convention.argumentPart(terms, bytesOf(given.value, passed.type), passed.type)),
+      ];
     case 'array':
       if (given.kind !== 'array') return NEVER;
       return [
@@ -146,7 +162,7 @@ export function sameStop(
   if (machine.kind === 'return' && source.kind === 'return')
     return [
       ...restored(entry, machine.state),
-      ...sameResult(subject.result, machine.state, source.value),
+      ...sameResult(entry, subject.result, machine.state, source.value),
       ...sameMemory(entry, machine.state, source.state),
     ];
   if (machine.kind === 'call' && source.kind === 'call' && machine.callee === source.callee)

@@ -12,10 +12,22 @@ import { copyValue, isArrayValue, showValue, type Value } from '../../analyzers/
 import type { FunctionIr } from '../../analyzers/ir.ts';
 import type { Type } from '../../analyzers/types.ts';
 import { type Pattern, patterns } from '../../machine/semantics/algebra.ts';
-import { branchComparison, compute, operationAt } from '../../machine/semantics/riscv64.ts';
-import { isSigned, layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
-import type { CodeImage } from './machine.ts';
+import {
+  type Convention,
+  conventions,
+  LARGEST_BY_VALUE,
+  resultInMemory,
+  returnBytes,
+  type Shape,
+  shapeOf,
+  slotsOf,
+} from './convention.ts';
+import { layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
+import { bytesAt, number, putBytes, RETURN, type Run } from './run.ts';
+import { runRiscv64 } from './run-riscv64.ts';
+import { createX8664Runner } from './run-x86-64.ts';
 import type { Subject } from './subject.ts';
+import type { CodeImage } from './walk.ts';
 
 export interface Witness {
   /** As TypeScript would write them. */
@@ -25,38 +37,13 @@ export interface Witness {
   readonly found: readonly bigint[];
 }
 
-export interface Run {
-  readonly registers: Pattern[];
-  readonly memory: Map<number, number>;
-}
-
-/** The return address of a run. */
-export const RETURN = 0xdead0000;
+/** Aligned for a call. */
 const STACK = 0x7fff0000;
 const REGION = 0x10000000;
-const MOST_STEPS = 200_000;
-const LARGEST_BY_VALUE = 16;
-
-const word = (value: bigint | number): Pattern => patterns.constant(BigInt(value), 64);
 
 /** A scalar's bytes, as a number without a sign. */
 const encoded = (value: Value, count: number): bigint =>
   BigInt.asUintN(count * 8, typeof value === 'boolean' ? BigInt(value) : (value as bigint));
-
-function putBytes({ memory }: Run, address: number, value: bigint, count: number): void {
-  for (let i = 0; i < count; i++) memory.set(address + i, Number((value >> BigInt(8 * i)) & 255n));
-}
-
-/** Undefined where a byte is not there. */
-function bytesAt({ memory }: Run, address: number, count: number): bigint | undefined {
-  let value = 0n;
-  for (let i = count - 1; i >= 0; i--) {
-    const byte = memory.get(address + i);
-    if (byte === undefined) return undefined;
-    value = (value << 8n) | BigInt(byte);
-  }
-  return value;
-}
 
 const scalarOf = (value: Value, path: readonly number[]): Value =>
   path.reduce<Value>((at, index) => (at as { readonly fields: readonly Value[] }).fields[index], value);
@@ -70,105 +57,63 @@ function putRecord(state: Run, address: number, layout: RecordLayout, value: Val
 }
 
 /** Registers and memory of a call; the first address of each parameter that is passed by one. */
-function enter(subject: FunctionIr, args: readonly Value[], draw: Draw): { run: Run; places: number[] } {
+function enter(
+  convention: Convention,
+  subject: FunctionIr,
+  args: readonly Value[],
+  draw: Draw,
+): { run: Run; places: number[] } {
   const noise = (): Pattern => patterns.constant((BigInt(draw(2 ** 32)) << 32n) | BigInt(draw(2 ** 32)), 64);
-  const state: Run = { registers: Array.from({ length: 32 }, noise), memory: new Map() };
-  const words: Pattern[] = [];
+  const state: Run = { registers: Array.from({ length: convention.registers }, noise), memory: new Map() };
+  const given: { readonly shape: Shape; readonly words: readonly Pattern[] }[] = [];
   const places: number[] = [];
   const region = (): number => REGION * (places.length + 2);
-  if (subject.result.kind === 'record' && layoutOf(subject.result)!.size > LARGEST_BY_VALUE) words.push(word(REGION));
+  if (resultInMemory(subject.result) !== undefined)
+    given.push({ shape: { words: 1, onStack: false }, words: [number(REGION)] });
   for (const [i, { type }] of subject.parameters.entries()) {
     const value = args[i];
     const at = region();
     places.push(at);
+    const words: Pattern[] = [];
+    const shape = shapeOf(convention, type)!;
     if (type.kind === 'array' && isArrayValue(value)) {
       const count = scalarBytes(type.element)!;
       for (const [j, element] of value.elements.entries())
         putBytes(state, at + j * count, encoded(element, count), count);
-      words.push(word(at), word(value.elements.length));
+      words.push(number(at), number(value.elements.length));
     } else if (type.kind === 'object' || type.kind === 'record') {
       const layout = layoutOf(type.kind === 'object' ? type.record : type)!;
       putRecord(state, at, layout, value, draw);
-      if (type.kind === 'object' || layout.size > LARGEST_BY_VALUE) words.push(word(at));
+      if (type.kind === 'object' || (layout.size > LARGEST_BY_VALUE && !shape.onStack)) words.push(number(at));
       else
         for (let j = 0; j < layout.size; j += 8) {
           for (let k = layout.size; k < j + 8; k++) state.memory.set(at + k, draw(256));
-          words.push(word(bytesAt(state, at + j, 8)!));
+          words.push(number(bytesAt(state, at + j, 8)!));
         }
     } else {
       const count = scalarBytes(type)!;
-      const wide = type.kind === 'integer' && (isSigned(type.name) || type.name === 'u32');
       const bits = patterns.constant(encoded(value, count), count * 8);
-      words.push(wide ? patterns.signExtend(bits, 64) : patterns.zeroExtend(bits, 64));
+      const part = convention.argumentPart(patterns, bits, type);
+      words.push(number((noise().value << BigInt(part.width)) | part.value));
     }
+    given.push({ shape, words });
   }
-  for (const [i, value] of words.entries()) {
-    if (i < 8) state.registers[10 + i] = value;
-    else putBytes(state, STACK + (i - 8) * 8, value.value, 8);
-  }
-  state.registers[0] = word(0);
-  state.registers[1] = word(RETURN);
-  state.registers[2] = word(STACK);
+  const slots = slotsOf(
+    convention,
+    given.map(({ shape }) => shape),
+  );
+  for (const [i, { words }] of given.entries())
+    for (const [j, value] of words.entries()) {
+      const slot = slots[i][j];
+      if (slot.kind === 'register') state.registers[slot.register] = value;
+      else putBytes(state, STACK + slot.offset, value.value, 8);
+    }
+  const { returnAddress, stackPointer, zero } = convention;
+  if (zero !== undefined) state.registers[zero] = number(0);
+  if (returnAddress === 'stack') putBytes(state, STACK - 8, BigInt(RETURN), 8);
+  else state.registers[returnAddress] = number(RETURN);
+  state.registers[stackPointer] = number(STACK - returnBytes(convention));
   return { run: state, places };
-}
-
-/** Runs code until it returns; false where it does not, or does what is not understood. */
-export function runCode(code: CodeImage, start: number, state: Run): boolean {
-  const { registers } = state;
-  const set = (rd: number, value: Pattern): void => {
-    if (rd !== 0) registers[rd] = value;
-  };
-  const address = (base: number, offset: number): number =>
-    Number(patterns.operate('bvadd', registers[base], word(offset)).value);
-  let pc = start;
-  for (let steps = 0; steps < MOST_STEPS; steps++) {
-    if (pc === RETURN) return true;
-    const decoded = operationAt(code.bytes, pc - code.address);
-    if (decoded === undefined) return false;
-    const { operation, length } = decoded;
-    let next = pc + length;
-    switch (operation.kind) {
-      case 'registers':
-        set(operation.rd, compute(patterns, operation.computation, registers[operation.rs1], registers[operation.rs2]));
-        break;
-      case 'immediate':
-        set(
-          operation.rd,
-          compute(patterns, operation.computation, registers[operation.rs1], word(operation.immediate)),
-        );
-        break;
-      case 'upper':
-        set(operation.rd, word(operation.relative ? pc + operation.value : operation.value));
-        break;
-      case 'load': {
-        const value = bytesAt(state, address(operation.rs1, operation.offset), operation.bytes);
-        if (value === undefined) return false;
-        const bits = patterns.constant(value, operation.bytes * 8);
-        set(operation.rd, operation.signed ? patterns.signExtend(bits, 64) : patterns.zeroExtend(bits, 64));
-        break;
-      }
-      case 'store':
-        putBytes(state, address(operation.rs1, operation.offset), registers[operation.rs2].value, operation.bytes);
-        break;
-      case 'branch': {
-        const [a, b] = [registers[operation.rs1], registers[operation.rs2]];
-        const { holds, negated } = branchComparison(patterns, operation.condition, a, b);
-        if (holds !== negated) next = pc + operation.offset;
-        break;
-      }
-      case 'jump':
-        set(operation.rd, word(next));
-        next = pc + operation.offset;
-        break;
-      case 'jumpRegister': {
-        const target = address(operation.rs1, operation.offset);
-        set(operation.rd, word(next));
-        next = target - (target % 2);
-      }
-    }
-    pc = next;
-  }
-  return false;
 }
 
 /** Scalars of a type that lies in memory. */
@@ -176,16 +121,31 @@ function scalarsAt(state: Run, address: number, type: Type): bigint[] {
   return layoutOf(type)!.scalars.map((one) => bytesAt(state, address + one.offset, scalarBytes(one.type)!) ?? -1n);
 }
 
-function foundAfter(subject: FunctionIr, args: readonly Value[], state: Run, places: readonly number[]): bigint[] {
+/** What a convention gives back of a scalar, from its bytes. */
+const resultPart = (convention: Convention, value: Value, type: Type): Pattern => {
+  const count = scalarBytes(type)!;
+  return convention.resultPart(patterns, patterns.constant(encoded(value, count), count * 8), type);
+};
+
+function foundAfter(
+  convention: Convention,
+  subject: FunctionIr,
+  args: readonly Value[],
+  state: Run,
+  places: readonly number[],
+): bigint[] {
   const { result } = subject;
+  const words = convention.results.map((register) => state.registers[register]);
   const found: bigint[] = [];
   if (result.kind === 'record') {
     const layout = layoutOf(result)!;
     if (layout.size <= LARGEST_BY_VALUE)
-      for (let i = 0; i < 2; i++) putBytes(state, REGION + 8 * i, state.registers[10 + i].value, 8);
+      for (const [i, { value }] of words.entries()) putBytes(state, REGION + 8 * i, value, 8);
+    else if (convention.givesAddress) found.push(words[0].value);
     found.push(...scalarsAt(state, REGION, result));
   } else if (result.kind !== 'void') {
-    found.push(state.registers[10].value);
+    const { width } = resultPart(convention, 0n, result);
+    found.push(patterns.truncate(words[0], width).value);
   }
   for (const [i, { type }] of subject.parameters.entries()) {
     const value = args[i];
@@ -197,18 +157,20 @@ function foundAfter(subject: FunctionIr, args: readonly Value[], state: Run, pla
   return found;
 }
 
-function wantedAfter(subject: FunctionIr, args: readonly Value[], result: Value | undefined): bigint[] {
+function wantedAfter(
+  convention: Convention,
+  subject: FunctionIr,
+  args: readonly Value[],
+  result: Value | undefined,
+): bigint[] {
   const scalars = (value: Value, type: Type): bigint[] =>
     layoutOf(type)!.scalars.map((one) => encoded(scalarOf(value, one.path), scalarBytes(one.type)!));
   const wanted: bigint[] = [];
   const { result: type } = subject;
-  if (result !== undefined && type.kind === 'record') wanted.push(...scalars(result, type));
-  else if (result !== undefined) {
-    const count = scalarBytes(type)!;
-    const bits = patterns.constant(encoded(result, count), count * 8);
-    const wide = type.kind === 'integer' && (isSigned(type.name) || type.name === 'u32');
-    wanted.push((wide ? patterns.signExtend(bits, 64) : bits).value);
-  }
+  if (result !== undefined && type.kind === 'record') {
+    if (convention.givesAddress && resultInMemory(type) !== undefined) wanted.push(BigInt(REGION));
+    wanted.push(...scalars(result, type));
+  } else if (result !== undefined) wanted.push(resultPart(convention, result, type).value);
   for (const [i, parameter] of subject.parameters.entries()) {
     const value = args[i];
     const { type: own } = parameter;
@@ -219,8 +181,11 @@ function wantedAfter(subject: FunctionIr, args: readonly Value[], result: Value 
   return wanted;
 }
 
-/** Registers that a callee keeps. */
-const kept = [2, 3, 4, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
+/** A function that runs code until it returns; false where it does not, or does what is not understood. */
+function runnerOf(code: CodeImage): (start: number, state: Run) => boolean {
+  if (code.machine === 'x86-64') return createX8664Runner(code);
+  return (start, state) => runRiscv64(code, start, state);
+}
 
 /** Runs the function on so many drawn inputs; the first on which the code does otherwise than the source. */
 export function findWitness(
@@ -228,6 +193,9 @@ export function findWitness(
   tries: number,
   seed = 1,
 ): Witness | undefined {
+  const convention = conventions[code.machine];
+  const kept = [...convention.unchanged, ...convention.kept];
+  const runCode = runnerOf(code);
   const draw = createDraw(seed);
   const types = [fn.result, ...fn.parameters.map(({ type }) => (type.kind === 'object' ? type.record : type))];
   if (types.some((type) => type.kind !== 'void' && type.kind !== 'array' && layoutOf(type) === undefined))
@@ -239,13 +207,15 @@ export function findWitness(
     const before = args.map(copyValue);
     const { outcome } = run(program, fn, args);
     if (outcome.kind !== 'returned') continue;
-    const { run: state, places } = enter(fn, before, draw);
+    const { run: state, places } = enter(convention, fn, before, draw);
     const registers = [...state.registers];
-    if (!runCode(code, start, state)) continue;
-    const wanted = [...wantedAfter(fn, args, outcome.value), ...kept.map((register) => registers[register].value)];
+    if (!runCode(start, state)) continue;
+    const keptOf = (all: readonly Pattern[]): bigint[] => kept.map((register) => all[register].value);
+    const wanted = [...wantedAfter(convention, fn, args, outcome.value), ...keptOf(registers), BigInt(STACK)];
     const found = [
-      ...foundAfter(fn, before, state, places),
-      ...kept.map((register) => state.registers[register].value),
+      ...foundAfter(convention, fn, before, state, places),
+      ...keptOf(state.registers),
+      state.registers[convention.stackPointer].value,
     ];
     if (wanted.some((value, j) => value !== found[j]))
       return { arguments: before.map((value, j) => showValue(value, fn.parameters[j].type)), wanted, found };

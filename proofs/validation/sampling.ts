@@ -41,6 +41,8 @@ function applied(term: Term & { kind: 'apply' }, operands: readonly Value[]): Va
       return patterns.compare(operator, pattern(0), pattern(1));
     case 'bvnot':
       return patterns.invert(pattern(0)).value;
+    case 'concat':
+      return patterns.concatenate(pattern(0), pattern(1)).value;
   }
   const [, name, high, low] = /^\(_ (\w+) (\d+) ?(\d*)\)$/.exec(operator) ?? [];
   if (name === 'extract') return ((a as bigint) >> BigInt(low)) & ((1n << BigInt(Number(high) - Number(low) + 1)) - 1n);

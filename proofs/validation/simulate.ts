@@ -10,11 +10,13 @@ import { assumptionsOf } from './clauses.ts';
 import { type Claim, type Cut, type CutState, claimsOf, cutState, segmentOf } from './cuts.ts';
 import type { Entry } from './entry.ts';
 import type { SourceState } from './expressions.ts';
-import { entryState, type MachineState, type MachineStop, machineStops } from './machine.ts';
+import { entryState, machineStops } from './machine.ts';
+import type { MachineState } from './machine-memory.ts';
 import { needed, sameStop } from './matching.ts';
 import { type SourceProgram, type SourceStop, sourceStops } from './source.ts';
 import type { Subject } from './subject.ts';
 import { undecided } from './undecided.ts';
+import type { MachineStop } from './walk.ts';
 
 /** The name of the segment from the entry. */
 const ENTRY = 's';

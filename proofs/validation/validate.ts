@@ -101,7 +101,7 @@ type Attempt = Validated | { readonly undecided: string };
 
 async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries): Promise<Attempt> {
   const claims: Claims = new Map();
-  const entry = entryOf(subject.function);
+  const entry = entryOf(subject.function, subject.code.machine);
   for (let round = 0; ; round++) {
     const simulation = settle(subject, entry, cuts, claims);
     if (cuts.length > 0 && round === 0) {

@@ -1,11 +1,13 @@
-/** Functions as linked riscv64 code, for translation validation: lowered, compiled and linked as they would be. */
+/** Functions as linked code, for translation validation: lowered, compiled and linked as they would be. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Program } from '../../analyzers/ir.ts';
 import { lowerToC } from '../../lowering/c/lower.ts';
 import { prelude } from '../../lowering/c/prelude.ts';
+import type { MachineName } from '../../proofs/validation/convention.ts';
 import type { Subject } from '../../proofs/validation/subject.ts';
 import type { AskQueries } from '../../proofs/validation/validate.ts';
+import { hvtPlatform } from '../../targets/hvt/platform.ts';
 import { riscvPlatform } from '../../targets/riscv64/platform.ts';
 import { askProver } from './contracts.ts';
 import { temporaryFolder } from './paths.ts';
@@ -18,18 +20,24 @@ export interface CodeOfFunction extends Subject {
   readonly size: number;
 }
 
+const targets = {
+  riscv64: { flags: riscvPlatform.cflags, emulation: 'elf64lriscv' },
+  'x86-64': { flags: hvtPlatform.cflags, emulation: 'elf_x86_64' },
+};
+
 /**
  * A program's functions, each with code of its own: nothing is inlined but the prelude, nothing is known of callers. What
  * the platform would have is empty.
  */
-export async function compileFunctions(program: Program): Promise<CodeOfFunction[]> {
+export async function compileFunctions(program: Program, machine: MachineName = 'riscv64'): Promise<CodeOfFunction[]> {
+  const { emulation } = targets[machine];
   const lowered = lowerToC(program, 'verified');
   const folder = temporaryFolder('validation');
   const at = (name: string): string => join(folder, name);
   writeFileSync(at('casemate-lowered.h'), prelude());
   writeFileSync(at('verified.h'), lowered.header);
   writeFileSync(at('verified.c'), lowered.source);
-  const flags = riscvPlatform.cflags.filter((flag) => flag !== '-fstack-protector-strong');
+  const flags = targets[machine].flags.filter((flag) => flag !== '-fstack-protector-strong');
   const compile = (name: string): Promise<string> =>
     runOrThrow('clang', [
       ...flags,
@@ -50,7 +58,8 @@ export async function compileFunctions(program: Program): Promise<CodeOfFunction
   await runOrThrow(process.execPath, [
     casemateLd,
     '-m',
-    'elf64lriscv',
+    emulation,
+    '--emit-relocs',
     '-o',
     at('image'),
     at('verified.o'),
@@ -74,10 +83,16 @@ export async function compileFunctions(program: Program): Promise<CodeOfFunction
     const place = placeOf(name);
     return place === undefined ? [] : [[place.start, name]];
   });
+  const relocations = await runOrThrow(requireTool('readelf'), ['-rW', at('image')]);
+  const absolute = [...relocations.matchAll(/^([0-9a-f]{16}) .* R_X86_64_(?:32|32S|64) /gm)].map(([, hex]) =>
+    Number.parseInt(hex, 16),
+  );
   const code = {
+    machine,
     ...text,
     functions: new Map(places.map(({ function: { key }, start }) => [start, key])),
     library: new Map(library),
+    absolute: new Set(absolute),
   };
   return places.flatMap((one) => (one.function.body === undefined ? [] : [{ program, code, ...one }]));
 }

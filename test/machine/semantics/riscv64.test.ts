@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 import { createDraw } from '../../../analyzers/interpreter/sample.ts';
 import { patterns } from '../../../machine/semantics/algebra.ts';
 import { operationAt } from '../../../machine/semantics/riscv64.ts';
-import { RETURN, type Run, runCode } from '../../../proofs/validation/replay.ts';
+import { RETURN, type Run } from '../../../proofs/validation/run.ts';
+import { runRiscv64 } from '../../../proofs/validation/run-riscv64.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { runOrThrow } from '../../support/run.ts';
 import { requireTool } from '../../support/tools.ts';
@@ -119,7 +120,7 @@ int main(void) {
     [11, OUT],
   ])
     state.registers[register] = word(value);
-  expect(runCode({ address: from, bytes }, from, state)).toBe(true);
+  expect(runRiscv64({ address: from, bytes }, from, state)).toBe(true);
   const ours = [
     ...input.map((_, i) => state.memory.get(IN + i)),
     ...Array.from({ length: registers.length * 8 }, (_, i) => state.memory.get(OUT + i)),

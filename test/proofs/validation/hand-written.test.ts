@@ -18,7 +18,7 @@ async function verdictOn(text: string, code: readonly Item[]): Promise<Verdict> 
   const { bytes, labels } = assemble([...code, label('callee'), ret], ADDRESS);
   const functions = new Map([[ADDRESS, fn!.key]]);
   if (callee !== undefined) functions.set(labels.get('callee')!, callee.key);
-  const image = { address: ADDRESS, bytes, functions };
+  const image = { machine: 'riscv64', address: ADDRESS, bytes, functions } as const;
   return validate({ program, function: fn!, code: image, start: ADDRESS }, askQueries);
 }
 

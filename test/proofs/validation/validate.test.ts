@@ -1,133 +1,18 @@
 /** Translation validation: right code is validated, code that was changed to behave otherwise never is. */
 import { describe, expect, it } from 'vitest';
-import { operationAt } from '../../../machine/semantics/riscv64.ts';
-import { findWitness } from '../../../proofs/validation/replay.ts';
-import type { Subject } from '../../../proofs/validation/subject.ts';
 import { validate } from '../../../proofs/validation/validate.ts';
 import { programOf } from '../../support/contracts.ts';
+import { harmful, functionsText as text } from '../../support/validated-functions.ts';
 import { askQueries, type CodeOfFunction, compileFunctions } from '../../support/validation.ts';
 import { programOfFile } from '../../support/verified-host.ts';
 
 const isLong = process.env['CASEMATE_LONG'] === '1';
-
-const text = `
-/** @ensures result === (byte >= 65 && byte <= 90 ? byte + 32 : byte) */
-export function lower(byte: u8): u8 { return byte >= 65 && byte <= 90 ? byte + 32 : byte; }
-/** @requires lo <= hi */
-export function midpoint(lo: u32, hi: u32): u32 { return lo + Math.trunc((hi - lo) / 2); }
-/** @requires 0 <= at && at + 2 <= bytes.length */
-export function read16(bytes: Readonly<Uint8Array>, at: number): u16 { return (bytes[at] << 8) | bytes[at + 1]; }
-/**
- * @requires 0 <= at && at + 4 <= out.length
- * @modifies out
- */
-export function put32(out: Uint8Array, at: number, value: u32): void {
-  put16(out, at, value >>> 16);
-  put16(out, at + 2, value & 0xffff);
-}
-/**
- * @requires 0 <= at && at + 2 <= out.length
- * @modifies out
- */
-function put16(out: Uint8Array, at: number, value: u16): void { out[at] = value >>> 8; out[at + 1] = value & 255; }
-interface Header { readonly valid: boolean; readonly kind: u8; readonly length: u16; readonly total: u32; readonly end: number }
-/** @ensures !result.valid || result.length + 4 <= bytes.length */
-export function readHeader(bytes: Readonly<Uint8Array>): Header {
-  if (bytes.length < 4) return { valid: false, kind: 0, length: 0, total: 0, end: 0 };
-  const length = read16(bytes, 2);
-  if (length > bytes.length - 4) return { valid: false, kind: 0, length: 0, total: 1, end: -1 };
-  return { valid: true, kind: bytes[0], length, total: length + 4, end: bytes.length };
-}
-interface Cursor { at: u32; readonly end: u32 }
-/**
- * @requires cursor.at < 4294967295
- * @modifies cursor.at
- */
-export function advance(cursor: Cursor): boolean {
-  if (cursor.at >= cursor.end) return false;
-  cursor.at++;
-  return true;
-}
-/** @modifies cursor.at */
-export function rewind(cursor: Cursor): boolean {
-  if (cursor.at === 0) return false;
-  cursor.at = 0;
-  return true;
-}
-/** @modifies cursor.at */
-export function advanceTwice(cursor: Cursor): u8 {
-  if (cursor.at > 100) return 0;
-  const first = advance(cursor);
-  if (!first) return 1;
-  const second = advance(cursor);
-  return second ? 2 : 3;
-}
-/**
- * @requires at + 8 <= out.length && count <= 8
- * @modifies out
- */
-export function fill(out: Uint8Array, at: u32, count: u32, value: u8): void {
-  for (let i = 0; i < count; i++) out[at + i] = value;
-}
-/** @ensures result <= a.length */
-export function find(a: Readonly<Uint8Array>, value: u8): number {
-  let i = 0;
-  while (i < a.length && a[i] !== value) {
-    invariant(0 <= i && i <= a.length);
-    i++;
-  }
-  return i;
-}
-/** @requires a.length <= 100 */
-export function isMore(a: Readonly<Uint8Array>, b: Readonly<Uint8Array>, by: u32): boolean {
-  const left = total(a);
-  const right = total(b);
-  return left > right + by;
-}
-/** @ensures result >= 0 */
-export function total(a: Readonly<Uint8Array>): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) { invariant(0 <= sum && sum <= 255 * i); sum += a[i]; }
-  return sum;
-}
-`;
 
 let compiled: Promise<CodeOfFunction[]> | undefined;
 const functions = (): Promise<CodeOfFunction[]> => {
   compiled ??= compileFunctions(programOf(text));
   return compiled;
 };
-
-/** The code with one bit flipped, wherever that is another instruction. */
-function mutants(subject: CodeOfFunction): Subject[] {
-  const { code, start, size } = subject;
-  const found: Subject[] = [];
-  for (let offset = start - code.address; offset < start - code.address + size; ) {
-    const length = operationAt(code.bytes, offset)?.length ?? 2;
-    for (let bit = 0; bit < length * 8; bit++) {
-      const bytes = new Uint8Array(code.bytes);
-      bytes[offset + (bit >> 3)] ^= 1 << (bit & 7);
-      if (operationAt(bytes, offset)?.length === length) found.push({ ...subject, code: { ...code, bytes } });
-    }
-    offset += length;
-  }
-  return found;
-}
-
-/** Some of those of which a run shows that they behave otherwise. */
-function harmful(subjects: readonly CodeOfFunction[], perFunction: number): Subject[] {
-  return subjects.flatMap((subject) => {
-    const all = mutants(subject);
-    // Spread over the function.
-    const spread = all.map((_, i) => all[(i * 37) % all.length]);
-    const found: Subject[] = [];
-    for (const one of spread) {
-      if (found.length === perFunction) break;
-      if (findWitness(one, 60, 3) !== undefined) found.push(one);
-    }
-    return found;
-  });
-}
 
 describe('translation validation of riscv64 code', () => {
   it('validates branches, slices, records, objects, calls and loops', async () => {
@@ -205,9 +90,10 @@ describe('translation validation of riscv64 code', () => {
         lower.start - lower.code.address + lower.size,
       );
       const bytes = new Uint8Array([clobber & 255, clobber >> 8, ...own]);
-      const plain = { ...lower, code: { address: 0x1000, bytes: new Uint8Array([1, 0, ...own]) }, start: 0x1000 };
+      const at = { machine: 'riscv64', address: 0x1000 } as const;
+      const plain = { ...lower, code: { ...at, bytes: new Uint8Array([1, 0, ...own]) }, start: 0x1000 };
       expect((await validate(plain, askQueries)).status).toBe('validated');
-      expect((await validate({ ...plain, code: { address: 0x1000, bytes } }, askQueries)).status).toBe('refuted');
+      expect((await validate({ ...plain, code: { ...at, bytes } }, askQueries)).status).toBe('refuted');
     }
   });
 
