@@ -10,7 +10,7 @@ import { hex } from '../../base/errors.ts';
 import { byteAt, loadAt, type Region, storeAt, storeWeakly } from './memory.ts';
 import { giveUp } from './question.ts';
 import type { State } from './state.ts';
-import { allBytes, unknown, type Value } from './values.ts';
+import { allBytes, join, joinSecretly, unknown, type Value } from './values.ts';
 
 /** Offsets, both included. */
 export interface Span {
@@ -72,6 +72,10 @@ function rangeOf(context: AccessContext, state: State, place: Place, count: numb
 }
 
 export function load(context: AccessContext, state: State, address: Value, count: number): Value {
+  if (address.either !== undefined)
+    return address.either
+      .map((one) => load(context, state, one, count))
+      .reduce((a, b) => (address.taint === 0 ? join(a, b) : joinSecretly(a, b)));
   const place = placeOf(context, address);
   const range = place && rangeOf(context, state, place, count);
   if (place === undefined || range === undefined || !isThere(context, place.region, range, count)) {
@@ -116,6 +120,19 @@ export function store(
   value: Value,
   isSave: boolean | undefined,
 ): void {
+  for (const one of address.either ?? [address])
+    storeTo(context, state, { address: one, value, isSave, mayBeElsewhere: address.either && address.taint });
+}
+
+interface Storing {
+  readonly address: Value;
+  readonly value: Value;
+  readonly isSave: boolean | undefined;
+  /** It is to this place or another, which depends on what is tainted so; undefined: to this one. */
+  readonly mayBeElsewhere: number | undefined;
+}
+
+function storeTo(context: AccessContext, state: State, { address, value, isSave, mayBeElsewhere }: Storing): void {
   const { pc, memory } = state;
   const place = placeOf(context, address);
   if (place === undefined)
@@ -125,7 +142,7 @@ export function store(
   const range = rangeOf(context, state, place, count);
   if (range === undefined) giveUp(pc, `a store to somewhere in ${region.name}, and nobody knows how far`);
   refuseUnlessData(context, pc, region, range, count);
-  if (low === place.high && !place.wild) {
+  if (low === place.high && !place.wild && mayBeElsewhere === undefined) {
     if (region.id === context.stack) {
       if (low < context.lowest) context.lowest = low;
       const { frame } = state;
@@ -137,5 +154,6 @@ export function store(
   }
   context.assume('stores keep to their objects, and leave return addresses and saved registers alone');
   if (region.id === context.stack && range.low < context.lowest) context.lowest = range.low;
-  storeWeakly(memory, region, range, value, { at: pc, isSecret: place.isSecret });
+  const isSecret = place.isSecret || (mayBeElsewhere ?? 0) !== 0;
+  storeWeakly(memory, region, range, value, { at: pc, isSecret });
 }

@@ -8,6 +8,7 @@
  */
 import { CasemateError, hex, printable } from '../../base/errors.ts';
 import type { AccessContext } from './access.ts';
+import type { Places } from './arithmetic.ts';
 import { type FollowContext, followFunction } from './follow.ts';
 import { judge, unknownAnswer, worse } from './judge.ts';
 import { createMemory, storeAt } from './memory.ts';
@@ -17,7 +18,7 @@ import { machineName, processorOf } from './processors.ts';
 import { type Answer, type Argument, type FollowedImage, GivenUp, type Parts, type Question } from './question.ts';
 import { argumentRegions, extentOf, imageAt, kindsOf, regionsOf } from './regions.ts';
 import type { State } from './state.ts';
-import { known, type Places, pointer, returnAddress, STACK, THREAD, unknown, type Value } from './values.ts';
+import { known, pointer, returnAddress, STACK, THREAD, unknown, type Value } from './values.ts';
 
 export interface Options {
   /** Instructions. */

@@ -201,6 +201,12 @@ export function storeWeakly(
   { at, isSecret }: { readonly at: number; readonly isSecret: boolean },
 ): void {
   const count = bytesOf(value.width);
+  if (low === high) {
+    if (writtenAt(memory, region.id, low)?.written.isSaved === true) return;
+    const old = loadAt(memory, region, low, count);
+    storeAt(memory, region.id, low, isSecret ? joinSecretly(old, value) : join(old, value), at);
+    return;
+  }
   let merged = byteOf(value, 0);
   for (let i = 1; i < count; i++) merged = join(merged, byteOf(value, i));
   for (let offset = low; offset < high + count; offset++) {

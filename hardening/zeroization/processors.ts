@@ -1,9 +1,9 @@
 /** Which machines a secret can be followed through. */
 import { EM_RISCV, EM_X86_64 } from '../../linker/elf.ts';
+import type { Places } from './arithmetic.ts';
 import type { Processor } from './processor.ts';
 import type { FollowedImage } from './question.ts';
 import { createRiscv64 } from './riscv64.ts';
-import type { Places } from './values.ts';
 import { createX8664 } from './x86-64.ts';
 
 /** `threadRegion`: the region of the thread's own data. Undefined: instructions of the image's machine have no meaning. */

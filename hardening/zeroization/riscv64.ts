@@ -14,11 +14,12 @@ import {
   type Riscv64Instruction,
   type Riscv64Machine,
 } from '../../machine/semantics/riscv64-execute.ts';
+import { createAlgebra, opaque, type Places } from './arithmetic.ts';
 import type { Flow } from './flow.ts';
 import type { Processor } from './processor.ts';
 import type { FollowedImage } from './question.ts';
 import type { State } from './state.ts';
-import { createAlgebra, isOne, known, opaque, type Places, pointer, type Truth, type Value } from './values.ts';
+import { isOne, known, pointer, type Truth, type Value } from './values.ts';
 
 const names =
   'zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6'.split(' ');

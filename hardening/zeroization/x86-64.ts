@@ -10,9 +10,10 @@ import { createOperationReader } from '../../machine/semantics/x86-64-code.ts';
 import { type FlagReader, type Flags, flagOf, sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
 import type { X8664Machine } from '../../machine/semantics/x86-64-machine.ts';
 import { LANES, type Operation, RAX, RSP } from '../../machine/semantics/x86-64-operations.ts';
+import { createAlgebra, opaque, type Places } from './arithmetic.ts';
 import type { Processor, Status } from './processor.ts';
 import type { FollowedImage } from './question.ts';
-import { byteOf, createAlgebra, opaque, type Places, pointer, type Truth, type Value } from './values.ts';
+import { byteOf, pointer, type Truth, type Value } from './values.ts';
 
 const names = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
 

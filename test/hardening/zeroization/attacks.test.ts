@@ -237,6 +237,32 @@ sub rsp, 8
 call abort
 add rsp, 8
 ret
+begin wipes_one_of_two
+mov rax, [rdi]
+mov [rsp-8], rax
+mov [rsp-16], rax
+lea rcx, [rsp-8]
+test esi, 8
+cmove rcx, rdi
+mov qword ptr [rcx], 0
+xor eax, eax
+ret
+begin reads_one_of_two
+lea rcx, [rsi]
+test esi, 8
+cmove rcx, rdi
+mov rdx, [rcx]
+xor eax, eax
+xor ecx, ecx
+ret
+begin chooses_by_secret
+mov qword ptr [rsp-8], 5
+lea rcx, [rsp-8]
+test byte ptr [rdi], 1
+cmove rcx, rsi
+mov rcx, [rcx]
+xor eax, eax
+ret
 begin panics
 mov rax, [rdi]
 push rax
@@ -356,6 +382,9 @@ describe('code that wants to be called clean', () => {
     ['asks_where_it_is', 'registers'],
     ['keeps_a_flag', 'registers'],
     ['calls_what_returns', 'stack'],
+    ['wipes_one_of_two', 'stack'],
+    ['reads_one_of_two', 'registers'],
+    ['chooses_by_secret', 'registers'],
   ])('is residue where it leaves one: %s, in %s', (name, part) => {
     expect(worst(ask(name))).toBe(`residue: ${part}`);
   });

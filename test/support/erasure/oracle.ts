@@ -12,6 +12,7 @@
  * bytes that a public argument of the same size has, but for one byte.
  */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, runOrThrow } from '../run.ts';
@@ -143,7 +144,15 @@ export const compileSubject = (
   compiler: Tool,
   name: string,
   flags: readonly string[],
-): Promise<string> => compileCached(compiler, sourceOf(name), [...compilerFlags(target, compiler), ...flags]);
+): Promise<string> =>
+  compileCached(compiler, sourceOf(name), [...compilerFlags(target, compiler), ...flags, headerFlag()]);
+
+/** Objects are kept by their source and flags: this makes the header that sources share a part of them. */
+const headerFlag = (): string =>
+  `-DWIPES_H=0x${createHash('sha256')
+    .update(readFileSync(sourceOf('wipes.h')))
+    .digest('hex')
+    .slice(0, 8)}`;
 
 /** Sources compiled and optimised as one program by their own compiler, as an object of machine code. */
 export async function wholeProgram(
@@ -152,7 +161,7 @@ export async function wholeProgram(
   flags: readonly string[],
   folder: string,
 ): Promise<string> {
-  const all = [...targetFlags(x86), ...flags];
+  const all = [...targetFlags(x86), ...flags, headerFlag()];
   const objects = await Promise.all(names.map((name) => compileCached(compiler, sourceOf(name), [...all, '-flto'])));
   const output = join(folder, `whole-${compiler}.o`);
   if (compiler === 'gcc') {
