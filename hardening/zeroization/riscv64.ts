@@ -14,6 +14,7 @@ import {
   type Riscv64Instruction,
   type Riscv64Machine,
 } from '../../machine/semantics/riscv64-execute.ts';
+import { sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
 import { createAlgebra, opaque, type Places } from './arithmetic.ts';
 import type { Flow } from './flow.ts';
 import type { Processor } from './processor.ts';
@@ -99,6 +100,10 @@ export function createRiscv64(image: FollowedImage, places: Places, threadRegion
     setFloat: (register, value) => {
       state.vectors[register] = [value];
     },
+    // Another object each time: whether flags were raised at all may be what ways differ in.
+    raised: (sources) => {
+      state.flags = { kind: 'bits', from: [opaque([...sourcesOf(state.flags), ...sources], 1)] };
+    },
     load: (address) => address,
     store: () => {},
   };
@@ -137,6 +142,8 @@ export function createRiscv64(image: FollowedImage, places: Places, threadRegion
       [TP, pointer(threadRegion, 0, 0)],
       ...(image.globalPointer === undefined ? [] : [[GP, known(BigInt(image.globalPointer), 64)] as const]),
     ]),
+    // Flags stay until somebody clears them, which no instruction with a meaning does.
+    status: { name: 'fcsr', of: ({ flags }) => ({ determiners: [], bits: sourcesOf(flags) }) },
     assumptions: image.globalPointer === undefined ? [] : ['gp holds the address that __global_pointer$ has'],
   };
 }

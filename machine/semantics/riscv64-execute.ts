@@ -20,6 +20,8 @@ export interface Riscv64Machine<V, B> {
   readonly general: V[];
   readonly float: (register: number) => V;
   readonly setFloat: (register: number, value: V) => void;
+  /** Floating point that reads these may have raised a flag in fcsr. */
+  readonly raised: (sources: readonly V[]) => void;
   /** 1, 2, 4 or 8 bytes. */
   readonly load: (address: V, bytes: number) => V;
   /** Of 8, 16, 32 or 64 bits; `from`: the general register that held them in full. */
@@ -193,12 +195,16 @@ function executeExtension<V, B>(m: Riscv64Machine<V, B>, operation: ExtensionOpe
     }
     case 'float': {
       const sources = [...floats(operation.floats), ...operation.integers.map((register) => general[register]!)];
+      m.raised(sources);
       m.setFloat(operation.rd, boxed(m, m.opaque(sources, operation.bits)));
       return undefined;
     }
-    case 'floatToInteger':
-      set(m, operation.rd, v.zeroExtend(m.opaque(floats(operation.floats), operation.bits), 64));
+    case 'floatToInteger': {
+      const sources = floats(operation.floats);
+      m.raised(sources);
+      set(m, operation.rd, v.zeroExtend(m.opaque(sources, operation.bits), 64));
       return undefined;
+    }
     case 'atomic': {
       const { rd, rs1, rs2, bytes, computation } = operation;
       const [address, value] = [general[rs1]!, v.truncate(general[rs2]!, bytes * 8)];

@@ -2,8 +2,8 @@
  * Instructions of RV64GC beyond the integers (riscv64.ts): floating point, atomics, fences, traps, as plain data.
  *
  * What moves bits says which: loads and stores, moves between register files, signs. What computes with floating point is
- * opaque: its result is some function of what it reads and of the rounding mode, which no instruction here changes. Flags
- * that floating point raises are in a control register, and no instruction here reads one.
+ * opaque: its result is some function of what it reads and of the rounding mode, which no instruction here changes. It may
+ * raise flags in a control register, which no instruction here reads.
  * Whatever is left has no meaning and is refused, by its name where it has one: the environment, control registers,
  * code that changes (FENCE.I), and a conditional store (SC), which depends on what else happened to a reservation.
  * Source: RISC-V unprivileged ISA 20191213, chapters 2.7 ("FENCE"), 8 ("A"), 11 ("F"), 12 ("D"), 24 (listings).

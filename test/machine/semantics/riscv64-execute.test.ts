@@ -137,6 +137,7 @@ function ours(address: number, bytes: Uint8Array, fill: bigint): Uint8Array {
     setFloat: (register, value) => {
       floatRegisters[register] = value;
     },
+    raised: () => {},
     load: ({ value: at }, count) => {
       let value = 0n;
       for (let i = count - 1; i >= 0; i--) value = (value << 8n) | BigInt(data[Number(at) + i]!);
