@@ -25,6 +25,8 @@ export interface Options {
   readonly mostSteps: number;
   /** Of memory, by rule of thumb. */
   readonly mostBytes: number;
+  /** Asked now and then; true: whoever waits does not wait any longer, and what is not known by then is unknown. */
+  readonly isOver?: () => boolean;
 }
 
 export const defaults: Options = { mostSteps: 20_000_000, mostBytes: 2 ** 29 };

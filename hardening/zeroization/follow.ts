@@ -24,6 +24,7 @@ export interface FollowContext {
   readonly mostSteps: number;
   /** Of memory that is held while branches are open. */
   readonly mostBytes: number;
+  readonly isOver?: () => boolean;
   /** Where a function's ways meet, by its entry. */
   readonly meetings: Map<number, ReadonlyMap<number, number>>;
   /** What states were where a way ended without a return, by the instruction. */
@@ -54,6 +55,10 @@ interface Until {
 const ROUNDS = 3;
 const DEEPEST = 400;
 const MOST_OPEN = 2000;
+/** Why nothing is known of what was not followed in the time that there was. */
+export const OVER = 'the time for it is over';
+/** Instructions between two looks at whether to go on. */
+const BETWEEN_LOOKS = 1024;
 
 function meetingPlace(context: FollowContext, frame: Frame, pc: number): number {
   let places = context.meetings.get(frame.entry);
@@ -182,7 +187,10 @@ function follow(
     const depth = frame === undefined ? -1 : frame.depth;
     if (depth < until.depth || (depth === until.depth && pc === until.pc)) return state;
     context.steps++;
-    if ((context.steps & 1023) === 0) refuseIfLarge(context, pc, (opens?.held ?? 0) + bytesHeld(state.memory));
+    if (context.steps % BETWEEN_LOOKS === 0) {
+      refuseIfLarge(context, pc, (opens?.held ?? 0) + bytesHeld(state.memory));
+      if (context.isOver?.() === true) giveUp(pc, OVER);
+    }
     if (context.steps > context.mostSteps) giveUp(pc, `more than ${context.mostSteps} instructions`);
     const condition = step(context, state);
     if (condition === undefined) continue;

@@ -1,0 +1,193 @@
+/**
+ * What `casemate secrets` says: each function with its verdict and, below, what is left of a secret and where, or why
+ * nobody knows; or JSON. A build prints the same lines about its image.
+ */
+import { hex, printable } from '../base/errors.ts';
+import type { Residue } from '../hardening/zeroization/question.ts';
+import {
+  type JudgedFunction,
+  type Outcome,
+  type PartVerdict,
+  reportOutcome,
+  type SecretsReport,
+  type StopVerdict,
+} from '../hardening/zeroization/secrets.ts';
+
+/** Where an address is, for people. */
+export type Place = (address: number) => string;
+
+const marks: Record<Outcome, string> = { erased: 'erased', residue: 'RESIDUE', unknown: 'unknown' };
+
+/** Exit status of a report. */
+export function secretsStatus(report: SecretsReport): number {
+  return { erased: 0, residue: 1, unknown: 3 }[reportOutcome(report)];
+}
+
+/** Residue that is shown of one part; more is counted. */
+const MOST_SHOWN = 8;
+
+const signed = (offset: number): string => (offset < 0 ? `-${-offset}` : `+${offset}`);
+
+function byteLine(part: string, { from, length, at, isVerbatim }: Residue, place: Place): string {
+  const bytes = `${length} byte${length === 1 ? '' : 's'}`;
+  const where =
+    part === 'stack'
+      ? `${bytes} at ${signed(from)} from the stack pointer at the entry`
+      : part === 'image'
+        ? `${bytes} at ${place(from)}`
+        : `${bytes} at ${signed(from)}`;
+  const what = isVerbatim ? 'of the secret itself' : 'that depend on the secret';
+  return `${where}, ${what}${at === undefined ? '' : `, written at ${place(at)}`}`;
+}
+
+function partLines(
+  { part, outcome, bytes = [], registers = [], at, reason, when }: PartVerdict,
+  place: Place,
+): string[] {
+  if (outcome === 'erased') return [];
+  if (outcome === 'unknown') return [`${part}: unknown: ${reason}${at === undefined ? '' : `, at ${place(at)}`}`];
+  const suffix = when === undefined ? '' : `, when ${when}`;
+  const shown = bytes.slice(0, MOST_SHOWN).map((one) => `${part}: ${byteLine(part, one, place)}${suffix}`);
+  if (bytes.length > MOST_SHOWN) {
+    const rest = bytes.slice(MOST_SHOWN);
+    const more = rest.reduce((sum, { length }) => sum + length, 0);
+    shown.push(`${part}: ${more} more bytes in ${rest.length} places${suffix}`);
+  }
+  if (registers.length > 0) {
+    const names = registers.map(({ register, isVerbatim }) =>
+      isVerbatim ? `${register} (the secret itself)` : register,
+    );
+    shown.push(`${part}: ${names.join(', ')}${suffix}`);
+  }
+  return shown;
+}
+
+function summaryOf({ outcome, parts, depth, maxStack }: JudgedFunction): string {
+  const erased = parts.filter((part) => part.outcome === 'erased').map(({ part }) => part);
+  const clear = erased.length === 0 ? [] : [`${outcome === 'erased' ? '' : 'clear: '}${erased.join(', ')}`];
+  const stack =
+    depth !== undefined
+      ? [`${depth} bytes of stack at most`]
+      : maxStack !== undefined
+        ? [`${maxStack} bytes of stack at most, as declared`]
+        : [];
+  return [...clear, ...stack].join('; ');
+}
+
+/** Parts that are unknown for one reason, as one. */
+function grouped(parts: readonly PartVerdict[]): PartVerdict[] {
+  const isSame = (a: PartVerdict, b: PartVerdict): boolean =>
+    a.outcome === 'unknown' && b.outcome === 'unknown' && a.reason === b.reason && a.at === b.at;
+  return parts.flatMap((part, i) => {
+    if (parts.findIndex((one) => isSame(one, part)) < i && part.outcome === 'unknown') return [];
+    const names = parts.filter((one) => one === part || isSame(one, part)).map(({ part: name }) => name);
+    return [{ ...part, part: names.join(', ') }];
+  });
+}
+
+/** What is left where a function ends in another way than by returning. */
+function stopLine({ at, callee, parts }: StopVerdict, place: Place): string {
+  const names = (wanted: Outcome): string[] => parts.flatMap(({ part, outcome }) => (outcome === wanted ? [part] : []));
+  const left = [
+    ...(names('residue').length > 0 ? [`left in ${names('residue').join(', ')}`] : []),
+    ...(names('unknown').length > 0 ? [`unknown: ${names('unknown').join(', ')}`] : []),
+  ];
+  return `${callee === undefined ? 'if it traps' : `if it ends in ${callee}`}, at ${place(at)}: ${left.join('; ')}`;
+}
+
+/** The verdicts, each part that is not erased on lines of its own. */
+export function verdictLines({ functions, absent, problems }: SecretsReport, place: Place): string[] {
+  const width = Math.max(0, ...functions.map(({ function: name }) => printable(name, 60).length));
+  const indent = ' '.repeat(2 + 7 + 2);
+  return [
+    ...functions.flatMap((one) => [
+      `  ${marks[one.outcome].padEnd(7)}  ${printable(one.function, 60).padEnd(width)}  ${summaryOf(one)}`.trimEnd(),
+      ...[
+        ...grouped(one.parts).flatMap((part) => partLines(part, place)),
+        ...one.stops.map((stop) => stopLine(stop, place)),
+      ].map((line) => `${indent}${printable(line, 500)}`),
+    ]),
+    ...absent.map((name) => printable(`  absent   ${name}: left out of the image, as nothing needs it`, 500)),
+    ...problems.map(({ function: name, problem }) =>
+      printable(`  ${marks.unknown}  ${name === undefined ? '' : `${name}: `}${problem}`, 500),
+    ),
+  ];
+}
+
+/** What is assumed, each once, with the functions that it is about unless it is about all. */
+export function assumedLines({ functions }: SecretsReport): string[] {
+  const about = new Map<string, string[]>();
+  for (const { function: name, assumptions } of functions)
+    for (const text of assumptions) about.set(text, [...(about.get(text) ?? []), printable(name, 60)]);
+  return [...about].map(([text, names]) =>
+    printable(names.length === functions.length ? `  ${text}` : `  ${names.join(', ')}: ${text}`, 500),
+  );
+}
+
+export function reportText(name: string, report: SecretsReport, place: Place): string {
+  const { functions, absent, problems } = report;
+  const count = (wanted: Outcome): number =>
+    functions.filter(({ outcome }) => outcome === wanted).length + (wanted === 'unknown' ? problems.length : 0);
+  const sums = (['residue', 'unknown', 'erased'] as const).flatMap((kind) =>
+    count(kind) === 0 ? [] : [`${count(kind)} ${kind}`],
+  );
+  if (absent.length > 0) sums.push(`${absent.length} absent`);
+  const assumed = assumedLines(report);
+  const lines = [
+    name,
+    ...verdictLines(report, place),
+    ...(assumed.length === 0 ? [] : ['', 'Assumed, not shown:', ...assumed]),
+    '',
+    sums.join(', '),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function partJson({ part, outcome, bytes, registers, at, reason, when }: PartVerdict, place: Place): object {
+  return {
+    part,
+    outcome,
+    ...(bytes && {
+      residue: bytes.map(({ from, length, at: writer, isVerbatim }) => ({
+        ...(part === 'image' ? { address: hex(from) } : { offset: from }),
+        bytes: length,
+        verbatim: isVerbatim,
+        ...(writer !== undefined && { writtenAt: hex(writer), place: place(writer) }),
+      })),
+    }),
+    ...(registers && {
+      registers: registers.map(({ register, isVerbatim }) => ({ name: register, verbatim: isVerbatim })),
+    }),
+    ...(at !== undefined && { at: hex(at), place: place(at) }),
+    ...(reason !== undefined && { reason }),
+    ...(when !== undefined && { when }),
+  };
+}
+
+/** The report as JSON; docs/secrets.md has its form. Addresses are text, as 64 bits are more than a number holds. */
+export function reportJson(name: string, report: SecretsReport, place: Place): object {
+  return {
+    version: 1,
+    image: name,
+    outcome: reportOutcome(report),
+    functions: report.functions.map((one) => ({
+      function: one.function,
+      ...(one.address !== undefined && { address: hex(one.address) }),
+      origin: one.origin,
+      outcome: one.outcome,
+      parts: one.parts.map((part) => partJson(part, place)),
+      ...(one.depth !== undefined && { depth: one.depth }),
+      ...(one.maxStack !== undefined && { maxStack: one.maxStack }),
+      stops: one.stops.map(({ at, callee, parts }) => ({
+        at: hex(at),
+        place: place(at),
+        ...(callee !== undefined && { callee }),
+        parts: parts.map((part) => partJson(part, place)),
+      })),
+      steps: one.steps,
+      assumptions: one.assumptions,
+    })),
+    absent: report.absent,
+    problems: report.problems,
+  };
+}
