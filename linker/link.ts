@@ -1,7 +1,7 @@
 /**
  * The linker's phases, in order. Each is a file of its own; this one only passes the tables on.
  *
- *   resolve -> commons -> script symbols -> collect garbage -> scan -> tables -> place -> merge
+ *   resolve -> interpose -> commons -> script symbols -> collect garbage -> scan -> tables -> place -> merge
  *     -> (addresses, relax, size) until stable -> segments -> write
  */
 import { fail } from '../base/errors.ts';
@@ -18,6 +18,7 @@ import { ehFrameHeaderSize } from './eh-frame-hdr.ts';
 import * as elf from './elf.ts';
 import { collectGarbage } from './gc.ts';
 import type { LinkedImage } from './image.ts';
+import { interposeFunctions } from './interpose.ts';
 import { mapText } from './map.ts';
 import { createPlacer, isKept, matchSections } from './match-sections.ts';
 import { mergeSections } from './merge.ts';
@@ -61,6 +62,7 @@ export function link(request: LinkRequest): LinkResult {
   const { options } = request;
   const program = resolveInputs(request);
   const architecture = architectures[program.machine];
+  interposeFunctions(program, options.interpositions ?? []);
   dropReserved(program, options);
   allocateCommons(program, options.sortCommon);
   const imageBase = options.imageBase ?? (options.pie ? 0 : architecture.imageBase);

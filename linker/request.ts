@@ -4,6 +4,7 @@
  * Nothing here touches a file: inputs arrive as bytes, and the one callback fetches the members of thin archives.
  */
 import type { Arena } from './arena.ts';
+import type { Interposition } from './interpose.ts';
 import type { Expression, LinkerScript } from './script/ast.ts';
 
 /** One input in command-line order. Lazy members and groups need no positions: see resolve.ts. */
@@ -38,6 +39,8 @@ export interface LinkOptions {
   /** --require-defined: as -u, and an error when nothing defines it. */
   readonly requiredSymbols: readonly string[];
   readonly wrap: readonly string[];
+  /** Functions that are reached through a veneer from everywhere: see interpose.ts. */
+  readonly interpositions?: readonly Interposition[];
   /** --defsym NAME=EXPRESSION, in order. */
   readonly defsym: readonly { readonly name: string; readonly value: Expression }[];
   readonly buildId: BuildIdStyle;
