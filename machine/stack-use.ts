@@ -66,12 +66,16 @@ export interface CallSite {
   readonly target: bigint | 'indirect';
   /** Bytes below the stack pointer at the function's entry when the callee begins. */
   readonly depth: number;
+  /** It is no call, but a jump out of the function. */
+  readonly isJump?: true;
 }
 
 export interface StackUse {
   /** Bytes below the stack pointer at the entry, at most, what callees take not included. */
   readonly deepest: number;
   readonly calls: readonly CallSite[];
+  /** By instruction that is come to: bytes below the stack pointer at the entry that it and the frame register are then. */
+  readonly depths: ReadonlyMap<bigint, { readonly depth: number; readonly frame?: number }>;
   /** What is not understood; then the numbers say nothing. */
   readonly problem?: { readonly at: bigint; readonly text: string };
 }
@@ -199,7 +203,12 @@ export function stackUse(
   const calls = new Map<bigint, CallSite>();
   const pending = [start];
   let deepest = 0;
-  const fail = (at: bigint, text: string): StackUse => ({ deepest, calls: [], problem: { at, text } });
+  const fail = (at: bigint, text: string): StackUse => ({
+    deepest,
+    calls: [],
+    depths: new Map(),
+    problem: { at, text },
+  });
   const enter = (address: bigint, state: State): void => {
     const met = meet(states.get(address), state);
     if (isSame(states.get(address), met)) return;
@@ -235,7 +244,7 @@ export function stackUse(
     const isInside = (address: bigint): boolean => start <= address && address < end;
     // On the way down page by page: a round more only while the limit is below.
     const probes = state.compared === true && step.whileUnequal === true && jump! <= at;
-    if (jump !== undefined && !isInside(jump)) calls.set(at, { at, target: jump, depth });
+    if (jump !== undefined && !isInside(jump)) calls.set(at, { at, target: jump, depth, isJump: true });
     else if (jump !== undefined && !probes) enter(jump, result);
     for (const one of cases) enter(one, result);
     if (!step.continues) continue;
@@ -246,5 +255,5 @@ export function stackUse(
     const past = step.call === undefined ? result : afterCallee(result, registers);
     enter(next, probes ? { ...result, depth: result.limit! } : past);
   }
-  return { deepest, calls: [...calls.values()] };
+  return { deepest, calls: [...calls.values()], depths: states };
 }

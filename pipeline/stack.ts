@@ -40,7 +40,7 @@ export interface StackJob {
 }
 
 /** Bytes below the stack pointer that code may use without moving it. Sources: the psABIs for x86-64 and RISC-V. */
-const redZones = { 'x86-64': 128, riscv64: 0 } as const;
+export const redZones = { 'x86-64': 128, riscv64: 0 } as const;
 
 const constructorSections = new Set(['.init_array', '.preinit_array', '.ctors']);
 
@@ -60,7 +60,9 @@ export function boundOfImage({
   manifest,
   at,
   target,
-}: Omit<StackJob, 'note' | 'strict'>): StackBound | readonly StackReason[] {
+}: Pick<StackJob, 'image' | 'at' | 'target'> & { readonly manifest: Partial<Manifest> }):
+  | StackBound
+  | readonly StackReason[] {
   const words = relocatedWords(image);
   const { functions, byStart, useOf } = codeOf(image, words);
   const { indirect = {}, recursion = {} } = manifest.stack ?? {};

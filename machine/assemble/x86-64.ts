@@ -47,7 +47,7 @@ export function memory(base: Register, displacement = 0): Memory {
   return { base, displacement };
 }
 
-function instruction(bytes: readonly number[]): Instruction {
+export function instruction(bytes: readonly number[]): Instruction {
   return { kind: 'instruction', bytes };
 }
 
@@ -70,7 +70,13 @@ function encodeRegister(opcode: readonly number[], width: Width, reg: number, rm
 }
 
 /** Prefixes, opcode, ModRM, SIB and displacement for a memory operand. */
-function encodeMemory(opcode: readonly number[], width: Width, reg: number, operand: Memory, isByte = false): number[] {
+export function encodeMemory(
+  opcode: readonly number[],
+  width: Width,
+  reg: number,
+  operand: Memory,
+  isByte = false,
+): number[] {
   const { base, index, scale = 1, displacement = 0 } = operand;
   const b = numbers[base];
   const x = index === undefined ? 4 : numbers[index];
@@ -89,6 +95,12 @@ function encodeMemory(opcode: readonly number[], width: Width, reg: number, oper
     ...(sib ? [(factor << 6) | ((x & 7) << 3) | (b & 7)] : []),
     ...(mode === 0 ? [] : mode === 1 ? littleEndian(displacement, 1) : checked32(displacement)),
   ];
+}
+
+/** The same for [rip + 0], whose displacement somebody else fills in: 4 bytes, the last ones. */
+export function encodeRipRelative(opcode: readonly number[], width: 32 | 64, reg: Register): Instruction {
+  const prefix = rex(width === 64 ? 1 : 0, numbers[reg], 0, 0);
+  return instruction([...(prefix === 0x40 ? [] : [prefix]), ...opcode, ((numbers[reg] & 7) << 3) | 5, 0, 0, 0, 0]);
 }
 
 // --- moving
@@ -145,6 +157,17 @@ export function pop(to: Register): Instruction {
   return instruction([...(n > 7 ? [0x41] : []), 0x58 | (n & 7)]);
 }
 
+/** push [from] */
+export function pushMemory(from: Memory): Instruction {
+  return instruction(encodeMemory([0xff], 32, 6, from));
+}
+
+/** pop [to]; an address by rsp would be taken after the pop. */
+export function popMemory(to: Memory): Instruction {
+  if (to.base === 'rsp') throw new Error('pop to an address by rsp');
+  return instruction(encodeMemory([0x8f], 32, 0, to));
+}
+
 /** xchg a, b */
 export function xchg(a: Register, b: Register): Instruction {
   return instruction(encodeRegister([0x87], 64, numbers[b], numbers[a]));
@@ -176,6 +199,11 @@ export function aluLoad(op: Arithmetic, to: Register, from: Memory, width: 32 | 
 /** op [to], from */
 export function aluStore(op: Arithmetic, to: Memory, from: Register, width: 32 | 64 = 64): Instruction {
   return instruction(encodeMemory([(arithmetic[op] << 3) | 1], width, numbers[from], to));
+}
+
+/** cmp qword [a], value, which is sign-extended from 32 bits. */
+export function compareImmediate(a: Memory, value: number): Instruction {
+  return instruction([...encodeMemory([0x81], 64, 7, a), ...checked32(value)]);
 }
 
 /** test a, b */

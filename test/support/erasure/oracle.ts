@@ -111,7 +111,7 @@ export const targetFlags = (target: Target): readonly string[] => [
 ];
 
 /** The objects of the driver and its small C library. */
-async function driverObjects(target: Target): Promise<string[]> {
+export async function driverObjects(target: Target): Promise<string[]> {
   const flags = ['-O2', '-ffreestanding', ...targetFlags(target)];
   return [
     await compileCached(target.cc, sourceOf('oracle.c'), flags),

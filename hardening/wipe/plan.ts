@@ -1,0 +1,88 @@
+/**
+ * What veneers an image needs, as its linked bytes show: how deep each function goes, where its arguments may lie, which
+ * registers it may change.
+ *
+ * An image is linked, planned for, and linked again with the veneers; a function that calls another one behind a veneer
+ * then goes deeper, so plans are made until they no longer change.
+ */
+import { fail, printable } from '../../base/errors.ts';
+import type { LinkedImage } from '../../linker/image.ts';
+import { functionsOf, type ImageFunction } from '../../linker/provenance.ts';
+import { calledAtHome, createClobbers } from './clobbers-x86-64.ts';
+import { type ArgumentPlace, originalName, type WipeRequest } from './veneer.ts';
+
+/** What is asked for. */
+export interface WipeWish {
+  readonly function: string;
+  /** Bytes of stack that it takes at most, as its author says; only where none are proved it counts, and is watched. */
+  readonly maxStack?: number;
+  /** Registers that carry its result; default: the first of integers. */
+  readonly results?: readonly string[];
+}
+
+/** Bytes that are proved, or why there are none. */
+export type ProvedDepth = { readonly bytes: number } | { readonly reason: string };
+
+/** What is known of an image's stack. */
+export interface StackKnowledge {
+  readonly depthOf: (fn: ImageFunction) => ProvedDepth;
+  readonly argumentsOf: (fn: ImageFunction) => ArgumentPlace;
+}
+
+export interface PlannedWipe extends WipeRequest {
+  /** Whether the depth is proved. */
+  readonly isProved: boolean;
+}
+
+/** Bytes that are watched below a depth that nobody has proved. */
+export const WATCHED = 128;
+
+const defaultResults: Record<LinkedImage['machine'], readonly string[]> = { 'x86-64': ['rax'], riscv64: ['a0'] };
+
+/** The functions themselves, in an image with or without their veneers. Errors: 'undefined-symbol'. */
+export function bodiesOf(image: LinkedImage, names: readonly string[]): (ImageFunction & { veneer?: number })[] {
+  const functions = functionsOf(image);
+  return names.map((name) => {
+    const named = functions.find((fn) => fn.name === name && fn.size > 0);
+    const behind = functions.find((fn) => fn.name === originalName(name));
+    if (behind !== undefined) return { ...behind, ...(named && { veneer: named.address }) };
+    return (
+      named ??
+      fail('undefined-symbol', `${printable(name)}: the image has no function of this name whose size is known`)
+    );
+  });
+}
+
+function depthFor(wish: WipeWish, proved: ProvedDepth): { depth: number; watched: number; isProved: boolean } {
+  if ('bytes' in proved) return { depth: proved.bytes, watched: 0, isProved: true };
+  const { maxStack } = wish;
+  // What is watched is a multiple of 8 bytes, and so is what lies above it.
+  if (maxStack !== undefined) return { depth: Math.ceil(maxStack / 8) * 8, watched: WATCHED, isProved: false };
+  const name = printable(wish.function);
+  return fail(
+    'undecided',
+    `${name}: how much stack it takes is not proved (${proved.reason}), so nobody knows how much to wipe; say how much it ` +
+      `takes at most (--wipe ${name}:BYTES, or "maxStack")`,
+  );
+}
+
+/** Plans for an image, with the veneers that it has already. Errors: 'undecided', 'undefined-symbol'. */
+export function planWipes(image: LinkedImage, wishes: readonly WipeWish[], stack: StackKnowledge): PlannedWipe[] {
+  const bodies = bodiesOf(
+    image,
+    wishes.map(({ function: name }) => name),
+  );
+  const clobbersOf = createClobbers(image);
+  const atHome = calledAtHome(image, bodies);
+  return wishes.map((wish, i) => {
+    const body = bodies[i]!;
+    const clobbers = atHome.has(body.address) ? clobbersOf(body.address) : undefined;
+    return {
+      function: wish.function,
+      ...depthFor(wish, stack.depthOf(body)),
+      results: wish.results ?? defaultResults[image.machine],
+      ...(clobbers !== undefined && { changes: clobbers }),
+      arguments: stack.argumentsOf(body),
+    };
+  });
+}

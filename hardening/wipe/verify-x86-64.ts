@@ -1,0 +1,120 @@
+/**
+ * Whether every way to a wiped function leads through its veneer, as the linked bytes have it.
+ *
+ * The linker leads relocations to the veneer. What an assembler has resolved inside of a section, a call by its distance,
+ * has none; so all code is read, and a branch or an address of code that comes to the function's entry from elsewhere than
+ * its veneer is refused by name. So is a word of data that holds its address. What a compiler has inlined is no call, and
+ * nothing shows it here; of a clone of the function (`.constprop`, `.part`) the name does.
+ */
+import { fail, hex, printable } from '../../base/errors.ts';
+import * as elf from '../../linker/elf.ts';
+import type { LinkedImage } from '../../linker/image.ts';
+import { functionsOf, type ImageFunction, originOf, relocationsOf } from '../../linker/provenance.ts';
+import { iced, sweep } from '../../machine/decode-x86-64.ts';
+import { codeSections } from './code.ts';
+import { originalName } from './veneer.ts';
+
+/** A function behind its veneer. */
+export interface Wiped {
+  readonly name: string;
+  readonly body: ImageFunction;
+  readonly veneer: ImageFunction;
+}
+
+/** Finds functions and veneers in the image. Errors: 'undefined-symbol' for one that was collected. */
+export function wipedFunctions(image: LinkedImage, names: readonly string[]): Wiped[] {
+  const functions = functionsOf(image);
+  const find = (name: string): ImageFunction | undefined => functions.find((fn) => fn.name === name);
+  return names.map((name) => {
+    const body = find(originalName(name));
+    const veneer = find(name);
+    if (body === undefined || veneer === undefined)
+      fail('undefined-symbol', `${printable(name)}: nothing in the image calls it, so there is nothing to wipe after`);
+    return { name, body, veneer };
+  });
+}
+
+const isIn = (at: number, { address, size }: ImageFunction): boolean => address <= at && at < address + size;
+
+const placeOf = (image: LinkedImage, at: number): string => {
+  const origin = originOf(image, at);
+  return origin === undefined ? hex(at) : `${origin.object}:(${origin.section}+${hex(origin.offset)})`;
+};
+
+/** The address that an instruction names: where it branches, or what it reads or takes relative to itself. */
+function namedBy(instruction: import('iced-x86').Instruction): number | undefined {
+  const { OpKind } = iced();
+  if (instruction.opCount > 0 && instruction.op0Kind === OpKind.NearBranch64)
+    return Number(instruction.nearBranchTarget);
+  return instruction.isIpRelMemoryOperand ? Number(instruction.ipRelMemoryAddress) : undefined;
+}
+
+function checkCode(image: LinkedImage, byEntry: ReadonlyMap<number, Wiped>): void {
+  for (const { address, bytes, starts } of codeSections(image))
+    sweep(bytes, BigInt(address), starts, (instruction, offset) => {
+      const named = namedBy(instruction);
+      const wiped = named === undefined ? undefined : byEntry.get(named);
+      if (wiped === undefined) return;
+      const at = address + offset;
+      // Inside of itself it loops, or is called again before it returns: all within what the veneer wipes.
+      if (isIn(at, wiped.veneer) || isIn(at, wiped.body)) return;
+      fail(
+        'relocation',
+        `${placeOf(image, at)}: comes to ${printable(wiped.name)} without a relocation, past the veneer that wipes after ` +
+          'it; compile with -ffunction-sections, or assemble with the functions in sections of their own',
+      );
+    });
+}
+
+/** Sections whose words describe code and lead nowhere. */
+const describing = /^\.(eh_frame|eh_frame_hdr|gcc_except_table|debug_.*)$/;
+
+/** Relocation types of words that are an address, and of data's distances. Source: psABI, "Relocation Types". */
+const absolute = new Set([1, 10, 11]);
+const relative = new Set([2, 4, 24]);
+
+function checkWords(image: LinkedImage, byEntry: ReadonlyMap<number, Wiped>): void {
+  const { count, place, type, target } = relocationsOf(image);
+  const sectionAt = (at: number) => image.sections.find(({ address, size }) => address <= at && at < address + size);
+  for (let i = 0; i < count; i++) {
+    const wiped = byEntry.get(target[i]!);
+    if (wiped === undefined) continue;
+    const at = place[i]!;
+    const section = sectionAt(at);
+    if (section === undefined || describing.test(section.name)) continue;
+    const isCode = (section.flags & elf.SHF_EXECINSTR) !== 0;
+    if (!absolute.has(type[i]!) && (isCode || !relative.has(type[i]!))) continue;
+    fail(
+      'relocation',
+      `${placeOf(image, at)}: holds the address of ${printable(wiped.name)} itself, past the veneer that wipes after it`,
+    );
+  }
+}
+
+/** Names that compilers give to copies of a function or of parts of it. */
+const clone = /\.(constprop|part|isra|specialized|llvm|__uniq|clone)(\.|$)/;
+
+function checkClones(image: LinkedImage, wiped: readonly Wiped[]): void {
+  const names = new Set(wiped.map(({ name }) => name));
+  for (const { name, object } of functionsOf(image)) {
+    const base = clone.exec(name);
+    if (base === null) continue;
+    const origin = name.slice(0, base.index);
+    if (!names.has(origin) || names.has(name) || name.startsWith(originalName(''))) continue;
+    fail(
+      'relocation',
+      `${printable(object)}: ${printable(name)} is a copy that the compiler has made of ${printable(origin)}, which calls may ` +
+        'go to instead; compile with -fno-ipa-cp -fno-partial-inlining, or have it wiped too',
+    );
+  }
+}
+
+/** Fails unless all ways lead through the veneers. Errors: 'relocation'. */
+export function requireVeneers(image: LinkedImage, names: readonly string[]): readonly Wiped[] {
+  const wiped = wipedFunctions(image, names);
+  const byEntry = new Map(wiped.map((one) => [one.body.address, one]));
+  checkCode(image, byEntry);
+  checkWords(image, byEntry);
+  checkClones(image, wiped);
+  return wiped;
+}
