@@ -3,6 +3,7 @@
  * compiler, with and without relaxation, and run under user-mode emulation.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { everyNth } from '../support/long.ts';
 import { linkProgram, lua, riscv, runProgram, sqlite } from '../support/programs.ts';
 import { runOrThrow } from '../support/run.ts';
 import { linkerFolder } from '../support/toolchain.ts';
@@ -21,7 +22,7 @@ test('the cross compiler takes its linker from the folder given with -B', async 
   expect(found.trim()).toBe(`${folder}/ld`);
 });
 
-describe.each([lua, sqlite])('$name on riscv64', (program) => {
+describe.each(everyNth([lua, sqlite], 2))('$name on riscv64', (program) => {
   // Compiling SQLite takes most of a minute on a cold cache; the tests proper are about linking.
   beforeAll(async () => {
     await program.inputs(riscv, 'static');

@@ -13,6 +13,7 @@ import { buildObject, SHF, SHT } from '../support/elf-builder.ts';
 import { goodStart } from '../support/hostile/case.ts';
 import { type HostileCase, hostileCases } from '../support/hostile/index.ts';
 import { runJudged, violations } from '../support/judge.ts';
+import { everyNth } from '../support/long.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { linkerProgram, riscv, x86 } from '../support/toolchain.ts';
 import { requireTools } from '../support/tools.ts';
@@ -54,7 +55,8 @@ test('the names of the hostile cases are unique', () => {
   expect(new Set(names).size).toBe(names.length);
 });
 
-test.each(hostileCases)('good manners with $name', expectGoodManners);
+// A process takes a third of a second: every run takes each second one.
+test.each(everyNth(hostileCases, 2))('good manners with $name', expectGoodManners);
 
 /** Links objects in this process. */
 function linkObjects(objects: readonly Uint8Array[]): Uint8Array {

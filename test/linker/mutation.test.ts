@@ -21,8 +21,8 @@ requireTools('gcc', 'g++', 'clang', 'ar', 'riscv64-linux-gnu-gcc', 'riscv64-linu
 
 const long = process.env['CASEMATE_LONG'] === '1';
 const seed = Number(process.env['CASEMATE_SEED'] ?? 20_240_601);
-const inProcess = long ? 60_000 : 1_000;
-const wholeProcess = long ? 400 : 30;
+const inProcess = long ? 60_000 : 600;
+const wholeProcess = long ? 400 : 20;
 
 const report: string[] = [];
 let campaign: Campaign;

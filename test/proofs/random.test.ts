@@ -11,13 +11,13 @@ import type { FunctionIr } from '../../analyzers/ir.ts';
 import { type Result, verifyProgram } from '../../proofs/verify.ts';
 import { analyzeText, askProver } from '../support/contracts.ts';
 import { programs, ranged } from '../support/generated/programs.ts';
+import { isLong } from '../support/long.ts';
 import { compiled, nativeValue, wordsOf, wordsOfNative } from '../support/native.ts';
 
-const long = process.env['CASEMATE_LONG'] === '1';
-const PROGRAMS = long ? 2_000 : 200;
+const PROGRAMS = isLong ? 2_000 : 200;
 /** Programs that are proved, of four functions and of one, which takes less. */
-const PROVED = long ? 2_000 : 40;
-const PROVED_SMALL = long ? 2_000 : 160;
+const PROVED = isLong ? 2_000 : 25;
+const PROVED_SMALL = isLong ? 2_000 : 80;
 
 /** Runs the function on both and compares; how often both gave a value. */
 function compare(
@@ -58,7 +58,7 @@ describe('generated programs', () => {
         const own = compiled(text);
         for (const subject of program.functions) compared += compare(program, subject, own[subject.name], 30);
       }),
-      { seed: 11, numRuns: PROGRAMS, endOnFailure: long },
+      { seed: 11, numRuns: PROGRAMS, endOnFailure: isLong },
     );
     expect(compared).toBeGreaterThan(PROGRAMS * 5);
   }, 3_600_000);
@@ -80,7 +80,7 @@ describe('generated programs', () => {
           fc.pre(program !== undefined);
           const results = await verifyProgram(program, { ask, samples: 400, askBroken: true });
           programsAsked++;
-          if (long && programsAsked % 100 === 0) console.log(`${programsAsked} of ${count} programs asked`);
+          if (isLong && programsAsked % 100 === 0) console.log(`${programsAsked} of ${count} programs asked`);
           // Not trivial: proved, and not without a solver.
           const bySolver = ({ by, obligation }: Result): boolean =>
             obligation.question === 'holds' && /Z3|cvc5/.test(by);
@@ -103,9 +103,9 @@ describe('generated programs', () => {
           }
         }),
         // A long run that fails names its program at once: making that smaller takes as long again.
-        { seed: 12, numRuns: count, endOnFailure: long },
+        { seed: 12, numRuns: count, endOnFailure: isLong },
       );
-      if (long)
+      if (isLong)
         console.log(
           `${programsAsked} programs, ${decided} with a proof by a solver; ${proved} of ${functions} functions proved`,
         );

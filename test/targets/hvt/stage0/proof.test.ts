@@ -9,6 +9,7 @@ import { proveObligations } from '../../../../proofs/smt/obligations.ts';
 import { findSolvers, type Solver } from '../../../../proofs/smt/solver.ts';
 import { type PlacementCode, placementObligations } from '../../../../targets/hvt/stage0/obligations.ts';
 import * as code from '../../../../targets/hvt/stage0/placement.ts';
+import { everyNth } from '../../../support/long.ts';
 import { projectRoot } from '../../../support/paths.ts';
 
 const folder = join(projectRoot, 'targets/hvt/stage0');
@@ -46,7 +47,7 @@ describe('every start', () => {
     expect(verdicts.length).toBeGreaterThan(12);
   });
 
-  it.each([
+  const mistakes = [
     ['a.add(a.divide(room.memory, 1 << 21), a.constant(2))', 'a.add(a.divide(room.memory, 1 << 21), a.constant(1))'],
     ['mostTables), a.constant(UPPER_TABLES)', 'mostTables), a.constant(UPPER_TABLES - 1)'],
     ['a.scale(a.add(draws.tables, a.constant(1)), PAGE)', 'a.scale(draws.tables, PAGE)'],
@@ -59,7 +60,8 @@ describe('every start', () => {
     ['a.atMost(a.add(room.top, a.constant(LEAST_HEAP)), heapEnd)', 'a.atMost(room.top, heapEnd)'],
     ['a.divide(memory, 2 ** GAP_SHIFT)', 'a.divide(memory, 2 ** (GAP_SHIFT - 1))'],
     ['a.subtract(tablesEnd, a.scale(tablePages, PAGE))', 'a.subtract(room.memory, a.scale(tablePages, PAGE))'],
-  ])('is refuted with %s changed into %s', async (from, to) => {
+  ] as const;
+  it.each(everyNth(mistakes, 3))('is refuted with %s changed into %s', async (from, to) => {
     expect(await refuted(await planted(from, to))).not.toEqual([]);
   });
 });

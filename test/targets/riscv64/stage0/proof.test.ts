@@ -15,6 +15,7 @@ import {
   virtualObligations,
 } from '../../../../targets/riscv64/stage0/obligations.ts';
 import * as code from '../../../../targets/riscv64/stage0/placement.ts';
+import { everyNth } from '../../../support/long.ts';
 import { projectRoot } from '../../../support/paths.ts';
 
 const folder = join(projectRoot, 'targets/riscv64/stage0');
@@ -53,14 +54,17 @@ describe('every start', () => {
     expect(verdicts.length).toBeGreaterThan(10);
   });
 
-  it.each(Object.keys(MODES) as Mode[])('is proved to keep everything apart in the addresses of %s', async (mode) => {
-    const { status, verdicts } = await proveObligations(solvers, virtualObligations(code, mode));
-    expect(verdicts.filter((verdict) => verdict.status !== 'proved')).toEqual([]);
-    expect(status).toBe('proved');
-    expect(verdicts.length).toBeGreaterThan(12);
-  });
+  it.each(everyNth(Object.keys(MODES) as Mode[], 3))(
+    'is proved to keep everything apart in the addresses of %s',
+    async (mode) => {
+      const { status, verdicts } = await proveObligations(solvers, virtualObligations(code, mode));
+      expect(verdicts.filter((verdict) => verdict.status !== 'proved')).toEqual([]);
+      expect(status).toBe('proved');
+      expect(verdicts.length).toBeGreaterThan(12);
+    },
+  );
 
-  it.each([
+  const mistakes = [
     ['memory', 'a.add(bootBlock, a.constant(PAGE))', 'bootBlock'],
     [
       'memory',
@@ -92,7 +96,8 @@ describe('every start', () => {
     ['addresses', 'return a.add(unit, a.scale(draw, PAGE));', 'return a.scale(draw, PAGE);'],
     ['addresses', 'a.divide(unit, PAGE / 2)', 'a.divide(unit, PAGE)'],
     ['addresses', 'DEVICE_SPACE = 2 ** 32', 'DEVICE_SPACE = 2 ** 31'],
-  ])('%s: is refuted with %s changed into %s', async (where, from, to) => {
+  ] as const;
+  it.each(everyNth(mistakes, 3))('%s: is refuted with %s changed into %s', async (where, from, to) => {
     expect(await refuted(await planted(from, to), where)).not.toEqual([]);
   });
 });
