@@ -7,9 +7,8 @@
  * being judged (a function that is not there, a copy that a compiler made, a machine without semantics, a note that cannot
  * be read) is unknown, by name, and never a pass.
  */
-import { printable } from '../../base/errors.ts';
+import { CasemateError, printable } from '../../base/errors.ts';
 import type { SecretAnnotation } from '../../base/secrets.ts';
-import * as elf from '../../linker/elf.ts';
 import type { Subject } from '../subject.ts';
 import { analyzeErasure, type Options } from './analyze.ts';
 import { annotationsOf, copiesOf, functionOf, isLeftOut, type UnreadNote } from './annotated.ts';
@@ -169,14 +168,16 @@ function stackPart({ maxStack }: SecretAnnotation, depth: number | undefined): P
 /** What a record says of the stack is not assumed where the code shows it. */
 const withoutStack = ({ maxStack: _, ...rest }: SecretAnnotation): SecretAnnotation => rest;
 
-/** Machines whose instructions have a meaning here. */
-const machines: ReadonlyMap<number, string> = new Map([[elf.EM_X86_64, 'x86-64']]);
+type Followable = FollowedImage | { readonly reason: string };
 
-/** Why nothing can be said of any function of an image. */
-function unjudged({ file }: Subject): string | undefined {
-  const { machine } = file.header;
-  if (machines.has(machine)) return undefined;
-  return `code for machine ${machine} of ELF's numbers has no meaning here; there is one for ${[...machines.values()].join(' and ')}`;
+/** The image as code sees it, or why nobody knows what that is. */
+function followable(subject: Subject): Followable {
+  try {
+    return followedImage(subject);
+  } catch (error) {
+    if (!(error instanceof CasemateError)) throw error;
+    return { reason: error.message };
+  }
 }
 
 export interface JudgeOptions extends Options {
@@ -186,7 +187,7 @@ export interface JudgeOptions extends Options {
 
 function judgeOne(
   subject: Subject,
-  image: () => FollowedImage,
+  image: () => Followable,
   { annotation, origin }: Asked,
   options: Options,
 ): JudgedFunction {
@@ -210,12 +211,14 @@ function judgeOne(
   if ('reason' in found) return unknown(found.reason);
   if (options.isOver?.() === true) return unknown(OVER, Number(found.symbol.value));
   const address = Number(found.symbol.value);
-  const machine = unjudged(subject);
-  if (machine !== undefined) return unknown(machine, address);
   const symbol = annotation.items.find(({ kind }) => kind === 'secret symbol');
   if (symbol !== undefined) return unknown('secrets in variables of the image are not followed', address);
   const followed = image();
-  const here: FollowedImage = { ...followed, symbols: new Map([...followed.symbols, [name, address]]) };
+  if ('reason' in followed) return unknown(followed.reason, address);
+  const here: FollowedImage = {
+    ...followed,
+    symbols: new Map([...followed.symbols, [name, address]]),
+  };
   const { parts, depth, stops, steps, believed } = answersTo(here, annotation, options);
   const copies = copiesOf(subject, name).map((copy) =>
     unknownPart(
@@ -242,9 +245,9 @@ function judgeOne(
 
 /** Judges records, in their order. */
 export function judgeRecords(subject: Subject, asked: readonly Asked[], options: JudgeOptions): JudgedFunction[] {
-  let image: FollowedImage | undefined;
-  const followed = (): FollowedImage => {
-    image ??= followedImage(subject);
+  let image: Followable | undefined;
+  const followed = (): Followable => {
+    image ??= followable(subject);
     return image;
   };
   return asked.map((one, i) => {

@@ -273,7 +273,14 @@ second = twin
     bytes.writeUInt16LE(183, 18);
     const { functions } = judgeImage(readSubject(bytes, 'a'), defaults);
     expect(functions[0]!.outcome).toBe('unknown');
-    expect(reasons(functions[0]!)).toContain('has no meaning here');
+    expect(reasons(functions[0]!)).toContain('aarch64: what its instructions do is not known here');
+  });
+
+  it('for riscv64 is judged like one for x86-64', async () => {
+    const begin = (name: string): string => `.globl ${name}\n.type ${name}, @function\n${name}:`;
+    const source = `${begin('_start')} ret\n${begin('clean')} ld t0, 0(a0)\nli t0, 0\nret\n${begin('keeps')} ld t0, 0(a0)\nret\n`;
+    const notes = `${noteText(record('clean'))}${noteText(record('keeps'), 'keeps')}`;
+    expect(outcomes(await judgedImage(`${source}${notes}`, riscv))).toEqual(['clean erased at', 'keeps residue at']);
   });
 
   it('does not have functions that nothing needs, which is said, and is nothing to judge', async () => {
