@@ -6,8 +6,9 @@ import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildResult, buildProject } from '../pipeline/build.ts';
 import { type Target, targets } from '../pipeline/manifest.ts';
+import { countsOf, type ValidatedFunction, type ValidationReport } from '../pipeline/validation-policy.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
-import { parseBudget } from './budget.ts';
+import { parseBudget, parseSeconds } from './budget.ts';
 import { print } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
@@ -84,6 +85,22 @@ export function verifiedText({ functions, trusted }: NonNullable<BuildResult['ve
   return `${lines.join('\n')}\n`;
 }
 
+/** The verdicts, a line each; what is undecided says why. */
+export function validationText(report: ValidationReport): string {
+  const { functions, bytes, validated, validatedBytes, absent } = countsOf(report);
+  const percent = (part: number, all: number): string => `${all === 0 ? 0 : Math.floor((part / all) * 100)} %`;
+  const row = ({ function: name, size, verdict, reason, callees = [] }: ValidatedFunction): string[] => {
+    const assumed = callees.filter((one) => one.verdict === 'assumed').map((one) => one.function);
+    const rests = assumed.length === 0 ? '' : `assuming ${assumed.join(', ')}`;
+    return [printable(name, 60), `${size} B`, verdict, printable(reason ?? rests, 300)];
+  };
+  const rest = absent > 0 ? `; ${absent} more are part of their callers, or not needed` : '';
+  const share = `${validatedBytes} of ${bytes} bytes (${percent(validatedBytes, bytes)})`;
+  return `validated: ${validated} of ${functions} functions (${percent(validated, functions)}), ${share}${rest}\n${
+    functions === 0 ? '' : table(report.functions.map(row), new Set([1]))
+  }`;
+}
+
 function summary(result: BuildResult): string {
   const { image, output, lock } = result;
   const size = readableSize(image.bytes.length);
@@ -93,6 +110,7 @@ function summary(result: BuildResult): string {
     segmentTable(image),
   ];
   if (result.verified !== undefined) lines.push(verifiedText(result.verified));
+  if (result.validation !== undefined) lines.push(validationText(result.validation));
   if (result.stack !== undefined) {
     const { bytes, given } = result.stack;
     lines.push(`stack: ${readableSize(bytes)} at most${given === undefined ? '' : `, of ${readableSize(given)}`}\n`);
@@ -110,6 +128,8 @@ interface Options {
   readonly cache?: boolean;
   readonly budget: number;
   readonly strict?: boolean;
+  readonly validate?: boolean;
+  readonly validateTime?: number;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
 }
@@ -130,6 +150,8 @@ async function run(folder: string, options: Options): Promise<void> {
     afresh: options.cache === false,
     budget: options.budget,
     ...(options.strict === true && { strict: true }),
+    ...(options.validate === true && { validate: true }),
+    ...(options.validateTime !== undefined && { validationTime: options.validateTime }),
     progress,
   });
   if (!options.quiet) print(summary(result));
@@ -147,6 +169,8 @@ export function buildCommand(): Command {
     .option('--no-cache', 'prove everything and compile the platform layer again, whatever earlier runs have kept')
     .option('--budget <STEPS>', 'solver steps for each question about TypeScript', parseBudget, defaultSteps)
     .option('--strict', 'assume nothing of TypeScript and its C but what the manifest waives')
+    .option('--validate', "hold the image's code against the TypeScript it came from, function by function (riscv64)")
+    .option('--validate-time <SECONDS>', 'what is not validated by then is undecided (default: no limit)', parseSeconds)
     .option('-v, --verbose', 'tell every phase and its time')
     .option('-q, --quiet', 'print nothing on success')
     .addHelpText('after', examples)

@@ -42,6 +42,7 @@ export function originOf(image: LinkedImage, address: number): Origin | undefine
   return undefined;
 }
 
+/** A function, or an object of data. */
 export interface ImageFunction {
   readonly name: string;
   readonly address: number;
@@ -51,7 +52,13 @@ export interface ImageFunction {
 }
 
 /** All functions (STT_FUNC and ifunc resolvers), local ones too, by address; aliases follow one another. */
-export function functionsOf(image: LinkedImage): ImageFunction[] {
+export const functionsOf = (image: LinkedImage): ImageFunction[] => symbolsOf(image, isFunction);
+
+/** All objects of data (STT_OBJECT), local ones too, by address; without commons. */
+export const dataSymbolsOf = (image: LinkedImage): ImageFunction[] =>
+  symbolsOf(image, (type) => type === elf.STT_OBJECT);
+
+function symbolsOf(image: LinkedImage, isWanted: (type: number) => boolean): ImageFunction[] {
   const { program } = image;
   const result: ImageFunction[] = [];
   const add = (name: string, object: InputObject, s: number, value: number, size: number): void => {
@@ -62,7 +69,7 @@ export function functionsOf(image: LinkedImage): ImageFunction[] {
   for (const object of allObjects(program)) {
     for (let i = 1; i < object.firstGlobal; i++) {
       const at = object.symtab + i * elf.SYM_SIZE;
-      const s = isFunction(object.view.getUint8(at + 4) & 15) ? symbolSection(object, i) : -1;
+      const s = isWanted(object.view.getUint8(at + 4) & 15) ? symbolSection(object, i) : -1;
       if (s < 0 || program.sections.live[s] !== Live.Live || program.sections.output[s]! < 0) continue;
       const value = elf.readUnsigned64(object.view, at + 8);
       add(objectSymbolName(program, object, i), object, s, value, elf.readUnsigned64(object.view, at + 16));
@@ -70,7 +77,7 @@ export function functionsOf(image: LinkedImage): ImageFunction[] {
   }
   const { symbols } = program;
   for (let id = 0; id < nameCount(symbols.names); id++) {
-    if (symbols.kind[id] !== SymbolKind.Defined || !isFunction(symbols.type[id]!)) continue;
+    if (symbols.kind[id] !== SymbolKind.Defined || !isWanted(symbols.type[id]!)) continue;
     const s = symbols.section[id]!;
     if (program.sections.live[s] !== Live.Live || program.sections.output[s]! < 0) continue;
     const object = objectAt(program, symbols.object[id]!);

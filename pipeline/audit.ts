@@ -50,7 +50,7 @@ export interface AuditJob extends InterpositionJob {
 const R_X86_64_64 = 1;
 
 /** Bytes of the image. */
-interface Code {
+export interface Code {
   /** In the finished file, where hardening may have moved it. */
   readonly address: number;
   readonly bytes: Uint8Array;
@@ -71,7 +71,10 @@ function withoutFields(code: Uint8Array, address: number, { place, type, count }
  * same byte for byte; where the section has moved, but for the fields that hold addresses, whose meaning is the move's
  * affair.
  */
-function finder({ image, bytes }: AuditJob): (address: number, size: number) => Code | undefined {
+export function codeFinder({
+  image,
+  bytes,
+}: Pick<AuditJob, 'image' | 'bytes'>): (address: number, size: number) => Code | undefined {
   const { sections } = readElfFile(bytes, 'the image');
   let relocations: ImageRelocations | undefined;
   return (address, size) => {
@@ -104,7 +107,7 @@ function lossOf(job: AuditJob, trusted: ReadonlySet<string>): (fn: VerifiedFunct
 }
 
 /** What became of the unit's constants; undefined where the finished file has all of them. */
-function lossOfData({ image, object }: AuditJob, find: ReturnType<typeof finder>): string | undefined {
+function lossOfData({ image, object }: AuditJob, find: ReturnType<typeof codeFinder>): string | undefined {
   const lost = dataOf(image, object).find(({ address, size }) => find(address, size) === undefined);
   return lost && `the finished image has not the constants of ${lost.name} that were linked at ${hex(lost.address)}`;
 }
@@ -113,7 +116,7 @@ export function auditImage(job: AuditJob): Audit {
   const { functions, object, image } = job;
   const present = new Map<string, ImageFunction>();
   for (const fn of functionsOf(image)) if (fn.object === object) present.set(fn.name, fn);
-  const find = finder(job);
+  const find = codeFinder(job);
   const trusted = trustedOf(job);
   const loss = lossOf(job, trusted);
   const lostData = lossOfData(job, find);

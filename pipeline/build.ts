@@ -7,6 +7,7 @@
  *   compile    C -> objects, with the target's platform layer                cflags.ts, sources.ts, compile.ts, target.ts
  *   link       objects -> image                                              link-options.ts, linker/link.ts
  *   check      the image against its target's rules                          target.ts, targets/<target>/
+ *   validate   on request, the image's code against the TypeScript            validation.ts, validation-policy.ts
  *   write      image, map and lock, each whole or not at all                 base/files.ts
  *
  * Nothing is written before every check has passed: a failed build leaves the folder as it was.
@@ -14,7 +15,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
-import { readFileIfPresent, reasonOf, writeFileAtomic } from '../base/files.ts';
+import { readFileIfPresent, reasonOf, removeQuietly, writeFileAtomic } from '../base/files.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import { link } from '../linker/link.ts';
 import type { InputFile } from '../linker/request.ts';
@@ -31,6 +32,8 @@ import { compileProject } from './sources.ts';
 import { requireStack, type StackReport } from './stack.ts';
 import { targetPlan } from './target.ts';
 import { requireTool } from './tools.ts';
+import type { ImageFunctionOfSource, ImageJob } from './validation.ts';
+import { recordText, requireValidation, requireValidator, type ValidationReport } from './validation-policy.ts';
 import type { ProofOptions, VerifiedJob, VerifiedReport, VerifiedUnit } from './verified.ts';
 import { requireStatus } from './verified-policy.ts';
 import { noteText, UNIT_OBJECT } from './verified-record.ts';
@@ -48,6 +51,10 @@ export interface BuildRequest {
   readonly progress: Progress;
   /** Nothing is assumed of TypeScript but what the manifest waives; the manifest may ask for it too. */
   readonly strict?: boolean;
+  /** Holds the image's code against TypeScript's meaning; the manifest may ask for it too. */
+  readonly validate?: boolean;
+  /** Seconds for that, about; what is not judged by then is undecided. */
+  readonly validationTime?: number;
   /** Steps of a solver for one question about TypeScript. */
   readonly budget?: number;
   /** How TypeScript is proved; default: as `casemate prove` does, with the user's own cache unless it is done afresh. */
@@ -61,9 +68,13 @@ export interface BuildResult {
   readonly image: LinkedImage;
   /** The stack's bound, where there is one. */
   readonly stack?: StackReport;
-  /** What became of casemate.lock, with its changes in words. */
   /** What is known of the functions that came from TypeScript, where there are any. */
   readonly verified?: Omit<VerifiedReport, 'functions' | 'trusts'> & Pick<Audit, 'functions'>;
+  /** The functions that are judged then, with their code. */
+  readonly subjects?: readonly ImageFunctionOfSource[];
+  /** Whether the code of these functions does what their source says, where that was asked for. */
+  readonly validation?: ValidationReport;
+  /** What became of casemate.lock, with its changes in words. */
   readonly lock: { readonly state: 'kept' | 'written' | 'updated'; readonly changes: readonly string[] };
 }
 
@@ -132,6 +143,8 @@ function outputPath(request: BuildRequest, confinement: Confinement, name: strin
   return join(folder, name);
 }
 
+const isValidated = ({ validate }: BuildRequest, manifest: Manifest): boolean => validate ?? manifest.validate ?? false;
+
 const isStrict = ({ strict }: BuildRequest, manifest: Manifest): boolean => strict ?? manifest.strict ?? false;
 
 /** The name of the object that TypeScript became; no other input may have it, since it tells whose code is whose. */
@@ -166,11 +179,41 @@ async function proveProject(
   requireTool('clang');
   const { proofs, progress, budget } = request;
   const strict = isStrict(request, job.manifest);
+  const apart = isValidated(request, job.manifest);
   const { buildVerified, ownCache } = await import('./verified.ts');
   const options = { ...(budget !== undefined && { budget }), ...(proofs ?? (afresh ? {} : ownCache(progress.detail))) };
   return progress.phase('proving', (step) =>
-    buildVerified({ ...job, proofs: options, strict, step, note: progress.note, detail: progress.detail }),
+    buildVerified({ ...job, proofs: options, strict, apart, step, note: progress.note, detail: progress.detail }),
   );
+}
+
+/** Holds the finished code against what was proved; what is refuted stops the build. */
+async function validateProject(
+  request: BuildRequest,
+  manifest: Manifest,
+  job: Omit<ImageJob, 'object'>,
+): Promise<Required<Pick<BuildResult, 'validation' | 'subjects'>>> {
+  const { progress, budget, proofs, afresh, lock } = request;
+  const [{ openAsk, subjectsOf, validateImage }, { ownCache }] = await Promise.all([
+    import('./validation.ts'),
+    import('./verified.ts'),
+  ]);
+  const subjects = subjectsOf({ ...job, object: UNIT_OBJECT });
+  const { cache } = proofs ?? (afresh === true || lock === 'frozen' ? {} : ownCache(progress.detail));
+  const { ask, close } = openAsk(budget, cache);
+  const end = request.validationTime === undefined ? undefined : Date.now() + request.validationTime * 1000;
+  const isOver = (): boolean => end !== undefined && Date.now() > end;
+  try {
+    const validation = await progress.phase(
+      'validating',
+      (step) => validateImage({ ...job, subjects, ask, isOver, step }),
+      true,
+    );
+    requireValidation(validation, manifest, isStrict(request, manifest), progress.note);
+    return { validation, subjects };
+  } finally {
+    close();
+  }
 }
 
 /** Builds one project. Errors are CasemateErrors; on any of them no file has changed. */
@@ -182,21 +225,23 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const lockBefore = loadLock(lockPath);
   const ledger = openLedger(lockBefore, request.lock, lockPath);
   const target = targetPlan(manifest);
+  if (isValidated(request, manifest)) requireValidator(manifest);
 
   const inputs = await progress.phase('reading inputs', () => {
     const found = readLinkInputs(manifest, at, confinement, ledger);
     ledger.verify();
     return found;
   });
-  const { compiled, verified } = await withScratch(async (scratch) => {
+  const { compiled, unit } = await withScratch(async (scratch) => {
     const common = { manifest, at, confinement, ledger, target, scratch };
     const afresh = request.afresh === true || request.lock === 'frozen';
-    const unit = await proveProject(request, common, afresh);
+    const proved = await proveProject(request, common, afresh);
     const objects = await progress.phase('compiling', (step) =>
-      compileProject({ ...common, afresh, ...(unit && { verified: unit }), step, diagnostics: progress.note }),
+      compileProject({ ...common, afresh, ...(proved && { verified: proved }), step, diagnostics: progress.note }),
     );
-    return { compiled: objects, verified: unit?.report };
+    return { compiled: objects, unit: proved };
   });
+  const verified = unit?.report;
   ledger.verify();
 
   const files = [...target.objects, ...compiled, ...inputs.files];
@@ -222,11 +267,19 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const stack =
     verified && requireStack({ image: linked.image, manifest, at, target: target.stack, strict, note: progress.note });
   if (audit !== undefined) requireStatus(progress, audit, strict);
+  const validated =
+    unit && audit && isValidated(request, manifest)
+      ? await validateProject(request, manifest, { ...unit, audit, image: linked.image, bytes })
+      : undefined;
 
   const { lock, changes } = ledger.close();
   const output = outputPath(request, confinement, `${manifest.name}${target.extension}`);
   if (linked.map !== undefined) writeFileAtomic(`${output}.map`, Buffer.from(linked.map));
+  // Of another image it would say nothing.
+  removeQuietly(`${output}.validation.json`);
   writeFileAtomic(output, bytes, 0o777);
+  if (validated !== undefined)
+    writeFileAtomic(`${output}.validation.json`, Buffer.from(recordText(validated.validation, bytes)));
   if (changes.length > 0) writeFileAtomic(lockPath, Buffer.from(formatLock(lock)));
   const state = changes.length === 0 ? 'kept' : lockBefore === undefined ? 'written' : 'updated';
   return {
@@ -235,6 +288,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     image: { ...linked.image, bytes },
     ...(verified && audit && { verified: joined(verified, audit) }),
     ...(stack && { stack }),
+    ...validated,
     lock: { state, changes },
   };
 }

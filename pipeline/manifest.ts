@@ -101,6 +101,7 @@ export interface Manifest {
   readonly sources?: readonly string[];
   readonly waive?: readonly ManifestWaiver[];
   readonly strict?: boolean;
+  readonly validate?: boolean;
   readonly stack?: ManifestStack;
   readonly include?: readonly string[];
   readonly cflags?: readonly string[];

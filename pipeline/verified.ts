@@ -9,7 +9,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { locate, showDiagnostic } from '../analyzers/diagnostics.ts';
-import type { FunctionIr } from '../analyzers/ir.ts';
+import type { FunctionIr, Program } from '../analyzers/ir.ts';
 import { PLATFORM_FILE, PLATFORM_MODULE } from '../analyzers/platform.ts';
 import { exportedFunctions, importsOf, type Source } from '../analyzers/typescript/analyze.ts';
 import { fail, printable } from '../base/errors.ts';
@@ -18,6 +18,7 @@ import { noteAssembly } from '../lowering/c/note.ts';
 import { prelude } from '../lowering/c/prelude.ts';
 import { assumptionsOf } from '../proofs/report.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
+import { isFollowed } from '../proofs/validation/calls.ts';
 import { checkLanguages, type SourceFile } from './compile.ts';
 import type { Ledger } from './lock.ts';
 import type { At, Manifest } from './manifest.ts';
@@ -65,6 +66,8 @@ export interface VerifiedJob {
   readonly proofs: ProofOptions;
   /** Nothing is assumed but what the manifest waives. */
   readonly strict: boolean;
+  /** Whether the functions are to be found in the image one by one. */
+  readonly apart?: boolean;
   /** Progress in words. */
   readonly step: (text: string) => void;
   /** Lines for the user. */
@@ -91,6 +94,10 @@ export interface VerifiedUnit {
   /** C of ours that the program's imports need. */
   readonly libraries: readonly SourceFile[];
   readonly report: VerifiedReport;
+  /** What was lowered, for who holds the image's code against it. */
+  readonly lowered: Lowered;
+  /** All that was proved, with what only proofs and the interpreter need. */
+  readonly program: Program;
 }
 
 /** The texts, confined; those from a declared root go into the lock. */
@@ -144,6 +151,13 @@ function refuseUnseenMain(files: readonly Source[], roots: readonly FunctionIr[]
   }
 }
 
+/** Keys of the functions that translation validation looks for: it steps into all others where they are called. */
+const keptApart = ({ functions }: Program, roots: readonly FunctionIr[]): ReadonlySet<string> => {
+  const byKey = new Map(functions.map((fn) => [fn.key, fn]));
+  const isPart = ({ key, body }: FunctionIr): boolean => body === undefined || isFollowed(byKey, key);
+  return new Set([...functions.filter((fn) => !isPart(fn)), ...roots].map(({ key }) => key));
+};
+
 /** What was lowered of a program whose functions in `roots` are called from outside. */
 function lower(job: VerifiedJob, { program, results }: BuiltReport, roots: readonly FunctionIr[], main?: FunctionIr) {
   const open = results.filter(isUnproved);
@@ -153,6 +167,7 @@ function lower(job: VerifiedJob, { program, results }: BuiltReport, roots: reado
     waived,
     relying: new Set([...reliedOn(results, isUnproved).keys()].filter((key) => !waived.has(key))),
     ...(main && { main: main.key }),
+    ...(job.apart === true && { apart: keptApart(program!, roots) }),
   });
   if (unit.diagnostics.length > 0) {
     const { sources } = program!;
@@ -243,5 +258,7 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
       flags: [...one.flags, `-I${folder}`],
     })),
     report: known,
+    lowered: unit,
+    program,
   };
 }

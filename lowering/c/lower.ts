@@ -38,6 +38,8 @@ export interface Lowered {
   readonly exported: ReadonlyMap<string, string>;
   /** C's name of the code of each function that has another one in front of it, which tests, by key. */
   readonly inner: ReadonlyMap<string, string>;
+  /** C's name of the memory of each table, by the id of its variable. */
+  readonly tables: ReadonlyMap<string, string>;
   /** Whether it tests anything, so that the program needs `casemate_precondition_failed`. */
   readonly tests: boolean;
   /** Preconditions that nothing tests when C calls the function. */
@@ -85,14 +87,16 @@ function unusable(missing: readonly string[], { functions }: Program): ReadonlyS
   return found;
 }
 
+const memoryOf = (table: string): string => `${table}_memory`;
+
 /** A table: its memory, and the slice of it that code names. */
 function tableText(types: CTypes, { variable, values }: Table, name: string): string {
   const { type } = variable;
   const slice = types.slice(type);
   if (values.length === 0) return `static const ${slice} ${name} = { 0, 0 };`;
   const rows = values.map((value) => constantText(types, value, type.element));
-  return `static const ${types.spell(type.element, variable)} ${name}_memory[${values.length}] = { ${rows.join(', ')} };
-static const ${slice} ${name} = { ${name}_memory, ${values.length} };`;
+  return `static const ${types.spell(type.element, variable)} ${memoryOf(name)}[${values.length}] = { ${rows.join(', ')} };
+static const ${slice} ${name} = { ${memoryOf(name)}, ${values.length} };`;
 }
 
 /** Lowers a program. `unit` is a file name without its end; what cannot be lowered is a diagnostic, and then text is partial. */
@@ -136,6 +140,11 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
       field: fieldName,
     };
   };
+  /** Of one that only the unit sees: a compiler chooses its calling convention unless it must think of others. */
+  const attributes = ({ key }: FunctionIr): string => {
+    if (options.apart === undefined) return '';
+    return options.apart.has(key) ? '__attribute__((used, noinline)) ' : '__attribute__((used)) ';
+  };
   const lowerFunction = (fn: FunctionIr): { contract: string[]; prototype: string; definition: string[] } => {
     if (fn.throws.length > 0)
       refuse(
@@ -148,7 +157,8 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     const names = namesOf(fn, held);
     const parameterNames = fn.parameters.map(({ id }) => names.variable(id));
     const isStatic = isOwn(fn) || checked.has(fn.key);
-    const head = prototype(fn, plan.inner(fn), isStatic, parameterNames, parametersOf(fn));
+    const plain = prototype(fn, plan.inner(fn), isStatic, parameterNames, parametersOf(fn));
+    const head = isStatic ? plain.replace('static ', `static ${attributes(fn)}`) : plain;
     const acsl = createAcsl(
       fn,
       { ...names, record: types.record, part: partOfSlice },
@@ -269,6 +279,7 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
       }),
     ),
     inner: new Map(program.functions.flatMap((fn) => (checked.has(fn.key) ? [[fn.key, plan.inner(fn)]] : []))),
+    tables: new Map([...tables].map(([id, name]) => [id, memoryOf(name)])),
     tests: wrappers.some(({ parts }) => parts.definition.length > 3),
     unchecked,
     diagnostics,

@@ -23,6 +23,11 @@ export interface LowerOptions {
   readonly waived?: ReadonlySet<string>;
   /** Keys of functions whose proof relies on one of those. */
   readonly relying?: ReadonlySet<string>;
+  /**
+   * For whoever reads the functions' machine code one by one: each is kept, with the calling convention of its platform,
+   * whatever the compiler knows of its callers, and calls of these, by key, stay calls.
+   */
+  readonly apart?: ReadonlySet<string>;
 }
 
 export interface Plan {

@@ -5,7 +5,7 @@
  * What the ABI leaves open is open here: bytes between fields, memory of the caller, registers that carry nothing, bits
  * of a register above a scalar. What it promises is built in: how far a narrow integer comes extended.
  */
-import type { FunctionIr } from '../../analyzers/ir.ts';
+import type { FunctionIr, Table } from '../../analyzers/ir.ts';
 import { rangeOf, type Type } from '../../analyzers/types.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
@@ -68,6 +68,8 @@ export interface Entry extends Places {
    */
   readonly writable: ReadonlySet<string>;
   readonly assumptions: readonly Term[];
+  /** Regions at addresses of the image, as it was linked. */
+  readonly tables: readonly { readonly name: string; readonly address: number; readonly size: number }[];
 }
 
 /** The region of a result that does not fit into registers. */
@@ -117,8 +119,15 @@ const layoutOrStop = (type: Type): RecordLayout => layoutOf(type) ?? undecided('
 export const wordAbove = (above: Term | undefined, part: Term): Term =>
   above === undefined ? part : terms.concatenate(above, part);
 
+/** A table that the function uses, and where the image has it. */
+export interface TablePlace {
+  readonly table: Table;
+  readonly contents: Uint8Array;
+  readonly address: number;
+}
+
 /** What the function is entered with on a machine. */
-export function entryOf(subject: FunctionIr, machine: MachineName): Entry {
+export function entryOf(subject: FunctionIr, machine: MachineName, tables: readonly TablePlace[] = []): Entry {
   const convention = conventions[machine];
   const values = new Map<string, SourceValue>();
   const arrays = new Map<string, ArrayPlace>();
@@ -191,6 +200,15 @@ export function entryOf(subject: FunctionIr, machine: MachineName): Entry {
       pass(type, [wordAbove(open === 0 ? undefined : variable(`above.${name}`, open), part)]);
     }
   }
+  const slide = variable('slide', 64);
+  const extents = tables.map(({ table, contents, address }, i) => {
+    const { id, type } = table.variable;
+    const [name, length] = [`table${i}`, word(table.values.length)];
+    regions.set(name, { name, size: word(contents.length), writes: [], contents });
+    bases.set(name, terms.operate('bvadd', slide, word(address)));
+    arrays.set(id, { region: name, length, elementBytes: scalarBytes(type.element)! });
+    return { name, address, size: contents.length };
+  });
   const registers = freshRegisters(convention, '');
   const stack = new Map<number, Term>();
   const put = (offset: number, value: Term): void => {
@@ -213,7 +231,7 @@ export function entryOf(subject: FunctionIr, machine: MachineName): Entry {
   return {
     ...{ convention, values, arrays, objects, regions, bases, compared, assumptions, registers, stack },
     writable: new Set([RESULT, ...modified]),
-    ...{ stackPointer: registers[stackPointer], returnAddress, slide: variable('slide', 64) },
+    ...{ stackPointer: registers[stackPointer], returnAddress, slide, tables: extents },
   };
 }
 

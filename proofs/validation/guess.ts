@@ -7,6 +7,7 @@ import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 import type { Cut } from './cuts.ts';
 import { type Claim, claimGoal, held } from './cuts.ts';
+import type { Effort } from './effort.ts';
 import type { Entry } from './entry.ts';
 import { constantsIn, createTrial } from './sampling.ts';
 import { type Claims, meetingsOf, type Simulation, simulate, type Way } from './simulate.ts';
@@ -19,21 +20,26 @@ const MOST_ROUNDS = 60;
 type Trial = ReturnType<typeof createTrial>;
 
 /** Trials that meet a condition. */
-function trialsThatMeet(condition: Term): Trial[] {
+function trialsThatMeet(condition: Term, effort: Effort): Trial[] {
   const favored = constantsIn(condition);
-  return Array.from({ length: TRIALS }, (_, i) => createTrial(i, favored)).filter((trial) => trial(condition) === true);
+  return Array.from({ length: TRIALS }, (_, i) => createTrial(i, favored, effort)).filter(
+    (trial) => trial(condition) === true,
+  );
 }
 
 /** Trials that go both sides' way. */
-const trialsOf = ({ entry, given }: Simulation, { machine, source }: Way): Trial[] =>
+const trialsOf = ({ entry, given, effort }: Simulation, { machine, source }: Way): Trial[] =>
   trialsThatMeet(
     t.all([...machine.conditions, ...source.conditions, ...source.assumptions, ...given, ...entry.assumptions]),
+    effort,
   );
 
 /** A stop at which both sides differ on numbers, by name. */
 export function differing(simulation: Simulation): string | undefined {
   return meetingsOf(simulation).find(({ assumptions, sides }) =>
-    sides.some(({ premise, goals }) => !holdsOn(goals, trialsThatMeet(t.all([...assumptions, premise])))),
+    sides.some(
+      ({ premise, goals }) => !holdsOn(goals, trialsThatMeet(t.all([...assumptions, premise]), simulation.effort)),
+    ),
   )?.name;
 }
 
@@ -101,9 +107,15 @@ export const untriedWays = (simulation: Simulation): Way[] =>
   simulation.ways.filter((way) => trialsOf(simulation, way).length === 0);
 
 /** The segments with claims that hold on numbers. */
-export function settle(subject: Subject, entry: Entry, cuts: readonly Cut[], claims: Claims): Simulation {
+export function settle(
+  subject: Subject,
+  entry: Entry,
+  cuts: readonly Cut[],
+  claims: Claims,
+  effort: Effort,
+): Simulation {
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const simulation = simulate(subject, entry, cuts, claims);
+    const simulation = simulate(subject, entry, cuts, claims, effort);
     let isSettled = true;
     for (const { number } of cuts) {
       // Of later loops other things are to be said, now.

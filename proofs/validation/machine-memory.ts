@@ -56,7 +56,18 @@ export function placeOf(entry: Entry, address: Term, at: string): Place {
     const offset = offsetFrom(base, address);
     if (offset !== undefined) return { kind: 'region', region: name, offset };
   }
-  return undecided(`${at}: an address that belongs to no argument`);
+  return tablePlace(entry, address) ?? undecided(`${at}: an address that belongs to no argument`);
+}
+
+/** The table that an address of the image is about: the last one that begins at its constant, or before. */
+function tablePlace({ slide, tables }: Entry, address: Term): Place | undefined {
+  const whole = offsetFrom(slide, address);
+  if (whole === undefined) return undefined;
+  const constant = constantOf(whole) ?? constantOf(whole.kind === 'apply' ? whole.operands.at(-1) : undefined);
+  const below = tables.filter((one) => constant !== undefined && one.address <= constant);
+  if (below.length === 0) return undefined;
+  const { name, address: base } = below.reduce((best, one) => (one.address > best.address ? one : best));
+  return { kind: 'region', region: name, offset: terms.operate('bvsub', whole, word(base)) };
 }
 
 /** Where the stack pointer is, from where it was at the entry. */

@@ -8,7 +8,17 @@ import type { Term } from '../smt/terms.ts';
 import { extract, negation, terms, word } from './algebra.ts';
 import { type MachineState, placeOf, readAt, writeAt } from './machine-memory.ts';
 import { undecided } from './undecided.ts';
-import { branched, type CodeImage, calledThere, hex, type Instructions, slid, unslid, type Walk } from './walk.ts';
+import {
+  branched,
+  type CodeImage,
+  calledThere,
+  guardWord,
+  hex,
+  type Instructions,
+  slid,
+  unslid,
+  type Walk,
+} from './walk.ts';
 
 const RA = 1;
 
@@ -16,8 +26,12 @@ function withRegister(state: MachineState, rd: number, value: Term): readonly Te
   return rd === 0 ? state.registers : state.registers.map((old, i) => (i === rd ? value : old));
 }
 
-function load({ entry }: Walk, state: MachineState, operation: MachineOperation & { kind: 'load' }, at: string) {
+const WORD = 8;
+
+function load({ entry, code }: Walk, state: MachineState, operation: MachineOperation & { kind: 'load' }, at: string) {
   const address = terms.operate('bvadd', state.registers[operation.rs1], word(operation.offset));
+  const known = operation.bytes === WORD ? guardWord(entry, code, address) : undefined;
+  if (known !== undefined) return { ...state, registers: withRegister(state, operation.rd, known) };
   const [now, value] = readAt(entry, state, placeOf(entry, address, at), operation.bytes, at);
   const wide = operation.signed ? terms.signExtend(value, 64) : terms.zeroExtend(value, 64);
   return { ...now, registers: withRegister(now, operation.rd, wide) };

@@ -8,6 +8,7 @@
 import type { Term } from '../smt/terms.ts';
 import { terms } from './algebra.ts';
 import type { MachineName } from './convention.ts';
+import type { Effort } from './effort.ts';
 import type { Entry } from './entry.ts';
 import { type MachineState, stackTop } from './machine-memory.ts';
 import { riscv64Instructions } from './machine-riscv64.ts';
@@ -54,6 +55,7 @@ export function machineStops(
   entry: Entry,
   cuts: readonly MachineCut[],
   from: { readonly segment: string; readonly state: MachineState },
+  effort: Effort,
 ): MachineStop[] {
   const { step } = instructionsOf(code);
   const walk: Walk = { program, code, start, entry, segment: from.segment, cuts, stops: [] };
@@ -63,6 +65,7 @@ export function machineStops(
     const { pc } = state;
     const cut = steps === 0 ? undefined : cuts.find(({ head }) => head === pc);
     steps++;
+    effort.step(1);
     if (steps > MOST_STEPS) undecided(`more than ${MOST_STEPS} instructions: a loop`);
     if (cut !== undefined) walk.stops.push({ kind: 'cut', cut: cut.number, state });
     else pending.push(...step(walk, state).map((next) => settled(entry, state, next)));

@@ -22,14 +22,18 @@ export interface Region {
   readonly writes: readonly Write[];
   /** What was there before the writes: by another name after something unknown wrote it, or zeros. */
   readonly before?: { readonly named: string } | 'zeros';
+  /** Of memory that nobody ever writes, the bytes that are there. */
+  readonly contents?: Uint8Array;
 }
 
 /** The region after somebody wrote it of whom only this is known: both sides call what they find there by one name. */
 export const rewritten = (region: Region, named: string): Region => ({ ...region, writes: [], before: { named } });
 
 /** What was at the offset before the writes. */
-function byteBefore({ name, before }: Region, offset: Term): Term {
+function byteBefore({ name, before, contents }: Region, offset: Term): Term {
   if (before === 'zeros') return t.bitConstant(0n, 8);
+  const known = before === undefined && offset.kind === 'bits' ? contents?.[Number(offset.value)] : undefined;
+  if (known !== undefined) return t.bitConstant(BigInt(known), 8);
   return t.call(`m.${before?.named ?? name}`, [offset], 'BV8');
 }
 

@@ -9,7 +9,7 @@
 import { run } from '../../analyzers/interpreter/run.ts';
 import { createDraw, type Draw, drawArguments } from '../../analyzers/interpreter/sample.ts';
 import { copyValue, isArrayValue, showValue, type Value } from '../../analyzers/interpreter/values.ts';
-import type { FunctionIr } from '../../analyzers/ir.ts';
+import type { FunctionIr, Program } from '../../analyzers/ir.ts';
 import type { Type } from '../../analyzers/types.ts';
 import { type Pattern, patterns } from '../../machine/semantics/algebra.ts';
 import {
@@ -187,6 +187,31 @@ function runnerOf(code: CodeImage): (start: number, state: Run) => boolean {
   return (start, state) => runRiscv64(code, start, state);
 }
 
+/** No instruction on any machine, by what it begins with. */
+const UNDECODABLE = { riscv64: 0, 'x86-64': 0x06 };
+
+/** The code without that of functions of C: what these or a device answer, the interpreter does not know. */
+function withoutForeign({ functions }: Program, code: CodeImage): CodeImage {
+  const trusted = new Set(functions.flatMap(({ key, body }) => (body === undefined ? [key] : [])));
+  const bytes = code.bytes.slice();
+  for (const [at, key] of code.functions ?? [])
+    if (trusted.has(key) && at >= code.address)
+      bytes.fill(UNDECODABLE[code.machine], at - code.address, at - code.address + 2);
+  return { ...code, bytes };
+}
+
+/** What stack protectors keep. */
+const GUARD = 0xc0ffee0ddba11aedn;
+
+/** Tables, and what stack protectors read. */
+function putConstants(state: Run, { tables = [], guard }: CodeImage): void {
+  for (const { contents, address } of tables)
+    for (const [i, byte] of contents.entries()) state.memory.set(address + i, byte);
+  if (guard === undefined) return;
+  putBytes(state, guard.address, GUARD, 8);
+  for (const slot of guard.slots) putBytes(state, slot, BigInt(guard.address), 8);
+}
+
 /** Runs the function on so many drawn inputs; the first on which the code does otherwise than the source. */
 export function findWitness(
   { program, function: fn, code, start }: Subject,
@@ -195,7 +220,7 @@ export function findWitness(
 ): Witness | undefined {
   const convention = conventions[code.machine];
   const kept = [...convention.unchanged, ...convention.kept];
-  const runCode = runnerOf(code);
+  const runCode = runnerOf(withoutForeign(program, code));
   const draw = createDraw(seed);
   const types = [fn.result, ...fn.parameters.map(({ type }) => (type.kind === 'object' ? type.record : type))];
   if (types.some((type) => type.kind !== 'void' && type.kind !== 'array' && layoutOf(type) === undefined))
@@ -209,6 +234,7 @@ export function findWitness(
     if (outcome.kind !== 'returned') continue;
     const { run: state, places } = enter(convention, fn, before, draw);
     const registers = [...state.registers];
+    putConstants(state, code);
     if (!runCode(start, state)) continue;
     const keptOf = (all: readonly Pattern[]): bigint[] => kept.map((register) => all[register].value);
     const wanted = [...wantedAfter(convention, fn, args, outcome.value), ...keptOf(registers), BigInt(STACK)];

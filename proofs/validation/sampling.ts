@@ -7,6 +7,7 @@
 import { patterns } from '../../machine/semantics/algebra.ts';
 import type { Term } from '../smt/terms.ts';
 import { bitsOf, operandsOf } from '../smt/terms.ts';
+import type { Effort } from './effort.ts';
 
 type Value = bigint | boolean;
 
@@ -70,7 +71,7 @@ export function constantsIn(term: Term): bigint[] {
  * Gives each term its value in the trial of this number; a name has the same value wherever it is met, half of the time
  * one of `favored`.
  */
-export function createTrial(number: number, favored: readonly bigint[]): (term: Term) => Value {
+export function createTrial(number: number, favored: readonly bigint[], effort: Effort): (term: Term) => Value {
   // One of them comes more often than the others, so that two are equal now and then.
   const favorite = (drawn: number): bigint | undefined => {
     if (drawn % 8 > 5 || favored.length === 0) return undefined;
@@ -96,6 +97,7 @@ export function createTrial(number: number, favored: readonly bigint[]): (term: 
   const numberOf = (term: Term): Value => {
     const before = known.get(term);
     if (before !== undefined) return before;
+    effort.step(1);
     const value = compute(term);
     known.set(term, value);
     return value;

@@ -8,6 +8,7 @@ import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 import { assumptionsOf } from './clauses.ts';
 import { type Claim, type Cut, type CutState, claimsOf, cutState, segmentOf } from './cuts.ts';
+import type { Effort } from './effort.ts';
 import type { Entry } from './entry.ts';
 import type { SourceState } from './expressions.ts';
 import { entryState, machineStops } from './machine.ts';
@@ -44,6 +45,7 @@ export interface Simulation {
   readonly segments: readonly Segment[];
   readonly given: readonly Term[];
   readonly ways: readonly Way[];
+  readonly effort: Effort;
 }
 
 export const programOf = ({ functions }: Program): SourceProgram => ({
@@ -77,7 +79,13 @@ function waysOf({ name, machine, source }: Segment): Way[] {
 export type Claims = Map<number, readonly Claim[]>;
 
 /** Runs all segments, with the claims as they are; outer loops come first. */
-export function simulate(subject: Subject, entry: Entry, cuts: readonly Cut[], known: Claims): Simulation {
+export function simulate(
+  subject: Subject,
+  entry: Entry,
+  cuts: readonly Cut[],
+  known: Claims,
+  effort: Effort,
+): Simulation {
   const { function: fn, program, code, start } = subject;
   const own = programOf(program);
   const given = fn.requires.flatMap(({ expression }) => assumptionsOf(entry, expression));
@@ -89,7 +97,7 @@ export function simulate(subject: Subject, entry: Entry, cuts: readonly Cut[], k
     // Nothing could differ from a source without a way through it.
     if (stops.length === 0) undecided('no way through the source ends');
     const from = { segment: name, state: machine };
-    segments.push({ name, source: stops, machine: machineStops(own, code, start, entry, cuts, from) });
+    segments.push({ name, source: stops, machine: machineStops(own, code, start, entry, cuts, from, effort) });
   };
   run(ENTRY, initial, entryState(entry, start, ENTRY));
   const states = new Map<number, CutState>();
@@ -111,7 +119,7 @@ export function simulate(subject: Subject, entry: Entry, cuts: readonly Cut[], k
     states.set(number, state);
     run(segmentOf(cut), state.source, state.machine, number);
   }
-  return { subject, entry, cuts: states, segments, given, ways: segments.flatMap(waysOf) };
+  return { subject, entry, cuts: states, segments, given, ways: segments.flatMap(waysOf), effort };
 }
 
 /** Keys of the functions that calls of the code are of: what they do is taken for what their source says. */

@@ -248,7 +248,8 @@ function followCall(
   args: readonly SourceArgument[],
 ): SourceValue | undefined {
   const values = new Map<string, SourceValue>();
-  const arrays = new Map<string, ArrayPlace>();
+  // Of the caller's arrays a callee sees none but tables, whose names are the program's.
+  const arrays = new Map(at.now.arrays);
   const objects = new Map<string, ObjectPlace>();
   for (const [i, one] of args.entries()) {
     const { id } = callee.parameters[i];

@@ -14,6 +14,7 @@
 import type { Loop } from '../../analyzers/ir.ts';
 import type { Query } from '../smt/print.ts';
 import { type Cut, claimGoal } from './cuts.ts';
+import { createEffort, defaultLimits, type Effort, Exhausted, type Limits } from './effort.ts';
 import { entryOf } from './entry.ts';
 import { differing, giveUp, settle, triedWays, untriedWays } from './guess.ts';
 import { loopHeads, sourceLoops } from './loop-heads.ts';
@@ -24,6 +25,7 @@ import {
   calleesIn,
   claimQuestion,
   meetingsOf,
+  programOf,
   questionOf,
   type Simulation,
   shapeQuestions,
@@ -32,6 +34,7 @@ import {
 } from './simulate.ts';
 import { conjuncts } from './source.ts';
 import type { Subject } from './subject.ts';
+import { arraysUsed } from './tables.ts';
 import { Undecided } from './undecided.ts';
 
 interface Validated {
@@ -99,11 +102,13 @@ function pairings(loops: readonly Loop[], heads: readonly number[]): (readonly P
 
 type Attempt = Validated | { readonly undecided: string };
 
-async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries): Promise<Attempt> {
+async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries, effort: Effort): Promise<Attempt> {
   const claims: Claims = new Map();
-  const entry = entryOf(subject.function, subject.code.machine);
+  const used = arraysUsed(programOf(subject.program), subject.function);
+  const tables = (subject.code.tables ?? []).filter(({ table }) => used.has(table.variable.id));
+  const entry = entryOf(subject.function, subject.code.machine, tables);
   for (let round = 0; ; round++) {
-    const simulation = settle(subject, entry, cuts, claims);
+    const simulation = settle(subject, entry, cuts, claims, effort);
     if (cuts.length > 0 && round === 0) {
       const kinds = await ask(shapeQuestions(simulation));
       if (kinds.some((answer) => answer !== 'proved')) return { undecided: 'its loops go otherwise' };
@@ -183,17 +188,23 @@ async function giveUpRefuted(
 }
 
 /** Why a function is not validated; how many questions were answered when it is. */
-async function judge(subject: Subject, ask: AskQueries): Promise<Attempt> {
+async function judge(subject: Subject, ask: AskQueries, limits: Limits): Promise<Attempt> {
   const { function: fn } = subject;
   if (fn.body === undefined) return { undecided: 'it has no body' };
   if (fn.throws.length > 0) return { undecided: 'it throws' };
   let first: Attempt | undefined;
+  const effort = createEffort(limits);
+  const askCounted: AskQueries = (queries) => {
+    effort.question(queries.length);
+    return ask(queries);
+  };
   for (const cuts of plansOf(subject)) {
     let found: Attempt;
     try {
-      found = await attempt(subject, cuts, ask);
+      found = await attempt(subject, cuts, askCounted, effort);
     } catch (error) {
       if (!(error instanceof Undecided)) throw error;
+      if (error instanceof Exhausted) return { undecided: error.message };
       found = { undecided: error.message };
     }
     if ('questions' in found) return found;
@@ -203,8 +214,8 @@ async function judge(subject: Subject, ask: AskQueries): Promise<Attempt> {
 }
 
 /** The verdict on a function. What is not validated is tried on drawn inputs, the same ones each time. */
-export async function validate(subject: Subject, ask: AskQueries): Promise<Verdict> {
-  const found = await judge(subject, ask);
+export async function validate(subject: Subject, ask: AskQueries, limits: Limits = defaultLimits): Promise<Verdict> {
+  const found = await judge(subject, ask, limits);
   if ('questions' in found) return { status: 'validated', ...found };
   const witness = findWitness(subject, TRIES);
   return witness === undefined ? { status: 'undecided', reason: found.undecided } : { status: 'refuted', witness };

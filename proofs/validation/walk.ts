@@ -3,10 +3,11 @@
  */
 import type { FunctionIr } from '../../analyzers/ir.ts';
 import type { Term } from '../smt/terms.ts';
+import * as t from '../smt/terms.ts';
 import { isFalse, negation, offsetFrom, terms, word } from './algebra.ts';
 import { isFollowed } from './calls.ts';
 import type { MachineName } from './convention.ts';
-import type { Entry } from './entry.ts';
+import type { Entry, TablePlace } from './entry.ts';
 import { callEvent, callLibrary, type LibraryFunction, type MachineCall } from './machine-calls.ts';
 import { constantOf, type MachineState } from './machine-memory.ts';
 import type { SourceProgram } from './source.ts';
@@ -25,6 +26,19 @@ export interface CodeImage {
    * to itself needs none.
    */
   readonly absolute?: ReadonlySet<number>;
+  /**
+   * Where the word is that stack protectors compare with what they kept of it. Nobody knows its value, and nobody changes
+   * it while a function runs that reads it.
+   */
+  readonly guard?: Guard;
+  /** Of the program's tables those whose memory holds what the source says, where nobody writes. */
+  readonly tables?: readonly TablePlace[];
+}
+
+export interface Guard {
+  readonly address: number;
+  /** Slots of the GOT that hold this address: compilers go through one. */
+  readonly slots: readonly number[];
 }
 
 export type MachineStop = { readonly state: MachineState } & (
@@ -65,6 +79,16 @@ export const slid = ({ slide }: Entry, address: number): Term => terms.operate('
 
 /** The address of the image that a register holds, where the image is not moved; undefined if it is none. */
 export const unslid = ({ slide }: Entry, address: Term): number | undefined => constantOf(offsetFrom(slide, address));
+
+const GUARD = t.variable('guard', 'BV64');
+
+/** What the word at an address is: the guard, or where it lies. */
+export function guardWord(entry: Entry, { guard }: CodeImage, address: Term): Term | undefined {
+  const at = guard && unslid(entry, address);
+  if (at === undefined) return undefined;
+  if (at === guard!.address) return GUARD;
+  return guard!.slots.includes(at) ? slid(entry, guard!.address) : undefined;
+}
 
 /** Both ways of a branch, as far as they may be gone. */
 export function branched(state: MachineState, taken: Term, target: number, after: number): readonly MachineState[] {

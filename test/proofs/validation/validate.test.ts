@@ -4,7 +4,6 @@ import { validate } from '../../../proofs/validation/validate.ts';
 import { programOf } from '../../support/contracts.ts';
 import { harmful, functionsText as text } from '../../support/validated-functions.ts';
 import { askQueries, type CodeOfFunction, compileFunctions } from '../../support/validation.ts';
-import { programOfFile } from '../../support/verified-host.ts';
 
 const isLong = process.env['CASEMATE_LONG'] === '1';
 
@@ -96,23 +95,4 @@ describe('translation validation of riscv64 code', () => {
       expect((await validate({ ...plain, code: { ...at, bytes } }, askQueries)).status).toBe('refuted');
     }
   });
-
-  it.skipIf(!isLong)(
-    'validates the DNS server for the most part, and none of 50 planted changes',
-    async () => {
-      const subjects = await compileFunctions(programOfFile('examples/dns/main.ts'));
-      const validated: CodeOfFunction[] = [];
-      for (const subject of subjects) {
-        if ((await validate(subject, askQueries)).status === 'validated') validated.push(subject);
-      }
-      const bytes = (of: readonly CodeOfFunction[]): number => of.reduce((sum, { size }) => sum + size, 0);
-      expect(validated.length / subjects.length).toBeGreaterThanOrEqual(0.6);
-      expect(bytes(validated) / bytes(subjects)).toBeGreaterThanOrEqual(0.4);
-      const planted = harmful(validated, 4);
-      expect(planted.length).toBeGreaterThanOrEqual(50);
-      for (const mutant of planted)
-        expect((await validate(mutant, askQueries)).status, mutant.function.name).not.toBe('validated');
-    },
-    3_600_000,
-  );
 });

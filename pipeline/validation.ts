@@ -1,0 +1,277 @@
+/**
+ * `casemate build --validate`: whether the code in the finished image does what the TypeScript says, function by function.
+ *
+ * A proof is of a text, and a compiler, an assembler, a linker and the hardening stand between it and the bytes that run.
+ * Translation validation (proofs/validation/) believes none of them: it reads the bytes of the finished file, after
+ * relaxation, veneers and hardening, and asks of each function that came from TypeScript whether it gives what the IR of
+ * this very build gives, on all inputs and wherever the image is moved to. What it cannot show is undecided, by name, and
+ * never passes for shown; what a run shows to be otherwise is refuted, and there is no image then.
+ *
+ * A verdict is about one function and takes its callees for what their sources say; so it names them, and whether they
+ * were validated themselves. A function that the image has no code of is part of its callers, whose verdicts cover it.
+ */
+import type { FunctionIr, Program } from '../analyzers/ir.ts';
+import { hex, printable } from '../base/errors.ts';
+import { PF_W, PT_LOAD, SHF_ALLOC } from '../linker/elf.ts';
+import { type ElfSection, readElfFile } from '../linker/elf-file.ts';
+import type { LinkedImage } from '../linker/image.ts';
+import { dataSymbolsOf, definerOf, functionsOf, relocationsOf } from '../linker/provenance.ts';
+import type { Lowered } from '../lowering/c/lower.ts';
+import type { ProofCache } from '../proofs/smt/prover.ts';
+import { Exhausted } from '../proofs/validation/effort.ts';
+import type { TablePlace } from '../proofs/validation/entry.ts';
+import type { LibraryFunction } from '../proofs/validation/machine-calls.ts';
+import type { Subject } from '../proofs/validation/subject.ts';
+import { tableBytes } from '../proofs/validation/tables.ts';
+import { type AskQueries, type Verdict, validate } from '../proofs/validation/validate.ts';
+import type { Guard } from '../proofs/validation/walk.ts';
+import { type Audit, codeFinder } from './audit.ts';
+import { createAsk, openProverFor } from './prove.ts';
+import type { ValidatedFunction, ValidationReport } from './validation-policy.ts';
+import { functionName } from './verified-record.ts';
+
+/** Z3's resource units for one question: what is decided is decided with less, and what is not costs this much each time. */
+const VALIDATION_STEPS = 2_000_000;
+
+/** A finished image, and what of it came from TypeScript. */
+export interface ImageJob {
+  readonly lowered: Lowered;
+  /** All that was proved. */
+  readonly program: Program;
+  readonly audit: Audit;
+  /** The name of the unit's object in the link. */
+  readonly object: string;
+  readonly image: LinkedImage;
+  /** The finished file. */
+  readonly bytes: Uint8Array;
+}
+
+export interface ValidationJob extends Pick<ImageJob, 'lowered' | 'program'> {
+  readonly subjects: readonly ImageFunctionOfSource[];
+  readonly ask: AskQueries;
+  /** Whether the time for it is over: what is not judged by then is undecided. */
+  readonly isOver?: () => boolean;
+  /** Progress in words. */
+  readonly step: (text: string) => void;
+}
+
+/** Asks solvers as `casemate prove` does, with so many steps a question. */
+export function openAsk(budget = VALIDATION_STEPS, cache?: ProofCache): { ask: AskQueries; close: () => void } {
+  const prover = openProverFor({ budget, crossCheck: false, ...(cache && { cache }) });
+  const ask = createAsk(prover);
+  return {
+    ask: async (queries) => {
+      const asked = await ask(queries.map((query) => ({ query, question: 'holds' as const })));
+      return asked.map(({ status }) => status);
+    },
+    close: () => prover.close(),
+  };
+}
+
+interface OwnCode {
+  readonly symbol: string;
+  /** In the finished file; undefined where that has other bytes than were linked. */
+  readonly address?: number;
+  readonly linked: number;
+  readonly size: number;
+}
+
+/** Where functions are in the finished image, by address: those of the unit, and what it calls. */
+interface Places {
+  readonly functions: ReadonlyMap<number, string>;
+  readonly library: ReadonlyMap<number, LibraryFunction>;
+  /** Where the stack protector's word is. */
+  readonly guard?: Guard;
+  readonly tables: readonly TablePlace[];
+  /** The unit's own, by key. */
+  readonly own: ReadonlyMap<string, OwnCode>;
+}
+
+/** Relocations whose fields are words that hold an address: R_RISCV_32 and R_RISCV_64. */
+const filledIn = new Set([1, 2]);
+
+/** What stack protectors read. Source: the compilers' own convention, for RISC-V as for others. */
+const GUARD = '__stack_chk_guard';
+const GOT = '.got';
+
+/** An address of data in the finished image, where that has not moved. */
+function dataAddress({ image, bytes }: ImageJob, symbol: string, definer: string | undefined): number | undefined {
+  const found = dataSymbolsOf(image).find(({ name, object }) => name === symbol && object === definer);
+  const own =
+    found && image.sections.find(({ address, size }) => address <= found.address && found.address < address + size);
+  const moved =
+    own && readElfFile(bytes, 'the image').sections.find(({ name, size }) => name === own.name && size === own.size);
+  return moved !== undefined && Number(moved.address) === own?.address ? found?.address : undefined;
+}
+
+/** The guard, and the slots of the GOT that lead to it: the linker fills them in, or lets them be moved with the image. */
+function guardOf(job: ImageJob): Guard | undefined {
+  const address = dataAddress(job, GUARD, definerOf(job.image, GUARD)?.object);
+  if (address === undefined) return undefined;
+  const slots: number[] = [];
+  for (const { name, address: first, data } of readElfFile(job.bytes, 'the image').sections) {
+    if (name !== GOT) continue;
+    const words = new DataView(data.buffer, data.byteOffset, data.length);
+    for (let at = 0; at + 8 <= data.length; at += 8)
+      if (words.getBigUint64(at, true) === BigInt(address)) slots.push(Number(first) + at);
+  }
+  return { address, slots };
+}
+
+/** The tables whose memory in the finished file holds what the source says. */
+function tablesOf(job: ImageJob): TablePlace[] {
+  const { lowered, object } = job;
+  const find = memoryAt(job);
+  return lowered.program.tables.flatMap((table) => {
+    const symbol = lowered.tables.get(table.variable.id);
+    const address = symbol === undefined ? undefined : dataAddress(job, symbol, object);
+    const contents = tableBytes(table);
+    if (address === undefined || contents === undefined) return [];
+    const found = find(address, { linked: address, size: contents.length });
+    if (typeof found === 'string') return [];
+    const at = address - Number(found.address);
+    const isSame = Buffer.compare(found.data.subarray(at, at + contents.length), contents) === 0;
+    return isSame ? [{ table, contents, address }] : [];
+  });
+}
+
+const LIBRARY: readonly LibraryFunction[] = ['memset', 'memcpy'];
+
+function placesOf(job: ImageJob): Places {
+  const { lowered, image, object } = job;
+  const find = codeFinder(job);
+  const all = functionsOf(image);
+  const placed = (symbol: string, definer: string | undefined): OwnCode | undefined => {
+    const linked = all.find(({ name, object: by }) => name === symbol && by === definer);
+    if (linked === undefined) return undefined;
+    const address = find(linked.address, linked.size)?.address;
+    return { symbol, linked: linked.address, size: linked.size, ...(address !== undefined && { address }) };
+  };
+  const own = new Map<string, OwnCode>();
+  const functions = new Map<number, string>();
+  for (const { key, body } of lowered.program.functions) {
+    const symbol = lowered.inner.get(key) ?? lowered.symbols.get(key)!;
+    const found = placed(symbol, body === undefined ? definerOf(image, symbol)?.object : object);
+    if (found === undefined) continue;
+    if (found.address !== undefined) functions.set(found.address, key);
+    if (body !== undefined) own.set(key, found);
+  }
+  const library = LIBRARY.flatMap((name): [number, LibraryFunction][] => {
+    const address = placed(name, definerOf(image, name)?.object)?.address;
+    return address === undefined ? [] : [[address, name]];
+  });
+  const guard = guardOf(job);
+  return { functions, library: new Map(library), tables: tablesOf(job), own, ...(guard !== undefined && { guard }) };
+}
+
+/** The section that code or data lies in, where nothing writes it: not at run time, and not when the image is started. */
+function memoryAt({
+  image,
+  bytes,
+}: ImageJob): (address: number, linked: Pick<OwnCode, 'linked' | 'size'>) => ElfSection | string {
+  const { sections, segments } = readElfFile(bytes, 'the image');
+  const { place, type, count } = relocationsOf(image);
+  return (address, { linked, size }) => {
+    const section = sections.find(
+      (one) =>
+        (one.flags & SHF_ALLOC) !== 0 &&
+        one.address <= address &&
+        address + size <= Number(one.address) + one.data.length,
+    );
+    const around = segments.filter(
+      (one) =>
+        one.type === PT_LOAD && Number(one.address) < address + size && address < Number(one.address) + one.memorySize,
+    );
+    if (section === undefined || around.length === 0) return 'it is in no section that is loaded';
+    if (around.some(({ flags }) => (flags & PF_W) !== 0)) return 'it lies in memory that may be written';
+    for (let i = 0; i < count; i++)
+      if (filledIn.has(type[i]) && place[i] + 8 > linked && place[i] < linked + size)
+        return `the address at ${hex(place[i])} is filled in when the program starts`;
+    return section;
+  };
+}
+
+const NO_TIME = 'the time for validation was over';
+
+const undecidedForTime = (): never => {
+  throw new Exhausted(NO_TIME);
+};
+
+/** A function of the unit that the image has code of. */
+export interface ImageFunctionOfSource {
+  readonly function: FunctionIr;
+  readonly symbol: string;
+  readonly address: number;
+  readonly size: number;
+  /** What to judge, or why that cannot be done. */
+  readonly subject: Subject | string;
+}
+
+/** The functions to judge, in the order of the sources. */
+export function subjectsOf(job: ImageJob): ImageFunctionOfSource[] {
+  const { program, audit } = job;
+  const places = placesOf(job);
+  const find = memoryAt(job);
+  const lost = new Map(audit.functions.map((fn) => [fn.function, fn.status === 'lost' ? fn.reason : undefined]));
+  const { own, ...around } = places;
+  const subjectOf = (fn: FunctionIr, code: OwnCode): Subject | string => {
+    const loss = lost.get(functionName(fn));
+    if (loss !== undefined) return loss;
+    if (code.address === undefined) return 'the finished image has not the code that was linked';
+    const section = find(code.address, code);
+    if (typeof section === 'string') return section;
+    // What is followed lies anywhere in it.
+    const address = Number(section.address);
+    const whole = find(address, { linked: code.linked - (code.address - address), size: section.data.length });
+    if (typeof whole === 'string') return whole;
+    return {
+      program,
+      function: fn,
+      code: { machine: 'riscv64', address, bytes: section.data, ...around },
+      start: code.address,
+    };
+  };
+  return program.functions.flatMap((fn) => {
+    const code = own.get(fn.key);
+    if (code === undefined) return [];
+    const { symbol, size, address = code.linked } = code;
+    return [{ function: fn, symbol, size, address, subject: subjectOf(fn, code) }];
+  });
+}
+
+/** Judges one function after the other. */
+export async function validateImage(job: ValidationJob): Promise<ValidationReport> {
+  const { lowered, program, subjects: all, step, isOver = () => false } = job;
+  const ask: AskQueries = async (queries) => (isOver() ? undecidedForTime() : job.ask(queries));
+  const verdicts = new Map<string, Verdict>();
+  for (const [i, { function: fn, subject }] of all.entries()) {
+    step(`${printable(fn.name, 60)} (${i} of ${all.length} done)`);
+    const reason = typeof subject === 'string' ? subject : isOver() ? NO_TIME : undefined;
+    const verdict =
+      reason === undefined ? await validate(subject as Subject, ask) : ({ status: 'undecided', reason } as const);
+    verdicts.set(fn.key, verdict);
+  }
+  const byKey = new Map(program.functions.map((fn) => [fn.key, fn]));
+  return {
+    functions: all.map((one) => recordOf(one, verdicts, byKey)),
+    absent: lowered.program.functions.flatMap((fn) =>
+      fn.body === undefined || verdicts.has(fn.key) ? [] : [functionName(fn)],
+    ),
+  };
+}
+
+function recordOf(
+  { function: fn, symbol, address, size }: ImageFunctionOfSource,
+  verdicts: ReadonlyMap<string, Verdict>,
+  byKey: ReadonlyMap<string, FunctionIr>,
+): ValidatedFunction {
+  const found = verdicts.get(fn.key)!;
+  const known = { function: functionName(fn), symbol, address, size, verdict: found.status };
+  if (found.status !== 'validated')
+    return { ...known, ...(found.status === 'refuted' ? { witness: found.witness } : { reason: found.reason }) };
+  const callees = found.callees.map((key) => ({
+    function: functionName(byKey.get(key)!),
+    verdict: verdicts.get(key)?.status === 'validated' ? ('validated' as const) : ('assumed' as const),
+  }));
+  return { ...known, questions: found.questions, callees };
+}
