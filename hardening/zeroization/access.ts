@@ -134,6 +134,7 @@ interface Storing {
 
 function storeTo(context: AccessContext, state: State, { address, value, isSave, mayBeElsewhere }: Storing): void {
   const { pc, memory } = state;
+  const writer = { at: pc, via: state.frame?.via };
   const place = placeOf(context, address);
   if (place === undefined)
     giveUp(pc, value.taint === 0 ? 'a store to nobody knows where' : 'the secret is stored to nobody knows where');
@@ -148,12 +149,12 @@ function storeTo(context: AccessContext, state: State, { address, value, isSave,
       const { frame } = state;
       const isInFrame = frame !== undefined && low < frame.stackPointer;
       const isSaved = isInFrame && (isSave ?? context.kept.some((i) => frame.atEntry[i] === value));
-      storeAt(memory, region.id, low, value, pc, isSaved);
-    } else storeAt(memory, region.id, low, value, pc);
+      storeAt(memory, region.id, low, value, writer, isSaved);
+    } else storeAt(memory, region.id, low, value, writer);
     return;
   }
   context.assume('stores keep to their objects, and leave return addresses and saved registers alone');
   if (region.id === context.stack && range.low < context.lowest) context.lowest = range.low;
   const isSecret = place.isSecret || (mayBeElsewhere ?? 0) !== 0;
-  storeWeakly(memory, region, range, value, { at: pc, isSecret });
+  storeWeakly(memory, region, range, value, { ...writer, isSecret });
 }

@@ -17,6 +17,7 @@ import type { Processor } from './processor.ts';
 import { machineName, processorOf } from './processors.ts';
 import { type Answer, type Argument, type FollowedImage, GivenUp, type Parts, type Question } from './question.ts';
 import { argumentRegions, extentOf, imageAt, kindsOf, regionsOf } from './regions.ts';
+import { confirmResidue } from './replay.ts';
 import type { State } from './state.ts';
 import { known, pointer, returnAddress, STACK, THREAD, unknown, type Value } from './values.ts';
 
@@ -27,9 +28,13 @@ export interface Options {
   readonly mostBytes: number;
   /** Asked now and then; true: whoever waits does not wait any longer, and what is not known by then is unknown. */
   readonly isOver?: () => boolean;
+  /** Instructions of each run that confirms residue, at most; 0: none is run. */
+  readonly replaySteps?: number;
 }
 
 export const defaults: Options = { mostSteps: 20_000_000, mostBytes: 2 ** 29 };
+
+const REPLAY_STEPS = 100_000;
 
 const ASSUMPTIONS = [
   'pointer arguments, and the thread register, point to different memory, and to none of the image or the stack',
@@ -63,15 +68,15 @@ function enter(processor: Processor, question: Question, entry: number): Entry {
     // Arguments that no register carries lie above the return address.
     const offset = returnBytes + 8 * (number - argumentRegisters.length);
     if (register === undefined) {
-      storeAt(memory, STACK, offset, value, entry);
+      storeAt(memory, STACK, offset, value, { at: entry, via: undefined });
       given.set(offset, value);
     } else general[register] = value;
   }
   const back = returnAddress(processor.returnBytes === 0);
-  if (processor.returnBytes > 0) storeAt(memory, STACK, 0, back, entry, true);
+  if (processor.returnBytes > 0) storeAt(memory, STACK, 0, back, { at: entry, via: undefined }, true);
   else general[processor.link!] = back;
   const { count, lanes } = processor.vectors;
-  const frame = { depth: 0, entry, returnTo: back, stackPointer: 0, atEntry: [...general] };
+  const frame = { depth: 0, via: undefined, entry, returnTo: back, stackPointer: 0, atEntry: [...general] };
   const state: State = {
     pc: entry,
     frame,
@@ -87,8 +92,8 @@ interface Attempt {
   readonly answer: Answer;
   /** Whether code asked for the stack pointer's remainder: another one may have another answer. */
   readonly asked: boolean;
-  /** How many remainders there are. */
-  readonly remainders: number;
+  /** Undefined: none executes the image's machine. */
+  readonly processor: Processor | undefined;
 }
 
 /** `which` of the remainders that the stack pointer may have at the entry. */
@@ -106,9 +111,8 @@ function analyzeAt(image: FollowedImage, question: Question, entry: number, whic
   if (processor === undefined) {
     const reason = `${machineName(image.machine)}: what its instructions do is not known here`;
     const answer = unknownAnswer(question, entry, reason, { stops: [], steps: 0, assumptions: [] });
-    return { answer, asked, remainders: 1 };
+    return { answer, asked, processor };
   }
-  const remainders = processor.entryRemainders.length;
   const assumptions = new Set([...ASSUMPTIONS, ...processor.assumptions]);
   const regions = regionsOf(image, question);
   const access: AccessContext = {
@@ -148,11 +152,11 @@ function analyzeAt(image: FollowedImage, question: Question, entry: number, whic
   try {
     const end = followFunction(context, state);
     if (end === undefined)
-      return { answer: unknownAnswer(question, entry, 'the function never returns', shared()), asked, remainders };
-    return { answer: { ...partsAt(end), depth: Math.max(0, -access.lowest), ...shared() }, asked, remainders };
+      return { answer: unknownAnswer(question, entry, 'the function never returns', shared()), asked, processor };
+    return { answer: { ...partsAt(end), depth: Math.max(0, -access.lowest), ...shared() }, asked, processor };
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;
-    return { answer: unknownAnswer(question, error.at, error.message, shared()), asked, remainders };
+    return { answer: unknownAnswer(question, error.at, error.message, shared()), asked, processor };
   }
 }
 
@@ -167,10 +171,17 @@ export function analyzeErasure(image: FollowedImage, question: Question, options
         : `the image has no function ${name}: name one of its function symbols`;
     throw new CasemateError('usage', why);
   }
-  const { answer: first, asked, remainders } = analyzeAt(image, question, entry, 0, options);
+  const { answer: first, asked, processor } = analyzeAt(image, question, entry, 0, options);
+  if (processor === undefined) return first;
+  const { entryRemainders } = processor;
   let answer = first;
   if (asked)
-    for (let which = 1; which < remainders; which++)
+    for (let which = 1; which < entryRemainders.length; which++)
       answer = worse(answer, analyzeAt(image, question, entry, which, options).answer);
-  return answer;
+  const remainders = asked ? entryRemainders : entryRemainders.slice(0, 1);
+  return confirmResidue(image, question, processor, answer, {
+    remainders,
+    mostSteps: options.replaySteps ?? REPLAY_STEPS,
+    isOver: options.isOver ?? (() => false),
+  });
 }

@@ -149,10 +149,11 @@ function enter(context: FollowContext, state: State, to: number, pc: number, top
   if (parent.depth >= DEEPEST) giveUp(pc, 'calls that are nested too deeply');
   const returnTo = known(BigInt(processor.next(pc)), 64);
   // No pointer of a program leads to a return address.
-  if (processor.returnBytes > 0) storeAt(state.memory, access.stack, top, returnTo, pc, true);
+  if (processor.returnBytes > 0) storeAt(state.memory, access.stack, top, returnTo, { at: pc, via: parent.via }, true);
   state.frame = {
     parent,
     depth: parent.depth + 1,
+    via: { at: pc, parent: parent.via },
     entry: to,
     returnTo,
     stackPointer: top,

@@ -7,7 +7,7 @@
  */
 import type { AccessContext } from './access.ts';
 
-import { byteAt, taintedBytes, writtenAt } from './memory.ts';
+import { byteAt, type CallPath, taintedBytes, writtenAt } from './memory.ts';
 import type { Processor } from './processor.ts';
 import type { Answer, Argument, Parts, Question, RegisterResidue, Residue, Stop, Verdict } from './question.ts';
 import { argumentRegions } from './regions.ts';
@@ -34,17 +34,27 @@ interface Judged extends Unseen {
 interface Byte {
   readonly offset: number;
   readonly at: number | undefined;
+  readonly via: CallPath | undefined;
   readonly isVerbatim: boolean;
+}
+
+function pathOf(via: CallPath | undefined): number[] {
+  const path: number[] = [];
+  for (let one = via; one !== undefined; one = one.parent) path.unshift(one.at);
+  return path;
 }
 
 /** Neighbouring bytes of one kind that one instruction wrote. */
 function ranges(bytes: readonly Byte[]): Residue[] {
-  const found: { from: number; length: number; at?: number; isVerbatim: boolean }[] = [];
-  for (const { offset, at, isVerbatim } of [...bytes].sort((a, b) => a.offset - b.offset)) {
+  const found: { from: number; length: number; at?: number; path?: readonly number[]; isVerbatim: boolean }[] = [];
+  for (const { offset, at, via, isVerbatim } of [...bytes].sort((a, b) => a.offset - b.offset)) {
     const last = found.at(-1);
     if (last !== undefined && last.from + last.length === offset && last.at === at && last.isVerbatim === isVerbatim)
       last.length++;
-    else found.push({ from: offset, length: 1, ...(at !== undefined && { at }), isVerbatim });
+    else {
+      const path = via === undefined ? {} : { path: pathOf(via) };
+      found.push({ from: offset, length: 1, ...(at !== undefined && { at }), ...path, isVerbatim });
+    }
   }
   return found;
 }
@@ -95,9 +105,9 @@ function writtenIn(
   counts: (offset: number, value: Value, index: number) => boolean = () => true,
 ): Residue[] {
   const bytes: Byte[] = [];
-  taintedBytes(judged.end.memory, region, (offset, { value, at }, index) => {
+  taintedBytes(judged.end.memory, region, (offset, { value, at, via }, index) => {
     if (counts(offset, value, index) && !isSeen(judged, value, index))
-      bytes.push({ offset, at, isVerbatim: value.copy >= 0 });
+      bytes.push({ offset, at, via, isVerbatim: value.copy >= 0 });
   });
   return ranges(bytes);
 }
@@ -113,7 +123,8 @@ function bufferResidue({ end, access }: Judged, region: number, size: number): R
   for (let offset = 0; offset < size; offset++) {
     const byte = byteAt(end.memory, access.regions[region]!, offset);
     if (byte.taint === 0) continue;
-    bytes.push({ offset, at: writtenAt(end.memory, region, offset)?.written.at, isVerbatim: byte.copy >= 0 });
+    const written = writtenAt(end.memory, region, offset)?.written;
+    bytes.push({ offset, at: written?.at, via: written?.via, isVerbatim: byte.copy >= 0 });
   }
   return ranges(bytes);
 }

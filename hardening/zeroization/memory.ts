@@ -19,10 +19,23 @@ import {
   type Value,
 } from './values.ts';
 
+/** The calls that are being executed: the innermost one's instruction, and those around it. */
+export interface CallPath {
+  readonly at: number;
+  readonly parent: CallPath | undefined;
+}
+
+/** Which instruction stores, and within which calls. */
+export interface Writer {
+  readonly at: number;
+  readonly via: CallPath | undefined;
+}
+
 /** What a store left: a value, and the instruction that stored it. */
 export interface Written {
   readonly value: Value;
   readonly at: number;
+  readonly via?: CallPath | undefined;
   /** A return address, or a register that a function keeps for its caller: no pointer leads here. */
   readonly isSaved?: boolean;
 }
@@ -91,16 +104,18 @@ function putByte(memory: Memory, region: number, offset: number, written: Writte
   page.index[slot] = index;
 }
 
+const writerOf = ({ at, via }: Written): Writer => ({ at, via });
+
 /** Stores at one place. */
 export function storeAt(
   memory: Memory,
   region: number,
   offset: number,
   value: Value,
-  at: number,
+  { at, via }: Writer,
   isSaved = false,
 ): void {
-  const written: Written = isSaved ? { value, at, isSaved } : { value, at };
+  const written: Written = isSaved ? { value, at, via, isSaved } : { value, at, via };
   const count = bytesOf(value.width);
   const slot = within(offset);
   if (slot + count <= PAGE) {
@@ -198,13 +213,13 @@ export function storeWeakly(
   region: Region,
   { low, high }: { readonly low: number; readonly high: number },
   value: Value,
-  { at, isSecret }: { readonly at: number; readonly isSecret: boolean },
+  { at, via, isSecret }: Writer & { readonly isSecret: boolean },
 ): void {
   const count = bytesOf(value.width);
   if (low === high) {
     if (writtenAt(memory, region.id, low)?.written.isSaved === true) return;
     const old = loadAt(memory, region, low, count);
-    storeAt(memory, region.id, low, isSecret ? joinSecretly(old, value) : join(old, value), at);
+    storeAt(memory, region.id, low, isSecret ? joinSecretly(old, value) : join(old, value), { at, via });
     return;
   }
   let merged = byteOf(value, 0);
@@ -213,7 +228,7 @@ export function storeWeakly(
     if (writtenAt(memory, region.id, offset)?.written.isSaved === true) continue;
     const old = byteAt(memory, region, offset);
     const next = isSecret ? joinSecretly(old, merged) : join(old, merged);
-    if (next !== old) putByte(memory, region.id, offset, { value: next, at }, 0);
+    if (next !== old) putByte(memory, region.id, offset, { value: next, at, via }, 0);
   }
 }
 
@@ -276,7 +291,7 @@ export function joinMemory(joining: Joining, a: Memory, b: Memory): boolean {
       const wide = x !== undefined && y !== undefined && x.value.width > 8 && x.value.width === y.value.width;
       if (wide && isWhole(p!, slot, x) && isWhole(q!, slot, y)) {
         const next = settled(joining, x.value, y.value);
-        if (next !== undefined) storeAt(a, region.id, offset, next, x.at);
+        if (next !== undefined) storeAt(a, region.id, offset, next, writerOf(x));
         changed ||= next !== undefined;
         slot += bytesOf(x.value.width) - 1;
         continue;
@@ -284,7 +299,7 @@ export function joinMemory(joining: Joining, a: Memory, b: Memory): boolean {
       // The value of a byte alone, where it is one: whoever made it may know it again.
       const mine = x !== undefined && x.value.width === 8 ? x.value : byteAt(a, region, offset);
       const next = settled(joining, mine, byteAt(b, region, offset));
-      if (next !== undefined) putByte(a, region.id, offset, { value: next, at: (x ?? y)!.at }, 0);
+      if (next !== undefined) putByte(a, region.id, offset, { value: next, ...writerOf((x ?? y)!) }, 0);
       changed ||= next !== undefined;
     }
   }

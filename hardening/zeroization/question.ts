@@ -51,11 +51,21 @@ export interface Residue {
   readonly at?: number;
   /** They are bytes of the secret as it was given, and not computed from it. */
   readonly isVerbatim: boolean;
+  /** The calls that were being executed when they were written: their instructions, the outermost first. */
+  readonly path?: readonly number[];
+  readonly status?: Status;
 }
+
+/**
+ * Whether two runs on numbers, of the function with different secrets, ended with different bytes there. What is not
+ * reproduced may be there all the same. Absent: nobody ran it.
+ */
+export type Status = 'confirmed' | 'not reproduced';
 
 export interface RegisterResidue {
   readonly register: string;
   readonly isVerbatim: boolean;
+  readonly status?: Status;
 }
 
 export type Verdict<R> =
@@ -91,6 +101,13 @@ export interface Answer extends Parts {
   readonly depth?: number;
   /** Instructions that were executed. */
   readonly steps: number;
+  /** Of residue: how many pairs of runs were compared, and what kept one from its end. */
+  readonly replayed?: {
+    readonly pairs: number;
+    /** Some instructions' results were not computed but drawn from what they read. */
+    readonly drew: boolean;
+    readonly problem?: string;
+  };
   /** What was believed and not shown. */
   readonly assumptions: readonly string[];
 }

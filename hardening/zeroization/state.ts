@@ -5,13 +5,15 @@
  * unknown, and depends on the secret if the condition did.
  */
 import { type Flags, sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
-import { copyMemory, type Joining, joinMemory, type Memory, settled } from './memory.ts';
+import { type CallPath, copyMemory, type Joining, joinMemory, type Memory, settled } from './memory.ts';
 import { unknown, type Value } from './values.ts';
 
 /** A function that is being executed. */
 export interface Frame {
   readonly parent?: Frame;
   readonly depth: number;
+  /** The call that began it, and those around it. */
+  readonly via: CallPath | undefined;
   /** Where its code begins. */
   readonly entry: number;
   /** An address, or what the caller of the function under question gave as one. */

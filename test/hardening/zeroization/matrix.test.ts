@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { readSubject } from '../../../hardening/subject.ts';
 import { analyzeErasure } from '../../../hardening/zeroization/analyze.ts';
 import { followedImage } from '../../../hardening/zeroization/from-subject.ts';
-import type { Verdict } from '../../../hardening/zeroization/question.ts';
+import type { Residue, Verdict } from '../../../hardening/zeroization/question.ts';
 import { compileSubject, linkSubjects, observe, wholeProgram } from '../../support/erasure/oracle.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { x86 } from '../../support/toolchain.ts';
@@ -36,6 +36,9 @@ interface Tally {
   readonly unseen: string[];
 }
 
+const confirmedIn = (verdict: Verdict<Residue>): readonly Residue[] =>
+  verdict.kind === 'residue' ? verdict.residue.filter(({ status }) => status === 'confirmed') : [];
+
 async function judgeBuild(build: Build, tally: Tally, takes: (index: number) => boolean): Promise<void> {
   const name = `wipes-${build.compiler}-${build.level}`;
   const image = await linkSubjects(x86, await objectsOf(build), join(folder, name));
@@ -57,6 +60,13 @@ async function judgeBuild(build: Build, tally: Tally, takes: (index: number) => 
       else if (verdict.kind === 'erased' && !isClean) tally.unsound.push(what);
       else if (verdict.kind === 'residue' && isClean) tally.unseen.push(what);
     };
+    // What is confirmed is there, by other runs on the machine itself.
+    for (const { from, length } of confirmedIn(answer.stack))
+      expect([name, subject, seen.stack.some(({ start, end }) => start < from + length && from < end)]).toEqual([
+        name,
+        subject,
+        true,
+      ]);
     hold('stack', answer.stack, seen.stack.length === 0);
     hold('registers', answer.registers, seen.registers.length === 0);
     hold('buffer', answer.buffers[0]!, seen.buffers.get(0)!.length === 0);

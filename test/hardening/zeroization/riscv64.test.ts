@@ -19,7 +19,7 @@ describe('known code', () => {
   it('leaves what the analysis says, where, by which instruction, and whether it is the secret itself', () => {
     const clean = analyzed(known, 'leaves_nothing');
     expect(kinds(clean)).toEqual({ stack: 'erased', registers: 'erased', buffer: 'residue', memory: 'erased' });
-    expect(residue(clean.buffers[0]!)).toEqual([{ from: 0, length: 32, isVerbatim: true }]);
+    expect(residue(clean.buffers[0]!)).toEqual([{ from: 0, length: 32, isVerbatim: true, status: 'confirmed' }]);
     const stack = analyzed(known, 'leaves_on_stack');
     expect(residue(stack.stack)).toMatchObject([{ from: -16, length: 8, isVerbatim: true }]);
     expect(stack.depth).toBe(16);
