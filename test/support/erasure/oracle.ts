@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, runOrThrow } from '../run.ts';
 import { type Image, readImage } from '../small-links.ts';
-import { compileCached, link, type Target, x86 } from '../toolchain.ts';
+import { compileCached, link, type Target } from '../toolchain.ts';
 import { requireTool, type Tool } from '../tools.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -154,19 +154,23 @@ const headerFlag = (): string =>
     .digest('hex')
     .slice(0, 8)}`;
 
+/** Compilers that optimise whole programs on their own. */
+export type SubjectCompiler = 'gcc' | 'clang' | 'riscv64-linux-gnu-gcc';
+
 /** Sources compiled and optimised as one program by their own compiler, as an object of machine code. */
 export async function wholeProgram(
-  compiler: 'gcc' | 'clang',
+  target: Target,
+  compiler: SubjectCompiler,
   names: readonly string[],
   flags: readonly string[],
   folder: string,
 ): Promise<string> {
-  const all = [...targetFlags(x86), ...flags, headerFlag()];
+  const all = [...compilerFlags(target, compiler), ...flags, headerFlag()];
   const objects = await Promise.all(names.map((name) => compileCached(compiler, sourceOf(name), [...all, '-flto'])));
-  const output = join(folder, `whole-${compiler}.o`);
-  if (compiler === 'gcc') {
+  const output = join(folder, `whole-${target.name}-${compiler}.o`);
+  if (compiler !== 'clang') {
     const relocatable = ['-flto', '-r', '-nostdlib', '-flinker-output=nolto-rel'];
-    await runOrThrow(requireTool('gcc'), [...all, ...relocatable, ...objects, '-o', output]);
+    await runOrThrow(requireTool(compiler), [...all, ...relocatable, ...objects, '-o', output]);
   } else await runOrThrow(requireTool('ld.lld'), ['-r', '--lto-O2', ...objects, '-o', output]);
   return output;
 }
