@@ -117,7 +117,7 @@ function argumentOf(text: string): Argument {
   }
 }
 
-function subjectsOf(text: string): Subject[] {
+export function subjectsOf(text: string): Subject[] {
   return text
     .trim()
     .split('\n')
