@@ -22,7 +22,8 @@ export type ErrorCode =
   | 'manifest' // casemate.json, casemate.lock or a device manifest
   | 'compile' // a source file that its compiler refuses
   | 'unproved' // verified TypeScript whose proof fails
-  | 'undecided' // verified TypeScript of which no solver says whether it keeps its contracts
+  | 'undecided' // verified TypeScript of which no solver says whether it keeps its contracts, or secrets of which nobody knows
+  | 'residue' // a function that leaves a secret behind
   | 'tool' // an external program that is missing or failed
   | 'image' // a finished image that breaks its target's rules
   | 'limit'; // an input that asks for more than we allow

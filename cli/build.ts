@@ -101,6 +101,20 @@ export function validationText(report: ValidationReport): string {
   }`;
 }
 
+/** What became of functions with secrets, on one line; what is not erased was told before. */
+export function secretsText({ functions, absent, problems, waived }: NonNullable<BuildResult['secrets']>): string {
+  const count = (wanted: string): number => functions.filter(({ outcome }) => outcome === wanted).length;
+  const counts: readonly (readonly [number, string])[] = [
+    [count('erased'), 'erased'],
+    [count('residue'), 'not erased'],
+    [count('unknown') + problems.length, 'unknown'],
+    [absent.length, 'not needed'],
+  ];
+  const shown = counts.flatMap(([n, what]) => (n === 0 ? [] : [`${n} ${what}`]));
+  const passed = waived.length === 0 ? '' : `; waived: ${waived.map((name) => printable(name)).join(', ')}`;
+  return `secrets: of functions that handle some, ${shown.join(', ')}${passed}\n`;
+}
+
 function summary(result: BuildResult): string {
   const { image, output, lock } = result;
   const size = readableSize(image.bytes.length);
@@ -111,6 +125,7 @@ function summary(result: BuildResult): string {
   ];
   if (result.verified !== undefined) lines.push(verifiedText(result.verified));
   if (result.validation !== undefined) lines.push(validationText(result.validation));
+  if (result.secrets !== undefined && result.secrets.functions.length > 0) lines.push(secretsText(result.secrets));
   if (result.stack !== undefined) {
     const { bytes, given } = result.stack;
     lines.push(`stack: ${readableSize(bytes)} at most${given === undefined ? '' : `, of ${readableSize(given)}`}\n`);

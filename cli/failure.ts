@@ -7,7 +7,14 @@
  */
 import { CasemateError, type ErrorCode } from '../base/errors.ts';
 
-const statusOf: Partial<Record<ErrorCode, number>> = { assertion: 1, image: 1, unproved: 1, tool: 3, undecided: 3 };
+const statusOf: Partial<Record<ErrorCode, number>> = {
+  assertion: 1,
+  image: 1,
+  residue: 1,
+  unproved: 1,
+  tool: 3,
+  undecided: 3,
+};
 
 /** Exit status of a failure. */
 export function failureStatus(error: unknown): number {

@@ -19,11 +19,11 @@ import {
 import { place, readSubject, type Subject } from '../hardening/subject.ts';
 import { defaults } from '../hardening/zeroization/analyze.ts';
 import { functionOf } from '../hardening/zeroization/annotated.ts';
-import { askedBy, judgeRecords } from '../hardening/zeroization/secrets.ts';
+import { askedBy, judgeRecords, reportOutcome, type SecretsReport } from '../hardening/zeroization/secrets.ts';
+import { reportJson, reportText } from '../hardening/zeroization/secrets-report.ts';
 import { ET_REL } from '../linker/elf.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { printWhole } from './output.ts';
-import { reportJson, reportText, secretsStatus } from './secrets-report.ts';
 
 const examples = `
 Arguments are numbered from 0, as the calling convention numbers the places of integers and pointers.
@@ -135,6 +135,11 @@ function askedOf(subject: Subject, flags: Flags): ReturnType<typeof askedBy> {
 /** A line on a terminal that is rewritten. */
 function progress(name: string, index: number, count: number): void {
   if (process.stderr.isTTY === true) process.stderr.write(`\r\x1b[K${printable(name, 60)} (${index + 1} of ${count})`);
+}
+
+/** Exit status of a report. */
+export function secretsStatus(report: SecretsReport): number {
+  return { erased: 0, residue: 1, unknown: 3 }[reportOutcome(report)];
 }
 
 async function run(path: string, flags: Flags): Promise<void> {

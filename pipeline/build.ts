@@ -8,6 +8,7 @@
  *   link       objects -> image                                              link-options.ts, linker/link.ts
  *   check      the image against its target's rules                          target.ts, targets/<target>/
  *   validate   on request, the image's code against the TypeScript            validation.ts, validation-policy.ts
+ *   secrets    what functions leave of theirs, of the finished image          secrets.ts, hardening/zeroization/
  *   write      image, map and lock, each whole or not at all                 base/files.ts
  *
  * Nothing is written before every check has passed: a failed build leaves the folder as it was.
@@ -28,6 +29,7 @@ import { type Manifest, type ParsedManifest, parseManifest, type Target } from '
 import { type Confinement, confine, isInside, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
+import { type BuiltSecrets, hasRecords, requireErased, secretsObjects } from './secrets.ts';
 import { compileProject } from './sources.ts';
 import { requireStack, type StackReport } from './stack.ts';
 import { targetPlan } from './target.ts';
@@ -68,6 +70,8 @@ export interface BuildResult {
   readonly image: LinkedImage;
   /** The stack's bound, where there is one. */
   readonly stack?: StackReport;
+  /** What is left of secrets, where any function has a record of some. */
+  readonly secrets?: BuiltSecrets;
   /** What is known of the functions that came from TypeScript, where there are any. */
   readonly verified?: Omit<VerifiedReport, 'functions' | 'trusts'> & Pick<Audit, 'functions'>;
   /** The functions that are judged then, with their code. */
@@ -226,6 +230,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const ledger = openLedger(lockBefore, request.lock, lockPath);
   const target = targetPlan(manifest);
   if (isValidated(request, manifest)) requireValidator(manifest);
+  const records = secretsObjects(manifest, at);
 
   const inputs = await progress.phase('reading inputs', () => {
     const found = readLinkInputs(manifest, at, confinement, ledger);
@@ -244,7 +249,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const verified = unit?.report;
   ledger.verify();
 
-  const files = [...target.objects, ...compiled, ...inputs.files];
+  const files = [...target.objects, ...records, ...compiled, ...inputs.files];
   if (verified !== undefined) requireOneUnit(files);
   const size = files.reduce((sum, file) => sum + file.bytes.length, 0);
   const own = linkOptions(manifest.link ?? {}, inputs.scripts, at, target.link);
@@ -263,6 +268,13 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const bytes = target.finish(linked.image, progress.note);
   target.check(bytes);
   const strict = isStrict(request, manifest);
+  const name = `${manifest.name}${target.extension}`;
+  const secrets =
+    hasRecords(linked.image) || manifest.secrets !== undefined
+      ? await progress.phase('following secrets', (step) =>
+          requireErased({ manifest, at, bytes, name, strict, step, note: progress.note }),
+        )
+      : undefined;
   const audit = verified && auditUnit(verified, linked.image, bytes, own.wrap);
   const stack =
     verified && requireStack({ image: linked.image, manifest, at, target: target.stack, strict, note: progress.note });
@@ -273,7 +285,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
       : undefined;
 
   const { lock, changes } = ledger.close();
-  const output = outputPath(request, confinement, `${manifest.name}${target.extension}`);
+  const output = outputPath(request, confinement, name);
   if (linked.map !== undefined) writeFileAtomic(`${output}.map`, Buffer.from(linked.map));
   // Of another image it would say nothing.
   removeQuietly(`${output}.validation.json`);
@@ -289,6 +301,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     ...(verified && audit && { verified: joined(verified, audit) }),
     ...(stack && { stack }),
     ...validated,
+    ...(secrets && { secrets }),
     lock: { state, changes },
   };
 }

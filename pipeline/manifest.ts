@@ -6,7 +6,7 @@
  * too; what a schema cannot say (names that must differ, keys that exclude one another) is checked here. Nothing in
  * this file opens a file: paths stay as declared until paths.ts confines them.
  */
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { fail, printable } from '../base/errors.ts';
 import schema from '../docs/schema/casemate.schema.json';
 import { parseJson, pointerStep, readablePath } from './json.ts';
@@ -90,6 +90,35 @@ export interface ManifestStack {
   readonly unproved?: string;
 }
 
+/** One argument or variable of a function that handles secrets; base/secrets.ts says what the kinds mean. */
+export interface ManifestSecretItem {
+  readonly is: 'secret' | 'secret value' | 'output' | 'state' | 'buffer' | 'value';
+  readonly argument: number;
+  /** Of what it points to; with `length` at most. */
+  readonly bytes?: number;
+  /** The argument that says how many bytes there are. */
+  readonly length?: number;
+  readonly value?: number;
+}
+
+/** A function that came compiled, and what of it is secret. */
+export interface ManifestSecretFunction {
+  readonly function: string;
+  readonly arguments: readonly ManifestSecretItem[];
+  /** Bytes of the result that are meant to be seen. */
+  readonly result?: number;
+  /** What must be clear at the return. */
+  readonly clear?: readonly ('buffer' | 'stack' | 'registers' | 'heap')[];
+  /** Bytes. */
+  readonly maxStack?: number;
+}
+
+export interface ManifestSecrets {
+  readonly functions?: readonly ManifestSecretFunction[];
+  /** Functions, by symbol, that may leave something, or of which nobody knows. */
+  readonly waive?: readonly ManifestWaiver[];
+}
+
 export const targets = ['hvt', 'riscv64', 'elf'] as const;
 export type Target = (typeof targets)[number];
 
@@ -103,6 +132,7 @@ export interface Manifest {
   readonly strict?: boolean;
   readonly validate?: boolean;
   readonly stack?: ManifestStack;
+  readonly secrets?: ManifestSecrets;
   readonly include?: readonly string[];
   readonly cflags?: readonly string[];
   readonly objects?: readonly string[];
@@ -192,11 +222,18 @@ function explain(error: ErrorObject): string {
   }
 }
 
+let compiled: ValidateFunction | undefined;
+
+/** The shipped schema as a function: making it takes longer than running it. */
+function validator(): ValidateFunction {
+  // The schema itself is checked by a test, so start-up does not pay for it.
+  compiled ??= new Ajv({ allErrors: true, verbose: true, validateSchema: false, strictTypes: false }).compile(schema);
+  return compiled;
+}
+
 /** Validates `value` against the shipped schema; returns the pointer and text of every violation. */
 function violations(value: unknown): { pointer: string; text: string }[] {
-  // The schema itself is checked by a test, so start-up does not pay for it.
-  const ajv = new Ajv({ allErrors: true, verbose: true, validateSchema: false, strictTypes: false });
-  const validate = ajv.compile(schema);
+  const validate = validator();
   if (validate(value)) return [];
   return (validate.errors ?? []).map((error) => ({
     pointer:

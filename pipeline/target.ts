@@ -63,6 +63,9 @@ export interface TargetPlan {
 /** casemate's own folder: this file lies one below it, both as source and bundled in dist/. */
 export const casemateHome = realpathSync.native(fileURLToPath(new URL('..', import.meta.url)));
 
+/** Headers of ours that any C may include. */
+const ownHeaders = join(casemateHome, 'include');
+
 /** A plain executable: compiled for a hosted system, linked, and nothing more. */
 function elfPlan(manifest: Manifest): TargetPlan {
   const flags = hostedFlags(manifest.link?.machine ?? 'x86-64');
@@ -74,8 +77,8 @@ function elfPlan(manifest: Manifest): TargetPlan {
     preconditions: [ourFile(trapSource, [...flags, '-std=c11', '-ffreestanding', '-nostdlibinc'])],
     libraries: new Map(),
     viaAssembly: manifest.link?.machine === 'riscv64',
-    includeFolders: [],
-    platformFolders: [join(casemateHome, verifiedModule.folder)],
+    includeFolders: [ownHeaders],
+    platformFolders: [ownHeaders, join(casemateHome, verifiedModule.folder)],
     objects: [],
     link: {},
     keep: [],
@@ -167,8 +170,8 @@ function hvtPlan(manifest: Manifest): TargetPlan {
     preconditions: [ourFile(verifiedModule.preconditions, moduleFlags(hvtPlatform))],
     libraries: librariesOf(hvtPlatform),
     viaAssembly: false,
-    includeFolders: folders.slice(0, 1),
-    platformFolders: folders,
+    includeFolders: [...folders.slice(0, 1), ownHeaders],
+    platformFolders: [...folders, ownHeaders],
     objects: layer ? [notes] : [],
     link: {
       machine: 'x86-64',
@@ -228,8 +231,8 @@ function riscvPlan(manifest: Manifest): TargetPlan {
     preconditions: [ourFile(verifiedModule.preconditions, moduleFlags(riscvPlatform))],
     libraries: librariesOf(riscvPlatform),
     viaAssembly: true,
-    includeFolders: folders.slice(0, 1),
-    platformFolders: folders,
+    includeFolders: [...folders.slice(0, 1), ownHeaders],
+    platformFolders: [...folders, ownHeaders],
     objects: layer ? [notes] : [],
     link: {
       machine: 'riscv64',

@@ -55,8 +55,10 @@ export function encodeAbi(target: number, version: number): Uint8Array {
 
 interface NoteSection {
   readonly section: string;
-  readonly symbol: string;
+  readonly symbol?: string;
   readonly bytes: Uint8Array;
+  /** Default: true. */
+  readonly isLoaded?: boolean;
 }
 
 interface Section {
@@ -142,16 +144,23 @@ function encodeObject(sections: readonly Section[], shstrndx: number, { machine,
   return bytes;
 }
 
-/** A relocatable object with notes, each a section and a global symbol of its own. */
+/** A relocatable object with notes, each a section and, if it has a name, a global symbol of its own. */
 function notesObject(notes: readonly NoteSection[], machine: NotesMachine): Uint8Array {
-  const symbolNames = stringTable(notes.map(({ symbol }) => symbol));
-  const symbols = symbolTable(
-    notes.map(({ bytes }, i) => ({ name: symbolNames.offsets[i], section: i + 1, size: bytes.length })),
+  const named = notes.flatMap(({ symbol, bytes }, i) =>
+    symbol === undefined ? [] : [{ symbol, section: i + 1, size: bytes.length }],
   );
+  const symbolNames = stringTable(named.map(({ symbol }) => symbol));
+  const symbols = symbolTable(named.map(({ section, size }, i) => ({ name: symbolNames.offsets[i], section, size })));
   const alloc = 2;
   const strings = notes.length + 3;
   const shared: Section[] = [
-    ...notes.map(({ section, bytes }) => ({ name: section, type: 7, flags: alloc, bytes, align: 4 })),
+    ...notes.map(({ section, bytes, isLoaded = true }) => ({
+      name: section,
+      type: 7,
+      flags: isLoaded ? alloc : 0,
+      bytes,
+      align: 4,
+    })),
     // Without it GNU ld takes the object as one that needs an executable stack.
     { name: '.note.GNU-stack', type: 1, bytes: new Uint8Array(0), align: 1 },
     { name: '.symtab', type: 2, bytes: symbols, align: 8, link: strings, info: 1, entsize: 24 },
@@ -170,6 +179,11 @@ function manifestNote(devices: readonly Device[]): NoteSection {
 export function hvtNotesObject(devices: readonly Device[]): Uint8Array {
   const abi = encodeNote(ABI1, encodeAbi(ABI_TARGET_HVT, HVT_ABI_VERSION));
   return notesObject([{ section: ABI_SECTION, symbol: ABI_SYMBOL, bytes: abi }, manifestNote(devices)], x86);
+}
+
+/** A relocatable object with one section of notes that nothing loads. */
+export function unloadedNotesObject(section: string, bytes: Uint8Array, machine: NotesMachine): Uint8Array {
+  return notesObject([{ section, bytes, isLoaded: false }], machine);
 }
 
 /** A relocatable object with the MFT1 note alone, for targets without a tender. */

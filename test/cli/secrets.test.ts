@@ -6,9 +6,9 @@ import { CommanderError } from 'commander';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeAnnotation } from '../../base/secrets.ts';
 import { failureStatus } from '../../cli/failure.ts';
-import { secretsCommand } from '../../cli/secrets.ts';
-import { reportJson, reportText, secretsStatus } from '../../cli/secrets-report.ts';
+import { secretsCommand, secretsStatus } from '../../cli/secrets.ts';
 import type { SecretsReport } from '../../hardening/zeroization/secrets.ts';
+import { reportJson, reportText } from '../../hardening/zeroization/secrets-report.ts';
 import { type Project, project } from '../support/small-links.ts';
 import { x86 } from '../support/toolchain.ts';
 

@@ -1,9 +1,9 @@
 /**
- * What `casemate secrets` says: each function with its verdict and, below, what is left of a secret and where, or why
- * nobody knows; or JSON. A build prints the same lines about its image.
+ * Verdicts on the functions of an image for people, each with what is left of a secret and where, or why nobody knows; and
+ * as JSON. `casemate secrets`, a build and hardening print the same lines.
  */
-import { hex, printable } from '../base/errors.ts';
-import type { Residue } from '../hardening/zeroization/question.ts';
+import { hex, printable } from '../../base/errors.ts';
+import type { Residue } from './question.ts';
 import {
   type JudgedFunction,
   type Outcome,
@@ -11,17 +11,12 @@ import {
   reportOutcome,
   type SecretsReport,
   type StopVerdict,
-} from '../hardening/zeroization/secrets.ts';
+} from './secrets.ts';
 
 /** Where an address is, for people. */
 export type Place = (address: number) => string;
 
 const marks: Record<Outcome, string> = { erased: 'erased', residue: 'RESIDUE', unknown: 'unknown' };
-
-/** Exit status of a report. */
-export function secretsStatus(report: SecretsReport): number {
-  return { erased: 0, residue: 1, unknown: 3 }[reportOutcome(report)];
-}
 
 /** Residue that is shown of one part; more is counted. */
 const MOST_SHOWN = 8;
