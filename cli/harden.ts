@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, writeFileAtomic } from '../base/files.ts';
+import { SECRETS_NOTE } from '../base/secrets.ts';
 import * as hvt from '../targets/hvt/harden.ts';
 import { REQUIREMENTS } from '../targets/hvt/stage0/config.ts';
 import type { ExecuteOnly, Protection } from '../targets/protection.ts';
@@ -92,11 +93,20 @@ function hardenRiscv(bytes: Uint8Array, input: string, flags: Flags): riscv.Hard
   });
 }
 
-function run(input: string, flags: Flags): void {
+/** Verdicts on functions with secrets, of the image as it will run. They do not decide: `casemate secrets` and a build do. */
+async function secretsTable(bytes: Uint8Array, name: string): Promise<string> {
+  // Without notes, and most images have none, the analysis is not even loaded.
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(SECRETS_NOTE.section)) return '';
+  const { judgeFile } = await import('../pipeline/secrets.ts');
+  const judged = await judgeFile(bytes, name);
+  return judged === undefined ? '' : `secrets:\n${judged.lines(judged.report).join('\n')}\n`;
+}
+
+async function run(input: string, flags: Flags): Promise<void> {
   const image = readFile(input);
   const { bytes, protections } = (isRiscvImage(image) ? hardenRiscv : hardenHvt)(image, input, flags);
   writeFileAtomic(flags.output, bytes, 0o777);
-  print(`${printable(flags.output)}:\n${table(protections)}`);
+  print(`${printable(flags.output)}:\n${table(protections)}${await secretsTable(bytes, flags.output)}`);
 }
 
 export function hardenCommand(): Command {

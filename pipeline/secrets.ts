@@ -143,20 +143,35 @@ function requireNamed({ manifest, at }: SecretsJob, { functions }: SecretsReport
       );
 }
 
-/** Judges the finished image, warns of what is not erased, and stops the build at what nobody waives. */
-export async function requireErased(job: SecretsJob): Promise<BuiltSecrets> {
-  const { manifest, bytes, name, strict, note } = job;
-  const [{ judgeImage }, { defaults }, { verdictLines }, { place, readSubject }, { ownProtection }] = await Promise.all(
-    [
+/** Judges what an image's own notes say; undefined: they say nothing of secrets. Loads the analysis only where they do. */
+export async function judgeFile(
+  bytes: Uint8Array,
+  name: string,
+  step: (text: string) => void = () => {},
+): Promise<{ readonly report: SecretsReport; readonly lines: (shown: SecretsReport) => string[] } | undefined> {
+  const [{ judgeImage }, { defaults }, { verdictLines }, { annotationsOf }, { place, readSubject }, { ownProtection }] =
+    await Promise.all([
       import('../hardening/zeroization/secrets.ts'),
       import('../hardening/zeroization/analyze.ts'),
       import('../hardening/zeroization/secrets-report.ts'),
+      import('../hardening/zeroization/annotated.ts'),
       import('../hardening/subject.ts'),
       import('../targets/enforcement.ts'),
-    ],
-  );
+    ]);
   const subject = readSubject(bytes, name, ownProtection);
-  const report = judgeImage(subject, { ...defaults, onStart: (one) => job.step(printable(one, 60)) });
+  const { annotations, problems } = annotationsOf(subject);
+  if (annotations.length + problems.length === 0) return undefined;
+  const report = judgeImage(subject, { ...defaults, onStart: (one) => step(printable(one, 60)) });
+  return { report, lines: (shown) => verdictLines(shown, (address) => place(subject, BigInt(address))) };
+}
+
+const nothing: SecretsReport = { functions: [], absent: [], problems: [] };
+
+/** Judges the finished image, warns of what is not erased, and stops the build at what nobody waives. */
+export async function requireErased(job: SecretsJob): Promise<BuiltSecrets> {
+  const { manifest, bytes, name, strict, note } = job;
+  const judged = await judgeFile(bytes, name, job.step);
+  const report = judged?.report ?? nothing;
   requireNamed(job, report);
   const reasons = new Map((manifest.secrets?.waive ?? []).map((waiver) => [waiver.function, waiver.reason]));
   const dirty = report.functions.filter(({ outcome }) => outcome !== 'erased');
@@ -165,8 +180,7 @@ export async function requireErased(job: SecretsJob): Promise<BuiltSecrets> {
     note(`casemate: warning: ${printable(one)}: ${outcome}, waived: ${printable(reasons.get(one)!, 1000)}`);
   const open = dirty.filter((one) => !waived.includes(one));
   const shown = { functions: open, absent: [], problems: report.problems };
-  for (const line of verdictLines(shown, (address) => place(subject, BigInt(address))))
-    note(`casemate: warning: ${line.trim()}`);
+  for (const line of judged?.lines(shown) ?? []) note(`casemate: warning: ${line.trim()}`);
   const left = open.find(({ outcome }) => outcome === 'residue');
   const next = 'docs/secrets.md says what helps, or waive it in "secrets" and say why';
   if (left !== undefined)

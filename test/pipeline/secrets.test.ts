@@ -89,6 +89,24 @@ describe('a build', () => {
     expect(nothing.message).toContain('there is nothing to waive of zero');
   });
 
+  it.skipIf(process.env['CASEMATE_LONG'] !== '1')(
+    'judges an image for hvt as it is hardened, where its code lies elsewhere than its notes say',
+    async () => {
+      const functions = [{ function: 'solo5_app_main', arguments: [{ argument: 0, is: 'secret', bytes: 8 }] }];
+      const main = 'int solo5_app_main(const unsigned char *p) { return *(volatile const unsigned char *)p; }\n';
+      const { notes, result } = await build(
+        {},
+        { target: 'hvt', sources: ['app.c'], harden: {}, secrets: { functions, ...waive('solo5_app_main') } },
+        false,
+        { 'app.c': main },
+      );
+      const { secrets } = await result;
+      // Its result says it all, and nobody said that it may.
+      expect(secrets?.functions[0]?.parts.find(({ part }) => part === 'registers')?.outcome).toBe('residue');
+      expect(notes.join('')).toContain('solo5_app_main: residue, waived');
+    },
+  );
+
   it('does not lose the records of an input to a linker script', async () => {
     const script =
       'SECTIONS { .text 0x400000 : { *(.text*) } .data : { *(.data*) *(.bss*) } /DISCARD/ : { *(.note*) } }';
