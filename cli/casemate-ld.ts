@@ -3,8 +3,10 @@
  *
  * Start-up is most of a small link, so nothing here may load commander or a JSON-schema library.
  */
+import { parseWish } from '../hardening/wipe/wish.ts';
 import { link } from '../linker/link.ts';
 import { type Program, placeText } from '../linker/program.ts';
+import { linkWiped } from '../pipeline/wipe.ts';
 import { runLinkerAhead } from './ld/main.ts';
 
 /** Empty sections are not worth a line. */
@@ -22,8 +24,14 @@ const say = (stream: 'stdout' | 'stderr') => (text: string) => {
 
 runLinkerAhead(
   process.argv.slice(2),
-  (request) => {
-    const { image, warnings, map, dropped } = link(request);
+  (request, wipes) => {
+    const { image, warnings, map, dropped } =
+      wipes.length > 0
+        ? linkWiped(
+            request,
+            wipes.map((text) => parseWish(text, '--wipe', 'usage')),
+          )
+        : link(request);
     return {
       bytes: image.bytes,
       warnings,

@@ -17,15 +17,16 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
 import { readFileIfPresent, reasonOf, removeQuietly, writeFileAtomic } from '../base/files.ts';
+import { parseWish } from '../hardening/wipe/wish.ts';
 import type { LinkedImage } from '../linker/image.ts';
-import { link } from '../linker/link.ts';
-import type { InputFile } from '../linker/request.ts';
+import { type LinkResult, link } from '../linker/link.ts';
+import type { InputFile, LinkRequest } from '../linker/request.ts';
 import { type Audit, auditImage } from './audit.ts';
 import { claimants, requireOwnNote, reservedNote } from './claims.ts';
 import { readLinkInputs } from './link-inputs.ts';
 import { linkOptions } from './link-options.ts';
 import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
-import { type Manifest, type ParsedManifest, parseManifest, type Target } from './manifest.ts';
+import { type At, type Manifest, type ParsedManifest, parseManifest, type Target } from './manifest.ts';
 import { type Confinement, confine, isInside, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
@@ -39,6 +40,7 @@ import { recordText, requireValidation, requireValidator, type ValidationReport 
 import type { ProofOptions, VerifiedJob, VerifiedReport, VerifiedUnit } from './verified.ts';
 import { requireStatus } from './verified-policy.ts';
 import { noteText, UNIT_OBJECT } from './verified-record.ts';
+import { linkWiped } from './wipe.ts';
 
 export interface BuildRequest {
   /** The project's folder, which holds casemate.json. */
@@ -166,6 +168,13 @@ const joined = (report: VerifiedReport, { functions, assumed }: Audit) => ({
   assumptions: [...report.assumptions, ...assumed],
 });
 
+/** Links, with veneers behind the functions that the manifest has wiped after. */
+function linkImage(request: LinkRequest, { link: { wipe = [] } = {}, stack }: Manifest, at: At): LinkResult {
+  if (wipe.length === 0) return link(request);
+  const wishes = wipe.map((text, i) => parseWish(text, at(`/link/wipe/${i}`), 'manifest'));
+  return linkWiped(request, wishes, stack);
+}
+
 /** Leaves the image without any note on verified code but the build's own. */
 function requireNotes({ note }: Progress, image: LinkedImage, verified: VerifiedReport | undefined): void {
   for (const name of claimants(image, verified !== undefined))
@@ -260,7 +269,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   };
   const linked = await progress.phase(
     'linking',
-    () => link({ files, options, readMember: inputs.readMember }),
+    () => linkImage({ files, options, readMember: inputs.readMember }, manifest, at),
     size >= heavyInput,
   );
   for (const warning of linked.warnings) progress.note(`casemate: warning: ${warning}`);

@@ -34,6 +34,8 @@ export interface ManifestLink {
   readonly undefined?: readonly string[];
   readonly required?: readonly string[];
   readonly wrap?: readonly string[];
+  /** Functions that are wiped after: see hardening/wipe/wish.ts. */
+  readonly wipe?: readonly string[];
   readonly defsym?: readonly string[];
   readonly buildId?: string;
   readonly emitRelocs?: boolean;

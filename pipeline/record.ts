@@ -34,6 +34,8 @@ export interface RecordedLink {
   readonly options: LinkOptions;
   /** --defsym arguments as given, NAME=EXPRESSION. */
   readonly defsym: readonly string[];
+  /** --wipe arguments as given. */
+  readonly wipes?: readonly string[];
   /** Other files that the link read: members of thin archives, INCLUDEd scripts. */
   readonly reads?: readonly string[];
   readonly output: string;
@@ -114,6 +116,7 @@ export function recordLink(link: RecordedLink, place: RecordPlace): Recording {
     inputs,
     ...(scripts.length === 0 ? {} : { script: scripts.length === 1 ? scripts[0] : scripts }),
     ...options,
+    ...(link.wipes === undefined || link.wipes.length === 0 ? {} : { wipe: link.wipes }),
   };
   const manifest: Manifest = {
     name: nameOf(link.output),

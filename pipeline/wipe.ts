@@ -81,7 +81,7 @@ function knowledgeOf(image: LinkedImage, stack: Manifest['stack']): StackKnowled
 
 const isSame = (a: readonly PlannedWipe[], b: readonly PlannedWipe[]): boolean => {
   const text = (plan: readonly PlannedWipe[]): string =>
-    JSON.stringify(plan.map(({ changes, ...rest }) => ({ ...rest, changes: changes && [...changes].sort() })));
+    JSON.stringify(plan.map(({ clears, ...rest }) => ({ ...rest, clears: clears && [...clears].sort() })));
   return text(a) === text(b);
 };
 

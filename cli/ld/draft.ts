@@ -34,6 +34,8 @@ export interface LinkCommand {
   readonly options: LinkOptions;
   /** --defsym arguments as given, for --record. */
   readonly defsymTexts: readonly string[];
+  /** --wipe arguments as given. */
+  readonly wipes: readonly string[];
   /** -dT: used when no other script lays out sections. */
   readonly defaultScript: string | undefined;
   /** -o; undefined: what a script's OUTPUT() says, else a.out. */
@@ -64,6 +66,7 @@ export interface Draft {
   readonly wrap: string[];
   readonly defsym: { name: string; value: Expression }[];
   readonly defsymTexts: string[];
+  readonly wipes: string[];
   readonly sectionStart: Map<string, number>;
   readonly inputs: InputSpec[];
   readonly libraryDirs: string[];
@@ -94,6 +97,7 @@ export function openDraft(): Draft {
     wrap: [],
     defsym: [],
     defsymTexts: [],
+    wipes: [],
     sectionStart: new Map(),
     inputs: [],
     libraryDirs: [],

@@ -6,6 +6,7 @@
  * Source: GNU ld manual, section 2.1 "Command-line Options".
  */
 import { fail, printable } from '../../base/errors.ts';
+import { parseWish } from '../../hardening/wipe/wish.ts';
 import type { BuildIdStyle } from '../../linker/request.ts';
 import { parseExpression } from '../../linker/script/parse.ts';
 import type { Draft, Flag } from './draft.ts';
@@ -35,6 +36,11 @@ function set<K extends keyof Draft['options']>(
       draft.options[option] = value;
     },
   };
+}
+
+function wipe(draft: Draft, text: string, spelled: string): void {
+  parseWish(text, spelled, 'usage');
+  draft.wipes.push(text);
 }
 
 function parseBuildId(style: string, spelled: string): BuildIdStyle {
@@ -280,6 +286,12 @@ export const flags: readonly { readonly topic: string; readonly flags: readonly 
       value('wrap', 'SYMBOL', 'Turn references to SYMBOL into __wrap_SYMBOL', (draft, symbol) => {
         draft.wrap.push(symbol);
       }),
+      value(
+        'wipe',
+        'FUNCTION',
+        'Clear the stack and registers after each call; FUNCTION:BYTES declares its stack',
+        wipe,
+      ),
       value('unresolved-symbols', 'METHOD', 'report-all (default) or ignore-all', (draft, method, spelled) => {
         const choices = ['report-all', 'ignore-all', 'ignore-in-object-files', 'ignore-in-shared-libs'] as const;
         const chosen = parseChoice(method, choices, spelled);

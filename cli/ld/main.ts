@@ -37,7 +37,8 @@ export interface Streams {
   readonly error: (text: string) => void;
 }
 
-type LinkProgram = (request: LinkRequest) => LinkOutcome;
+/** `wipes`: functions that --wipe names. */
+type LinkProgram = (request: LinkRequest, wipes: readonly string[]) => LinkOutcome;
 
 /** Runs one command line; answers the exit status. */
 export function runLinker(argv: readonly string[], linkProgram: LinkProgram, streams: Streams): 0 | 1 {
@@ -145,16 +146,19 @@ function linkLoaded({ command, arena, disk, linkProgram, streams }: Job, loaded:
   refuseOverwriting(output, loaded.reads);
   try {
     const reads = [...loaded.reads];
-    const outcome = linkProgram({
-      arena,
-      files: loaded.files,
-      options: { ...command.options, scripts: loaded.scripts },
-      readMember: (path) => {
-        const bytes = disk.read(path);
-        if (bytes !== undefined) reads.push(path);
-        return bytes;
+    const outcome = linkProgram(
+      {
+        arena,
+        files: loaded.files,
+        options: { ...command.options, scripts: loaded.scripts },
+        readMember: (path) => {
+          const bytes = disk.read(path);
+          if (bytes !== undefined) reads.push(path);
+          return bytes;
+        },
       },
-    });
+      command.wipes,
+    );
     warn(outcome.warnings);
     const warnings = command.warnings.length + outcome.warnings.length;
     if (command.options.fatalWarnings && warnings > 0) {
@@ -240,6 +244,7 @@ function record(
       scripts: loaded.scriptPaths,
       options: command.options,
       defsym: command.defsymTexts,
+      wipes: command.wipes,
       reads: reads.filter((path) => !named.has(path)),
       output,
     },

@@ -65,7 +65,7 @@ function codeX8664(name: string, symbol: string, isLocal: boolean, { items, fiel
   }));
   const flags = elf.SHF_ALLOC | elf.SHF_EXECINSTR;
   const { bytes } = assembled;
-  return part(name, symbol, isLocal, { bytes, size: bytes.length, flags, align: 16, relocations });
+  return part(name, symbol, isLocal, { bytes, size: bytes.length, flags, align: 32, relocations });
 }
 
 /** What is asked for must make sense before anything is made of it. Errors: 'usage', 'limit'. */

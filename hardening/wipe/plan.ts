@@ -39,6 +39,12 @@ export const WATCHED = 128;
 
 const defaultResults: Record<LinkedImage['machine'], readonly string[]> = { 'x86-64': ['rax'], riscv64: ['a0'] };
 
+/** Registers that carry arguments. Sources: the psABIs for x86-64, section 3.2.3, and RISC-V, "Calling conventions". */
+const argumentRegisters: Record<LinkedImage['machine'], readonly string[]> = {
+  'x86-64': ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9', 'rax', 'r10', ...Array.from({ length: 8 }, (_, i) => `xmm${i}`)],
+  riscv64: Array.from({ length: 8 }, (_, i) => [`a${i}`, `fa${i}`]).flat(),
+};
+
 /** The functions themselves, in an image with or without their veneers. Errors: 'undefined-symbol'. */
 export function bodiesOf(image: LinkedImage, names: readonly string[]): (ImageFunction & { veneer?: number })[] {
   const functions = functionsOf(image);
@@ -76,12 +82,16 @@ export function planWipes(image: LinkedImage, wishes: readonly WipeWish[], stack
   const atHome = calledAtHome(image, bodies);
   return wishes.map((wish, i) => {
     const body = bodies[i]!;
-    const clobbers = atHome.has(body.address) ? clobbersOf(body.address) : undefined;
+    const clobbers = clobbersOf(body.address);
+    const keepsOthers = clobbers !== undefined && atHome.has(body.address);
+    // An argument that it leaves where it was given may be a secret itself.
+    const given = keepsOthers ? [] : argumentRegisters[image.machine];
     return {
       function: wish.function,
       ...depthFor(wish, stack.depthOf(body)),
       results: wish.results ?? defaultResults[image.machine],
-      ...(clobbers !== undefined && { changes: clobbers }),
+      ...(clobbers !== undefined && { clears: new Set([...clobbers, ...given]) }),
+      keepsOthers,
       arguments: stack.argumentsOf(body),
     };
   });

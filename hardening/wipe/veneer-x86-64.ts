@@ -56,7 +56,7 @@ interface Draft {
   /** General registers to clear, and numbers of vector registers: none that carries a result. */
   readonly general: readonly x86.Register[];
   readonly vectors: readonly number[];
-  readonly isChanged: (register: string) => boolean;
+  readonly isCleared: (register: string) => boolean;
   /** Some registers are not to be changed, whatever the convention says. */
   readonly keepsOthers: boolean;
   /** For messages. */
@@ -121,9 +121,9 @@ function clearAvx(draft: Draft, size: number): void {
   if (!draft.keepsOthers) draft.items.push(vectors.plainVector('vzeroupper'));
 }
 
-function clearAvx512({ items, isChanged }: Draft): void {
-  for (let i = 16; i < 32; i++) if (isChanged(`xmm${i}`)) items.push(vectors.clearZmm(i));
-  for (let i = 0; i < 8; i++) if (isChanged(`k${i}`)) items.push(vectors.clearMask(i));
+function clearAvx512({ items, isCleared }: Draft): void {
+  for (let i = 16; i < 32; i++) if (isCleared(`xmm${i}`)) items.push(vectors.clearZmm(i));
+  for (let i = 0; i < 8; i++) if (isCleared(`k${i}`)) items.push(vectors.clearMask(i));
 }
 
 /** Clears stack and vector registers, by what the processor has. */
@@ -164,7 +164,7 @@ function watch({ items }: Draft, from: number, watched: number, paints: boolean)
 
 /** Code that works with r11: where callers rely on it, it waits in memory meanwhile, which is cleared. */
 function withR11(draft: Draft, work: () => void): void {
-  const isFree = draft.isChanged('r11');
+  const isFree = !draft.keepsOthers || draft.isCleared('r11');
   if (!isFree) add(draft, (name) => linked.storeSymbol(SHADOW_SPILL, 'r11', name));
   work();
   if (isFree) return;
@@ -198,15 +198,15 @@ const allVectors = Array.from({ length: 16 }, (_, i) => i);
 
 /** The veneer of one function. Errors: 'unsupported-input' where registers to work with are lacking. */
 export function veneerX8664(request: WipeRequest, files: RegisterFiles): VeneerCode<Field> {
-  const { depth, watched, results, changes } = request;
-  const isChanged = (name: string): boolean => !results.includes(name) && (changes === undefined || changes.has(name));
+  const { depth, watched, results, clears, keepsOthers } = request;
+  const isCleared = (name: string): boolean => !results.includes(name) && (clears === undefined || clears.has(name));
   const draft: Draft = {
     items: [],
     fields: [],
-    general: CALLER_SAVED.filter(isChanged),
-    vectors: allVectors.filter((number) => isChanged(`xmm${number}`)),
-    isChanged,
-    keepsOthers: changes !== undefined,
+    general: CALLER_SAVED.filter(isCleared),
+    vectors: allVectors.filter((number) => isCleared(`xmm${number}`)),
+    isCleared,
+    keepsOthers,
     name: printable(request.function),
   };
   const { items } = draft;
@@ -256,7 +256,7 @@ const DETECT_STACK = 48;
  */
 export function detectX8664(level: 'avx' | 'avx512'): VeneerCode<Field> {
   const draft: Draft = {
-    ...{ items: [], fields: [], general: [], vectors: [], isChanged: () => false, keepsOthers: true, name: DETECT },
+    ...{ items: [], fields: [], general: [], vectors: [], isCleared: () => false, keepsOthers: true, name: DETECT },
   };
   const { items } = draft;
   const saved = ['rax', 'rbx', 'rcx', 'rdx', 'rsi'] as const;

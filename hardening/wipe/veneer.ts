@@ -32,10 +32,12 @@ export interface WipeRequest {
   /** Registers that carry the result, by their ABI names. */
   readonly results: readonly string[];
   /**
-   * Registers that the veneer may change: all that the convention gives away where this is absent. Callers that know the
-   * function's code may rely on the others (clobbers-x86-64.ts).
+   * Registers in which something of the function's may be left, by name: all that the convention gives away where this is
+   * absent (clobbers-x86-64.ts).
    */
-  readonly changes?: ReadonlySet<string>;
+  readonly clears?: ReadonlySet<string>;
+  /** Callers that know the function's code may rely on all others, so the veneer must not change them. */
+  readonly keepsOthers: boolean;
   readonly arguments: ArgumentPlace;
 }
 

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { WipeWish } from '../../../hardening/wipe/plan.ts';
 import type { WipeRequest } from '../../../hardening/wipe/veneer.ts';
 import type { RegisterFiles } from '../../../hardening/wipe/veneer-x86-64.ts';
 import { requireVeneers } from '../../../hardening/wipe/verify-x86-64.ts';
@@ -24,7 +25,7 @@ import type { Tool } from '../../support/tools.ts';
 const folder = temporaryFolder('wipe');
 const subject = (name: string): Subject => ({ function: name, arguments: [{ kind: 'secret', size: 32 }], result: 4 });
 const wipe = (name: string, more: Partial<WipeRequest> = {}): WipeRequest => ({
-  ...{ function: name, depth: 256, watched: 0, results: ['rax'], arguments: 'registers' },
+  ...{ function: name, depth: 256, watched: 0, results: ['rax'], keepsOthers: false, arguments: 'registers' },
   ...more,
 });
 
@@ -150,9 +151,20 @@ describe('results', () => {
     expect((await execute(x86, image.path)).status).toBe(0);
     const planned = Object.fromEntries(wiped.map((one) => [one.function, one]));
     expect(planned['plain']).toMatchObject({ isProved: true, arguments: 'registers', watched: 0 });
-    expect(planned['plain']!.changes).toBeDefined();
+    expect(planned['plain']).toMatchObject({ keepsOthers: true });
     expect(planned['many']).toMatchObject({ isProved: true, arguments: 'stack' });
     expect(planned['variadic']).toMatchObject({ arguments: 'stack' });
     expect(planned['hungry']).toMatchObject({ isProved: false, watched: 128, depth: 2048 });
   });
+});
+
+it('a function whose depth nobody knows is refused by name, with the reason', async () => {
+  const object = await compileSubject(x86, 'gcc', 'results.c', ['-ffreestanding', '-O2', '-DOWN_REFERENCE']);
+  const refused = (wishes: readonly WipeWish[]) => () => linkPlanned([object], join(folder, 'refused'), wishes);
+  expect(refused([{ function: 'hungry' }])).toThrow(
+    /^hungry: how much stack it takes is not proved \(.+\), .*--wipe hungry:BYTES/,
+  );
+  expect(refused([{ function: 'nobody' }])).toThrow(/^nobody: the image has no function of this name/);
+  expect(refused([{ function: 'plain', results: ['r12'] }])).toThrow(/^plain: r12 carries no result/);
+  expect(refused([{ function: 'plain' }, { function: 'plain' }])).toThrow(/^plain: is to be wiped twice/);
 });
