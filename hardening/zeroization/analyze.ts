@@ -15,11 +15,19 @@ import { createMemory, storeAt } from './memory.ts';
 import { neverReturning } from './never-returns.ts';
 import type { Processor } from './processor.ts';
 import { machineName, processorOf } from './processors.ts';
-import { type Answer, type Argument, type FollowedImage, GivenUp, type Parts, type Question } from './question.ts';
+import {
+  type Answer,
+  type Argument,
+  type FollowedImage,
+  GivenUp,
+  type Parts,
+  type Question,
+  type Verdict,
+} from './question.ts';
 import { argumentRegions, extentOf, imageAt, kindsOf, regionsOf } from './regions.ts';
 import { confirmResidue } from './replay.ts';
 import type { State } from './state.ts';
-import { known, pointer, returnAddress, STACK, THREAD, unknown, type Value } from './values.ts';
+import { IMAGE, known, pointer, returnAddress, STACK, THREAD, unknown, type Value } from './values.ts';
 
 export interface Options {
   /** Instructions. */
@@ -92,18 +100,43 @@ interface Attempt {
   readonly answer: Answer;
   /** Whether code asked for the stack pointer's remainder: another one may have another answer. */
   readonly asked: boolean;
+  /** Of which arguments' regions code asked for the remainder, divided by what, and nobody knew. */
+  readonly wanted: ReadonlyMap<number, number>;
   /** Undefined: none executes the image's machine. */
   readonly processor: Processor | undefined;
 }
 
-/** `which` of the remainders that the stack pointer may have at the entry. */
-function analyzeAt(image: FollowedImage, question: Question, entry: number, which: number, options: Options): Attempt {
+/** What an attempt takes for given of where memory begins. */
+interface Alignment {
+  /** Which of the remainders that the stack pointer may have at the entry. */
+  readonly which: number;
+  /** Remainders of arguments' regions. */
+  readonly of: ReadonlyMap<number, { readonly modulus: number; readonly remainder: number }>;
+}
+
+const anyAlignment: Alignment = { which: 0, of: new Map() };
+
+function analyzeAt(
+  image: FollowedImage,
+  question: Question,
+  entry: number,
+  { which, of: believed }: Alignment,
+  options: Options,
+): Attempt {
   let asked = false;
+  const wanted = new Map<number, number>();
   const places: Places = {
     remainder: (region, modulus) => {
-      if (region !== STACK || modulus > 64) return undefined;
-      if (modulus > 16) asked = true;
-      return processor!.entryRemainders[which]! % modulus;
+      if (modulus > 64) return undefined;
+      if (region === IMAGE) return 0;
+      if (region === STACK) {
+        if (modulus > 16) asked = true;
+        return processor!.entryRemainders[which]! % modulus;
+      }
+      const own = believed.get(region);
+      if (own !== undefined && modulus <= own.modulus) return own.remainder % modulus;
+      wanted.set(region, Math.max(modulus, wanted.get(region) ?? 0));
+      return undefined;
     },
     imageAt: (address) => imageAt(image, address),
   };
@@ -111,7 +144,7 @@ function analyzeAt(image: FollowedImage, question: Question, entry: number, whic
   if (processor === undefined) {
     const reason = `${machineName(image.machine)}: what its instructions do is not known here`;
     const answer = unknownAnswer(question, entry, reason, { stops: [], steps: 0, assumptions: [] });
-    return { answer, asked, processor };
+    return { answer, asked, wanted, processor };
   }
   const assumptions = new Set([...ASSUMPTIONS, ...processor.assumptions]);
   const regions = regionsOf(image, question);
@@ -152,12 +185,59 @@ function analyzeAt(image: FollowedImage, question: Question, entry: number, whic
   try {
     const end = followFunction(context, state);
     if (end === undefined)
-      return { answer: unknownAnswer(question, entry, 'the function never returns', shared()), asked, processor };
-    return { answer: { ...partsAt(end), depth: Math.max(0, -access.lowest), ...shared() }, asked, processor };
+      return {
+        answer: unknownAnswer(question, entry, 'the function never returns', shared()),
+        asked,
+        wanted,
+        processor,
+      };
+    return { answer: { ...partsAt(end), depth: Math.max(0, -access.lowest), ...shared() }, asked, wanted, processor };
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;
-    return { answer: unknownAnswer(question, error.at, error.message, shared()), asked, processor };
+    return { answer: unknownAnswer(question, error.at, error.message, shared()), asked, wanted, processor };
   }
+}
+
+/** Ways in which arguments may be aligned that are tried, each by itself. */
+const MOST_ALIGNMENTS = 64;
+
+/** All remainders that regions may have, each divided by its own power of two. */
+function alignmentsOf(wanted: ReadonlyMap<number, number>): Alignment['of'][] {
+  let all: Alignment['of'][] = [new Map()];
+  for (const [region, modulus] of wanted) {
+    if (all.length * modulus > MOST_ALIGNMENTS) return [];
+    const remainders = Array.from({ length: modulus }, (_, remainder) => ({ modulus, remainder }));
+    all = all.flatMap((one) => remainders.map((own) => new Map([...one, [region, own]])));
+  }
+  return all;
+}
+
+/** Whether any part of an answer is one of these. */
+const has = ({ stack, registers, buffers, elsewhere }: Parts, ...kinds: readonly Verdict<unknown>['kind'][]): boolean =>
+  [stack, registers, ...Object.values(buffers), ...Object.values(elsewhere)].some(({ kind }) => kinds.includes(kind));
+
+/**
+ * Where code aligns what arguments point to, and less is known of it while nobody knows how they are aligned: what all ways
+ * to align them come to. An attempt that asks for more, or that steps are too many for, leaves the first answer.
+ */
+function throughAlignments(
+  first: Attempt,
+  attempt: (alignment: Alignment) => Attempt,
+  mostSteps: number,
+  which = 0,
+): { readonly answer: Answer; readonly asked: boolean } {
+  const isOpen = first.wanted.size > 0 && has(first.answer, 'unknown', 'residue');
+  const alignments = isOpen ? alignmentsOf(first.wanted) : [];
+  let { answer, asked } = first;
+  let left = mostSteps - answer.steps;
+  for (const [i, of] of alignments.entries()) {
+    const one = attempt({ which, of });
+    left -= one.answer.steps;
+    if (one.wanted.size > 0 || left < 0 || has(one.answer, 'unknown')) return first;
+    answer = i === 0 ? one.answer : worse(answer, one.answer);
+    asked ||= one.asked;
+  }
+  return { answer, asked };
 }
 
 /** The answer for one function of an image. */
@@ -171,13 +251,18 @@ export function analyzeErasure(image: FollowedImage, question: Question, options
         : `the image has no function ${name}: name one of its function symbols`;
     throw new CasemateError('usage', why);
   }
-  const { answer: first, asked, processor } = analyzeAt(image, question, entry, 0, options);
-  if (processor === undefined) return first;
+  const attempt = (alignment: Alignment): Attempt => analyzeAt(image, question, entry, alignment, options);
+  const first = attempt(anyAlignment);
+  if (first.processor === undefined) return first.answer;
+  const { processor } = first;
   const { entryRemainders } = processor;
-  let answer = first;
-  if (asked)
-    for (let which = 1; which < entryRemainders.length; which++)
-      answer = worse(answer, analyzeAt(image, question, entry, which, options).answer);
+  const through = throughAlignments(first, attempt, options.mostSteps);
+  const { asked } = through;
+  let { answer } = through;
+  for (let which = 1; asked && which < entryRemainders.length; which++) {
+    const other = throughAlignments(attempt({ ...anyAlignment, which }), attempt, options.mostSteps, which);
+    answer = worse(answer, other.answer);
+  }
   const remainders = asked ? entryRemainders : entryRemainders.slice(0, 1);
   return confirmResidue(image, question, processor, answer, {
     remainders,

@@ -263,6 +263,22 @@ cmove rcx, rsi
 mov rcx, [rcx]
 xor eax, eax
 ret
+begin wipes_where_it_aligns
+mov rax, [rdi]
+lea rdx, [rsi+64]
+and rdx, -8
+mov [rdx], rax
+mov qword ptr [rdx], 0
+xor eax, eax
+ret
+begin leaves_where_it_aligns
+mov rax, [rdi]
+lea rdx, [rsi+64]
+mov [rdx], rax
+and rdx, -8
+mov qword ptr [rdx], 0
+xor eax, eax
+ret
 begin panics
 mov rax, [rdi]
 push rax
@@ -385,8 +401,13 @@ describe('code that wants to be called clean', () => {
     ['wipes_one_of_two', 'stack'],
     ['reads_one_of_two', 'registers'],
     ['chooses_by_secret', 'registers'],
+    ['leaves_where_it_aligns', '1'],
   ])('is residue where it leaves one: %s, in %s', (name, part) => {
     expect(worst(ask(name))).toBe(`residue: ${part}`);
+  });
+
+  it('wipes where it aligns what an argument points to, however that is aligned', () => {
+    expect(worst(ask('wipes_where_it_aligns'))).toBe('erased');
   });
 
   it('wipes what it reaches from afar, and no place beside it', () => {
