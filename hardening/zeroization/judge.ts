@@ -12,7 +12,7 @@ import type { Processor } from './processor.ts';
 import type { Answer, Argument, Parts, Question, RegisterResidue, Residue, Stop, Verdict } from './question.ts';
 import { argumentRegions } from './regions.ts';
 import type { State } from './state.ts';
-import { IMAGE, STACK, THREAD, type Value } from './values.ts';
+import { IMAGE, isWord, STACK, THREAD, type Value } from './values.ts';
 
 type PointerArgument = Extract<Argument, { size: number }>;
 
@@ -83,7 +83,10 @@ function seenBytes({ question, processor, end }: Unseen): Seen {
     if (bytes === undefined) seen.set(whole, new Set([byte]));
     else bytes.add(byte);
   };
-  for (let i = 0; i < question.result; i++) add(end.general[processor.result]!, i);
+  const result = end.general[processor.result]!;
+  // A result of four bytes has the whole register, where that is its sign extension: so some conventions have it.
+  const resultBytes = question.result >= 4 && isWord(result) ? 8 : question.result;
+  for (let i = 0; i < resultBytes; i++) add(result, i);
   for (const [number, region] of argumentRegions(question)) {
     const argument = question.arguments[number]!;
     if (argument.kind === 'buffer' && argument.receives === 'public')

@@ -140,13 +140,28 @@ export const returnAddress = (isEven: boolean): Value => unknown(64, 0, limits[6
 
 export const isExact = (a: Value): boolean => a.kind === 'pointer' && a.low === a.high && !a.wild;
 
+/** Unknown values of 64 bits of which each is the sign extension of its lower half, by how it was made. */
+const words = new WeakSet<Value>();
+
+/** Whether a value of 64 bits is the sign extension of its lower half, whose bytes then say all of it. */
+export function isWord(a: Value): boolean {
+  if (a.width !== 64 || a.kind === 'pointer') return false;
+  if (a.kind === 'known') return BigInt.asUintN(64, BigInt.asIntN(32, a.value)) === a.value;
+  return a.most <= limits[31]! || words.has(a);
+}
+
+function asWord(a: Value): Value {
+  if (a.kind === 'unknown' && a.width === 64) words.add(a);
+  return a;
+}
+
 /** Whether two say the same. */
 export function isEqual(a: Value, b: Value): boolean {
   if (a === b) return true;
   if (a.kind !== b.kind || a.width !== b.width || a.taint !== b.taint) return false;
   if (a.kind === 'known') return a.value === b.value;
   if (a.kind === 'pointer') return a.region === b.region && a.low === b.low && a.high === b.high && a.wild === b.wild;
-  if (a.most !== b.most || a.symbol !== b.symbol || a.copy !== b.copy) return false;
+  if (a.most !== b.most || a.symbol !== b.symbol || a.copy !== b.copy || words.has(a) !== words.has(b)) return false;
   if (a.either === undefined || b.either === undefined) return a.either === b.either;
   const others = b.either;
   return a.either.length === others.length && a.either.every((one, i) => isEqual(one, others[i]!));
@@ -212,7 +227,9 @@ export function extendSign(a: Value, width: number): Value {
   if (a.kind === 'unknown' && a.most <= limitOf(a.width - 1)) return extendZero(a, width);
   const own = bytesOf(a.width);
   const sign = (a.taint >> (own - 1)) & 1;
-  return unknown(width, sign === 0 ? a.taint : a.taint | (allBytes(width) & ~((1 << own) - 1)), limitOf(width), a.copy);
+  const taint = sign === 0 ? a.taint : a.taint | (allBytes(width) & ~((1 << own) - 1));
+  const extended = unknown(width, taint, limitOf(width), a.copy);
+  return a.width <= 32 ? asWord(extended) : extended;
 }
 
 export function extendZero(a: Value, width: number): Value {
@@ -253,6 +270,12 @@ function together(a: Value, b: Value, widen: boolean): readonly Value[] | undefi
 /** What is known of a value that is one of two; `widen`: where a loop goes on, bounds are given up at once. */
 export function join(a: Value, b: Value, widen = false): Value {
   if (a === b || isOne(a, b)) return a;
+  const joined = joinUnmarked(a, b, widen);
+  return isWord(a) && isWord(b) ? asWord(joined) : joined;
+}
+
+/** Always another object. */
+function joinUnmarked(a: Value, b: Value, widen: boolean): Value {
   // Alike, and yet two: one object is one value wherever it is.
   if (isEqual(a, b))
     return a.kind === 'pointer'
@@ -293,5 +316,6 @@ export function joinSecretly(a: Value, b: Value, widen = false): Value {
     const [x, y] = [byteOf(a, i), byteOf(b, i)];
     if (x.kind !== 'known' || y.kind !== 'known' || x.value !== y.value) taint |= 1 << i;
   }
-  return unknown(a.width, taint, joined.kind === 'unknown' ? joined.most : mostOf(joined));
+  const either = unknown(a.width, taint, joined.kind === 'unknown' ? joined.most : mostOf(joined));
+  return isWord(joined) ? asWord(either) : either;
 }

@@ -292,6 +292,33 @@ ret
 1: li a2, 0
 ret
 
+begin says_less_than_zero
+lbu t0, 0(a0)
+snez a0, t0
+negw a0, a0
+li t0, 0
+ret
+begin says_so_on_two_ways
+lbu t0, 0(a0)
+li a0, -1
+bnez t0, 1f
+li a0, 0
+1: li t0, 0
+ret
+begin says_more_than_it_should
+lbu t0, 0(a0)
+slli a0, t0, 33
+li t0, 0
+ret
+begin says_more_on_one_way
+lbu t0, 0(a0)
+li a0, -1
+bnez t0, 1f
+li a0, 1
+slli a0, a0, 32
+1: li t0, 0
+ret
+
 begin returns_to_secret
 ld ra, 0(a0)
 ret
@@ -457,6 +484,13 @@ describe('RISC-V code that wants to be called clean', () => {
   it('is clean where it is: registers are restored, prologues shared', () => {
     expect(remains(ask('keeps_and_restores'))).toEqual([]);
     expect(remains(ask('shares_its_prologue'))).toEqual([]);
+  });
+
+  it('may have the sign of its result in all of the register, and nothing more', () => {
+    expect(remains(ask('says_less_than_zero'))).toEqual([]);
+    expect(remains(ask('says_so_on_two_ways'))).toEqual([]);
+    expect(remains(ask('says_more_than_it_should'))).toEqual(['a0']);
+    expect(remains(ask('says_more_on_one_way'))).toEqual(['a0']);
   });
 
   it('does not decide by who calls', () => {
