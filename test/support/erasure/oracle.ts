@@ -171,7 +171,12 @@ export async function wholeProgram(
   if (compiler !== 'clang') {
     const relocatable = ['-flto', '-r', '-nostdlib', '-flinker-output=nolto-rel'];
     await runOrThrow(requireTool(compiler), [...all, ...relocatable, ...objects, '-o', output]);
-  } else await runOrThrow(requireTool('ld.lld'), ['-r', '--lto-O2', ...objects, '-o', output]);
+  } else {
+    // What the compiler was told of the machine is not in what it hands to this linker.
+    const machine = target.name === 'riscv64' ? ['-target-abi=lp64d', '-mattr=+m,+a,+f,+d,+c'] : [];
+    const told = machine.flatMap((one) => ['-mllvm', one]);
+    await runOrThrow(requireTool('ld.lld'), ['-r', '--lto-O2', ...told, ...objects, '-o', output]);
+  }
   return output;
 }
 
