@@ -24,6 +24,7 @@ import {
 import { isSigned, layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
 import { type Region, readBytes } from './memory.ts';
 import { undecided } from './undecided.ts';
+import type { UsedWords } from './unused.ts';
 
 /** A number as 64 bits with a sign, a truth as a truth, a record by its fields. */
 export type SourceValue = Term | { readonly kind: 'fields'; readonly fields: readonly SourceValue[] };
@@ -126,9 +127,15 @@ export interface TablePlace {
   readonly address: number;
 }
 
-/** What the function is entered with on a machine. */
-export function entryOf(subject: FunctionIr, machine: MachineName, tables: readonly TablePlace[] = []): Entry {
+/** What the function is entered with on a machine. Words that it does not use may hold anything. */
+export function entryOf(
+  subject: FunctionIr,
+  machine: MachineName,
+  used: UsedWords,
+  tables: readonly TablePlace[] = [],
+): Entry {
   const convention = conventions[machine];
+  const isUsed = (id: string): boolean => used.get(subject.key)?.has(id) !== false;
   const values = new Map<string, SourceValue>();
   const arrays = new Map<string, ArrayPlace>();
   const objects = new Map<string, ObjectPlace>();
@@ -164,7 +171,7 @@ export function entryOf(subject: FunctionIr, machine: MachineName, tables: reado
       addRegion(name, terms.operate('bvmul', length, word(elementBytes)));
       compared.push(name);
       arrays.set(id, { region: name, length, elementBytes });
-      pass(type, [bases.get(name)!, length]);
+      pass(type, [bases.get(name)!, isUsed(id) ? length : variable(`unused.${name}`, 64)]);
     } else if (type.kind === 'object') {
       const layout = layoutOrStop(type.record);
       const region = addRegion(name, word(layout.size));
@@ -175,16 +182,18 @@ export function entryOf(subject: FunctionIr, machine: MachineName, tables: reado
       pass(type, [bases.get(name)!]);
     } else if (type.kind === 'record') {
       const layout = layoutOrStop(type);
+      const anything = (words: number): readonly Term[] =>
+        Array.from({ length: words }, (_, j) => variable(`unused.${name}.${j}`, 64));
       let bytesAt: (offset: number, count: number) => Term;
       if (layout.size > LARGEST_BY_VALUE && convention.largeRecords === 'reference') {
         const region = addRegion(name, word(layout.size));
         // The ABI lets a callee write its copy; ours may not, so that callers need not think of it.
         compared.push(name);
-        pass(type, [bases.get(name)!]);
+        pass(type, isUsed(id) ? [bases.get(name)!] : anything(1));
         bytesAt = (offset, count) => readBytes(region, word(offset), count);
       } else {
         const own = Array.from({ length: Math.ceil(layout.size / 8) }, (_, j) => variable(`${name}.${j}`, 64));
-        pass(type, own);
+        pass(type, isUsed(id) ? own : anything(own.length));
         bytesAt = (offset, count) => extract(own[offset >> 3], (offset & 7) * 8, count * 8);
       }
       values.set(id, valueAt(type, layout, bytesAt));
@@ -195,7 +204,7 @@ export function entryOf(subject: FunctionIr, machine: MachineName, tables: reado
       const bytes = variable(name, count * 8);
       assumptions.push(...knownOf(bytes, type));
       values.set(id, scalarFrom(bytes, type));
-      const part = convention.argumentPart(terms, bytes, type);
+      const part = isUsed(id) ? convention.argumentPart(terms, bytes, type) : variable(`unused.${name}`, 64);
       const open = 64 - t.bitsOf(part);
       pass(type, [wordAbove(open === 0 ? undefined : variable(`above.${name}`, open), part)]);
     }

@@ -36,15 +36,19 @@ import {
 } from './machine-memory.ts';
 import type { SourceProgram } from './source.ts';
 import { undecided } from './undecided.ts';
+import type { UsedWords } from './unused.ts';
 
 /** A parameter as the callee finds it. */
 export type Passed =
   | { readonly kind: 'scalar'; readonly type: Type; readonly word: Term }
-  | { readonly kind: 'array'; readonly place: Place; readonly length: Term; readonly elementBytes: number }
+  /** Without a length that the callee does not use. */
+  | { readonly kind: 'array'; readonly place: Place; readonly length: Term | undefined; readonly elementBytes: number }
   | { readonly kind: 'object'; readonly place: Place; readonly layout: RecordLayout }
   /** In registers. */
   | { readonly kind: 'record'; readonly words: readonly Term[]; readonly layout: RecordLayout }
-  | { readonly kind: 'reference'; readonly place: Place; readonly layout: RecordLayout };
+  | { readonly kind: 'reference'; readonly place: Place; readonly layout: RecordLayout }
+  /** A scalar or a record that the callee does not use. */
+  | { readonly kind: 'unused' };
 
 const MOST_COPIED = 8192;
 /** Of the stack pointer at a call, in bytes. */
@@ -71,7 +75,14 @@ function stackArguments({ convention }: Entry, top: number, isTail: boolean, at:
 }
 
 /** What a callee is given. */
-function passedTo(entry: Entry, state: MachineState, callee: FunctionIr, isTail: boolean, at: string): PassedAll {
+function passedTo(
+  entry: Entry,
+  state: MachineState,
+  callee: FunctionIr,
+  used: UsedWords,
+  isTail: boolean,
+  at: string,
+): PassedAll {
   const { convention } = entry;
   const first = stackArguments(entry, stackTop(entry, state, at), isTail, at);
   const hidden = resultInMemory(callee.result) === undefined ? [] : [ADDRESS];
@@ -87,12 +98,14 @@ function passedTo(entry: Entry, state: MachineState, callee: FunctionIr, isTail:
     return value;
   };
   const placeAt = (slot: Slot): Place => placeOf(entry, wordAt(slot), at);
-  const passed = callee.parameters.map(({ type }, i): Passed => {
+  const passed = callee.parameters.map(({ id, type }, i): Passed => {
     const own = slots[i + hidden.length];
+    const isUsed = used.get(callee.key)?.has(id) !== false;
     if (type.kind === 'array') {
       const elementBytes = scalarBytes(type.element) ?? undecided('a list');
-      return { kind: 'array', place: placeAt(own[0]), length: wordAt(own[1]), elementBytes };
+      return { kind: 'array', place: placeAt(own[0]), length: isUsed ? wordAt(own[1]) : undefined, elementBytes };
     }
+    if (type.kind !== 'object' && !isUsed) return { kind: 'unused' };
     const layout =
       layoutOf(type.kind === 'object' ? type.record : type) ?? undecided(`a parameter of kind ${type.kind}`);
     if (type.kind === 'object') return { kind: 'object', place: placeAt(own[0]), layout };
@@ -129,7 +142,7 @@ function apart(a: Extent, b: Extent): boolean {
 
 function requireApart(callee: FunctionIr, passed: readonly Passed[], result: Place | undefined, at: string): void {
   const extents = passed.flatMap((one, i): Extent[] => {
-    if (one.kind === 'scalar' || one.kind === 'record') return [];
+    if (one.kind === 'scalar' || one.kind === 'record' || one.kind === 'unused') return [];
     const written = callee.modifies.includes(callee.parameters[i].id);
     if (one.kind !== 'array') return [{ place: one.place, size: one.layout.size, written }];
     const length = constantOf(one.length);
@@ -205,7 +218,7 @@ export function callEvent(
   at: string,
 ): { readonly call: MachineCall; readonly after: MachineState } {
   const { convention } = entry;
-  const { state: called, passed, result, onStack } = passedTo(entry, state, callee, isTail, at);
+  const { state: called, passed, result, onStack } = passedTo(entry, state, callee, program.used, isTail, at);
   requireApart(callee, passed, result?.place, at);
   const tag = callTag(segment, state.history.length, program.places.get(callee.key)!);
   let now = clobbered(entry, { ...called, checks: [], history: [...state.history, callee.key] }, at);

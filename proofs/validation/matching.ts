@@ -115,9 +115,11 @@ function sameArgument(
     case 'array':
       if (given.kind !== 'array') return NEVER;
       return [
-        terms.compare('=', passed.length, given.place.length),
+        ...(passed.length === undefined ? [] : [terms.compare('=', passed.length, given.place.length)]),
         ...samePlace(entry, machine, passed.place, source, given.place.region),
       ];
+    case 'unused':
+      return [];
     case 'object':
       if (given.kind !== 'object') return NEVER;
       if (passed.place.kind === 'region') return samePlace(entry, machine, passed.place, source, given.place.region);

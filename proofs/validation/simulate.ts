@@ -17,6 +17,7 @@ import { needed, sameStop } from './matching.ts';
 import { type SourceProgram, type SourceStop, sourceStops } from './source.ts';
 import type { Subject } from './subject.ts';
 import { undecided } from './undecided.ts';
+import { usedWords } from './unused.ts';
 import type { MachineStop } from './walk.ts';
 
 /** The name of the segment from the entry. */
@@ -48,10 +49,21 @@ export interface Simulation {
   readonly effort: Effort;
 }
 
-export const programOf = ({ functions }: Program): SourceProgram => ({
-  byKey: new Map(functions.map((one) => [one.key, one])),
-  places: new Map(functions.map(({ key }, i) => [key, i])),
-});
+const programs = new WeakMap<Program, SourceProgram>();
+
+/** A program by keys; made once of each. */
+export function programOf(program: Program): SourceProgram {
+  const known = programs.get(program);
+  if (known !== undefined) return known;
+  const { functions } = program;
+  const made = {
+    byKey: new Map(functions.map((one) => [one.key, one])),
+    places: new Map(functions.map(({ key }, i) => [key, i])),
+    used: usedWords(functions),
+  };
+  programs.set(program, made);
+  return made;
+}
 
 const sameHistory = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((key, i) => key === b[i]);

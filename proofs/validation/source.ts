@@ -18,6 +18,7 @@ import { type ArrayPlace, bytesOf, type ObjectPlace, type SourceValue } from './
 import { callsUnderCondition, type Evaluation, evaluate, offsetOf, type SourceState, scalar } from './expressions.ts';
 import { writeBytes } from './memory.ts';
 import { undecided } from './undecided.ts';
+import type { UsedWords } from './unused.ts';
 
 /** More than these are no small function. */
 const MOST_STOPS = 400;
@@ -49,6 +50,7 @@ export interface SourceProgram {
   readonly byKey: ReadonlyMap<string, FunctionIr>;
   /** Places of functions in the program. */
   readonly places: ReadonlyMap<string, number>;
+  readonly used: UsedWords;
 }
 
 type Next = (state: SourceState) => void;

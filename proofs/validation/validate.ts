@@ -104,9 +104,10 @@ type Attempt = Validated | { readonly undecided: string };
 
 async function attempt(subject: Subject, cuts: readonly Cut[], ask: AskQueries, effort: Effort): Promise<Attempt> {
   const claims: Claims = new Map();
-  const used = arraysUsed(programOf(subject.program), subject.function);
-  const tables = (subject.code.tables ?? []).filter(({ table }) => used.has(table.variable.id));
-  const entry = entryOf(subject.function, subject.code.machine, tables);
+  const program = programOf(subject.program);
+  const arrays = arraysUsed(program, subject.function);
+  const tables = (subject.code.tables ?? []).filter(({ table }) => arrays.has(table.variable.id));
+  const entry = entryOf(subject.function, subject.code.machine, program.used, tables);
   for (let round = 0; ; round++) {
     const simulation = settle(subject, entry, cuts, claims, effort);
     if (cuts.length > 0 && round === 0) {
