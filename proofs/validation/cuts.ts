@@ -21,7 +21,7 @@ import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
 import { alike, extract, terms, word } from './algebra.ts';
 import { assumptionsOf } from './clauses.ts';
-import { type Entry, freshRegisters, knownOf, type ObjectPlace, RESULT, type SourceValue } from './entry.ts';
+import { type Entry, freshRegisters, knownOf, type ObjectPlace, RESULT, type SourceValue, wordAbove } from './entry.ts';
 import { evaluate, inType, type SourceState, scalar } from './expressions.ts';
 import { type Candidate, candidatesOf, leavesOf, leavesOfValue } from './invariants.ts';
 import { scalarBytes } from './layout.ts';
@@ -42,9 +42,9 @@ export interface Cut {
   readonly head: number;
 }
 
-/** A register, or bytes of the stack in a row. */
+/** A register, its lower bits where it is told so, or bytes of the stack in a row. */
 export type Location =
-  | { readonly kind: 'register'; readonly register: number }
+  | { readonly kind: 'register'; readonly register: number; readonly bits?: number }
   | { readonly kind: 'stack'; readonly offset: number; readonly count: number };
 
 /** What is said of a location: which candidate, if one is left. */
@@ -83,17 +83,30 @@ const typesOf = ({ parameters, body = [] }: FunctionIr): ReadonlyMap<string, Typ
 
 /** What a location holds; undefined where nothing wrote it. */
 export function held({ registers, stack }: MachineState, location: Location): Term | undefined {
-  if (location.kind === 'register') return registers[location.register];
+  if (location.kind === 'register') return extract(registers[location.register], 0, location.bits ?? 64);
   const parts = Array.from({ length: location.count }, (_, i) => stack.get(location.offset + i));
   return parts.every((part) => part !== undefined) ? joined(parts) : undefined;
 }
 
-/** Registers, and words of the stack that were written on every way, or else halves of them. */
+/** How many of a register's bits carry something, where those above were left open. */
+const carriedBits = (register: Term): number =>
+  register.kind === 'apply' && register.operator === 'concat' ? t.bitsOf(register.operands[1]) : 64;
+
+/**
+ * Registers, and words of the stack that were written on every way, or else halves of them. Of a register that comes to
+ * the loop with bits that were left open, the others are told, too.
+ */
 function locationsOf({ convention }: Entry, machine: readonly MachineState[]): Location[] {
   const has = (offset: number, count: number): boolean =>
     machine.every((state) => held(state, { kind: 'stack', offset, count }) !== undefined);
-  const found = Array.from({ length: convention.registers }, (_, i): Location => ({ kind: 'register', register: i }));
-  if (convention.zero !== undefined) found.splice(convention.zero, 1);
+  const found: Location[] = [];
+  for (let register = 0; register < convention.registers; register++) {
+    if (register === convention.zero) continue;
+    const bits = Math.min(...machine.map(({ registers }) => carriedBits(registers[register])));
+    // The whole comes last: what is known of it counts.
+    if (bits < 64) found.push({ kind: 'register', register, bits });
+    found.push({ kind: 'register', register });
+  }
   const words = new Set(
     [...machine[0].stack.keys()].filter((offset) => offset < 0).map((offset) => Math.floor(offset / 8) * 8),
   );
@@ -112,9 +125,9 @@ export function claimsOf(entry: Entry, cut: Cut, { machine, source }: Arrivals):
     source.every((state) => isThere(() => of(state))),
   );
   return locationsOf(entry, machine).map((location) => {
-    const first = machine.map((state) => held(state, location)!);
+    const first = machine.map((state) => terms.zeroExtend(held(state, location)!, 64));
     const all = candidatesOf(entry, first, leaves, source);
-    const width = location.kind === 'register' ? 64 : location.count * 8;
+    const width = location.kind === 'register' ? (location.bits ?? 64) : location.count * 8;
     const cutTo =
       (candidate: Candidate): Candidate =>
       (state) => {
@@ -273,8 +286,11 @@ function machineAt(
   for (const { location, candidates, chosen } of claims) {
     const value = candidates[chosen]?.(source);
     if (value === undefined) continue;
-    if (location.kind === 'register') registers[location.register] = value;
-    else for (let i = 0; i < location.count; i++) stack.set(location.offset + i, extract(value, 8 * i, 8));
+    if (location.kind === 'register') {
+      const { register, bits } = location;
+      const above = bits === undefined ? undefined : extract(registers[register], bits, 64 - bits);
+      registers[register] = wordAbove(above, value);
+    } else for (let i = 0; i < location.count; i++) stack.set(location.offset + i, extract(value, 8 * i, 8));
   }
   return {
     ...{ pc: head, registers, stack, regions, conditions: [], checks: [], history: [] },

@@ -9,37 +9,41 @@ import type { Cut } from './cuts.ts';
 import { type Claim, claimGoal, held } from './cuts.ts';
 import type { Effort } from './effort.ts';
 import type { Entry } from './entry.ts';
-import { constantsIn, createTrial } from './sampling.ts';
+import { createTrial, hintsIn } from './sampling.ts';
 import { type Claims, meetingsOf, type Simulation, simulate, type Way } from './simulate.ts';
 import type { Subject } from './subject.ts';
 import { undecided } from './undecided.ts';
 
 const TRIALS = 120;
+/** So many more, as long as fewer than `FEW` meet what they must. */
+const MOST_TRIALS = 1500;
+const FEW = 6;
 const MOST_ROUNDS = 60;
 
 type Trial = ReturnType<typeof createTrial>;
 
-/** Trials that meet a condition. */
-function trialsThatMeet(condition: Term, effort: Effort): Trial[] {
-  const favored = constantsIn(condition);
-  return Array.from({ length: TRIALS }, (_, i) => createTrial(i, favored, effort)).filter(
-    (trial) => trial(condition) === true,
-  );
+/** Trials that meet all conditions. */
+function trialsThatMeet(conditions: readonly Term[], effort: Effort): Trial[] {
+  const hints = hintsIn(t.all(conditions));
+  const found: Trial[] = [];
+  for (let i = 0; i < TRIALS || (i < MOST_TRIALS && found.length < FEW); i++) {
+    const trial = createTrial(i, hints, effort);
+    if (conditions.every((condition) => trial(condition) === true)) found.push(trial);
+  }
+  return found;
 }
 
 /** Trials that go both sides' way. */
 const trialsOf = ({ entry, given, effort }: Simulation, { machine, source }: Way): Trial[] =>
   trialsThatMeet(
-    t.all([...machine.conditions, ...source.conditions, ...source.assumptions, ...given, ...entry.assumptions]),
+    [...machine.conditions, ...source.conditions, ...source.assumptions, ...given, ...entry.assumptions],
     effort,
   );
 
 /** A stop at which both sides differ on numbers, by name. */
 export function differing(simulation: Simulation): string | undefined {
   return meetingsOf(simulation).find(({ assumptions, sides }) =>
-    sides.some(
-      ({ premise, goals }) => !holdsOn(goals, trialsThatMeet(t.all([...assumptions, premise]), simulation.effort)),
-    ),
+    sides.some(({ premise, goals }) => !holdsOn(goals, trialsThatMeet([...assumptions, premise], simulation.effort))),
   )?.name;
 }
 

@@ -53,25 +53,38 @@ function applied(term: Term & { kind: 'apply' }, operands: readonly Value[]): Va
   throw new TypeError(`${operator} on numbers`);
 }
 
-/** The constants of a term, which its conditions may be about. */
-export function constantsIn(term: Term): bigint[] {
+/** What is worth trying, by what conditions say. */
+export interface Hints {
+  /** Constants that conditions may be about. */
+  readonly favored: readonly bigint[];
+  /** Names of bytes that are truths: 0 or 1. */
+  readonly truths: ReadonlySet<string>;
+}
+
+export function hintsIn(term: Term): Hints {
   const seen = new Set<Term>();
-  const found = new Set<bigint>();
+  const favored = new Set<bigint>();
+  const truths = new Set<string>();
   const pending = [term];
   for (let one = pending.pop(); one !== undefined; one = pending.pop()) {
     if (seen.has(one)) continue;
     seen.add(one);
-    if (one.kind === 'bits' && one.value < 2n ** 32n) found.add(one.value);
-    pending.push(...operandsOf(one));
+    if (one.kind === 'bits' && one.value < 2n ** 32n) favored.add(one.value);
+    const operands = operandsOf(one);
+    if (one.kind === 'apply' && one.operator === 'bvule') {
+      const [a, b] = operands;
+      if (a.kind === 'variable' && b.kind === 'bits' && b.value === 1n) truths.add(a.name);
+    }
+    pending.push(...operands);
   }
-  return [...found];
+  return { favored: [...favored], truths };
 }
 
 /**
  * Gives each term its value in the trial of this number; a name has the same value wherever it is met, half of the time
- * one of `favored`.
+ * one of those that are favored.
  */
-export function createTrial(number: number, favored: readonly bigint[], effort: Effort): (term: Term) => Value {
+export function createTrial(number: number, { favored, truths }: Hints, effort: Effort): (term: Term) => Value {
   // One of them comes more often than the others, so that two are equal now and then.
   const favorite = (drawn: number): bigint | undefined => {
     if (drawn % 8 > 5 || favored.length === 0) return undefined;
@@ -85,6 +98,7 @@ export function createTrial(number: number, favored: readonly bigint[], effort: 
   const drawn = (name: string, term: Term): Value => {
     const plain = hash(`${number} ${name}`);
     if (term.sort === 'Bool') return plain % 2 === 0;
+    if (truths.has(name)) return BigInt(plain % 2);
     const width = bitsOf(term);
     // Addresses are apart.
     if (/^(at\.|x\d)/.test(name)) return BigInt.asUintN(width, BigInt(plain) << 16n);
