@@ -202,6 +202,17 @@ export interface Loop {
   readonly span: Span;
 }
 
+/** What a function says of secrets; parameters by their ids. */
+export interface Secrets {
+  readonly secret: readonly string[];
+  /** Arrays that it fills with what is meant to be seen. */
+  readonly declassified: readonly string[];
+  /** Whether its result is meant to be seen. */
+  readonly result: boolean;
+  /** Whether the secret arrays must be clear when it returns. */
+  readonly zeroized: boolean;
+}
+
 export interface FunctionIr {
   /** FILE#NAME, unique in a program. */
   readonly key: string;
@@ -226,6 +237,8 @@ export interface FunctionIr {
   readonly pure: boolean;
   /** Its loops need no measure; nothing verified calls it. */
   readonly diverges: boolean;
+  /** Absent: it handles no secrets. */
+  readonly secrets?: Secrets;
   /** Its file exports it under its own name; no instance of a generic function is. */
   readonly exported?: true;
   /** Undefined: trusted, nothing of it is proved (`declare function`, or `@trusted`). */

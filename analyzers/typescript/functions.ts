@@ -21,6 +21,7 @@ import { lowerModifies, newObject } from './modifies.ts';
 import { lowerPlaceType } from './objects.ts';
 import { collecting, refuse } from './refuse.ts';
 import { type ClassInfo, declareVariable, type Header, noHeader, type Scope, type World } from './scope.ts';
+import { lowerSecrets } from './secrets.ts';
 import type { Contracted } from './shadow.ts';
 import { lowerStatements } from './statements.ts';
 
@@ -235,6 +236,9 @@ export function lowerFunction(pending: Pending, holders: ReadonlyMap<string, Wri
   const { contract, header, scope, resultVariable } = pending;
   const { trusted: _, throws: __, written: ___, ...rest } = header;
   const implied = impliedClauses(scope, pending.node);
+  const secrets = collecting(scope.diagnostics, () =>
+    lowerSecrets(contract.nameSpan.file, contract, header.parameters, header.result.kind !== 'void'),
+  );
   return {
     ...rest,
     result: valueType(header.result),
@@ -245,6 +249,7 @@ export function lowerFunction(pending: Pending, holders: ReadonlyMap<string, Wri
     throws: lowerClauses(pending, holders, 'throws').map((clause) => ({ ...clause, error: clause.error ?? 'Error' })),
     decreases: lowerClauses(pending, holders, 'decreases'),
     body: lowerBody(pending),
+    ...(secrets && { secrets }),
     ...(isExported(scope.world, pending.node) && { exported: true }),
     span: contract.nameSpan,
   };

@@ -20,6 +20,9 @@ export const contractTags = [
   'verified',
   'trusted',
   'invariant',
+  'secret',
+  'zeroized',
+  'declassifies',
 ] as const;
 export type ContractTag = (typeof contractTags)[number];
 
@@ -41,6 +44,10 @@ const misspelt: Readonly<Record<string, ContractTag>> = {
   diverge: 'diverges',
   throw: 'throws',
   invariants: 'invariant',
+  secrets: 'secret',
+  zeroised: 'zeroized',
+  zeroize: 'zeroized',
+  declassify: 'declassifies',
 };
 
 /** A text made of pieces of a file. */

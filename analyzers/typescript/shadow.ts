@@ -145,6 +145,20 @@ function throwsClause(file: string, value: Piece, diagnostics: Diagnostic[]): Om
   return [];
 }
 
+/** Tags that say something, and those of which that is a list. */
+const valued: ReadonlySet<ContractTag> = new Set([
+  'requires',
+  'ensures',
+  'modifies',
+  'decreases',
+  'secret',
+  'declassifies',
+]);
+const listed: ReadonlySet<ContractTag> = new Set(['modifies', 'decreases', 'secret', 'declassifies']);
+
+/** Tags that name parameters, and are no code. */
+const naming: ReadonlySet<ContractTag> = new Set(['modifies', 'secret', 'declassifies']);
+
 /** A function that has a contract, and what is wrong with its tags. */
 function readContract(
   file: string,
@@ -190,8 +204,8 @@ function readContract(
   const clauses = ours.flatMap(({ name, value }) => {
     const tag = name as ContractTag;
     if (tag === 'throws') return throwsClause(file, value, diagnostics);
-    if (tag !== 'requires' && tag !== 'ensures' && tag !== 'modifies' && tag !== 'decreases') return [];
-    return (tag === 'decreases' || tag === 'modifies' ? splitList(value) : [value]).map((piece) => ({
+    if (!valued.has(tag)) return [];
+    return (listed.has(tag) ? splitList(value) : [value]).map((piece) => ({
       tag,
       value: piece,
     }));
@@ -283,7 +297,7 @@ export function makeShadow(file: string, text: string, diagnostics: Diagnostic[]
     place: number,
     head: (name: string, type: string) => string,
   ): ShadowClause => {
-    if (clause.tag === 'modifies') return clause;
+    if (naming.has(clause.tag)) return clause;
     const problem = notAnExpression(clause.value);
     if (problem !== undefined) {
       diagnostics.push({

@@ -20,6 +20,7 @@ import { checksOf, type Unchecked } from './checks.ts';
 import { createClauses } from './clauses.ts';
 import { createExpressions, type Names } from './expressions.ts';
 import { type LowerOptions, planUnit } from './plan.ts';
+import { KEPT, recordAssembly, secretRecord } from './secrets.ts';
 import { lowerBody, variablesRead } from './statements.ts';
 import { stringLiteral } from './text.ts';
 import { type CTypes, constantText, createTypes, fieldName } from './types.ts';
@@ -178,7 +179,8 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     };
     const lines = lowerBody(body, fn);
     // After the code, whose variables have the first choice of names.
-    return { contract: acsl.contract(), prototype: head, definition: [`${head} {`, ...lines, '}'] };
+    const kept = fn.secrets === undefined ? '' : KEPT;
+    return { contract: acsl.contract(), prototype: head, definition: [`${kept}${head} {`, ...lines, '}'] };
   };
 
   const unchecked: UncheckedClause[] = [];
@@ -204,7 +206,8 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     const result = fn.result.kind === 'void' ? '' : 'return ';
     const call = `    ${result}${plan.inner(fn)}(${parameterNames.join(', ')});`;
     // It is not judged by what it tests.
-    return { contract: [], prototype: head, definition: [`${head} {`, ...lines, call, '}'] };
+    const kept = fn.secrets === undefined ? '' : KEPT;
+    return { contract: [], prototype: head, definition: [`${kept}${head} {`, ...lines, call, '}'] };
   };
   /** What a clause calls, if that could be lowered. */
   const callInClause = (fn: FunctionIr, key: string): string => {
@@ -247,6 +250,11 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
   const definitions = all.flatMap(({ parts }) =>
     parts === undefined || parts.definition.length === 0 ? [] : [parts.definition.join('\n')],
   );
+  const records = lowered.flatMap(({ fn, parts }) => {
+    if (parts === undefined || parts.definition.length === 0 || fn.secrets === undefined) return [];
+    const symbols = [plan.inner(fn), ...(checked.has(fn.key) ? [checked.get(fn.key)!] : [])];
+    return symbols.flatMap((symbol) => collecting(diagnostics, () => recordAssembly(secretRecord(fn, symbol))) ?? []);
+  });
   const guard = `CASEMATE_${unit.replace(/[^A-Za-z0-9]/g, '_').toUpperCase()}_H`;
   const header = [
     `#ifndef ${guard}\n#define ${guard}`,
@@ -262,6 +270,7 @@ export function lowerToC(given: Program, unit: string, options: LowerOptions = {
     ...types.functions(),
     ...prototypesOf(true),
     ...definitions,
+    ...records,
     ...(options.main === undefined
       ? []
       : [solo5Main(symbols.get(options.main)!, program.functions.some(isOfPlatform))]),
