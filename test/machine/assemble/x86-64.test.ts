@@ -8,6 +8,8 @@ import { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction as Ice
 import { describe, expect, it } from 'vitest';
 import { assemble, type Instruction, label } from '../../../machine/assemble/listing.ts';
 import * as x86 from '../../../machine/assemble/x86-64.ts';
+import * as linked from '../../../machine/assemble/x86-64-linked.ts';
+import * as vectors from '../../../machine/assemble/x86-64-vectors.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { runOrThrow } from '../../support/run.ts';
 import { requireTool } from '../../support/tools.ts';
@@ -28,6 +30,8 @@ function canonical(text: string): string {
     .replace(/\b[qd]?word ptr |\bbyte ptr /g, '')
     .replace(/\bmovabs\b/, 'mov')
     .replace(/0x[0-9a-f]+/g, (digits) => BigInt(digits).toString())
+    .replace(/\b[xyz]mmword ptr /g, '')
+    .replace(/^fstp st\(0\),st$/, 'fstp st(0)')
     .replace(/\+0\]/, ']')
     .replace(/\s*,\s*/g, ',')
     .replace(/\s+/g, ' ')
@@ -146,6 +150,14 @@ const families: Record<string, fc.Arbitrary<Case>> = {
   })),
   push: register.map((from) => ({ made: x86.push(from), meaning: `push ${from}` })),
   pop: register.map((to) => ({ made: x86.pop(to), meaning: `pop ${to}` })),
+  pushMemory: address.map((from) => ({ made: x86.pushMemory(from), meaning: `push ${shown(from)}` })),
+  popMemory: address
+    .filter(({ base }) => base !== 'rsp')
+    .map((to) => ({ made: x86.popMemory(to), meaning: `pop ${shown(to)}` })),
+  compareImmediate: fc.tuple(address, number32).map(([a, value]) => ({
+    made: x86.compareImmediate(a, value),
+    meaning: `cmp ${shown(a)},${unsigned(value, 64)}`,
+  })),
   xchg: fc.tuple(register, register).map(([a, b]) => ({ made: x86.xchg(a, b), meaning: `xchg ${a},${b}` })),
   alu: fc.tuple(operation, register, register, width).map(([op, to, from, w]) => ({
     made: x86.alu(op, to, from, w),
@@ -207,12 +219,42 @@ const families: Record<string, fc.Arbitrary<Case>> = {
 
 const noOperands = ['ret', 'plain', 'memory', 'registers', 'plainInstructions'];
 const references = ['jmp', 'jcc', 'call', 'leaLabel'];
+/** What other files of instructions are made with. */
+const encoders = ['instruction', 'encodeMemory', 'encodeRipRelative'];
+
+const low = fc.integer({ min: 0, max: 7 });
+const any16 = fc.integer({ min: 0, max: 15 });
+const near = fc.record({ base: register.filter((name) => !/^r\d/.test(name)), displacement: number32 });
+
+const vectorFamilies: Record<string, fc.Arbitrary<Case>> = {
+  clearXmm: any16.map((n) => ({ made: vectors.clearXmm(n), meaning: `pxor xmm${n},xmm${n}` })),
+  storeXmm: fc.tuple(address, low).map(([to, n]) => ({
+    made: vectors.storeXmm(to, n),
+    meaning: `movups ${shown(to)},xmm${n}`,
+  })),
+  clearVector: any16.map((n) => ({ made: vectors.clearVector(n), meaning: `vpxor xmm${n},xmm${n},xmm${n}` })),
+  storeYmm: fc.tuple(near, low).map(([to, n]) => ({
+    made: vectors.storeYmm(to, n),
+    meaning: `vmovups ${shown(to)},ymm${n}`,
+  })),
+  clearZmm: fc.integer({ min: 16, max: 31 }).map((n) => ({
+    made: vectors.clearZmm(n),
+    meaning: `vpxorq zmm${n},zmm${n},zmm${n}`,
+  })),
+  clearMask: low.map((n) => ({ made: vectors.clearMask(n), meaning: `kxorw k${n},k${n},k${n}` })),
+  plainVector: fc.constantFrom(...vectors.plainVectors).map((name) => ({
+    made: vectors.plainVector(name),
+    meaning: name,
+  })),
+};
 
 it('every emitter is held against the disassemblers', () => {
-  expect(Object.keys(x86).sort()).toEqual([...Object.keys(families), ...noOperands, ...references].sort());
+  const own = [...Object.keys(families), ...noOperands, ...references, ...encoders];
+  expect(Object.keys(x86).sort()).toEqual(own.sort());
+  expect(Object.keys(vectors).sort()).toEqual([...Object.keys(vectorFamilies), 'plainVectors'].sort());
 });
 
-describe.each(Object.entries(families))('%s', (_, family) => {
+describe.each(Object.entries({ ...families, ...vectorFamilies }))('%s', (_, family) => {
   const cases = fc.sample(family, RUNS);
   const bytes = assemble(cases.map(({ made }) => made)).bytes;
   const meanings = cases.map(({ meaning }) => meaning);
@@ -225,6 +267,32 @@ describe.each(Object.entries(families))('%s', (_, family) => {
 
   it('means the same to objdump', async () => {
     expect(await objdumpTexts(bytes)).toEqual(meanings);
+  });
+});
+
+describe('instructions whose field a linker fills in', () => {
+  const made = [
+    linked.callSymbol('f', 'a'),
+    linked.loadSymbol('r11', 'f', 'b'),
+    linked.storeSymbol('f', 'r9', 'c'),
+    linked.storeSymbol32('f', 'rsi', 'd'),
+    linked.clearSymbol('f', 'e'),
+    linked.compareSymbol('f', 3, 'g'),
+  ];
+
+  it('name what the field leads to once it is filled', () => {
+    const assembled = assemble(made.flatMap(({ items }) => items));
+    const bytes = assembled.bytes.slice();
+    const view = new DataView(bytes.buffer);
+    const TARGET = 0x1234;
+    for (const { field } of made) {
+      const { offset, addend } = linked.fieldPlace(assembled, field);
+      view.setInt32(offset, TARGET + addend - offset, true);
+    }
+    const at = `[${TARGET}]`;
+    const meant = [`call ${TARGET}`, `mov r11,${at}`, `mov ${at},r9`, `mov ${at},esi`, `mov ${at},0`, `cmp ${at},3`];
+    expect(icedTexts(bytes).map(({ text }) => text)).toEqual(meant);
+    expect(made.map(({ field }) => field.isCall)).toEqual([true, false, false, false, false, false]);
   });
 });
 
