@@ -7,18 +7,21 @@
  * made by.
  */
 import { fail, printable } from '../base/errors.ts';
-import { interpositionsOf, WIPE_OBJECT, wipeObjectX8664 } from '../hardening/wipe/object.ts';
+import { clobbersRiscv64, hasFloats, stackOperandsRiscv64 } from '../hardening/wipe/clobbers-riscv64.ts';
+import { calledAtHome, createClobbers } from '../hardening/wipe/clobbers-x86-64.ts';
+import { interpositionsOf, WIPE_OBJECT, wipeObjectRiscv64, wipeObjectX8664 } from '../hardening/wipe/object.ts';
 import {
+  type Body,
+  type CodeKnowledge,
   type PlannedWipe,
   type ProvedDepth,
   planWipes,
-  type StackKnowledge,
   type WipeWish,
 } from '../hardening/wipe/plan.ts';
 import { registerFilesOf } from '../hardening/wipe/register-files.ts';
-import { mayReadStackArguments } from '../hardening/wipe/stack-arguments.ts';
+import { mayReadStackArguments, type StackOperand } from '../hardening/wipe/stack-arguments.ts';
 import { stackOperandsX8664 } from '../hardening/wipe/stack-operands-x86-64.ts';
-import { requireVeneers } from '../hardening/wipe/verify-x86-64.ts';
+import { requireVeneers } from '../hardening/wipe/verify.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import { type LinkResult, link } from '../linker/link.ts';
 import type { ImageFunction } from '../linker/provenance.ts';
@@ -26,7 +29,7 @@ import type { LinkRequest } from '../linker/request.ts';
 import { sweep } from '../machine/decode-x86-64.ts';
 import type { Manifest } from './manifest.ts';
 import { boundOfImage, redZones } from './stack.ts';
-import { codeOf, relocatedWords } from './stack-code.ts';
+import { codeOf, type ImageCode, relocatedWords } from './stack-code.ts';
 
 export interface WipedLink extends LinkResult {
   /** The veneers that the image has. */
@@ -36,9 +39,24 @@ export interface WipedLink extends LinkResult {
 /** Images that are linked before it is given up. */
 const MOST_ROUNDS = 8;
 
+/** Whether code of a function's own object calls it or jumps to it; where calls are not known, it may. */
+function homeOf({ functions, useOf }: ImageCode, bodies: readonly Body[]): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (const body of bodies)
+    for (const fn of functions) {
+      if (fn.object !== body.object || fn.address === body.address) continue;
+      const { calls, problem } = useOf({ name: fn.name, address: BigInt(fn.address) });
+      const comesTo = calls.some(({ target }) => target === BigInt(body.address) || Number(target) === body.veneer);
+      if (problem !== undefined || comesTo) found.add(body.address);
+    }
+  return found;
+}
+
 /** What linked bytes and the manifest's "stack" say. */
-function knowledgeOf(image: LinkedImage, stack: Manifest['stack']): StackKnowledge {
-  const { useOf, byStart } = codeOf(image, relocatedWords(image));
+function knowledgeOf(image: LinkedImage, stack: Manifest['stack']): CodeKnowledge {
+  const code = codeOf(image, relocatedWords(image));
+  const { useOf, byStart } = code;
+  const isX86 = image.machine === 'x86-64';
   const depthOf = (fn: ImageFunction): ProvedDepth => {
     const at = (pointer: string): string => `casemate.json${pointer}`;
     const manifest = stack === undefined ? {} : { stack };
@@ -48,35 +66,47 @@ function knowledgeOf(image: LinkedImage, stack: Manifest['stack']): StackKnowled
     return { reason: first === undefined ? 'nothing is known of it' : `${printable(first.name)}: ${first.text}` };
   };
   const sectionAt = (at: number) => image.sections.find(({ address, size }) => address <= at && at < address + size);
-  const operandsAt = (at: number) => {
+  const bytesAt = (at: number, size: number): Uint8Array | undefined => {
     const section = sectionAt(at);
-    if (section === undefined) return 'copies';
+    if (section === undefined) return undefined;
     const from = section.fileOffset + at - section.address;
-    let found: ReturnType<typeof stackOperandsX8664> = 'copies';
-    let isFirst = true;
-    sweep(image.bytes.subarray(from, from + 15), BigInt(at), [], (instruction) => {
-      if (isFirst) found = stackOperandsX8664(instruction);
-      isFirst = false;
+    return image.bytes.subarray(from, from + size);
+  };
+  const operandsAt = (at: number): readonly StackOperand[] | 'copies' => {
+    const bytes = bytesAt(at, isX86 ? 15 : 4);
+    if (bytes === undefined) return 'copies';
+    if (!isX86) return stackOperandsRiscv64(bytes, 0);
+    let found: readonly StackOperand[] | 'copies' | undefined;
+    sweep(bytes, BigInt(at), [], (instruction) => {
+      found ??= stackOperandsX8664(instruction);
     });
-    return found;
+    return found ?? 'copies';
+  };
+  const useAt = (entry: number) => {
+    const fn = byStart.get(entry);
+    return fn && useOf({ name: fn.name, address: BigInt(entry) });
+  };
+  const x86Clobbers = isX86 ? createClobbers(image) : undefined;
+  const wholeAt = (entry: number): Uint8Array | undefined => {
+    const size = byStart.get(entry)?.size ?? 0;
+    return size === 0 ? undefined : bytesAt(entry, size);
   };
   return {
     depthOf,
     argumentsOf: ({ address }) =>
-      mayReadStackArguments(
-        {
-          useAt: (entry) => {
-            const fn = byStart.get(entry);
-            return fn && useOf({ name: fn.name, address: BigInt(entry) });
-          },
-          operandsAt,
-          returnBytes: 8,
-        },
-        address,
-      )
+      mayReadStackArguments({ useAt, operandsAt, returnBytes: isX86 ? 8 : 0, savedBytes: isX86 ? 0 : 64 }, address)
         ? 'stack'
         : 'registers',
+    clobbersOf: ({ address }) =>
+      x86Clobbers === undefined ? clobbersRiscv64({ useAt, bytesAt: wholeAt }, address) : x86Clobbers(address),
+    calledAtHome: (bodies) => (isX86 ? calledAtHome(image, bodies) : homeOf(code, bodies)),
   };
+}
+
+/** The object with the veneers that are planned. */
+function veneersFor(image: LinkedImage, plan: readonly PlannedWipe[]): Uint8Array {
+  if (image.machine === 'x86-64') return wipeObjectX8664(plan, registerFilesOf(image));
+  return wipeObjectRiscv64(plan, hasFloats(image), image.flags);
 }
 
 const isSame = (a: readonly PlannedWipe[], b: readonly PlannedWipe[]): boolean => {
@@ -103,8 +133,6 @@ export function linkWiped(request: LinkRequest, wishes: readonly WipeWish[], sta
   // Inputs are led to the veneers where they lie, so each link has its own.
   const { arena: _, ...rest } = request;
   let result = link(rest);
-  if (result.image.machine !== 'x86-64')
-    fail('unsupported-input', `--wipe: there are no veneers for ${result.image.machine} yet`);
   let plan: PlannedWipe[] | undefined;
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const next = larger(plan, planWipes(result.image, wishes, knowledgeOf(result.image, stack)));
@@ -116,7 +144,7 @@ export function linkWiped(request: LinkRequest, wishes: readonly WipeWish[], sta
       return { ...result, wiped: plan };
     }
     plan = next;
-    const veneers = { name: WIPE_OBJECT, bytes: wipeObjectX8664(plan, registerFilesOf(result.image)) };
+    const veneers = { name: WIPE_OBJECT, bytes: veneersFor(result.image, plan) };
     const options = { ...request.options, interpositions: interpositionsOf(plan) };
     result = link({ ...rest, files: [...request.files, veneers], options });
   }

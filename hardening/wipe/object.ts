@@ -13,6 +13,7 @@ import {
   writeRelocatable,
 } from '../../linker/relocatable.ts';
 import { assemble } from '../../machine/assemble/listing.ts';
+import { relocationsOf as sequenceRelocations } from '../../machine/assemble/riscv64-linked.ts';
 import { fieldPlace, type LinkedField } from '../../machine/assemble/x86-64-linked.ts';
 import {
   MOST_DEPTH,
@@ -25,6 +26,7 @@ import {
   veneerName,
   type WipeRequest,
 } from './veneer.ts';
+import { riscvResults, veneerRiscv64 } from './veneer-riscv64.ts';
 import { DETECT, detectX8664, type RegisterFiles, resultRegisters, VECTORS, veneerX8664 } from './veneer-x86-64.ts';
 
 /** The object's name in messages and maps. */
@@ -40,6 +42,8 @@ interface Part {
 const R_X86_64_64 = 1;
 const R_X86_64_PC32 = 2;
 const R_X86_64_PLT32 = 4;
+/** Of the RISC-V psABI. */
+const R_RISCV_64 = 2;
 
 function part(
   name: string,
@@ -113,32 +117,65 @@ export function interpositionsOf(requests: readonly WipeRequest[]): Interpositio
   }));
 }
 
+const reference = (name: string): NewSymbol => ({
+  ...{ name, isLocal: false, isHidden: true, type: elf.STT_NOTYPE, value: 0, size: 0 },
+});
+
+const sectionOf = (request: WipeRequest): string => `.text.casemate.wipe.${request.function}`;
+
 /** The object for x86-64. Errors: 'usage', 'limit' for a request that makes no sense. */
 export function wipeObjectX8664(requests: readonly WipeRequest[], files: RegisterFiles): Uint8Array {
   requireSane(requests, resultRegisters);
   const parts = requests.map((request) =>
-    codeX8664(
-      `.text.casemate.wipe.${request.function}`,
-      veneerName(request.function),
-      false,
-      veneerX8664(request, files),
-    ),
+    codeX8664(sectionOf(request), veneerName(request.function), false, veneerX8664(request, files)),
   );
   if (files.vectors === 'avx' || files.vectors === 'avx512') {
     parts.push(codeX8664('.text.casemate.wipe', DETECT, true, detectX8664(files.vectors)));
     parts.push(part('.bss.casemate.wipe', VECTORS, true, { size: 4, flags: data, align: 4, relocations: [] }));
   }
   if (requests.some((request) => request.arguments === 'stack')) parts.push(...shadowParts(R_X86_64_64));
-  const originals = requests.map(
-    ({ function: name }): NewSymbol => ({
-      ...{ name: originalName(name), isLocal: false, isHidden: true, type: elf.STT_NOTYPE, value: 0, size: 0 },
-    }),
-  );
   const object: NewObject = {
     machine: 'x86-64',
     flags: 0,
     sections: parts.map(({ section }) => section),
-    symbols: [...parts.map(({ symbol }, i) => ({ ...symbol, section: i })), ...originals],
+    symbols: [
+      ...parts.map(({ symbol }, i) => ({ ...symbol, section: i })),
+      ...requests.map(({ function: name }) => reference(originalName(name))),
+    ],
   };
   return writeRelocatable(object);
+}
+
+/** The object for RV64; `flags`: e_flags of the image. Errors as above. */
+export function wipeObjectRiscv64(requests: readonly WipeRequest[], floats: boolean, flags: number): Uint8Array {
+  requireSane(requests, riscvResults);
+  const code = elf.SHF_ALLOC | elf.SHF_EXECINSTR;
+  const veneers = requests.map((request, i) => {
+    const { items, fields } = veneerRiscv64(request, floats);
+    const assembled = assemble(items);
+    const needed = fields.map((field) => sequenceRelocations(assembled, field, `${i}`));
+    const { bytes } = assembled;
+    const relocations: NewRelocation[] = needed.flatMap((one) => one.relocations);
+    const section = { bytes, size: bytes.length, flags: code, align: 4, relocations };
+    return { ...part(sectionOf(request), veneerName(request.function), false, section), needed };
+  });
+  const shared = requests.some((request) => request.arguments === 'stack') ? shadowParts(R_RISCV_64) : [];
+  const parts = [...veneers, ...shared];
+  const places = veneers.flatMap(({ needed }, section) =>
+    needed.flatMap(({ place }): NewSymbol[] =>
+      place === undefined
+        ? []
+        : [{ ...reference(place.name), isLocal: true, isHidden: false, section, value: place.offset }],
+    ),
+  );
+  return writeRelocatable({
+    machine: 'riscv64',
+    flags,
+    sections: parts.map(({ section }) => section),
+    symbols: [
+      ...parts.map(({ symbol }, i) => ({ ...symbol, section: i })),
+      ...places,
+      ...requests.map(({ function: name }) => reference(originalName(name))),
+    ],
+  });
 }

@@ -8,7 +8,7 @@
 import { fail, printable } from '../../base/errors.ts';
 import type { LinkedImage } from '../../linker/image.ts';
 import { functionsOf, type ImageFunction } from '../../linker/provenance.ts';
-import { calledAtHome, createClobbers } from './clobbers-x86-64.ts';
+import type { Clobbers } from './clobbers-x86-64.ts';
 import { type ArgumentPlace, originalName, type WipeRequest } from './veneer.ts';
 
 /** What is asked for. */
@@ -23,8 +23,13 @@ export interface WipeWish {
 /** Bytes that are proved, or why there are none. */
 export type ProvedDepth = { readonly bytes: number } | { readonly reason: string };
 
-/** What is known of an image's stack. */
-export interface StackKnowledge {
+/** What is known of an image's code. */
+export interface CodeKnowledge {
+  /** Registers that a function may write, with all that it calls. */
+  readonly clobbersOf: (fn: ImageFunction) => Clobbers;
+  /** Entries of those functions that code of their own object comes to directly, or may come to. */
+  readonly calledAtHome: (bodies: readonly Body[]) => ReadonlySet<number>;
+
   readonly depthOf: (fn: ImageFunction) => ProvedDepth;
   readonly argumentsOf: (fn: ImageFunction) => ArgumentPlace;
 }
@@ -45,8 +50,11 @@ const argumentRegisters: Record<LinkedImage['machine'], readonly string[]> = {
   riscv64: Array.from({ length: 8 }, (_, i) => [`a${i}`, `fa${i}`]).flat(),
 };
 
+/** A function; `veneer`: the entry of its veneer, where the image has one. */
+export type Body = ImageFunction & { readonly veneer?: number };
+
 /** The functions themselves, in an image with or without their veneers. Errors: 'undefined-symbol'. */
-export function bodiesOf(image: LinkedImage, names: readonly string[]): (ImageFunction & { veneer?: number })[] {
+export function bodiesOf(image: LinkedImage, names: readonly string[]): Body[] {
   const functions = functionsOf(image);
   return names.map((name) => {
     const named = functions.find((fn) => fn.name === name && fn.size > 0);
@@ -62,8 +70,9 @@ export function bodiesOf(image: LinkedImage, names: readonly string[]): (ImageFu
 function depthFor(wish: WipeWish, proved: ProvedDepth): { depth: number; watched: number; isProved: boolean } {
   if ('bytes' in proved) return { depth: proved.bytes, watched: 0, isProved: true };
   const { maxStack } = wish;
-  // What is watched is a multiple of 8 bytes, and so is what lies above it.
-  if (maxStack !== undefined) return { depth: Math.ceil(maxStack / 8) * 8, watched: WATCHED, isProved: false };
+  // What is watched is a multiple of 8 bytes, and so is what lies above it; a veneer may need two words there.
+  if (maxStack !== undefined)
+    return { depth: Math.max(16, Math.ceil(maxStack / 8) * 8), watched: WATCHED, isProved: false };
   const name = printable(wish.function);
   return fail(
     'undecided',
@@ -73,26 +82,25 @@ function depthFor(wish: WipeWish, proved: ProvedDepth): { depth: number; watched
 }
 
 /** Plans for an image, with the veneers that it has already. Errors: 'undecided', 'undefined-symbol'. */
-export function planWipes(image: LinkedImage, wishes: readonly WipeWish[], stack: StackKnowledge): PlannedWipe[] {
+export function planWipes(image: LinkedImage, wishes: readonly WipeWish[], code: CodeKnowledge): PlannedWipe[] {
   const bodies = bodiesOf(
     image,
     wishes.map(({ function: name }) => name),
   );
-  const clobbersOf = createClobbers(image);
-  const atHome = calledAtHome(image, bodies);
+  const atHome = code.calledAtHome(bodies);
   return wishes.map((wish, i) => {
     const body = bodies[i]!;
-    const clobbers = clobbersOf(body.address);
+    const clobbers = code.clobbersOf(body);
     const keepsOthers = clobbers !== undefined && atHome.has(body.address);
     // An argument that it leaves where it was given may be a secret itself.
     const given = keepsOthers ? [] : argumentRegisters[image.machine];
     return {
       function: wish.function,
-      ...depthFor(wish, stack.depthOf(body)),
+      ...depthFor(wish, code.depthOf(body)),
       results: wish.results ?? defaultResults[image.machine],
       ...(clobbers !== undefined && { clears: new Set([...clobbers, ...given]) }),
       keepsOthers,
-      arguments: stack.argumentsOf(body),
+      arguments: code.argumentsOf(body),
     };
   });
 }

@@ -12,6 +12,8 @@ export interface StackOperand {
   readonly by: 'stack pointer' | 'frame' | 'elsewhere';
   /** Added to the register. */
   readonly displacement: number;
+  /** It is taken as an address, from which code may go on. */
+  readonly isAddress?: true;
 }
 
 export interface StackFunctions {
@@ -21,11 +23,16 @@ export interface StackFunctions {
   readonly operandsAt: (at: number) => readonly StackOperand[] | 'copies';
   /** Bytes from the stack pointer at the entry that do not belong to arguments: a return address. */
   readonly returnBytes: number;
+  /**
+   * Bytes at the top of a frame in which functions with a variable number of arguments keep those of registers, right below
+   * those of the stack: from an address there code goes on to these.
+   */
+  readonly savedBytes: number;
 }
 
 /** Of the function that begins at `entry`. */
 export function mayReadStackArguments(functions: StackFunctions, entry: number): boolean {
-  const { useAt, operandsAt, returnBytes } = functions;
+  const { useAt, operandsAt, returnBytes, savedBytes } = functions;
   const reached = new Set([entry]);
   const pending = [entry];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -34,10 +41,15 @@ export function mayReadStackArguments(functions: StackFunctions, entry: number):
     for (const [at, { depth, frame }] of use.depths) {
       const operands = operandsAt(Number(at));
       if (operands === 'copies') return true;
-      for (const { by, displacement } of operands) {
+      for (const { by, displacement, isAddress } of operands) {
         const below = by === 'stack pointer' ? depth : frame;
         // Without a frame the register is one like others.
-        if (by !== 'elsewhere' && below !== undefined && displacement - below >= returnBytes) return true;
+        if (
+          by !== 'elsewhere' &&
+          below !== undefined &&
+          displacement - below >= returnBytes - (isAddress ? savedBytes : 0)
+        )
+          return true;
       }
     }
     for (const { target, depth, isJump } of use.calls) {

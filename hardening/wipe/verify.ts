@@ -10,6 +10,7 @@ import { fail, hex, printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import type { LinkedImage } from '../../linker/image.ts';
 import { functionsOf, type ImageFunction, originOf, relocationsOf } from '../../linker/provenance.ts';
+import { createInstruction, decodeRiscv64, Kind } from '../../machine/decode-riscv64.ts';
 import { iced, sweep } from '../../machine/decode-x86-64.ts';
 import { codeSections } from './code.ts';
 import { originalName } from './veneer.ts';
@@ -49,32 +50,59 @@ function namedBy(instruction: import('iced-x86').Instruction): number | undefine
   return instruction.isIpRelMemoryOperand ? Number(instruction.ipRelMemoryAddress) : undefined;
 }
 
-function checkCode(image: LinkedImage, byEntry: ReadonlyMap<number, Wiped>): void {
+/** Visits instructions with the address that each names. */
+type NamedIn = (image: LinkedImage, visit: (at: number, named: number) => void) => void;
+
+const namedInX8664: NamedIn = (image, visit) => {
   for (const { address, bytes, starts } of codeSections(image))
     sweep(bytes, BigInt(address), starts, (instruction, offset) => {
       const named = namedBy(instruction);
-      const wiped = named === undefined ? undefined : byEntry.get(named);
-      if (wiped === undefined) return;
-      const at = address + offset;
-      // Inside of itself it loops, or is called again before it returns: all within what the veneer wipes.
-      if (isIn(at, wiped.veneer) || isIn(at, wiped.body)) return;
-      fail(
-        'relocation',
-        `${placeOf(image, at)}: comes to ${printable(wiped.name)} without a relocation, past the veneer that wipes after ` +
-          'it; compile with -ffunction-sections, or assemble with the functions in sections of their own',
-      );
+      if (named !== undefined) visit(address + offset, named);
     });
+};
+
+/** Jumps and branches; an address in two instructions has relocations. */
+const namedInRiscv64: NamedIn = (image, visit) => {
+  const instruction = createInstruction();
+  for (const { address, bytes } of codeSections(image))
+    for (let at = 0; at < bytes.length; at += instruction.length) {
+      const { kind, imm } = decodeRiscv64(bytes, at, instruction);
+      if (kind === Kind.jal || kind === Kind.branch) visit(address + at, address + at + imm);
+    }
+};
+
+function checkCode(image: LinkedImage, byEntry: ReadonlyMap<number, Wiped>): void {
+  const namedIn = image.machine === 'x86-64' ? namedInX8664 : namedInRiscv64;
+  namedIn(image, (at, named) => {
+    const wiped = byEntry.get(named);
+    // Inside of itself it loops, or is called again before it returns: all within what the veneer wipes.
+    if (wiped === undefined || isIn(at, wiped.veneer) || isIn(at, wiped.body)) return;
+    fail(
+      'relocation',
+      `${placeOf(image, at)}: comes to ${printable(wiped.name)} without a relocation, past the veneer that wipes after ` +
+        'it; compile with -ffunction-sections, or assemble with the functions in sections of their own',
+    );
+  });
 }
 
 /** Sections whose words describe code and lead nowhere. */
 const describing = /^\.(eh_frame|eh_frame_hdr|gcc_except_table|debug_.*)$/;
 
-/** Relocation types of words that are an address, and of data's distances. Source: psABI, "Relocation Types". */
-const absolute = new Set([1, 10, 11]);
-const relative = new Set([2, 4, 24]);
+/**
+ * Relocation types by what their target is the address of: a word's or a sequence's anywhere, or, of x86-64, one in data
+ * only, since in code the distance is from the instruction's end. Sources: the psABIs, "Relocation Types", "Relocations".
+ */
+const addressTypes: Record<
+  LinkedImage['machine'],
+  { readonly all: ReadonlySet<number>; readonly data: ReadonlySet<number> }
+> = {
+  'x86-64': { all: new Set([1, 10, 11]), data: new Set([2, 4, 24]) },
+  riscv64: { all: new Set([1, 2, 16, 17, 18, 19, 20, 23, 26, 27, 28, 41, 44, 45, 57, 59]), data: new Set() },
+};
 
 function checkWords(image: LinkedImage, byEntry: ReadonlyMap<number, Wiped>): void {
   const { count, place, type, target } = relocationsOf(image);
+  const types = addressTypes[image.machine];
   const sectionAt = (at: number) => image.sections.find(({ address, size }) => address <= at && at < address + size);
   for (let i = 0; i < count; i++) {
     const wiped = byEntry.get(target[i]!);
@@ -83,7 +111,9 @@ function checkWords(image: LinkedImage, byEntry: ReadonlyMap<number, Wiped>): vo
     const section = sectionAt(at);
     if (section === undefined || describing.test(section.name)) continue;
     const isCode = (section.flags & elf.SHF_EXECINSTR) !== 0;
-    if (!absolute.has(type[i]!) && (isCode || !relative.has(type[i]!))) continue;
+    if (!types.all.has(type[i]!) && (isCode || !types.data.has(type[i]!))) continue;
+    // RISC-V's calls and loops have relocations, too.
+    if (image.machine === 'riscv64' && (isIn(at, wiped.veneer) || isIn(at, wiped.body))) continue;
     fail(
       'relocation',
       `${placeOf(image, at)}: holds the address of ${printable(wiped.name)} itself, past the veneer that wipes after it`,

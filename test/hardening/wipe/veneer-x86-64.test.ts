@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { WipeWish } from '../../../hardening/wipe/plan.ts';
 import type { WipeRequest } from '../../../hardening/wipe/veneer.ts';
 import type { RegisterFiles } from '../../../hardening/wipe/veneer-x86-64.ts';
-import { requireVeneers } from '../../../hardening/wipe/verify-x86-64.ts';
+import { requireVeneers } from '../../../hardening/wipe/verify.ts';
 import {
   compileSubject,
   driverObjects,

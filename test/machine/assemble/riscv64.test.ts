@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assemble, type Instruction, label } from '../../../machine/assemble/listing.ts';
 import * as rv from '../../../machine/assemble/riscv64.ts';
+import * as linked from '../../../machine/assemble/riscv64-linked.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { runOrThrow } from '../../support/run.ts';
 import { requireTool, requireTools } from '../../support/tools.ts';
@@ -31,6 +32,13 @@ function canonical(text: string): string {
     .replace(/\s+/g, ' ')
     .trim();
 }
+
+const floatNames = (n: number): string => {
+  if (n < 8) return `ft${n}`;
+  if (n < 10) return `fs${n - 8}`;
+  if (n < 18) return `fa${n - 10}`;
+  return n < 28 ? `fs${n - 16}` : `ft${n - 20}`;
+};
 
 const disassemblers = { llvm: 'llvm-objdump', gnu: 'riscv64-linux-gnu-objdump' } as const;
 
@@ -191,6 +199,28 @@ function evaluate(bytes: Uint8Array, at = 0): bigint {
   }
   return value;
 }
+
+describe('sequences that a linker fills in', () => {
+  it('are two instructions, with their relocations at the right ones', async () => {
+    const floats = Array.from({ length: 32 }, (_, n) => linked.clearFloat(n));
+    const call = linked.callSymbol('f', 'one');
+    const address = linked.addressOf('t0', 'd', 'two');
+    const assembled = assemble([...floats, ...call.items, ...address.items]);
+    const shown = await texts(assembled.bytes, 'gnu');
+    const names = Array.from({ length: 32 }, (_, n) => floatNames(n));
+    expect(shown.slice(0, 32)).toEqual(names.map((name) => `fmv.d.x ${name},zero`));
+    expect(shown.slice(32).map((text) => text.split(' ')[0])).toEqual(['auipc', 'jalr', 'auipc', expect.anything()]);
+    expect(linked.relocationsOf(assembled, call.field, 'u')).toEqual({
+      relocations: [{ offset: 128, type: 19, symbol: 'f', addend: 0 }],
+    });
+    const { place, relocations } = linked.relocationsOf(assembled, address.field, 'u');
+    expect(place).toEqual({ name: '.Lu two', offset: 136 });
+    expect(relocations).toEqual([
+      { offset: 136, type: 23, symbol: 'd', addend: 0 },
+      { offset: 140, type: 24, symbol: '.Lu two', addend: 0 },
+    ]);
+  });
+});
 
 describe('pseudo-instructions', () => {
   it('li gives all 64 bits of any number, in at most 8 instructions', () => {
