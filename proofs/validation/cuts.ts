@@ -216,6 +216,8 @@ export function cutState(
     values.set(id, fresh.value);
     facts.push(...fresh.facts);
   }
+  if (arrivals.source.some((state) => [...state.regions.keys()].some((name) => !entry.regions.has(name))))
+    undecided('a loop beside an array or an object of its own');
   const changed = changedRegions(entry, subject, cut, arrivals);
   const regions = new Map(
     [...entry.regions].map(([name, region]) => [

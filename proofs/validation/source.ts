@@ -17,6 +17,7 @@ import { arrayAfter, callTag, fieldsAfter, isFollowed, resultOf } from './calls.
 import { type ArrayPlace, bytesOf, type ObjectPlace, type SourceValue } from './entry.ts';
 import { callsUnderCondition, type Evaluation, evaluate, offsetOf, type SourceState, scalar } from './expressions.ts';
 import { writeBytes } from './memory.ts';
+import { withArray, withObject } from './own-memory.ts';
 import { undecided } from './undecided.ts';
 import type { UsedWords } from './unused.ts';
 
@@ -158,9 +159,20 @@ function compileOne(walk: Walk, statement: Statement, after: After): Next {
     case 'assign':
       return computing((at) => {
         const { variable } = statement;
-        if (variable.type.kind === 'object') return undecided('an object of its own');
+        if (variable.type.kind === 'object') {
+          // Another name of an object would have to be one region with it.
+          if (statement.kind === 'assign' || statement.value.kind !== 'record')
+            return undecided('an object of its own');
+          at.now = withObject(at.now, variable, evaluate(at, statement.value));
+          return;
+        }
         const value = evaluate(at, statement.value);
         at.now = { ...at.now, values: new Map(at.now.values).set(variable.id, value) };
+      });
+    case 'allocate':
+      return computing((at) => {
+        const length = scalar(evaluate(at, statement.length));
+        at.now = withArray(at.now, statement.variable, length, statement.values);
       });
     case 'store':
       return computing((at) => {
