@@ -116,7 +116,7 @@ describe('a build that validates', () => {
       const own = subjects!.flatMap(({ subject, size }) =>
         typeof subject === 'string' || !isValidated.has(subject.start) ? [] : [{ ...subject, size }],
       );
-      const planted = harmful(own, 3);
+      const planted = harmful(own, 8);
       expect(planted.length).toBeGreaterThanOrEqual(50);
       for (const mutant of planted)
         expect((await validate(mutant, askQueries)).status, mutant.function.name).not.toBe('validated');
