@@ -13,6 +13,9 @@ import { functionsOf, type ImageFunction } from '../../linker/provenance.ts';
 import { effectsOf, iced, sweep } from '../../machine/decode-x86-64.ts';
 import { codeSections } from './code.ts';
 
+/** Among the names: it has AVX code, so upper halves may be written. */
+export const UPPER_HALVES = 'upper halves';
+
 /** Registers by name, vector registers as xmmN, masks as kN; undefined: any that the convention gives away. */
 export type Clobbers = ReadonlySet<string> | undefined;
 
@@ -47,13 +50,14 @@ function writesOf(instruction: import('iced-x86').Instruction, seen: Seen): read
 }
 
 function readOwn(bytes: Uint8Array, address: number, seen: Seen): Own {
-  const { FlowControl, Mnemonic, OpKind } = iced();
+  const { EncodingKind, FlowControl, Mnemonic, OpKind } = iced();
   const writes = new Set<string>();
   const calls: number[] = [];
   let isKnown = true;
   sweep(bytes, BigInt(address), [], (instruction) => {
     const { flowControl, mnemonic } = instruction;
     for (const name of writesOf(instruction, seen)) writes.add(name);
+    if (instruction.encoding !== EncodingKind.Legacy) writes.add(UPPER_HALVES);
     // All upper halves and more.
     if (mnemonic === Mnemonic.Vzeroall || mnemonic === Mnemonic.Xrstor || mnemonic === Mnemonic.Fxrstor)
       isKnown = false;

@@ -16,6 +16,7 @@ import { label } from '../../machine/assemble/listing.ts';
 import * as x86 from '../../machine/assemble/x86-64.ts';
 import * as linked from '../../machine/assemble/x86-64-linked.ts';
 import * as vectors from '../../machine/assemble/x86-64-vectors.ts';
+import { UPPER_HALVES } from './clobbers-x86-64.ts';
 import { originalName, SHADOW_ENTRIES, SHADOW_SPILL, SHADOW_TOP, type VeneerCode, type WipeRequest } from './veneer.ts';
 
 /** The most that an image's code uses of vector registers. */
@@ -197,8 +198,11 @@ function leaveShadow(draft: Draft): void {
 const allVectors = Array.from({ length: 16 }, (_, i) => i);
 
 /** The veneer of one function. Errors: 'unsupported-input' where registers to work with are lacking. */
-export function veneerX8664(request: WipeRequest, files: RegisterFiles): VeneerCode<Field> {
+export function veneerX8664(request: WipeRequest, image: RegisterFiles): VeneerCode<Field> {
   const { depth, watched, results, clears, keepsOthers } = request;
+  // Without AVX code in it a function leaves upper halves as they were, and the processor need not be asked.
+  const isNarrow = image.vectors !== 'none' && clears !== undefined && !clears.has(UPPER_HALVES);
+  const files: RegisterFiles = isNarrow ? { ...image, vectors: 'sse' } : image;
   const isCleared = (name: string): boolean => !results.includes(name) && (clears === undefined || clears.has(name));
   const draft: Draft = {
     items: [],
