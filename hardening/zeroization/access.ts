@@ -34,7 +34,6 @@ export interface AccessContext {
   /** What all bytes from `low` up to `high`, both included, are; of several kinds, the last one in the order above. */
   readonly kindAt: (region: Region, low: number, high: number) => Kind;
   readonly stack: number;
-  readonly kept: readonly number[];
   /** Instructions that load from nobody knows where. */
   readonly maybe: Set<number>;
   readonly assume: (text: string) => void;
@@ -113,13 +112,7 @@ function refuseUnlessData(
   giveUp(pc, `a store to ${where}, where ${kind === 'nothing' ? 'the image has no memory' : `its ${kind} is`}`);
 }
 
-export function store(
-  context: AccessContext,
-  state: State,
-  address: Value,
-  value: Value,
-  isSave: boolean | undefined,
-): void {
+export function store(context: AccessContext, state: State, address: Value, value: Value, isSave: boolean): void {
   for (const one of address.either ?? [address])
     storeTo(context, state, { address: one, value, isSave, mayBeElsewhere: address.either && address.taint });
 }
@@ -127,7 +120,7 @@ export function store(
 interface Storing {
   readonly address: Value;
   readonly value: Value;
-  readonly isSave: boolean | undefined;
+  readonly isSave: boolean;
   /** It is to this place or another, which depends on what is tainted so; undefined: to this one. */
   readonly mayBeElsewhere: number | undefined;
 }
@@ -148,7 +141,7 @@ function storeTo(context: AccessContext, state: State, { address, value, isSave,
       if (low < context.lowest) context.lowest = low;
       const { frame } = state;
       const isInFrame = frame !== undefined && low < frame.stackPointer;
-      const isSaved = isInFrame && (isSave ?? context.kept.some((i) => frame.atEntry[i] === value));
+      const isSaved = isInFrame && isSave;
       storeAt(memory, region.id, low, value, writer, isSaved);
     } else storeAt(memory, region.id, low, value, writer);
     return;

@@ -154,7 +154,6 @@ function analyzeAt(
     extent: extentOf(question, image, processor),
     kindAt: kindsOf(image),
     stack: STACK,
-    kept: processor.kept,
     maybe: new Set(),
     assume: (text) => assumptions.add(text),
     lowest: 0,

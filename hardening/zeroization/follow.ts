@@ -77,7 +77,7 @@ function step(context: FollowContext, state: State): Truth | Stopped | undefined
   const { pc } = state;
   const access = {
     load: (address: Value, bytes: number) => load(context.access, state, address, bytes),
-    store: (address: Value, value: Value, isSave?: boolean) => store(context.access, state, address, value, isSave),
+    store: (address: Value, value: Value, isSave = false) => store(context.access, state, address, value, isSave),
   };
   const control = processor.execute(state, access);
   if (typeof control === 'string') return giveUp(pc, control);

@@ -31,6 +31,9 @@ function statusOf(machine: FlagReader<Value, Truth>, flags: Flags<Value>): Statu
   return { determiners, bits };
 }
 
+/** rbx, rbp and r12 to r15: what functions leave as it was. */
+const KEPT: readonly number[] = [3, 5, 12, 13, 14, 15];
+
 /** `threadRegion`: the region that segment registers point to. */
 export function createX8664(image: FollowedImage, places: Places, threadRegion: number): Processor {
   const operationAt = createOperationReader(image.code);
@@ -61,7 +64,9 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
       machine.vectors = state.vectors;
       machine.flags = state.flags;
       machine.load = access.load;
-      machine.store = access.store;
+      // Another register may hold the same value; a local variable of that has an address that a program may compute.
+      machine.store = (address, value, from) =>
+        access.store(address, value, from !== undefined && KEPT.includes(from) && state.frame?.atEntry[from] === value);
       const control = execute(machine, operation, state.pc !== operation.address);
       state.flags = machine.flags;
       return control;
@@ -83,7 +88,7 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     },
     stackPointer: RSP,
     argumentRegisters: [7, 6, 2, 1, 8, 9],
-    kept: [3, 5, 12, 13, 14, 15],
+    kept: KEPT,
     names,
     vectors: { count: 32, lanes: LANES, name: (index) => `ymm${index}` },
     entryRemainders: [8, 24, 40, 56],

@@ -14,6 +14,7 @@ import {
   pop,
   push,
   read,
+  wholeRegister,
   widthOf,
   write,
   type X8664Machine,
@@ -26,7 +27,7 @@ const part = (number: number, width: number): RegisterOperand => ({ kind: 'regis
 const none = (): void => {};
 
 const move: Computation = (m, { operands: [to, from] }) => {
-  write(m, to!, read(m, from!));
+  write(m, to!, read(m, from!), wholeRegister(from!));
 };
 
 const addressed: Computation = (m, { operands: [to, from] }) => {
@@ -232,7 +233,7 @@ const bytesReversed: Computation = (m, { operands: [to] }) => {
   );
 };
 
-const pushed: Computation = (m, { operands: [from] }) => push(m, read(m, from!));
+const pushed: Computation = (m, { operands: [from] }) => push(m, read(m, from!), wholeRegister(from!));
 const popped: Computation = (m, { operands: [to] }) => write(m, to!, pop(m, widthOf(to!) / 8));
 const left: Computation = (m) => {
   m.general[RSP] = m.general[RBP]!;

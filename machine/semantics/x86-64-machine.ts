@@ -23,8 +23,8 @@ export interface X8664Machine<V, B> extends FlagReader<V, B> {
   flags: Flags<V>;
   /** 1, 2, 4 or 8 bytes. */
   readonly load: (address: V, bytes: number) => V;
-  /** Of 8, 16, 32 or 64 bits. */
-  readonly store: (address: V, value: V) => void;
+  /** Of 8, 16, 32 or 64 bits; `from`: the general register that held them in full. */
+  readonly store: (address: V, value: V, from?: number) => void;
   readonly segmentBase: (segment: 'fs' | 'gs') => V;
 }
 
@@ -79,16 +79,21 @@ export function writeRegister<V, B>(m: X8664Machine<V, B>, operand: RegisterOper
   }
 }
 
-export function write<V, B>(m: X8664Machine<V, B>, operand: Operand, value: V): void {
+/** `from`: the general register that held the value in full. */
+export function write<V, B>(m: X8664Machine<V, B>, operand: Operand, value: V, from?: number): void {
   if (operand.kind === 'register') writeRegister(m, operand, value);
-  else if (operand.kind === 'memory') m.store(addressOf(m, operand), value);
+  else if (operand.kind === 'memory') m.store(addressOf(m, operand), value, from);
   else throw new TypeError(`a ${operand.kind} cannot be written`);
 }
 
-export function push<V, B>(m: X8664Machine<V, B>, value: V): void {
+/** The general register that an operand is all of. */
+export const wholeRegister = (operand: Operand): number | undefined =>
+  operand.kind === 'register' && operand.width === 64 ? operand.number : undefined;
+
+export function push<V, B>(m: X8664Machine<V, B>, value: V, from?: number): void {
   const v = m.algebra;
   const top = v.operate('bvadd', m.general[RSP]!, word(m, BigInt(-v.widthOf(value) / 8)));
-  m.store(top, value);
+  m.store(top, value, from);
   m.general[RSP] = top;
 }
 

@@ -50,6 +50,25 @@ begin writes_read_write_code
 mov byte ptr [rip+both], 0xc3
 ret
 
+begin stores_what_is_kept
+push rbx
+mov rbx, [rsi]
+mov rdx, rbx
+call writes_into_it
+pop rbx
+xor eax, eax
+ret
+begin writes_into_it
+sub rsp, 16
+mov [rsp+8], rdx
+movzx ecx, byte ptr [rsi+1]
+and ecx, 7
+mov al, [rdi]
+mov [rsp+rcx+8], al
+xor eax, eax
+add rsp, 16
+ret
+
 begin leaves_flags
 cmp byte ptr [rdi], 77
 mov eax, 0
@@ -381,6 +400,7 @@ describe('code that wants to be called clean', () => {
   });
 
   it.each([
+    ['stores_what_is_kept', 'stack'],
     ['leaves_flags', 'registers'],
     ['leaves_carry', 'registers'],
     ['leaves_behind_the_secret', '0'],
