@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { isLong } from '../../support/long.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { host } from './emulator-guest.ts';
 
@@ -36,7 +37,8 @@ describe('the emulator', () => {
     expect(headers.filter((header) => elf.readUInt32LE(header) === 4)).toHaveLength(1);
   });
 
-  it('links by any linker that it is given', async () => {
+  // It compiles all of it first.
+  it.runIf(isLong)('links by any linker that it is given', async () => {
     const { buildEmulator } = await script;
     const link = vi.fn(() => {
       throw new Error('no linker today');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CasemateError } from '../../../base/errors.ts';
 import { checkFits, memoryNeeded, readHvtImage } from '../../../targets/hvt/image.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { createRandom } from '../../support/random.ts';
 import { buildTestGuest, emulateFile } from './emulator-guest.ts';
@@ -235,13 +236,15 @@ describe('damage', () => {
     }
   });
 
-  const count = process.env['CASEMATE_LONG'] === undefined ? 60 : 1500;
+  const count = isLong ? 1500 : 20;
   it(`does not set our reader and the emulator apart (${count} images)`, { timeout: 1_200_000 }, async () => {
     const places = deciding();
     for (let seed = 1; seed <= count; seed++) {
       const image = damaged(seed, places);
       const ours = complaint(image);
-      const theirs = await verdict(image, 3000);
+      // An image that the emulator takes may say nothing; one that it should refuse is waited for.
+      const isRefused = ours !== undefined && !/needs 0x/.test(ours);
+      const theirs = await verdict(image, isRefused ? 30_000 : 3000);
       const refusedThere = theirs?.startsWith('refused') ?? false;
       if (refusedThere) expect(ours, `seed ${seed}: the emulator says ${theirs}`).toBeDefined();
       // What only our reader refuses: a .bss that does not fit.

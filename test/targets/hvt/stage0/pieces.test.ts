@@ -12,6 +12,7 @@ import { encodeConfig, PAGE, type Region, type Stage0Config } from '../../../../
 import { BLOCK, randomBlock, SCRATCH } from '../../../../targets/hvt/stage0/entropy.ts';
 import { mapFunction, startTables } from '../../../../targets/hvt/stage0/page-tables.ts';
 import { gapChoices, place, placement, words } from '../../../../targets/hvt/stage0/placement.ts';
+import { isLong } from '../../../support/long.ts';
 import { type NativeRun, runNative } from './native.ts';
 
 const MiB = 1 << 20;
@@ -94,10 +95,16 @@ describe('placement', () => {
   });
 
   it('is what the arithmetic says, to the byte, and refuses where that does', async () => {
-    const cases = fc.sample(draw, { seed: 3, numRuns: 60 });
+    const count = isLong ? 60 : 20;
+    const cases = fc.sample(draw, { seed: 3, numRuns: count });
     // Small guests and tops close to the end, where refusals begin.
-    for (let pages = 0; pages < 60; pages++)
-      cases.push({ ...cases[pages]!, memory: 64 * MiB, top: (64 * MiB) / PAGE - 20 - 6 * pages, stack: 256 });
+    for (let pages = 0; pages < 60; pages += 60 / count)
+      cases.push({
+        ...cases[(pages * count) / 60]!,
+        memory: 64 * MiB,
+        top: (64 * MiB) / PAGE - 20 - 6 * pages,
+        stack: 256,
+      });
     const runs = cases.map(({ memory, top, stack, regions, tables, stackGap }): NativeRun => {
       const some = Array.from({ length: regions }, (_, i) => 0x100000 + 2 * PAGE * i);
       const bytes = configWith({
