@@ -184,7 +184,7 @@ export function buildCommand(): Command {
     .option('--no-cache', 'prove everything and compile the platform layer again, whatever earlier runs have kept')
     .option('--budget <STEPS>', 'solver steps for each question about TypeScript', parseBudget, defaultSteps)
     .option('--strict', 'assume nothing of TypeScript and its C but what the manifest waives')
-    .option('--validate', "hold the image's code against the TypeScript it came from, function by function (riscv64)")
+    .option('--validate', "hold the image's code against the TypeScript it came from, function by function")
     .option('--validate-time <SECONDS>', 'what is not validated by then is undecided (default: no limit)', parseSeconds)
     .option('-v, --verbose', 'tell every phase and its time')
     .option('-q, --quiet', 'print nothing on success')

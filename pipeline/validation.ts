@@ -15,7 +15,7 @@ import { hex, printable } from '../base/errors.ts';
 import { PF_W, PT_LOAD, SHF_ALLOC } from '../linker/elf.ts';
 import { type ElfSection, readElfFile } from '../linker/elf-file.ts';
 import type { LinkedImage } from '../linker/image.ts';
-import { dataSymbolsOf, definerOf, functionsOf, relocationsOf } from '../linker/provenance.ts';
+import { dataSymbolsOf, definerOf, functionsOf } from '../linker/provenance.ts';
 import type { Lowered } from '../lowering/c/lower.ts';
 import type { ProofCache } from '../proofs/smt/prover.ts';
 import { Exhausted } from '../proofs/validation/effort.ts';
@@ -24,9 +24,10 @@ import type { LibraryFunction } from '../proofs/validation/machine-calls.ts';
 import type { Subject } from '../proofs/validation/subject.ts';
 import { tableBytes } from '../proofs/validation/tables.ts';
 import { type AskQueries, type Verdict, validate } from '../proofs/validation/validate.ts';
-import type { Guard } from '../proofs/validation/walk.ts';
+import type { AddressField, Guard } from '../proofs/validation/walk.ts';
 import { type Audit, codeFinder } from './audit.ts';
 import { createAsk, openProverFor } from './prove.ts';
+import { fieldsOf, type ImageFields } from './validation-fields.ts';
 import type { ValidatedFunction, ValidationReport } from './validation-policy.ts';
 import { functionName } from './verified-record.ts';
 
@@ -87,27 +88,33 @@ interface Places {
   readonly own: ReadonlyMap<string, OwnCode>;
 }
 
-/** Relocations whose fields are words that hold an address: R_RISCV_32 and R_RISCV_64. */
-const filledIn = new Set([1, 2]);
-
 /** What stack protectors read. Source: the compilers' own convention, for RISC-V as for others. */
 const GUARD = '__stack_chk_guard';
 const GOT = '.got';
 
-/** An address of data in the finished image, where that has not moved. */
-function dataAddress({ image, bytes }: ImageJob, symbol: string, definer: string | undefined): number | undefined {
+interface PlacedData {
+  /** In the finished image. */
+  readonly address: number;
+  readonly linked: number;
+}
+
+/** Where data is in the finished image, in the one section of the same name and size. */
+function dataAddress({ image, bytes }: ImageJob, symbol: string, definer: string | undefined): PlacedData | undefined {
   const found = dataSymbolsOf(image).find(({ name, object }) => name === symbol && object === definer);
   const own =
     found && image.sections.find(({ address, size }) => address <= found.address && found.address < address + size);
-  const moved =
-    own && readElfFile(bytes, 'the image').sections.find(({ name, size }) => name === own.name && size === own.size);
-  return moved !== undefined && Number(moved.address) === own?.address ? found?.address : undefined;
+  if (found === undefined || own === undefined) return undefined;
+  const { sections } = readElfFile(bytes, 'the image');
+  const [now, ...others] = sections.filter(({ name, size }) => name === own.name && size === own.size);
+  if (now === undefined || others.length > 0) return undefined;
+  return { address: found.address - own.address + Number(now.address), linked: found.address };
 }
 
 /** The guard, and the slots of the GOT that lead to it: the linker fills them in, or lets them be moved with the image. */
 function guardOf(job: ImageJob): Guard | undefined {
-  const address = dataAddress(job, GUARD, definerOf(job.image, GUARD)?.object);
-  if (address === undefined) return undefined;
+  const placed = dataAddress(job, GUARD, definerOf(job.image, GUARD)?.object);
+  if (placed === undefined) return undefined;
+  const { address } = placed;
   const slots: number[] = [];
   for (const { name, address: first, data } of readElfFile(job.bytes, 'the image').sections) {
     if (name !== GOT) continue;
@@ -119,15 +126,16 @@ function guardOf(job: ImageJob): Guard | undefined {
 }
 
 /** The tables whose memory in the finished file holds what the source says. */
-function tablesOf(job: ImageJob): TablePlace[] {
+function tablesOf(job: ImageJob, { moved, filledIn }: ImageFields): TablePlace[] {
   const { lowered, object } = job;
-  const find = memoryAt(job);
+  const find = memoryAt(job, new Set([...filledIn, ...moved.keys()]));
   return lowered.program.tables.flatMap((table) => {
     const symbol = lowered.tables.get(table.variable.id);
-    const address = symbol === undefined ? undefined : dataAddress(job, symbol, object);
+    const placed = symbol === undefined ? undefined : dataAddress(job, symbol, object);
     const contents = tableBytes(table);
-    if (address === undefined || contents === undefined) return [];
-    const found = find(address, { linked: address, size: contents.length });
+    if (placed === undefined || contents === undefined) return [];
+    const { address, linked } = placed;
+    const found = find(address, { linked, size: contents.length });
     if (typeof found === 'string') return [];
     const at = address - Number(found.address);
     const isSame = Buffer.compare(found.data.subarray(at, at + contents.length), contents) === 0;
@@ -137,7 +145,7 @@ function tablesOf(job: ImageJob): TablePlace[] {
 
 const LIBRARY: readonly LibraryFunction[] = ['memset', 'memcpy'];
 
-function placesOf(job: ImageJob): Places {
+function placesOf(job: ImageJob, fields: ImageFields): Places {
   const { lowered, image, object } = job;
   const find = codeFinder(job);
   const all = functionsOf(image);
@@ -161,16 +169,21 @@ function placesOf(job: ImageJob): Places {
     return address === undefined ? [] : [[address, name]];
   });
   const guard = guardOf(job);
-  return { functions, library: new Map(library), tables: tablesOf(job), own, ...(guard !== undefined && { guard }) };
+  return {
+    functions,
+    library: new Map(library),
+    tables: tablesOf(job, fields),
+    own,
+    ...(guard !== undefined && { guard }),
+  };
 }
 
 /** The section that code or data lies in, where nothing writes it: not at run time, and not when the image is started. */
-function memoryAt({
-  image,
-  bytes,
-}: ImageJob): (address: number, linked: Pick<OwnCode, 'linked' | 'size'>) => ElfSection | string {
+function memoryAt(
+  { bytes }: ImageJob,
+  filledIn: ReadonlySet<number>,
+): (address: number, linked: Pick<OwnCode, 'linked' | 'size'>) => ElfSection | string {
   const { sections, segments } = readElfFile(bytes, 'the image');
-  const { place, type, count } = relocationsOf(image);
   return (address, { linked, size }) => {
     const section = sections.find(
       (one) =>
@@ -184,11 +197,19 @@ function memoryAt({
     );
     if (section === undefined || around.length === 0) return 'it is in no section that is loaded';
     if (around.some(({ flags }) => (flags & PF_W) !== 0)) return 'it lies in memory that may be written';
-    for (let i = 0; i < count; i++)
-      if (filledIn.has(type[i]) && place[i] + 8 > linked && place[i] < linked + size)
-        return `the address at ${hex(place[i])} is filled in when the program starts`;
+    for (const place of filledIn)
+      if (place + 8 > linked && place < linked + size)
+        return `the address at ${hex(place)} is filled in when the program starts`;
     return section;
   };
+}
+
+/** The fields of code that moves, in a section of so many bytes that was linked at an address and lies at another now. */
+function fieldsWithin({ moved }: ImageFields, linked: number, size: number, address: number) {
+  const own = new Map<number, AddressField>();
+  for (const [place, kind] of moved)
+    if (place + 8 > linked && place < linked + size) own.set(place - linked + address, kind);
+  return own;
 }
 
 const NO_TIME = 'the time for validation was over';
@@ -209,9 +230,10 @@ export interface ImageFunctionOfSource {
 
 /** The functions to judge, in the order of the sources. */
 export function subjectsOf(job: ImageJob): ImageFunctionOfSource[] {
-  const { program, audit } = job;
-  const places = placesOf(job);
-  const find = memoryAt(job);
+  const { program, audit, image } = job;
+  const fields = fieldsOf(image);
+  const places = placesOf(job, fields);
+  const find = memoryAt(job, fields.filledIn);
   const lost = new Map(audit.functions.map((fn) => [fn.function, fn.status === 'lost' ? fn.reason : undefined]));
   const { own, ...around } = places;
   const subjectOf = (fn: FunctionIr, code: OwnCode): Subject | string => {
@@ -222,12 +244,21 @@ export function subjectsOf(job: ImageJob): ImageFunctionOfSource[] {
     if (typeof section === 'string') return section;
     // What is followed lies anywhere in it.
     const address = Number(section.address);
-    const whole = find(address, { linked: code.linked - (code.address - address), size: section.data.length });
+    const [linked, size] = [code.linked - (code.address - address), section.data.length];
+    const whole = find(address, { linked, size });
     if (typeof whole === 'string') return whole;
     return {
       program,
       function: fn,
-      code: { machine: 'riscv64', address, bytes: section.data, ...around },
+      code: {
+        ...{
+          machine: image.machine,
+          address,
+          bytes: section.data,
+          absolute: fieldsWithin(fields, linked, size, address),
+        },
+        ...around,
+      },
       start: code.address,
     };
   };

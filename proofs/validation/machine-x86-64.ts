@@ -5,15 +5,16 @@
  *   A return is one when the stack pointer is where it was at the entry. A jump to where a function begins, at such a
  *   moment, conditional or not, is a call and a return.
  * - Nothing below the stack pointer is used: images are compiled without a red zone.
- * - What moves with the code is an address from the slide on. An instruction with an absolute address in it, which a
- *   slide rewrites, has no meaning here.
+ * - What moves with the code is an address from the slide on: a place relative to the instruction, and a field that holds
+ *   an address, which whoever moves the image rewrites (CodeImage.absolute).
  * - An instruction that traps is not validated: quotients must fit, and vectors in memory lie where their instruction
  *   wants them.
+ * - Of memory through a segment only the stack protector's word is known: what the thread's block has 0x28 bytes from fs.
  * - What the processor leaves undefined may be anything. Instructions of which only the operands are known stop a walk.
- * Source: System V ABI for x86-64, 3.2.
+ * Source: System V ABI for x86-64, 3.2; clang and gcc, -mstack-protector-guard=tls.
  */
 import { BODY, execute } from '../../machine/semantics/x86-64.ts';
-import { createOperationReader } from '../../machine/semantics/x86-64-code.ts';
+import { createOperationReader, type Field, fieldsAt } from '../../machine/semantics/x86-64-code.ts';
 import { addressOf, type Control, read, type X8664Machine } from '../../machine/semantics/x86-64-machine.ts';
 import {
   LANES,
@@ -26,21 +27,121 @@ import {
 } from '../../machine/semantics/x86-64-operations.ts';
 import type { Term } from '../smt/terms.ts';
 import * as t from '../smt/terms.ts';
-import { alike, negation, terms, word } from './algebra.ts';
+import { alike, negation, offsetFrom, terms, word } from './algebra.ts';
 import type { Entry } from './entry.ts';
-import { type Beside, type MachineState, placeOf, readAt, stackTop, unknownValue, writeAt } from './machine-memory.ts';
+import {
+  type Beside,
+  constantOf,
+  type MachineState,
+  placeOf,
+  readAt,
+  stackTop,
+  unknownValue,
+  writeAt,
+} from './machine-memory.ts';
+import { THREAD_GUARD_OFFSET } from './run-x86-64.ts';
 import { undecided } from './undecided.ts';
-import { branched, type CodeImage, calledThere, hex, type Instructions, slid, unslid, type Walk } from './walk.ts';
+import {
+  type AddressField,
+  branched,
+  type CodeImage,
+  calledThere,
+  guardWord,
+  hex,
+  type Instructions,
+  slid,
+  unslid,
+  type Walk,
+} from './walk.ts';
 
 const VECTORS = 16;
-/** Number of a register behind the general ones that holds how far the image was moved. */
+/** Bytes. */
+const WORD = 8;
+/** Numbers of registers behind the general ones: how far the image was moved, and what a field of the instruction says. */
 const SLIDE = 16;
+const MEANT = 17;
+
+/** The thread's block, and the stack protector's word in it: the word has a value that nobody knows or changes. */
+const THREAD = t.variable('thread', 'BV64');
+const THREAD_GUARD = t.variable('thread.guard', 'BV64');
+
+/** What a word is of which stack protectors know the place: in the thread's block, or in the image. */
+function protectorWord({ code, entry }: Walk, address: Term): Term | undefined {
+  const inThread = constantOf(offsetFrom(THREAD, address)) === THREAD_GUARD_OFFSET;
+  return inThread ? THREAD_GUARD : guardWord(entry, code, address);
+}
 
 /** A place that moves with the code is one from the slide on. */
 const slidOperand = (operand: Operand): Operand =>
   operand.kind === 'memory' && operand.isRelative ? { ...operand, base: SLIDE } : operand;
 
-type Reader = (address: number) => Operation | Refusal;
+/** What MEANT holds while an instruction is executed: an address of the image and, with it, another register. */
+interface Meant {
+  readonly address: bigint;
+  readonly base?: number;
+}
+
+type Placed = Operation & { readonly meant?: Meant };
+
+const fieldBytes: Readonly<Record<AddressField, number>> = { word: 8, unsigned: 4, signed: 4, other: 0 };
+
+/** The address of the image that an immediate is, in as many bits as the instruction makes of the field. */
+function withImmediate(operation: Operation, kind: AddressField): Placed | undefined {
+  const { name, operands } = operation;
+  const [to] = operands;
+  const i = operands.findIndex((operand) => operand.kind === 'immediate');
+  const operand = operands[i];
+  if (operand?.kind !== 'immediate') return undefined;
+  const { value: address, width } = operand;
+  const replaced = (by: Operand): Operand[] => operands.map((old, j) => (j === i ? by : old));
+  const meant = { address };
+  // Zeros are above what is moved, as they are above the address.
+  if (name === 'mov' && width === 32 && kind === 'unsigned' && to.kind === 'register')
+    return {
+      ...operation,
+      operands: [
+        { ...to, width: 64 },
+        { kind: 'register', number: MEANT, low: 0, width: 64 },
+      ],
+      meant,
+    };
+  const isWhole = width === 64 && kind !== 'unsigned';
+  if (!isWhole && width !== 32) return undefined;
+  return { ...operation, operands: replaced({ kind: 'register', number: MEANT, low: 0, width }), meant };
+}
+
+/** The memory whose displacement is an address of the image. */
+function withDisplacement(operation: Operation, kind: AddressField): Placed | undefined {
+  const { operands } = operation;
+  const found = operands.find((operand) => operand.kind === 'memory');
+  // The processor extends four bytes by their sign.
+  if (found?.kind !== 'memory' || found.isRelative || kind === 'unsigned') return undefined;
+  return {
+    ...operation,
+    operands: operands.map((operand) => (operand === found ? { ...found, base: MEANT, displacement: 0n } : operand)),
+    meant: { address: found.displacement, ...(found.base >= 0 && { base: found.base }) },
+  };
+}
+
+/** The operation with what its fields of addresses say; a text where that is not understood. */
+function withFields(code: CodeImage, operation: Operation): Placed | Refusal {
+  const { address, length, name } = operation;
+  const own: (readonly [number, AddressField])[] = [];
+  for (let i = 0; i < length; i++) {
+    const kind = code.absolute?.get(address + i);
+    if (kind !== undefined) own.push([i, kind]);
+  }
+  if (own.length === 0) return operation;
+  const [[offset, kind]] = own;
+  const { displacement, immediate } = fieldsAt(code, address);
+  const isThere = (field: Field): boolean => field.offset === offset && field.size === fieldBytes[kind];
+  let placed: Placed | undefined;
+  if (own.length === 1 && isThere(immediate)) placed = withImmediate(operation, kind);
+  else if (own.length === 1 && isThere(displacement)) placed = withDisplacement(operation, kind);
+  return placed ?? { refused: `${name} with an absolute address` };
+}
+
+type Reader = (address: number) => Placed | Refusal;
 
 const readers = new WeakMap<CodeImage, Reader>();
 
@@ -49,15 +150,16 @@ function readerOf(code: CodeImage): Reader {
   const found = readers.get(code);
   if (found !== undefined) return found;
   const plain = createOperationReader([code]);
-  const known = new Map<number, Operation | Refusal>();
+  const known = new Map<number, Placed | Refusal>();
   const reader: Reader = (address) => {
-    let operation = known.get(address);
-    if (operation === undefined) {
-      operation = plain(address);
-      if (!('refused' in operation)) operation = { ...operation, operands: operation.operands.map(slidOperand) };
-      known.set(address, operation);
+    let placed = known.get(address);
+    if (placed === undefined) {
+      const operation = plain(address);
+      placed = 'refused' in operation ? operation : withFields(code, operation);
+      if (!('refused' in placed)) placed = { ...placed, operands: placed.operands.map(slidOperand) };
+      known.set(address, placed);
     }
-    return operation;
+    return placed;
   };
   readers.set(code, reader);
   return reader;
@@ -84,11 +186,19 @@ function withBeside(state: MachineState): MachineState & { readonly beside: Besi
   return { ...now, beside: { flags: { kind: 'bits', from: [] }, vectors } };
 }
 
-function begin(entry: Entry, state: MachineState, at: string): Step {
+/** What the register MEANT holds; where nothing is meant, it is in no operand. */
+function meantValue({ slide }: Entry, { registers }: MachineState, { meant }: Placed): Term {
+  if (meant === undefined) return slide;
+  const address = terms.operate('bvadd', slide, word(meant.address));
+  return meant.base === undefined ? address : terms.operate('bvadd', address, registers[meant.base]);
+}
+
+function begin(walk: Walk, state: MachineState, placed: Placed, at: string): Step {
+  const { entry } = walk;
   let { beside, ...now }: MachineState & { readonly beside: Beside } = withBeside(state);
   const machine: X8664Machine<Term, Term> = {
     algebra: terms,
-    general: [...state.registers, entry.slide],
+    general: [...state.registers, entry.slide, meantValue(entry, state, placed)],
     vectors: [...beside.vectors],
     flags: beside.flags,
     opaque: (_, width) => {
@@ -97,6 +207,8 @@ function begin(entry: Entry, state: MachineState, at: string): Step {
       return value;
     },
     load: (address, bytes) => {
+      const guard = bytes === WORD ? protectorWord(walk, address) : undefined;
+      if (guard !== undefined) return guard;
       const [next, value] = readAt(entry, now, placeOf(entry, address, at), bytes, at);
       now = { ...next };
       return value;
@@ -104,7 +216,7 @@ function begin(entry: Entry, state: MachineState, at: string): Step {
     store: (address, value) => {
       now = writeAt(entry, now, placeOf(entry, address, at), value, at);
     },
-    segmentBase: (segment) => undecided(`${at}: memory of the segment ${segment}`),
+    segmentBase: (segment) => (segment === 'fs' ? THREAD : undecided(`${at}: memory of the segment ${segment}`)),
   };
   return {
     machine,
@@ -220,9 +332,7 @@ function step(walk: Walk, state: MachineState): readonly MachineState[] {
   if ('refused' in operation) return undecided(`${at}: ${operation.refused}`);
   const { name, length, opaque, isRepeated } = operation;
   if (opaque !== undefined) return undecided(`${at}: ${name}`);
-  for (let i = address; i < address + length; i++)
-    if (code.absolute?.has(i) === true) return undecided(`${at}: ${name} with an absolute address`);
-  const one = begin(entry, state, at);
+  const one = begin(walk, state, operation, at);
   const after = address + length;
   const isBody = pc !== address;
   switch (isBody ? undefined : name) {

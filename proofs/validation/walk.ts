@@ -22,10 +22,11 @@ export interface CodeImage {
   /** Where the functions are that compilers call on their own. */
   readonly library?: ReadonlyMap<number, LibraryFunction>;
   /**
-   * Where fields of code begin that hold addresses of the image, which moving it changes. Code that is reached relative
-   * to itself needs none.
+   * Fields of code that hold addresses of the image, by where they begin. An image that is moved has them changed, so that
+   * they mean the same; it is moved to no place that does not fit into one. Code that is reached relative to itself needs
+   * none.
    */
-  readonly absolute?: ReadonlySet<number>;
+  readonly absolute?: ReadonlyMap<number, AddressField>;
   /**
    * Where the word is that stack protectors compare with what they kept of it. Nobody knows its value, and nobody changes
    * it while a function runs that reads it.
@@ -34,6 +35,9 @@ export interface CodeImage {
   /** Of the program's tables those whose memory holds what the source says, where nobody writes. */
   readonly tables?: readonly TablePlace[];
 }
+
+/** How a field holds an address: in 8 bytes, or in 4 that zeros or their sign extend; of the others nothing is known. */
+export type AddressField = 'word' | 'unsigned' | 'signed' | 'other';
 
 export interface Guard {
   readonly address: number;

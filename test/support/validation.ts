@@ -84,15 +84,16 @@ export async function compileFunctions(program: Program, machine: MachineName = 
     return place === undefined ? [] : [[place.start, name]];
   });
   const relocations = await runOrThrow(requireTool('readelf'), ['-rW', at('image')]);
-  const absolute = [...relocations.matchAll(/^([0-9a-f]{16}) .* R_X86_64_(?:32|32S|64) /gm)].map(([, hex]) =>
-    Number.parseInt(hex, 16),
+  const kinds = { '32': 'unsigned', '32S': 'signed', '64': 'word' } as const;
+  const absolute = [...relocations.matchAll(/^([0-9a-f]{16}) .* R_X86_64_(32|32S|64) /gm)].map(
+    ([, hex, type]) => [Number.parseInt(hex, 16), kinds[type as keyof typeof kinds]] as const,
   );
   const code = {
     machine,
     ...text,
     functions: new Map(places.map(({ function: { key }, start }) => [start, key])),
     library: new Map(library),
-    absolute: new Set(absolute),
+    absolute: new Map(absolute),
   };
   return places.flatMap((one) => (one.function.body === undefined ? [] : [{ program, code, ...one }]));
 }

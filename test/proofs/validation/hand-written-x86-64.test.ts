@@ -196,7 +196,9 @@ describe('translation validation of x86-64 code written by hand', () => {
     const constant = `/** @verified */ export function f(): number { return ${ADDRESS + 8}; }`;
     const plain = [movImmediate('rax', ADDRESS + 8), ret];
     expect(await statusOf(constant, plain)).toBe('validated');
-    expect((await verdictOn(constant, plain, { absolute: new Set([ADDRESS + 1]) })).status).not.toBe('validated');
+    expect((await verdictOn(constant, plain, { absolute: new Map([[ADDRESS + 1, 'unsigned']]) })).status).not.toBe(
+      'validated',
+    );
     expect(await statusOf(constant, [leaLabel('rax', 'f'), ret, label('f')])).not.toBe('validated');
     expect(await statusOf(identity, [copy, movImmediate('rcx', ADDRESS + 9), jmpRegister('rcx'), ret])).not.toBe(
       'validated',
