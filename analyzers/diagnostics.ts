@@ -5,10 +5,19 @@
 import { printable } from '../base/errors.ts';
 import type { Span } from './ir.ts';
 
+/** One of the places that lead to what is wrong. */
+export interface Step {
+  readonly span: Span;
+  /** What happens there, on one line. */
+  readonly text: string;
+}
+
 export interface Diagnostic {
   readonly span: Span;
   /** What is wrong, on one line. */
   readonly message: string;
+  /** How it comes about, first things first. */
+  readonly steps?: readonly Step[];
   /** What to write instead, or where to look. */
   readonly advice?: string;
 }
@@ -58,7 +67,9 @@ export function excerpt(sources: ReadonlyMap<string, string>, span: Span): strin
 }
 
 /** A diagnostic as text, ending in a newline. */
-export function showDiagnostic(sources: ReadonlyMap<string, string>, { span, message, advice }: Diagnostic): string {
+export function showDiagnostic(sources: ReadonlyMap<string, string>, diagnostic: Diagnostic): string {
+  const { span, message, steps = [], advice } = diagnostic;
+  const way = steps.map((step) => `  ${locate(sources, step.span)}: ${printable(step.text, 1000)}\n`).join('');
   const hint = advice === undefined ? '' : `  ${printable(advice, 1000)}\n`;
-  return `${locate(sources, span)}: error: ${printable(message, 1000)}\n${excerpt(sources, span)}\n${hint}`;
+  return `${locate(sources, span)}: error: ${printable(message, 1000)}\n${excerpt(sources, span)}\n${way}${hint}`;
 }

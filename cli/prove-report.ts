@@ -45,10 +45,11 @@ export function functionJson(
 
 /** What is wrong with a source, as JSON. */
 export function diagnosticJson(
-  { span, message, advice: hint }: Diagnostic,
+  { span, message, steps, advice: hint }: Diagnostic,
   sources: ReadonlyMap<string, string>,
 ): object {
-  return { at: locate(sources, span), span, message, advice: hint };
+  const way = steps?.map((step) => ({ at: locate(sources, step.span), span: step.span, text: step.text }));
+  return { at: locate(sources, span), span, message, ...(way && { steps: way }), advice: hint };
 }
 
 /** The report as JSON: positions as offsets, integers of any size as strings. */

@@ -8,6 +8,7 @@
 import type { Diagnostic } from '../diagnostics.ts';
 import type { FunctionIr, Program, Span } from '../ir.ts';
 import { isOfPlatform, PLATFORM_FILE, PLATFORM_MODULE } from '../platform.ts';
+import { checkSecrets } from '../secrets/check.ts';
 import { collectClass, holdersOf, infoOf, memberSymbol, membersOf, refuseClassChanges } from './classes.ts';
 import { CONTRACTS_FILE, createProgram, GLOBALS_FILE, type Library, parseSource, ts } from './compiler.ts';
 import { refuseDepth } from './depth.ts';
@@ -222,6 +223,8 @@ function analyzeAll(sources: readonly Source[], library: Library): Analysis {
     diagnostics.push(...typeErrors(program, file, shadows.get(name)!));
   }
   const lowered = lowerProgram(program, sources, shadows, diagnostics);
+  // Of half a program nothing is to be said.
+  if (diagnostics.length === 0) checkSecrets(lowered, diagnostics);
   const problems = withoutRepeats(diagnostics);
   return problems.length > 0
     ? { diagnostics: problems, sources: texts }

@@ -12,7 +12,7 @@ import type { Argument, Expression, FunctionIr, Statement } from '../ir.ts';
 import { allStatements, callsIn, expressionsOf, partsOf } from '../walk.ts';
 
 /** What a function calls in its body. */
-function calledBy({ body }: FunctionIr): Set<string> {
+export function calledBy({ body }: FunctionIr): Set<string> {
   const found = new Set<string>();
   for (const statement of allStatements(body ?? [])) {
     if (statement.kind === 'call') found.add(statement.function);

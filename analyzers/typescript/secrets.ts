@@ -1,7 +1,8 @@
 /**
  * Tags of secrets: `@secret key` (parameters that are secret, or point to what is), `@declassifies out, result` (what is
- * computed from a secret and meant to be seen), `@zeroized` (the secret arrays are clear when the function returns). They
- * prove nothing here: they are passed on to the object, and what the machine code leaves is judged in the finished image.
+ * computed from a secret and meant to be seen), `@zeroized` (the secret arrays are clear when the function returns). The
+ * source is held to them by secrets/check.ts; they are passed on to the object, and what the machine code leaves is judged
+ * in the finished image.
  */
 import type { Secrets, Span, Variable } from '../ir.ts';
 import { refuse } from './refuse.ts';
