@@ -71,6 +71,11 @@ export interface SecretAnnotation {
   readonly items: readonly SecretItem[];
   /** Bytes of the register of results that are meant to be seen: declassified. */
   readonly result: number;
+  /**
+   * Bytes that it returns in the register of results, whoever may see them; 0: it returns nothing. Absent: nobody says, or
+   * its result is elsewhere. Judges nothing; a veneer that wipes after it keeps that and no more.
+   */
+  readonly returns?: number;
   readonly policy: ErasurePolicy;
   /** Bytes below the stack pointer at the entry that it takes at most, as declared and not shown. */
   readonly maxStack?: number;
@@ -107,6 +112,7 @@ const KIND = {
   result: 8,
   policy: 9,
   maxStack: 10,
+  returns: 11,
 } as const;
 
 type Kind = keyof typeof KIND;
@@ -145,12 +151,13 @@ function itemWord(item: SecretItem): RawItem {
 }
 
 /** The items of a record's note, in order: its own, then what else it says. */
-export function rawItems({ items, result, policy, maxStack }: SecretAnnotation): RawItem[] {
+export function rawItems({ items, result, returns, policy, maxStack }: SecretAnnotation): RawItem[] {
   const mask = parts.reduce((bits, part, i) => bits | (policy[part] ? 1 << i : 0), 0);
   const plain = (kind: Kind, size: number): RawItem => ({ address: 0n, word: word(kind, 0, size), name: '0' });
   return [
     ...items.map(itemWord),
     ...(result > 0 ? [plain('result', result)] : []),
+    ...(returns === undefined ? [] : [plain('returns', returns)]),
     plain('policy', mask),
     ...(maxStack === undefined ? [] : [plain('maxStack', maxStack)]),
   ];
@@ -212,7 +219,7 @@ function itemProblem(item: SecretItem): string | undefined {
 
 /** What contradicts itself or is out of bounds in a record; empty: nothing. */
 export function problemsOf(annotation: SecretAnnotation): string[] {
-  const { items, result, maxStack } = annotation;
+  const { items, result, returns, maxStack } = annotation;
   const problems: string[] = [];
   if (annotation.function === '' || annotation.function.includes('\0')) problems.push('it names no function');
   if (items.length > limits.items)
@@ -236,6 +243,10 @@ export function problemsOf(annotation: SecretAnnotation): string[] {
   if (!items.some(({ kind }) => kind.startsWith('secret'))) problems.push('nothing is secret');
   if (!isWhole(result, 0, limits.result))
     problems.push(`a result of ${result} bytes; a register of results has ${limits.result}`);
+  if (returns !== undefined && !isWhole(returns, 0, limits.result))
+    problems.push(`it returns ${returns} bytes; a register of results has ${limits.result}`);
+  else if (returns !== undefined && returns < result)
+    problems.push(`${result} bytes of its result are meant to be seen, and it returns ${returns}`);
   if (maxStack !== undefined && !isWhole(maxStack, 0, limits.stack))
     problems.push(`a stack of ${maxStack} bytes; at most ${limits.stack} can be declared`);
   return problems;
@@ -287,6 +298,7 @@ function meaningOf({ address, word: value, name }: RawItem): SecretItem | { kind
     case 'result':
     case 'policy':
     case 'maxStack':
+    case 'returns':
       return plain ? { kind, size } : `an item ${hex(value)}, with bits that mean nothing`;
     default:
       return { kind, argument, length };
@@ -307,8 +319,8 @@ function decodeDescriptor(bytes: Buffer): SecretAnnotation | { readonly function
   const items: SecretItem[] = [];
   const said = new Map<Kind, number>();
   for (let at = name.next, count = 0; at < bytes.length; count++) {
-    // Result, policy and stack are items of the note, too.
-    if (count === limits.items + 3) return { ...about, problem: `more than ${limits.items} arguments and symbols` };
+    // Result, what it returns, policy and stack are items of the note, too.
+    if (count === limits.items + 4) return { ...about, problem: `more than ${limits.items} arguments and symbols` };
     if (bytes.length - at < 17) return { ...about, problem: `${bytes.length - at} bytes after the last item` };
     const symbol = readString(bytes, at + 16, bytes.length);
     if (symbol === undefined) return { ...about, problem: `a symbol's name does not end within ${limits.name} bytes` };
@@ -325,12 +337,14 @@ function decodeDescriptor(bytes: Buffer): SecretAnnotation | { readonly function
     return { ...about, problem: `a policy ${hex(mask)}, with bits that mean nothing` };
   const has = (part: (typeof parts)[number]): boolean => ((mask! >> parts.indexOf(part)) & 1) === 1;
   const maxStack = said.get('maxStack');
+  const returns = said.get('returns');
   const annotation: SecretAnnotation = {
     ...about,
     address: bytes.readBigUInt64LE(8),
     origin,
     items,
     result: said.get('result') ?? 0,
+    ...(returns !== undefined && { returns }),
     policy:
       mask === undefined
         ? defaultPolicy

@@ -115,6 +115,14 @@ export function secretsText({ functions, absent, problems, waived }: NonNullable
   return `secrets: of functions that handle some, ${shown.join(', ')}${passed}\n`;
 }
 
+/** The functions behind veneers, each with how deep it is wiped. */
+export function wipedText(wiped: NonNullable<BuildResult['wiped']>): string {
+  const shown = wiped.map(
+    ({ function: name, depth, isProved }) => `${printable(name)} (${depth} bytes${isProved ? '' : ', declared'})`,
+  );
+  return `wiped after: ${shown.length === 0 ? 'no function' : shown.join(', ')}\n`;
+}
+
 function summary(result: BuildResult): string {
   const { image, output, lock } = result;
   const size = readableSize(image.bytes.length);
@@ -126,6 +134,7 @@ function summary(result: BuildResult): string {
   if (result.verified !== undefined) lines.push(verifiedText(result.verified));
   if (result.validation !== undefined) lines.push(validationText(result.validation));
   if (result.secrets !== undefined && result.secrets.functions.length > 0) lines.push(secretsText(result.secrets));
+  if (result.wiped !== undefined) lines.push(wipedText(result.wiped));
   if (result.stack !== undefined) {
     const { bytes, given } = result.stack;
     lines.push(`stack: ${readableSize(bytes)} at most${given === undefined ? '' : `, of ${readableSize(given)}`}\n`);

@@ -5,13 +5,22 @@
  * that text, and where a name still means it. So each function is looked up in the linked program, not in notes or
  * symbol tables that any input can write: its symbol must be defined by the unit of this build, no option may lead calls
  * elsewhere, and the bytes in the finished file must be those that were linked: its own, and the constants of the unit,
- * of which nobody knows which function reads them. What fails loses its status.
+ * of which nobody knows which function reads them. Where the build itself has put a veneer in front, the function's code is
+ * looked for behind it. What fails loses its status.
  */
 import { hex } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
 import { readElfFile } from '../linker/elf-file.ts';
 import { dataOf, functionsOf, type ImageFunction, type ImageRelocations, relocationsOf } from '../linker/provenance.ts';
-import { assumedOf, type InterpositionJob, interposed, interposedTrusted, interposedUnit } from './interposition.ts';
+import {
+  assumedOf,
+  changedByVeneer,
+  codeName,
+  type InterpositionJob,
+  interposed,
+  interposedTrusted,
+  interposedUnit,
+} from './interposition.ts';
 import type { Trusted, VerifiedFunction } from './verified-record.ts';
 
 /** Code in the finished image. */
@@ -42,6 +51,8 @@ export interface AuditJob extends InterpositionJob {
   readonly functions: readonly VerifiedFunction[];
   /** The functions of C that each, by FILE:NAME, relies on. */
   readonly trusts: ReadonlyMap<string, readonly Trusted[]>;
+  /** How many bytes each, by FILE:NAME, returns in the first register of integers; those whose result is there alone. */
+  readonly returns: ReadonlyMap<string, number>;
   /** The finished file. */
   readonly bytes: Uint8Array;
 }
@@ -94,13 +105,22 @@ export function codeFinder({
 const trustedOf = ({ trusts }: AuditJob): Set<string> =>
   new Set([...trusts.values()].flatMap((all) => all.map(({ symbol }) => symbol)));
 
+/** Its symbols: what others see, and its code. */
+const namesOf = ({ symbol, code }: VerifiedFunction): string[] =>
+  symbol === undefined || symbol === code ? [code] : [symbol, code];
+
 /** Why a function's proof says nothing of the image, whatever code there is; undefined when it does. */
 function lossOf(job: AuditJob, trusted: ReadonlySet<string>): (fn: VerifiedFunction) => string | undefined {
   const reasons = new Map([...trusted].map((symbol) => [symbol, interposedTrusted(job, symbol)]));
   const shared = interposedUnit(job, trusted);
-  return ({ function: name, symbol }) => {
+  return (fn) => {
+    const { function: name, symbol } = fn;
     const own = symbol === undefined ? undefined : interposed(job, symbol);
     if (own !== undefined) return own;
+    for (const one of namesOf(fn)) {
+      const changed = changedByVeneer(job, one, job.returns.get(name));
+      if (changed !== undefined) return changed;
+    }
     const found = (job.trusts.get(name) ?? []).find((one) => reasons.get(one.symbol) !== undefined);
     return found === undefined ? shared : `it relies on ${found.function}, and ${reasons.get(found.symbol)}`;
   };
@@ -121,8 +141,7 @@ export function auditImage(job: AuditJob): Audit {
   const loss = lossOf(job, trusted);
   const lostData = lossOfData(job, find);
   const audited = functions.map((fn): AuditedFunction => {
-    const names = fn.symbol === undefined || fn.symbol === fn.code ? [fn.code] : [fn.symbol, fn.code];
-    const linked = names.flatMap((name) => present.get(name) ?? []);
+    const linked = namesOf(fn).flatMap((name) => present.get(codeName(job, name)) ?? []);
     const reason = loss(fn);
     if (reason !== undefined) return { ...fn, status: 'lost', reason, places: [] };
     if (linked.length === 0) return { ...fn, status: 'absent', places: [] };

@@ -5,7 +5,7 @@
  *   inputs     foreign files read, confined, held against casemate.lock      paths.ts, link-inputs.ts, lock.ts
  *   prove      TypeScript -> proofs -> C, in the temporary folder             verified.ts, prove.ts, lowering/c/
  *   compile    C -> objects, with the target's platform layer                cflags.ts, sources.ts, compile.ts, target.ts
- *   link       objects -> image                                              link-options.ts, linker/link.ts
+ *   link       objects -> image, with veneers that wipe where asked for       link-options.ts, linker/link.ts, wipe.ts
  *   check      the image against its target's rules                          target.ts, targets/<target>/
  *   validate   on request, the image's code against the TypeScript            validation.ts, validation-policy.ts
  *   secrets    what functions leave of theirs, of the finished image          secrets.ts, hardening/zeroization/
@@ -17,6 +17,8 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
 import { readFileIfPresent, reasonOf, removeQuietly, writeFileAtomic } from '../base/files.ts';
+import { wishesOfRecords } from '../hardening/wipe/from-records.ts';
+import type { PlannedWipe } from '../hardening/wipe/plan.ts';
 import { parseWish } from '../hardening/wipe/wish.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import { type LinkResult, link } from '../linker/link.ts';
@@ -32,7 +34,7 @@ import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
 import { type BuiltSecrets, hasRecords, requireErased, secretsObjects } from './secrets.ts';
 import { compileProject } from './sources.ts';
-import { requireStack, type StackReport } from './stack.ts';
+import { requireStack, type StackReport, type TargetStack } from './stack.ts';
 import { targetPlan } from './target.ts';
 import { requireTool } from './tools.ts';
 import type { ImageFunctionOfSource, ImageJob } from './validation.ts';
@@ -40,7 +42,7 @@ import { recordText, requireValidation, requireValidator, type ValidationReport 
 import type { ProofOptions, VerifiedJob, VerifiedReport, VerifiedUnit } from './verified.ts';
 import { requireStatus } from './verified-policy.ts';
 import { noteText, UNIT_OBJECT } from './verified-record.ts';
-import { linkWiped } from './wipe.ts';
+import { linkWiped, type WipedLink } from './wipe.ts';
 
 export interface BuildRequest {
   /** The project's folder, which holds casemate.json. */
@@ -72,10 +74,12 @@ export interface BuildResult {
   readonly image: LinkedImage;
   /** The stack's bound, where there is one. */
   readonly stack?: StackReport;
+  /** Functions behind veneers that wipe, where the manifest asks for any. */
+  readonly wiped?: readonly PlannedWipe[];
   /** What is left of secrets, where any function has a record of some. */
   readonly secrets?: BuiltSecrets;
   /** What is known of the functions that came from TypeScript, where there are any. */
-  readonly verified?: Omit<VerifiedReport, 'functions' | 'trusts'> & Pick<Audit, 'functions'>;
+  readonly verified?: Omit<VerifiedReport, 'functions' | 'trusts' | 'returns'> & Pick<Audit, 'functions'>;
   /** The functions that are judged then, with their code. */
   readonly subjects?: readonly ImageFunctionOfSource[];
   /** Whether the code of these functions does what their source says, where that was asked for. */
@@ -159,8 +163,16 @@ function requireOneUnit(files: readonly InputFile[]): void {
     fail('manifest', `${UNIT_OBJECT}: an input is called as what TypeScript is lowered to; rename it`);
 }
 
-const auditUnit = (report: VerifiedReport, image: LinkedImage, bytes: Uint8Array, wrap: readonly string[]) =>
-  auditImage({ functions: report.functions, trusts: report.trusts, object: UNIT_OBJECT, image, bytes, wrap });
+const auditUnit = (
+  { functions, trusts, returns }: VerifiedReport,
+  linked: LinkResult | WipedLink,
+  bytes: Uint8Array,
+  wrap: readonly string[],
+) =>
+  auditImage({
+    ...{ functions, trusts, returns, object: UNIT_OBJECT, image: linked.image, bytes, wrap },
+    ...('wiped' in linked && { veneers: linked }),
+  });
 
 const joined = (report: VerifiedReport, { functions, assumed }: Audit) => ({
   ...report,
@@ -168,11 +180,19 @@ const joined = (report: VerifiedReport, { functions, assumed }: Audit) => ({
   assumptions: [...report.assumptions, ...assumed],
 });
 
-/** Links, with veneers behind the functions that the manifest has wiped after. */
-function linkImage(request: LinkRequest, { link: { wipe = [] } = {}, stack }: Manifest, at: At): LinkResult {
-  if (wipe.length === 0) return link(request);
-  const wishes = wipe.map((text, i) => parseWish(text, at(`/link/wipe/${i}`), 'manifest'));
-  return linkWiped(request, wishes, stack);
+/** Links, with veneers in front of the functions that the manifest has wiped after: by name, or all with a record. */
+function linkImage(
+  request: LinkRequest,
+  { link: { wipe = [] } = {}, secrets, stack }: Manifest,
+  at: At,
+  target: TargetStack,
+): LinkResult | WipedLink {
+  const said = { ...(stack && { stack }), target };
+  if (wipe.length === 0 && secrets?.wipe !== true) return link(request);
+  const stated = wipe.map((text, i) => parseWish(text, at(`/link/wipe/${i}`), 'manifest'));
+  if (secrets?.wipe !== true) return linkWiped(request, stated, said);
+  const waived = new Set((secrets.waive ?? []).map(({ function: name }) => name));
+  return linkWiped(request, (image) => wishesOfRecords(image, stated, waived), said);
 }
 
 /** Leaves the image without any note on verified code but the build's own. */
@@ -269,7 +289,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   };
   const linked = await progress.phase(
     'linking',
-    () => linkImage({ files, options, readMember: inputs.readMember }, manifest, at),
+    () => linkImage({ files, options, readMember: inputs.readMember }, manifest, at, target.stack),
     size >= heavyInput,
   );
   for (const warning of linked.warnings) progress.note(`casemate: warning: ${warning}`);
@@ -284,7 +304,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
           requireErased({ manifest, at, bytes, name, strict, step, note: progress.note }),
         )
       : undefined;
-  const audit = verified && auditUnit(verified, linked.image, bytes, own.wrap);
+  const audit = verified && auditUnit(verified, linked, bytes, own.wrap);
   const stack =
     verified && requireStack({ image: linked.image, manifest, at, target: target.stack, strict, note: progress.note });
   if (audit !== undefined) requireStatus(progress, audit, strict);
@@ -311,6 +331,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     ...(stack && { stack }),
     ...validated,
     ...(secrets && { secrets }),
+    ...('wiped' in linked && { wiped: linked.wiped }),
     lock: { state, changes },
   };
 }

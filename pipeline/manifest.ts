@@ -109,6 +109,8 @@ export interface ManifestSecretFunction {
   readonly arguments: readonly ManifestSecretItem[];
   /** Bytes of the result that are meant to be seen. */
   readonly result?: number;
+  /** Bytes that it returns in the first register of integers; 0: it returns nothing. */
+  readonly returns?: number;
   /** What must be clear at the return. */
   readonly clear?: readonly ('buffer' | 'stack' | 'registers' | 'heap')[];
   /** Bytes. */
@@ -116,6 +118,8 @@ export interface ManifestSecretFunction {
 }
 
 export interface ManifestSecrets {
+  /** Every function with a record that the link has, but those that are waived, is put behind a veneer that wipes. */
+  readonly wipe?: boolean;
   readonly functions?: readonly ManifestSecretFunction[];
   /** Functions, by symbol, that may leave something, or of which nobody knows. */
   readonly waive?: readonly ManifestWaiver[];

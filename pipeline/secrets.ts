@@ -53,7 +53,7 @@ function itemOf(item: ManifestSecretItem, where: string): SecretItem {
 }
 
 function annotationOf(declared: ManifestSecretFunction, pointer: string, at: At): SecretAnnotation {
-  const { function: name, arguments: items, result, clear, maxStack } = declared;
+  const { function: name, arguments: items, result, returns, clear, maxStack } = declared;
   const has = (part: 'buffer' | 'stack' | 'registers' | 'heap'): boolean => clear?.includes(part) === true;
   const annotation: SecretAnnotation = {
     function: name,
@@ -61,6 +61,7 @@ function annotationOf(declared: ManifestSecretFunction, pointer: string, at: At)
     origin: 'manifest',
     items: items.map((item, i) => itemOf(item, at(`${pointer}/arguments/${i}`))),
     result: result ?? 0,
+    ...(returns !== undefined && { returns }),
     policy:
       clear === undefined
         ? defaultPolicy

@@ -7,6 +7,7 @@
  */
 import { fail, hex, printable } from '../base/errors.ts';
 import { type StackBound, type StackReason, stackBound } from '../hardening/stack-bound.ts';
+import { originalName } from '../hardening/wipe/veneer.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import type { ImageFunction } from '../linker/provenance.ts';
 import type { LayerCalls, LayerFunction } from '../targets/platform/sources.ts';
@@ -70,11 +71,16 @@ export function boundOfImage({
     const found = functions.filter((fn) => fn.name === name).map(({ address }) => BigInt(address));
     return found.length > 0 ? found : fail('manifest', `${at(pointer)}: the image has no function ${printable(name)}`);
   };
+  // What is said of a function that has a veneer in front is said of both.
+  const bodies = (name: string, veneers: readonly bigint[]): bigint[] => [
+    ...veneers,
+    ...functions.filter((fn) => fn.name === originalName(name)).map(({ address }) => BigInt(address)),
+  ];
   const said = new Map(
     Object.entries(indirect).flatMap(([name, targets]) => {
       const pointer = `/stack/indirect/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
       const addresses = targets.flatMap((one) => named(one, pointer));
-      return named(name, pointer).map((address) => [address, addresses] as const);
+      return bodies(name, named(name, pointer)).map((address) => [address, addresses] as const);
     }),
   );
   const constructors = constructorsOf(image, words);
@@ -100,7 +106,10 @@ export function boundOfImage({
     },
     activations: ({ name, address }) => {
       const own = target.activations?.find((one) => isThat(one, byStart.get(Number(address))!));
-      return own?.count ?? (Object.hasOwn(recursion, name) ? recursion[name] : undefined);
+      const behind = originalName('');
+      const names = [name, ...(name.startsWith(behind) ? [name.slice(behind.length)] : [])];
+      const key = names.find((one) => Object.hasOwn(recursion, one));
+      return own?.count ?? (key === undefined ? undefined : recursion[key]);
     },
   });
 }

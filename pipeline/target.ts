@@ -68,15 +68,18 @@ const ownHeaders = join(casemateHome, 'include');
 
 /** A plain executable: compiled for a hosted system, linked, and nothing more. */
 function elfPlan(manifest: Manifest): TargetPlan {
-  const flags = hostedFlags(manifest.link?.machine ?? 'x86-64');
+  const { link, secrets } = manifest;
+  const flags = hostedFlags(link?.machine ?? 'x86-64');
+  const isWiped = secrets?.wipe === true || (link?.wipe ?? []).length > 0;
   return {
     extension: '',
     defaultFlags: flags,
-    requiredFlags: [],
+    // A call within one section leads past a veneer, where the assembler has resolved it.
+    requiredFlags: isWiped ? ['-ffunction-sections'] : [],
     platform: [],
     preconditions: [ourFile(trapSource, [...flags, '-std=c11', '-ffreestanding', '-nostdlibinc'])],
     libraries: new Map(),
-    viaAssembly: manifest.link?.machine === 'riscv64',
+    viaAssembly: link?.machine === 'riscv64',
     includeFolders: [ownHeaders],
     platformFolders: [ownHeaders, join(casemateHome, verifiedModule.folder)],
     objects: [],

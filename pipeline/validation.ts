@@ -12,10 +12,11 @@
  */
 import type { FunctionIr, Program } from '../analyzers/ir.ts';
 import { hex, printable } from '../base/errors.ts';
+import { originalName } from '../hardening/wipe/veneer.ts';
 import { PF_W, PT_LOAD, SHF_ALLOC } from '../linker/elf.ts';
 import { type ElfSection, readElfFile } from '../linker/elf-file.ts';
 import type { LinkedImage } from '../linker/image.ts';
-import { dataSymbolsOf, definerOf, functionsOf } from '../linker/provenance.ts';
+import { dataSymbolsOf, definerOf, functionsOf, type ImageFunction } from '../linker/provenance.ts';
 import type { Lowered } from '../lowering/c/lower.ts';
 import type { ProofCache } from '../proofs/smt/prover.ts';
 import { Exhausted } from '../proofs/validation/effort.ts';
@@ -150,7 +151,9 @@ function placesOf(job: ImageJob, fields: ImageFields): Places {
   const find = codeFinder(job);
   const all = functionsOf(image);
   const placed = (symbol: string, definer: string | undefined): OwnCode | undefined => {
-    const linked = all.find(({ name, object: by }) => name === symbol && by === definer);
+    // Behind a veneer it has another name; calls come to the veneer, of which nothing is known.
+    const isIt = ({ name, object: by }: ImageFunction, wanted: string): boolean => name === wanted && by === definer;
+    const linked = all.find((fn) => isIt(fn, symbol)) ?? all.find((fn) => isIt(fn, originalName(symbol)));
     if (linked === undefined) return undefined;
     const address = find(linked.address, linked.size)?.address;
     return { symbol, linked: linked.address, size: linked.size, ...(address !== undefined && { address }) };

@@ -16,6 +16,7 @@ import { fail, printable } from '../base/errors.ts';
 import { type Lowered, lowerToC } from '../lowering/c/lower.ts';
 import { noteAssembly } from '../lowering/c/note.ts';
 import { prelude } from '../lowering/c/prelude.ts';
+import { returnedBytes } from '../lowering/c/types.ts';
 import { assumptionsOf } from '../proofs/report.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { isFollowed } from '../proofs/validation/calls.ts';
@@ -84,6 +85,8 @@ export interface VerifiedReport {
   readonly trusted: readonly string[];
   /** Those of them that are C's, for each function that relies on them. */
   readonly trusts: ReadonlyMap<string, readonly Trusted[]>;
+  /** How many bytes each, by FILE:NAME, returns in the first register of integers; those whose result is there alone. */
+  readonly returns: ReadonlyMap<string, number>;
   readonly assumptions: readonly string[];
 }
 
@@ -187,11 +190,20 @@ const uncheckedTexts = ({ unchecked }: Lowered): string[] =>
       `${functionName(subject)}: callers in C meet ${clause.text}, which nothing tests: ${reason}`,
   );
 
+const returnsOf = ({ program }: Lowered): ReadonlyMap<string, number> =>
+  new Map(
+    program.functions.flatMap((fn) => {
+      const bytes = returnedBytes(fn.result);
+      return bytes === undefined ? [] : [[functionName(fn), bytes]];
+    }),
+  );
+
 function reportOf(report: BuiltReport, unit: Lowered): VerifiedReport {
   const trusted = trustedFunctions(unit, report.results);
   return {
     functions: verifiedFunctions(unit, report.results, report.sources),
     trusts: trustedSymbols(unit, report.results),
+    returns: returnsOf(unit),
     trusted: trusted.map((fn) => functionName(fn).replace(`${PLATFORM_FILE}:`, `${PLATFORM_MODULE}:`)),
     assumptions: [...uncheckedTexts(unit), ...assumptionsOf(report.program!)],
   };

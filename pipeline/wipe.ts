@@ -28,12 +28,25 @@ import type { ImageFunction } from '../linker/provenance.ts';
 import type { LinkRequest } from '../linker/request.ts';
 import { sweep } from '../machine/decode-x86-64.ts';
 import type { Manifest } from './manifest.ts';
-import { boundOfImage, redZones } from './stack.ts';
+import { boundOfImage, redZones, type TargetStack } from './stack.ts';
 import { codeOf, type ImageCode, relocatedWords } from './stack-code.ts';
 
 export interface WipedLink extends LinkResult {
   /** The veneers that the image has. */
   readonly wiped: readonly PlannedWipe[];
+  /** The name of the object that they are in, which no input of the link has. */
+  readonly object: string;
+}
+
+/** What is asked for, or a choice of it by the image as it is without veneers. */
+export type Wishes = readonly WipeWish[] | ((image: LinkedImage) => readonly WipeWish[]);
+
+/** A name that tells the veneers' object from every input. */
+function objectName(request: LinkRequest): string {
+  const taken = new Set(request.files.map(({ name }) => name));
+  let name = WIPE_OBJECT;
+  for (let i = 1; taken.has(name); i++) name = WIPE_OBJECT.replace('.o', `-${i}.o`);
+  return name;
 }
 
 /** Images that are linked before it is given up. */
@@ -52,15 +65,22 @@ function homeOf({ functions, useOf }: ImageCode, bodies: readonly Body[]): Reado
   return found;
 }
 
-/** What linked bytes and the manifest's "stack" say. */
-function knowledgeOf(image: LinkedImage, stack: Manifest['stack']): CodeKnowledge {
+/** What is said of code that machine code does not show: the manifest's "stack", and what a target's platform layer does. */
+export interface SaidOfStack {
+  readonly stack?: Manifest['stack'];
+  readonly target?: TargetStack;
+}
+
+/** What linked bytes show, and what is said of them. */
+function knowledgeOf(image: LinkedImage, { stack, target }: SaidOfStack): CodeKnowledge {
   const code = codeOf(image, relocatedWords(image));
   const { useOf, byStart } = code;
   const isX86 = image.machine === 'x86-64';
   const depthOf = (fn: ImageFunction): ProvedDepth => {
     const at = (pointer: string): string => `casemate.json${pointer}`;
     const manifest = stack === undefined ? {} : { stack };
-    const bound = boundOfImage({ image, manifest, at, target: { entry: { name: fn.name, object: fn.object } } });
+    const entry = { name: fn.name, object: fn.object };
+    const bound = boundOfImage({ image, manifest, at, target: { ...target, entry } });
     if ('bytes' in bound) return { bytes: Math.ceil((bound.bytes + redZones[image.machine]) / 8) * 8 };
     const [first] = bound;
     return { reason: first === undefined ? 'nothing is known of it' : `${printable(first.name)}: ${first.text}` };
@@ -126,25 +146,28 @@ function larger(before: readonly PlannedWipe[] | undefined, now: readonly Planne
 }
 
 /**
- * Links with the functions of `wishes` behind veneers. Errors: the linker's; 'undecided' for a depth that nobody knows;
+ * Links with the functions that are asked for behind veneers. Errors: the linker's; 'undecided' for a depth that nobody knows;
  * 'relocation' for a way past a veneer; 'unsupported-input' for what no veneer can wipe.
  */
-export function linkWiped(request: LinkRequest, wishes: readonly WipeWish[], stack?: Manifest['stack']): WipedLink {
+export function linkWiped(request: LinkRequest, asked: Wishes, said: SaidOfStack = {}): WipedLink {
   // Inputs are led to the veneers where they lie, so each link has its own.
   const { arena: _, ...rest } = request;
   let result = link(rest);
+  const wishes = typeof asked === 'function' ? asked(result.image) : asked;
+  const object = objectName(request);
+  if (wishes.length === 0) return { ...result, wiped: [], object };
   let plan: PlannedWipe[] | undefined;
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const next = larger(plan, planWipes(result.image, wishes, knowledgeOf(result.image, stack)));
+    const next = larger(plan, planWipes(result.image, wishes, knowledgeOf(result.image, said)));
     if (plan !== undefined && isSame(plan, next)) {
       requireVeneers(
         result.image,
         wishes.map(({ function: name }) => name),
       );
-      return { ...result, wiped: plan };
+      return { ...result, wiped: plan, object };
     }
     plan = next;
-    const veneers = { name: WIPE_OBJECT, bytes: veneersFor(result.image, plan) };
+    const veneers = { name: object, bytes: veneersFor(result.image, plan) };
     const options = { ...request.options, interpositions: interpositionsOf(plan) };
     result = link({ ...rest, files: [...request.files, veneers], options });
   }

@@ -86,6 +86,12 @@ function requireSane(requests: readonly WipeRequest[], results: readonly string[
       if (!Number.isInteger(bytes) || bytes < 0) fail('usage', `${name}: ${what} is ${bytes}, no number of bytes`);
       if (bytes > MOST_DEPTH) fail('limit', `${name}: ${what} is ${bytes} bytes, more than the ${MOST_DEPTH} allowed`);
     }
+    const {
+      resultBytes,
+      results: [first, ...others],
+    } = request;
+    if (resultBytes !== undefined && (first !== results[0] || others.length > 0))
+      fail('usage', `${name}: a result of ${resultBytes} bytes is in ${results[0]}, and in no other register`);
     const unknown = request.results.find((register) => !results.includes(register));
     if (unknown !== undefined)
       fail('usage', `${name}: ${printable(unknown)} carries no result; those that may: ${results.join(', ')}`);

@@ -18,6 +18,8 @@ export interface WipeWish {
   readonly maxStack?: number;
   /** Registers that carry its result; default: the first of integers. */
   readonly results?: readonly string[];
+  /** Bytes of that, if it is in a single one and they are known. */
+  readonly resultBytes?: number;
 }
 
 /** Bytes that are proved, or why there are none. */
@@ -42,7 +44,8 @@ export interface PlannedWipe extends WipeRequest {
 /** Bytes that are watched below a depth that nobody has proved. */
 export const WATCHED = 128;
 
-const defaultResults: Record<LinkedImage['machine'], readonly string[]> = { 'x86-64': ['rax'], riscv64: ['a0'] };
+/** Where integers and pointers are returned. */
+export const defaultResults: Record<LinkedImage['machine'], readonly string[]> = { 'x86-64': ['rax'], riscv64: ['a0'] };
 
 /** Registers that carry arguments. Sources: the psABIs for x86-64, section 3.2.3, and RISC-V, "Calling conventions". */
 const argumentRegisters: Record<LinkedImage['machine'], readonly string[]> = {
@@ -77,7 +80,7 @@ function depthFor(wish: WipeWish, proved: ProvedDepth): { depth: number; watched
   return fail(
     'undecided',
     `${name}: how much stack it takes is not proved (${proved.reason}), so nobody knows how much to wipe; say how much it ` +
-      `takes at most (--wipe ${name}:BYTES, or "maxStack")`,
+      `takes at most (--wipe ${name}:BYTES, "maxStack", CASEMATE_MAX_STACK)`,
   );
 }
 
@@ -98,6 +101,7 @@ export function planWipes(image: LinkedImage, wishes: readonly WipeWish[], code:
       function: wish.function,
       ...depthFor(wish, code.depthOf(body)),
       results: wish.results ?? defaultResults[image.machine],
+      ...(wish.resultBytes !== undefined && { resultBytes: wish.resultBytes }),
       ...(clobbers !== undefined && { clears: new Set([...clobbers, ...given]) }),
       keepsOthers,
       arguments: code.argumentsOf(body),

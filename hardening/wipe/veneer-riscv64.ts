@@ -139,6 +139,9 @@ export function veneerRiscv64(request: WipeRequest, floats: boolean): VeneerCode
     general.filter((name) => name.startsWith('t') || name.startsWith('a')),
   );
   moveStack(draft, size + (hasFrame ? 16 : 0));
+  // Results of up to 32 bits are extended to that as their type says, and then by their sign, which stays as it is.
+  const isNarrow = [1, 2, 4].includes(request.resultBytes ?? 8);
+  if (isNarrow && (clears === undefined || clears.has('a0'))) items.push(rv.aluImmediate('addiw', 'a0', 'a0', 0));
   for (const register of general) items.push(rv.mv(register, 'zero'));
   if (floats) items.push(...FLOATS.filter((n) => isCleared(floatName(n))).map(linked.clearFloat));
   items.push(rv.ret());

@@ -195,6 +195,15 @@ function leaveShadow(draft: Draft): void {
   });
 }
 
+/**
+ * Clears what lies above a result of fewer than 8 bytes: neither compilers' callers nor the ABI say anything of that. What
+ * is of three bytes, a structure, stays as it is.
+ */
+function clearAbove({ items }: Draft, bytes: number): void {
+  if (bytes === 4) items.push(x86.mov('rax', 'rax', 32));
+  if (bytes === 1 || bytes === 2) items.push(x86.aluImmediate('and', 'rax', bytes === 1 ? 0xff : 0xffff, 32));
+}
+
 const allVectors = Array.from({ length: 16 }, (_, i) => i);
 
 /** The veneer of one function. Errors: 'unsupported-input' where registers to work with are lacking. */
@@ -244,6 +253,8 @@ export function veneerX8664(request: WipeRequest, image: RegisterFiles): VeneerC
   items.push(x86.aluImmediate('sub', 'rsp', size));
   clearByProcessor(draft, size, files);
   if (files.x87) clearX87(draft);
+  const isWritten = clears === undefined || clears.has('rax');
+  if (request.resultBytes !== undefined && isWritten) clearAbove(draft, request.resultBytes);
   for (const register of draft.general) items.push(x86.alu('xor', register, register, 32));
   // The last instruction that sets flags has no operand that depends on anything but the stack pointer.
   items.push(x86.aluImmediate('add', 'rsp', size + (hasFrame ? 8 : 0)), x86.ret());

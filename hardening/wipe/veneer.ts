@@ -32,6 +32,11 @@ export interface WipeRequest {
   /** Registers that carry the result, by their ABI names. */
   readonly results: readonly string[];
   /**
+   * Bytes of the first of them that it returns, where its result is of that type and of no more: what a calling convention
+   * leaves open above is cleared, too. Absent: all of the register.
+   */
+  readonly resultBytes?: number;
+  /**
    * Registers in which something of the function's may be left, by name: all that the convention gives away where this is
    * absent (clobbers-x86-64.ts).
    */

@@ -48,6 +48,11 @@
 
 /* The first BYTES (1 to 8) of the result are meant to be seen. */
 #define CASEMATE_RESULT(BYTES) CASEMATE_WORD_(8, 0, BYTES)
+/*
+ * It returns so many bytes in the first register of integers: sizeof its result, 0 if it returns nothing. Where functions
+ * with secrets are wiped after, this is what is kept of the registers. It says nothing of who may see it.
+ */
+#define CASEMATE_RETURNS(BYTES) CASEMATE_WORD_(11, 0, BYTES)
 /* What must be clear at the return: a sum of the following. Without it, the stack and registers. */
 #define CASEMATE_POLICY(PARTS) CASEMATE_WORD_(9, 0, PARTS)
 #define CASEMATE_BUFFERS 1

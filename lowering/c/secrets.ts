@@ -16,6 +16,7 @@ import {
   type SecretAnnotation,
   type SecretItem,
 } from '../../base/secrets.ts';
+import { returnedBytes } from './types.ts';
 
 /** Registers of arguments on every machine. */
 const REGISTERS = 6;
@@ -95,12 +96,14 @@ function itemsOf(fn: FunctionIr): SecretItem[] {
 /** The record of a function under C's name for it. */
 export function secretRecord(fn: FunctionIr, symbol: string): SecretAnnotation {
   const { secrets } = fn;
+  const returns = returnedBytes(fn.result);
   const record: SecretAnnotation = {
     function: symbol,
     address: 0n,
     origin: 'typescript',
     items: itemsOf(fn),
-    result: secrets!.result ? 8 : 0,
+    result: secrets!.result ? (returns ?? 8) : 0,
+    ...(returns !== undefined && { returns }),
     policy: { buffer: secrets!.zeroized, stack: true, registers: true, heap: false },
   };
   const [problem] = problemsOf(record);

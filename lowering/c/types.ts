@@ -92,6 +92,32 @@ const enumerationName = ({ name, members }: EnumerationType): string =>
 const placeType = ({ members }: EnumerationType): string =>
   members.length <= 0x100 ? 'uint8_t' : members.length <= 0x10000 ? 'uint16_t' : 'uint32_t';
 
+/** Bytes of the C types of scalars. */
+const scalarBytes: Readonly<Record<string, number>> = {
+  ...{ uint8_t: 1, int8_t: 1, uint16_t: 2, int16_t: 2, uint32_t: 4, int32_t: 4, uint64_t: 8, int64_t: 8 },
+};
+
+/**
+ * Bytes that a function returns in the first register of integers, on every machine of 64 bits; 0: it returns nothing.
+ * Undefined: its result is in others as well, or in memory.
+ */
+export function returnedBytes(type: Type): number | undefined {
+  switch (type.kind) {
+    case 'void':
+      return 0;
+    case 'boolean':
+      return 1;
+    case 'object':
+      return 8;
+    case 'enumeration':
+      return scalarBytes[placeType(type)];
+    case 'integer':
+      return type.name === 'bigint' ? undefined : scalarBytes[scalarTypes[type.name]];
+    default:
+      return undefined;
+  }
+}
+
 const typedElements: ReadonlySet<string> = new Set(Object.values(typedArrays));
 
 /** Turns away what has no form in C. */

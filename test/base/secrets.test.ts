@@ -52,6 +52,7 @@ const annotation: fc.Arbitrary<SecretAnnotation> = fc
         .filter((items) => items.some(({ kind }) => kind.startsWith('secret'))),
       result: fc.integer({ min: 0, max: limits.result }),
       policy: fc.record({ buffer: fc.boolean(), stack: fc.boolean(), registers: fc.boolean(), heap: fc.boolean() }),
+      returns: fc.integer({ min: 0, max: limits.result }),
       maxStack: fc.integer({ min: 0, max: limits.stack }),
     },
     { requiredKeys: ['function', 'address', 'origin', 'items', 'result', 'policy'] },
@@ -137,6 +138,8 @@ describe('records of secrets', () => {
       },
     ],
     ['a result of 9 bytes', { result: 9 }],
+    ['it returns 9 bytes; a register of results has 8', { returns: 9 }],
+    ['4 bytes of its result are meant to be seen, and it returns 1', { result: 4, returns: 1 }],
     ['a stack of 16777217 bytes', { maxStack: limits.stack + 1 }],
     ['it names no function', { function: '' }],
   ])('that contradict themselves are problems: %s', (problem, change) => {

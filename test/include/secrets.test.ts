@@ -30,7 +30,7 @@ CASEMATE_KEPT int renamed(unsigned char *out, unsigned long size, const struct k
   return 0;
 }
 CASEMATE_SECRETS(renamed, CASEMATE_SECRET(2, sizeof(struct key)), CASEMATE_OUTPUT_LENGTH(0, 1, 4096),
-                 CASEMATE_SECRET_SYMBOL(master, sizeof master), CASEMATE_RESULT(4));
+                 CASEMATE_SECRET_SYMBOL(master, sizeof master), CASEMATE_RESULT(4), CASEMATE_RETURNS(4));
 
 CASEMATE_KEPT static int hidden(const unsigned char *key) { return key[0] & 1; }
 CASEMATE_SECRETS(hidden, CASEMATE_SECRET(0, 1), CASEMATE_SECRET_VALUE(1), CASEMATE_STATE(2, 2),
@@ -59,7 +59,7 @@ const expected = (image: Image): SecretAnnotation[] => [
       { kind: 'output', argument: 0, length: says(1, 4096) },
       { kind: 'secret symbol', symbol: 'master', address: image.symbol('master').value, bytes: 16 },
     ],
-    result: 4,
+    ...{ result: 4, returns: 4 },
     policy: defaultPolicy,
   },
   {

@@ -41,7 +41,7 @@ export function half(n: u8): u8 {
 
 interface Shape {
   readonly manifest?: object;
-  readonly files: Record<string, string>;
+  readonly files: Record<string, string | Uint8Array>;
 }
 
 function projectOf({ manifest, files }: Shape): string {
@@ -273,6 +273,49 @@ describe('what is proved', () => {
     });
   });
 
+  it('stays proved behind a veneer that keeps its result, and its code there is what is looked at', async () => {
+    const files = { 'half.ts': halfSource, 'caller.c': callerSource };
+    const { verified, output, image } = await build(projectOf({ manifest: { link: { wipe: ['half'] } }, files }));
+    expect(verified!.functions).toMatchObject([{ status: 'proved', places: [{ symbol: '__unwiped_half' }] }]);
+    expect(verified!.assumptions.join()).not.toContain('half of ');
+    expect(statusOf(output)).toBe(42);
+    const [{ address }] = verified!.functions[0].places;
+    const [text] = image.segments.filter(({ address: at, fileSize }) => at <= address && address < at + fileSize);
+    const bytes = image.bytes.slice();
+    bytes[address - text.address + text.offset] ^= 1;
+    const { functions } = verified!;
+    const job = { functions, object: 'verified.c.o', image, wrap: [], trusts: new Map() };
+    const returns = new Map([['half.ts:half', 1]]);
+    const veneers = { wiped: [], object: 'casemate-wipe.o' };
+    // What stands there is a veneer only by what the build itself knows of it.
+    expect(auditImage({ ...job, returns, veneers, bytes: image.bytes }).functions[0]).toMatchObject({
+      ...{ status: 'lost', reason: 'half is defined by casemate-wipe.o' },
+    });
+    const wiped = (await build(projectOf({ manifest: { link: { wipe: ['half'] } }, files }))).wiped!;
+    expect(auditImage({ ...job, returns, veneers: { ...veneers, wiped }, bytes }).functions[0]).toMatchObject({
+      ...{ status: 'lost', reason: expect.stringContaining('has not the code of __unwiped_half') },
+    });
+  });
+
+  it('is lost behind a veneer that clears its result', async () => {
+    expect(await lost({ link: { wipe: ['half=none'] } })).toEqual({
+      ...{ status: 'lost', reason: 'the veneer that wipes after half clears what it returns in rax', exit: 0 },
+    });
+  });
+
+  it('is lost where an input is called as the veneers are, and stands in front', async () => {
+    const manifest = {
+      ...{ sources: ['start.c', 'half.ts', 'caller.c'], objects: ['casemate-wipe.o'] },
+      link: { allowMultipleDefinition: true, wipe: ['answer'] },
+    };
+    const folder = projectOf({ files: { 'x.c': other.replaceAll('other', 'half') } });
+    execFileSync('clang', ['-c', '-O1', join(folder, 'x.c'), '-o', join(folder, 'casemate-wipe.o')]);
+    const object = readFileSync(join(folder, 'casemate-wipe.o'));
+    const files = { 'half.ts': halfSource, 'caller.c': callerSource, 'casemate-wipe.o': object };
+    const { verified } = await build(projectOf({ manifest, files }));
+    expect(verified!.functions).toMatchObject([{ status: 'lost', reason: 'half is defined by casemate-wipe.o, too' }]);
+  });
+
   it('is lost where another object is first to define the name', async () => {
     const manifest = { sources: ['start.c', 'x.c', 'half.ts', 'caller.c'], link: { allowMultipleDefinition: true } };
     expect(await lost(manifest, { 'x.c': other.replaceAll('other', 'half') })).toEqual({
@@ -452,6 +495,7 @@ int answer(void) { return apart(twice(7)); }`,
       bytes,
       wrap: [],
       trusts: new Map(),
+      returns: new Map(),
     });
     expect(audited.functions[0]).toMatchObject({
       status: 'lost',
@@ -477,7 +521,8 @@ export function half(n: u8): u8 { return halves[n]; }
   const at = bytes.indexOf(Buffer.from([0, 40, 41, 42, 43, 44, 45, 46]));
   bytes[at + 3] = 99;
   const { functions } = auditImage({
-    ...{ functions: verified!.functions, object: 'verified.c.o', image, bytes, wrap: [], trusts: new Map() },
+    ...{ functions: verified!.functions, object: 'verified.c.o', image, bytes, wrap: [] },
+    ...{ trusts: new Map(), returns: new Map() },
   });
   expect(functions[0]).toMatchObject({
     status: 'lost',
