@@ -94,6 +94,8 @@ export interface Registers {
   /** Hold always, and at the entry. */
   readonly initial: Held;
   readonly kept: KeptRegisters;
+  /** Bytes that a call has pushed below the caller's stack pointer: a function may take them off, and puts them back. */
+  readonly returnBytes?: number;
 }
 
 const noRegisters: Registers = { initial: new Map(), kept: new Set() };
@@ -231,7 +233,7 @@ export function stackUse(
     const changed = after(state, step.effect);
     if (typeof changed === 'string') return fail(at, changed);
     const result = step.move === undefined ? changed : { ...changed, held: afterMove(changed.held, step.move) };
-    if (result.depth < 0) return fail(at, "the stack pointer rises above the caller's");
+    if (result.depth < -(registers.returnBytes ?? 0)) return fail(at, "the stack pointer rises above the caller's");
     if (step.returns === true && result.depth !== 0)
       return fail(at, 'it returns with another stack pointer than it was called with');
     const depth = result.depth + (step.pushed ?? 0);

@@ -69,7 +69,8 @@ const riscvSteps: StepsOf = (bytes, address) => (at) => riscvStep(bytes, Number(
 
 /** What is known of the machine: how code is read, and its registers. */
 function machineOf(image: LinkedImage): { readonly stepsOf: StepsOf; readonly registers?: Registers } {
-  if (image.machine === 'x86-64') return { stepsOf: x86Steps };
+  if (image.machine === 'x86-64')
+    return { stepsOf: x86Steps, registers: { initial: new Map(), kept: new Set(), returnBytes: 8 } };
   return { stepsOf: riscvSteps, registers: riscvRegisters(linkerSymbol(image, '__global_pointer$')) };
 }
 

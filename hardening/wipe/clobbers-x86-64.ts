@@ -16,6 +16,9 @@ import { codeSections } from './code.ts';
 /** Among the names: it has AVX code, so upper halves may be written. */
 export const UPPER_HALVES = 'upper halves';
 
+/** Among the names: it has code for the x87 or MMX, whose registers may be written. */
+export const X87 = 'x87';
+
 /** Registers by name, vector registers as xmmN, masks as kN; undefined: any that the convention gives away. */
 export type Clobbers = ReadonlySet<string> | undefined;
 
@@ -35,6 +38,22 @@ function nameOf(register: number): string | undefined {
   return RegisterExt.isVectorRegister(register) ? `xmm${RegisterExt.number(register)}` : undefined;
 }
 
+/** Whether an instruction is the x87's or MMX's: by its kind, or by a register. */
+export function isX87(instruction: import('iced-x86').Instruction): boolean {
+  const { RegisterExt, CpuidFeature, OpKind } = iced();
+  const own: readonly number[] = [
+    ...[CpuidFeature.FPU, CpuidFeature.FPU287, CpuidFeature.FPU387],
+    ...[CpuidFeature.MMX, CpuidFeature.D3NOW, CpuidFeature.D3NOWEXT],
+  ];
+  if (instruction.cpuidFeatures().some((one) => own.includes(one))) return true;
+  for (let i = 0; i < instruction.opCount; i++) {
+    if (instruction.opKind(i) !== OpKind.Register) continue;
+    const register = instruction.opRegister(i);
+    if (RegisterExt.isMM(register) || RegisterExt.isST(register)) return true;
+  }
+  return false;
+}
+
 /** By an instruction's code and registers: what it writes. Asking the decoder's tables takes long. */
 type Seen = Map<string, readonly string[]>;
 
@@ -43,7 +62,8 @@ function writesOf(instruction: import('iced-x86').Instruction, seen: Seen): read
   for (let i = 0; i < instruction.opCount; i++) key += `,${instruction.opRegister(i)}`;
   let names = seen.get(key);
   if (names === undefined) {
-    names = effectsOf(instruction).writes.flatMap((register) => nameOf(register) ?? []);
+    const own = effectsOf(instruction).writes.flatMap((register) => nameOf(register) ?? []);
+    names = isX87(instruction) ? [...own, X87] : own;
     seen.set(key, names);
   }
   return names;

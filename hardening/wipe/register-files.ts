@@ -7,6 +7,7 @@
 import { fail, hex } from '../../base/errors.ts';
 import type { LinkedImage } from '../../linker/image.ts';
 import { iced, sweep } from '../../machine/decode-x86-64.ts';
+import { isX87 } from './clobbers-x86-64.ts';
 import { codeSections } from './code.ts';
 import type { RegisterFiles, VectorLevel } from './veneer-x86-64.ts';
 
@@ -25,24 +26,15 @@ function useOf(instruction: import('iced-x86').Instruction): Use {
   let level =
     encoding === EncodingKind.VEX || encoding === EncodingKind.XOP ? 2 : encoding === EncodingKind.EVEX ? 3 : 0;
   const features = [...instruction.cpuidFeatures()];
-  const isX87 = (one: number): boolean =>
-    one === CpuidFeature.FPU ||
-    one === CpuidFeature.FPU287 ||
-    one === CpuidFeature.FPU387 ||
-    one === CpuidFeature.MMX ||
-    one === CpuidFeature.D3NOW ||
-    one === CpuidFeature.D3NOWEXT;
-  let x87 = features.some(isX87);
   let beyond = features.some((one) => one === CpuidFeature.AMX_TILE);
   for (let i = 0; i < instruction.opCount; i++) {
     if (instruction.opKind(i) !== OpKind.Register) continue;
     const register = instruction.opRegister(i);
     if (RegisterExt.isVectorRegister(register)) level = Math.max(level, 1);
-    if (RegisterExt.isMM(register) || RegisterExt.isST(register)) x87 = true;
     if (Register.TMM0 <= register && register <= Register.TMM7) beyond = true;
     if (Register.K0 <= register && register <= Register.K7) level = 3;
   }
-  return { level, x87, beyond };
+  return { level, x87: isX87(instruction), beyond };
 }
 
 /** Of an x86-64 image. Errors: 'unsupported-input' for code that fills registers of which no veneer knows. */

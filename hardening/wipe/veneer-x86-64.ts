@@ -16,7 +16,7 @@ import { label } from '../../machine/assemble/listing.ts';
 import * as x86 from '../../machine/assemble/x86-64.ts';
 import * as linked from '../../machine/assemble/x86-64-linked.ts';
 import * as vectors from '../../machine/assemble/x86-64-vectors.ts';
-import { UPPER_HALVES } from './clobbers-x86-64.ts';
+import { UPPER_HALVES, X87 } from './clobbers-x86-64.ts';
 import { originalName, SHADOW_ENTRIES, SHADOW_SPILL, SHADOW_TOP, type VeneerCode, type WipeRequest } from './veneer.ts';
 
 /** The most that an image's code uses of vector registers. */
@@ -252,7 +252,7 @@ export function veneerX8664(request: WipeRequest, image: RegisterFiles): VeneerC
   }
   items.push(x86.aluImmediate('sub', 'rsp', size));
   clearByProcessor(draft, size, files);
-  if (files.x87) clearX87(draft);
+  if (files.x87 && (clears === undefined || clears.has(X87))) clearX87(draft);
   const isWritten = clears === undefined || clears.has('rax');
   if (request.resultBytes !== undefined && isWritten) clearAbove(draft, request.resultBytes);
   for (const register of draft.general) items.push(x86.alu('xor', register, register, 32));

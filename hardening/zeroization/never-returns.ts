@@ -20,6 +20,10 @@ const names = [
   '__assert_fail',
   '__fortify_fail',
   '__chk_fail',
+  // Of the platform layer, and what a test of a verified function's precondition ends in.
+  'casemate_precondition_failed',
+  'solo5_exit',
+  'solo5_abort',
 ];
 
 const MOST_INSTRUCTIONS = 20_000;
