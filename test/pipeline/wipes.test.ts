@@ -151,6 +151,26 @@ CASEMATE_SECRETS(hungry, CASEMATE_SECRET(0, 32), CASEMATE_VALUE(1, 8), CASEMATE_
     execFileSync(output);
   });
 
+  it('is a depth that is proved through a veneer without a frame, behind which arguments lie on the stack', async () => {
+    const code = `
+CASEMATE_KEPT unsigned many(key *k, int a, int b, int c, int d, int e, int f, int g, int h) {
+  volatile unsigned char copy = k[1];
+  return (unsigned)(a + b + c + d + e + f + g + h) + (copy & 0);
+}
+CASEMATE_SECRETS(many, CASEMATE_SECRET(0, 32), CASEMATE_RETURNS(4), CASEMATE_RESULT(4));
+CASEMATE_KEPT unsigned outer(key *k) {
+  unsigned one = many(k, 1, 2, 3, 4, 5, 6, 7, 8);
+  __asm__ volatile("");
+  return one + 1;
+}
+CASEMATE_SECRETS(outer, CASEMATE_SECRET(0, 32), CASEMATE_RETURNS(4), CASEMATE_RESULT(4));`;
+    const result = await build(wipes, code, '|| outer(secret) != 37').result;
+    expect(outcomes(result)).toEqual({ ...allErased, many: 'erased', outer: 'erased' });
+    const plans = Object.fromEntries(result.wiped!.map((one) => [one.function, one]));
+    expect(plans).toMatchObject({ many: { arguments: 'stack' }, outer: { isProved: true, arguments: 'registers' } });
+    execFileSync(result.output);
+  });
+
   it('is what is above a narrow result: cleared by its type alone', async () => {
     const wide = 'CASEMATE_SECRETS(upper, CASEMATE_SECRET(0, 8), CASEMATE_RESULT(4));';
     const text = source.replace(/CASEMATE_SECRETS\(upper,.*\);/, wide);
