@@ -158,12 +158,17 @@ function runIf(
   const { condition, whenTrue, whenFalse } = statement;
   const secret = secretOf(walk, state, condition, pc);
   const decided = secret && step(condition.span, 'it decides which way is taken', secret);
+  const before = { breaks: round?.breaks.length ?? 0, continues: round?.continues.length ?? 0 };
   const ways = [whenTrue, whenFalse].map((way) => run(walk, way, copyState(state), decided ?? pc, round));
   const after = joinStates(ways, decided);
-  if (after === undefined || decided === undefined) return after;
+  if (decided === undefined) return after;
   const { returns, jumps } = leavesOf([...whenTrue, ...whenFalse]);
-  if (returns) after.left ??= decided;
-  if (jumps) after.jumped ??= decided;
+  // Where one of the ways leaves, whatever comes behind the other depends on it, in another round or behind the loop too.
+  const jumping = [...(round?.breaks.slice(before.breaks) ?? []), ...(round?.continues.slice(before.continues) ?? [])];
+  for (const one of after === undefined ? jumping : [after, ...jumping]) {
+    if (returns) one.left ??= decided;
+    if (jumps) one.jumped ??= decided;
+  }
   return after;
 }
 

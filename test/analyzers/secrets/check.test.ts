@@ -238,6 +238,13 @@ describe('a copy that is left is refused where it is made', () => {
       `${left} f ends`,
     ],
     [
+      'behind a loop from which a secret returns, or goes on',
+      keyed(
+        'const t = new Uint8Array(4);\nfor (let i = 0; i < 4; i++) { if (key[i] === 1) return; else continue; }\nt[0] = 1; // HERE',
+      ),
+      `${left} f ends`,
+    ],
+    [
       'in a secret of its own',
       `${declared}/** @modifies out */\nexport function g(out: Uint8Array): void { const t = new Uint8Array(32);\nreceive(t); // HERE\nseal(out, t); }`,
       't holds what depends on a secret, and is not wiped where g ends',
