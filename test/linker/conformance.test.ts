@@ -57,7 +57,7 @@ function newComplaints(ours: readonly string[], theirs: readonly string[]): stri
   return ours.filter((complaint) => !theirs.includes(complaint));
 }
 
-describe.each(everyNth(cases, 2))('$program.name ($target.name, $mode) $flags', ({ program, target, mode, flags }) => {
+describe.each(everyNth(cases, 3))('$program.name ($target.name, $mode) $flags', ({ program, target, mode, flags }) => {
   const outputs = new Map<LinkerChoice | 'ours', Promise<string>>();
   const output = (choice: LinkerChoice | 'ours'): Promise<string> => {
     let path = outputs.get(choice);
