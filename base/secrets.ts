@@ -151,7 +151,7 @@ function itemWord(item: SecretItem): RawItem {
 }
 
 /** The items of a record's note, in order: its own, then what else it says. */
-export function rawItems({ items, result, returns, policy, maxStack }: SecretAnnotation): RawItem[] {
+function rawItems({ items, result, returns, policy, maxStack }: SecretAnnotation): RawItem[] {
   const mask = parts.reduce((bits, part, i) => bits | (policy[part] ? 1 << i : 0), 0);
   const plain = (kind: Kind, size: number): RawItem => ({ address: 0n, word: word(kind, 0, size), name: '0' });
   return [
@@ -164,7 +164,7 @@ export function rawItems({ items, result, returns, policy, maxStack }: SecretAnn
 }
 
 /** Number of an origin in the note. */
-export const originCode = (origin: SecretAnnotation['origin']): number => origins.indexOf(origin);
+const originCode = (origin: SecretAnnotation['origin']): number => origins.indexOf(origin);
 
 const padded = (size: number): number => (size + 3) & ~3;
 

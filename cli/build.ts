@@ -102,7 +102,7 @@ export function validationText(report: ValidationReport): string {
 }
 
 /** What became of functions with secrets, on one line; what is not erased was told before. */
-export function secretsText({ functions, absent, problems, waived }: NonNullable<BuildResult['secrets']>): string {
+function secretsText({ functions, absent, problems, waived }: NonNullable<BuildResult['secrets']>): string {
   const count = (wanted: string): number => functions.filter(({ outcome }) => outcome === wanted).length;
   const counts: readonly (readonly [number, string])[] = [
     [count('erased'), 'erased'],

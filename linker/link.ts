@@ -53,10 +53,6 @@ const MAX_PASSES = 40;
 
 const architectures: Record<Program['machine'], Architecture> = { 'x86-64': x86_64, riscv64 };
 
-export function architectureOf(machine: Program['machine']): Architecture {
-  return architectures[machine];
-}
-
 /** Links. Errors are CasemateErrors of any linker code; nothing is written to disk. */
 export function link(request: LinkRequest): LinkResult {
   const { options } = request;

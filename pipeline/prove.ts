@@ -167,10 +167,12 @@ export const findSecondSolver = () => findSolver('cvc5') ?? findSolver('z3');
 
 /**
  * Z3's own build asks everything; a second solver, where one is installed, steps in where that gives up, or answers
- * everything as well.
+ * everything as well. `time`: milliseconds after which a solver that has not come to the end of its steps is given up.
  */
-export function openProverFor(request: Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache' | 'evidence'>): Prover {
-  const { budget, crossCheck, cache, evidence } = request;
+export function openProverFor(
+  request: Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache' | 'evidence'> & { readonly time?: number },
+): Prover {
+  const { budget, crossCheck, cache, evidence, time } = request;
   const solver = findSecondSolver();
   if (crossCheck && solver === undefined)
     fail('tool', 'no second solver is on PATH to check the first; install one (Debian: apt install cvc5)');
@@ -179,6 +181,7 @@ export function openProverFor(request: Pick<ProveRequest, 'budget' | 'crossCheck
   const second = solver && ({ solver, mode } as const);
   return openProver({
     steps: budget,
+    ...(time !== undefined && { time }),
     ...(second && { second }),
     ...(cache && { cache }),
     records: evidence !== undefined,

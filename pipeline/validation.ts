@@ -34,6 +34,11 @@ import { functionName } from './verified-record.ts';
 
 /** Z3's resource units for one question: what is decided is decided with less, and what is not costs this much each time. */
 const VALIDATION_STEPS = 2_000_000;
+/**
+ * Milliseconds for one question. Steps decide; a busy machine takes minutes for as many, and a verdict that waits for the
+ * clock would be another one there.
+ */
+const QUESTION_TIME = 600_000;
 
 /** A finished image, and what of it came from TypeScript. */
 export interface ImageJob {
@@ -59,7 +64,7 @@ export interface ValidationJob extends Pick<ImageJob, 'lowered' | 'program'> {
 
 /** Asks solvers as `casemate prove` does, with so many steps a question. */
 export function openAsk(budget = VALIDATION_STEPS, cache?: ProofCache): { ask: AskQueries; close: () => void } {
-  const prover = openProverFor({ budget, crossCheck: false, ...(cache && { cache }) });
+  const prover = openProverFor({ budget, crossCheck: false, time: QUESTION_TIME, ...(cache && { cache }) });
   const ask = createAsk(prover);
   return {
     ask: async (queries) => {

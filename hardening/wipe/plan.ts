@@ -42,7 +42,7 @@ export interface PlannedWipe extends WipeRequest {
 }
 
 /** Bytes that are watched below a depth that nobody has proved. */
-export const WATCHED = 128;
+const WATCHED = 128;
 
 /** Where integers and pointers are returned. */
 export const defaultResults: Record<LinkedImage['machine'], readonly string[]> = { 'x86-64': ['rax'], riscv64: ['a0'] };
@@ -57,7 +57,7 @@ const argumentRegisters: Record<LinkedImage['machine'], readonly string[]> = {
 export type Body = ImageFunction & { readonly veneer?: number };
 
 /** The functions themselves, in an image with or without their veneers. Errors: 'undefined-symbol'. */
-export function bodiesOf(image: LinkedImage, names: readonly string[]): Body[] {
+function bodiesOf(image: LinkedImage, names: readonly string[]): Body[] {
   const functions = functionsOf(image);
   return names.map((name) => {
     const named = functions.find((fn) => fn.name === name && fn.size > 0);

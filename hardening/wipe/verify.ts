@@ -23,7 +23,7 @@ export interface Wiped {
 }
 
 /** Finds functions and veneers in the image. Errors: 'undefined-symbol' for one that was collected. */
-export function wipedFunctions(image: LinkedImage, names: readonly string[]): Wiped[] {
+function wipedFunctions(image: LinkedImage, names: readonly string[]): Wiped[] {
   const functions = functionsOf(image);
   const find = (name: string): ImageFunction | undefined => functions.find((fn) => fn.name === name);
   return names.map((name) => {

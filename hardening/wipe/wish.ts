@@ -6,7 +6,7 @@ import { fail, printable } from '../../base/errors.ts';
 import type { WipeWish } from './plan.ts';
 import { MOST_DEPTH } from './veneer.ts';
 
-export const WISH_FORM = 'FUNCTION[:BYTES][=REGISTER,...|=none]';
+const WISH_FORM = 'FUNCTION[:BYTES][=REGISTER,...|=none]';
 
 const form =
   /^(?<name>[^:=\s]{1,4096})(?::(?<bytes>\d{1,8}))?(?:=(?<results>none|[a-z0-9]{1,8}(?:,[a-z0-9]{1,8}){0,3}))?$/;

@@ -89,22 +89,6 @@ export function functionOf(
   return isCode ? found : { reason: `${printable(name)} lies at ${hex(value)}, where the image has no code` };
 }
 
-/** A variable that a record names, of `bytes` bytes at least. */
-export function variableOf(subject: Subject, name: string, address: bigint, bytes: number): Found {
-  const variables = subject.symbols.filter(
-    ({ type, section }) => (type === elf.STT_OBJECT || type === elf.STT_NOTYPE) && section > 0,
-  );
-  const found = oneOf(variables, name, address, 'variable', subject.stripped);
-  if ('reason' in found) return found;
-  const { value, size } = found.symbol;
-  if (size !== 0n && size < BigInt(bytes))
-    return { reason: `${printable(name)} has ${size} bytes, and ${bytes} of it are to be secret` };
-  const load = subject.loads.find(({ address: start, end }) => start <= value && value + BigInt(bytes) <= end);
-  return load === undefined
-    ? { reason: `${printable(name)} lies at ${hex(value)}, where the image has no ${bytes} bytes` }
-    : found;
-}
-
 /** Copies of a function that compilers make and name after it; `.cold` is a part of it, not a copy. */
 export function copiesOf(subject: Subject, name: string): string[] {
   const isCopy = (one: string): boolean =>

@@ -35,8 +35,6 @@ export interface Processor {
   readonly stackPointer: number;
   /** General registers that carry arguments, in order. */
   readonly argumentRegisters: readonly number[];
-  /** General registers that callees keep. */
-  readonly kept: readonly number[];
   /** Names of general registers, and how many vectors of how many lanes there are. */
   readonly names: readonly string[];
   readonly vectors: { readonly count: number; readonly lanes: number; readonly name: (index: number) => string };

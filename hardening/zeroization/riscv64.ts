@@ -33,9 +33,8 @@ const RA = numberOf('ra');
 const T0 = numberOf('t0');
 const GP = numberOf('gp');
 const TP = numberOf('tp');
-const kept = 's0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11'.split(' ').map(numberOf);
 /** What a function stores in its frame to have it back: no pointer of a program leads there. */
-const saved = new Set([RA, ...kept]);
+const saved = new Set('ra s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11'.split(' ').map(numberOf));
 
 /** What AUIPC leaves for the jump that follows it: a call to far away is these two. */
 function farTarget(at: (pc: number) => Riscv64Instruction | Refusal, jump: Riscv64Instruction): number | undefined {
@@ -130,7 +129,6 @@ export function createRiscv64(image: FollowedImage, places: Places, threadRegion
     },
     stackPointer: numberOf('sp'),
     argumentRegisters: 'a0 a1 a2 a3 a4 a5 a6 a7'.split(' ').map(numberOf),
-    kept,
     names,
     vectors: { count: 32, lanes: 1, name: (index) => floatNames[index]! },
     entryRemainders: [0, 16, 32, 48],

@@ -110,7 +110,7 @@ export function verdictLines({ functions, absent, problems }: SecretsReport, pla
 }
 
 /** What is assumed, each once, with the functions that it is about unless it is about all. */
-export function assumedLines({ functions }: SecretsReport): string[] {
+function assumedLines({ functions }: SecretsReport): string[] {
   const about = new Map<string, string[]>();
   for (const { function: name, assumptions } of functions)
     for (const text of assumptions) about.set(text, [...(about.get(text) ?? []), printable(name, 60)]);

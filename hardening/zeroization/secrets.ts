@@ -75,7 +75,7 @@ export interface Asked {
 
 const graver = { residue: 2, unknown: 1, erased: 0 } as const;
 
-export const worstOutcome = (outcomes: readonly Outcome[]): Outcome =>
+const worstOutcome = (outcomes: readonly Outcome[]): Outcome =>
   outcomes.reduce((worst, one) => (graver[one] > graver[worst] ? one : worst), 'erased');
 
 /** The outcome of a whole report. */

@@ -88,7 +88,6 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     },
     stackPointer: RSP,
     argumentRegisters: [7, 6, 2, 1, 8, 9],
-    kept: KEPT,
     names,
     vectors: { count: 32, lanes: LANES, name: (index) => `ymm${index}` },
     entryRemainders: [8, 24, 40, 56],

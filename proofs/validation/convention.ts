@@ -138,6 +138,18 @@ export function resultInMemory(type: Type): number | undefined {
   return size > LARGEST_BY_VALUE ? size : undefined;
 }
 
+/** The words of arguments, each with where it is. */
+export function placedWords<T>(
+  convention: Convention,
+  given: readonly { readonly shape: Shape; readonly words: readonly T[] }[],
+): { readonly slot: Slot; readonly value: T }[] {
+  const slots = slotsOf(
+    convention,
+    given.map(({ shape }) => shape),
+  );
+  return given.flatMap(({ words }, i) => words.map((value, j) => ({ slot: slots[i][j], value })));
+}
+
 /** Where the words of arguments are, by argument. */
 export function slotsOf(convention: Convention, shapes: readonly Shape[]): Slot[][] {
   const registers = [...convention.arguments];

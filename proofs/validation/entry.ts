@@ -15,11 +15,11 @@ import {
   conventions,
   LARGEST_BY_VALUE,
   type MachineName,
+  placedWords,
   resultInMemory,
   returnBytes,
   type Shape,
   shapeOf,
-  slotsOf,
 } from './convention.ts';
 import { isSigned, layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
 import { type Region, readBytes } from './memory.ts';
@@ -226,16 +226,10 @@ export function entryOf(
   const { returnAddress: link, stackPointer } = convention;
   const returnAddress = link === 'stack' ? variable('at.return', 64) : registers[link];
   if (link === 'stack') put(0, returnAddress);
-  const slots = slotsOf(
-    convention,
-    given.map(({ shape }) => shape),
-  );
-  for (const [i, { words }] of given.entries())
-    for (const [j, value] of words.entries()) {
-      const slot = slots[i][j];
-      if (slot.kind === 'register') registers[slot.register] = value;
-      else put(returnBytes(convention) + slot.offset, value);
-    }
+  for (const { slot, value } of placedWords(convention, given)) {
+    if (slot.kind === 'register') registers[slot.register] = value;
+    else put(returnBytes(convention) + slot.offset, value);
+  }
   const modified = subject.parameters.flatMap(({ id }, i) => (subject.modifies.includes(id) ? [`p${i}`] : []));
   return {
     ...{ convention, values, arrays, objects, regions, bases, compared, assumptions, registers, stack },

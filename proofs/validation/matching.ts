@@ -80,7 +80,7 @@ export function sameRegion(ours: Region, theirs: Region): Term[] {
   return [t.implies(isInside, terms.compare('=', readBytes(ours, anywhere, 1), readBytes(theirs, anywhere, 1)))];
 }
 
-export const sameMemory = ({ compared }: Entry, ours: MachineState, theirs: SourceState): Term[] =>
+const sameMemory = ({ compared }: Entry, ours: MachineState, theirs: SourceState): Term[] =>
   compared.flatMap((name) => sameRegion(ours.regions.get(name)!, theirs.regions.get(name)!));
 
 /** That what lies at a place of the machine is what a region of the source holds. */

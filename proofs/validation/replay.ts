@@ -16,11 +16,11 @@ import {
   type Convention,
   conventions,
   LARGEST_BY_VALUE,
+  placedWords,
   resultInMemory,
   returnBytes,
   type Shape,
   shapeOf,
-  slotsOf,
 } from './convention.ts';
 import { layoutOf, type RecordLayout, scalarBytes } from './layout.ts';
 import { bytesAt, number, putBytes, RETURN, type Run } from './run.ts';
@@ -98,16 +98,10 @@ function enter(
     }
     given.push({ shape, words });
   }
-  const slots = slotsOf(
-    convention,
-    given.map(({ shape }) => shape),
-  );
-  for (const [i, { words }] of given.entries())
-    for (const [j, value] of words.entries()) {
-      const slot = slots[i][j];
-      if (slot.kind === 'register') state.registers[slot.register] = value;
-      else putBytes(state, STACK + slot.offset, value.value, 8);
-    }
+  for (const { slot, value } of placedWords(convention, given)) {
+    if (slot.kind === 'register') state.registers[slot.register] = value;
+    else putBytes(state, STACK + slot.offset, value.value, 8);
+  }
   const { returnAddress, stackPointer, zero } = convention;
   if (zero !== undefined) state.registers[zero] = number(0);
   if (returnAddress === 'stack') putBytes(state, STACK - 8, BigInt(RETURN), 8);

@@ -6,13 +6,13 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { analyzeErasure, defaults } from '../../../hardening/zeroization/analyze.ts';
 import {
   analyzed,
+  intelAssembly,
   key,
   kinds,
   type Linked,
   linkedObjects,
   linkedText,
   questionOf,
-  residue,
   seenKinds,
 } from '../../support/erasure/analysis.ts';
 import { type Argument, compileSubject, observe } from '../../support/erasure/oracle.ts';
@@ -25,38 +25,6 @@ const folder = temporaryFolder('erasure');
 const linked = (objects: readonly string[], name: string): Promise<Linked> => linkedObjects(x86, objects, folder, name);
 const linkedSource = (text: string, compiler: Tool, flags: readonly string[], name: string): Promise<Linked> =>
   linkedText(x86, text, compiler, flags, folder, name);
-
-describe('known code', () => {
-  let known: Linked;
-  beforeAll(async () => {
-    known = await linked([await compileSubject(x86, 'gcc', 'known-x86-64.S', [])], 'known');
-  });
-
-  it('leaves what the analysis says, where, by which instruction, and whether it is the secret itself', () => {
-    const clean = analyzed(known, 'leaves_nothing');
-    expect(kinds(clean)).toEqual({ stack: 'erased', registers: 'erased', buffer: 'residue', memory: 'erased' });
-    expect(residue(clean.buffers[0]!)).toEqual([{ from: 0, length: 32, isVerbatim: true, status: 'confirmed' }]);
-    const stack = analyzed(known, 'leaves_on_stack');
-    expect(residue(stack.stack)).toMatchObject([{ from: -16, length: 8, isVerbatim: true }]);
-    expect(stack.depth).toBe(16);
-    expect(residue(analyzed(known, 'leaves_in_register').registers)).toMatchObject([{ register: 'r9' }]);
-    expect(residue(analyzed(known, 'leaves_in_vector').registers)).toMatchObject([{ register: 'ymm7' }]);
-    const kept = known.image.address('kept');
-    expect(residue(analyzed(known, 'leaves_in_memory').elsewhere['image']!)).toMatchObject([
-      { from: kept + 4, length: 4 },
-    ]);
-    expect(residue(analyzed(known, 'wipes_argument').buffers[0]!)).toMatchObject([{ from: 16, length: 8 }]);
-  });
-
-  it('may leave a copy of what is meant to be seen, and of nothing else', () => {
-    expect(kinds(analyzed(known, 'spills_result'))).toMatchObject({ stack: 'erased', registers: 'erased' });
-    expect(kinds(analyzed(known, 'spills_result', [key], 0))).toMatchObject({ stack: 'residue', registers: 'residue' });
-    expect(analyzed(known, 'spills_output', [key, { kind: 'output', size: 8 }]).stack.kind).toBe('erased');
-    const secretly = analyzed(known, 'spills_output', [key, { kind: 'public', bytes: new Uint8Array(8) }]);
-    expect(secretly.stack.kind).toBe('residue');
-    expect(secretly.elsewhere['1']!.kind).toBe('residue');
-  });
-});
 
 const idioms = `
 #include <stdint.h>
@@ -180,14 +148,7 @@ describe('scrubbers', () => {
 });
 
 describe('code that cannot be followed', () => {
-  const source = `.intel_syntax noprefix
-.text
-.macro begin name
-.globl \\name
-.type \\name, @function
-\\name:
-.endm
-begin calls_anything
+  const source = `${intelAssembly}begin calls_anything
 call rsi
 ret
 begin stores_nowhere

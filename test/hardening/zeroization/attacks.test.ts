@@ -9,20 +9,14 @@ import { readSubject } from '../../../hardening/subject.ts';
 import { analyzeErasure, defaults } from '../../../hardening/zeroization/analyze.ts';
 import { followedImage } from '../../../hardening/zeroization/from-subject.ts';
 import type { Answer, Argument, FollowedImage, Verdict } from '../../../hardening/zeroization/question.ts';
+import { intelAssembly } from '../../support/erasure/analysis.ts';
 import { linkSubjects, observe, targetFlags } from '../../support/erasure/oracle.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import type { Image } from '../../support/small-links.ts';
 import { compile, x86 } from '../../support/toolchain.ts';
 
 /** Each takes a pointer to 32 secret bytes, and one to 8 that it may fill with what is public. */
-const source = `.intel_syntax noprefix
-.text
-.macro begin name
-.globl \\name
-.type \\name, @function
-\\name:
-.endm
-
+const source = `${intelAssembly}
 begin writes_its_code
 mov byte ptr [rip+1f], 0x90
 1: nop

@@ -5,7 +5,15 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { defaults } from '../../../hardening/zeroization/analyze.ts';
 import type { Answer } from '../../../hardening/zeroization/question.ts';
-import { analyzed, key, type Linked, linkedObjects, linkedText, residue } from '../../support/erasure/analysis.ts';
+import {
+  analyzed,
+  intelAssembly,
+  key,
+  type Linked,
+  linkedObjects,
+  linkedText,
+  residue,
+} from '../../support/erasure/analysis.ts';
 import { compileSubject } from '../../support/erasure/oracle.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { riscv, type Target, x86 } from '../../support/toolchain.ts';
@@ -34,14 +42,7 @@ describe.each([
   });
 });
 
-const source = `.intel_syntax noprefix
-.text
-.macro begin name
-.globl \\name
-.type \\name, @function
-\\name:
-.endm
-.type inner, @function
+const source = `${intelAssembly}.type inner, @function
 inner:
 mov [rsp-8], rdi
 xor edi, edi

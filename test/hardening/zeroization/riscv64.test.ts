@@ -1,63 +1,23 @@
 /**
- * Erasure on RISC-V: known code, and real cryptography held against what it leaves under an emulator.
+ * Erasure on RISC-V: real cryptography held against what it leaves under an emulator.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readSubject } from '../../../hardening/subject.ts';
 import { analyzeErasure } from '../../../hardening/zeroization/analyze.ts';
 import { followedImage } from '../../../hardening/zeroization/from-subject.ts';
 import type { Verdict } from '../../../hardening/zeroization/question.ts';
-import {
-  analyzed,
-  key,
-  kinds,
-  type Linked,
-  linkedObjects,
-  questionOf,
-  residue,
-} from '../../support/erasure/analysis.ts';
+import { questionOf } from '../../support/erasure/analysis.ts';
 import { subjectsOf } from '../../support/erasure/crypto.ts';
 import { linkOpenssl, opensslSubjects } from '../../support/erasure/openssl.ts';
-import { compilerFlags, compileSubject, linkSubjects, observe, type Subject } from '../../support/erasure/oracle.ts';
+import { compilerFlags, linkSubjects, observe, type Subject } from '../../support/erasure/oracle.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import type { Image } from '../../support/small-links.ts';
 import { compileCached, riscv } from '../../support/toolchain.ts';
 import type { Tool } from '../../support/tools.ts';
 
 const folder = temporaryFolder('erasure-riscv64');
-
-describe('known code', () => {
-  let known: Linked;
-  beforeAll(async () => {
-    known = await linkedObjects(riscv, [await compileSubject(riscv, riscv.cc, 'known-riscv64.S', [])], folder, 'known');
-  });
-
-  it('leaves what the analysis says, where, by which instruction, and whether it is the secret itself', () => {
-    const clean = analyzed(known, 'leaves_nothing');
-    expect(kinds(clean)).toEqual({ stack: 'erased', registers: 'erased', buffer: 'residue', memory: 'erased' });
-    expect(residue(clean.buffers[0]!)).toEqual([{ from: 0, length: 32, isVerbatim: true, status: 'confirmed' }]);
-    const stack = analyzed(known, 'leaves_on_stack');
-    expect(residue(stack.stack)).toMatchObject([{ from: -16, length: 8, isVerbatim: true }]);
-    expect(stack.depth).toBe(16);
-    expect(residue(analyzed(known, 'leaves_in_register').registers)).toMatchObject([{ register: 't3' }]);
-    expect(residue(analyzed(known, 'leaves_in_vector').registers)).toMatchObject([{ register: 'ft7' }]);
-    const kept = known.image.address('kept');
-    expect(residue(analyzed(known, 'leaves_in_memory').elsewhere['image']!)).toMatchObject([
-      { from: kept + 4, length: 4 },
-    ]);
-    expect(residue(analyzed(known, 'wipes_argument').buffers[0]!)).toMatchObject([{ from: 16, length: 8 }]);
-  });
-
-  it('may leave a copy of what is meant to be seen, and of nothing else', () => {
-    expect(kinds(analyzed(known, 'spills_result'))).toMatchObject({ stack: 'erased', registers: 'erased' });
-    expect(kinds(analyzed(known, 'spills_result', [key], 0))).toMatchObject({ stack: 'residue', registers: 'residue' });
-    expect(analyzed(known, 'spills_output', [key, { kind: 'output', size: 8 }]).stack.kind).toBe('erased');
-    const secretly = analyzed(known, 'spills_output', [key, { kind: 'public', bytes: new Uint8Array(8) }]);
-    expect(secretly.stack.kind).toBe('residue');
-    expect(secretly.elsewhere['1']!.kind).toBe('residue');
-  });
-});
 
 interface Held {
   /** Erased, and runs show residue. */

@@ -1,14 +1,10 @@
 /** Translation validation of x86-64 code that no compiler would write: what the ABI and the types forbid is never validated. */
 import { describe, expect, it } from 'vitest';
-import { assemble, data, type Item, label } from '../../../machine/assemble/listing.ts';
+import { data, type Item, label } from '../../../machine/assemble/listing.ts';
 import * as x86 from '../../../machine/assemble/x86-64.ts';
-import { type Verdict, validate } from '../../../proofs/validation/validate.ts';
-import type { CodeImage } from '../../../proofs/validation/walk.ts';
-import { programOf } from '../../support/contracts.ts';
-import { askQueries } from '../../support/validation.ts';
+import { ADDRESS, statusOn, verdictOn } from '../../support/hand-written.ts';
 
 const isLong = process.env['CASEMATE_LONG'] === '1';
-const ADDRESS = 0x10000;
 const { alu, aluImmediate, call, cmovcc, imul, jcc, jmp, jmpRegister, lea, leaLabel, load, memory, mov } = x86;
 const { movImmediate, pop, push, setcc, store, storeImmediate, test: compareZero } = x86;
 const ret = x86.ret();
@@ -16,19 +12,7 @@ const copy = mov('rax', 'rdi', 32);
 const move = (bytes: number): Item => aluImmediate('add', 'rsp', bytes);
 const raw = (...bytes: number[]): Item => data(bytes);
 
-/** The verdict on `f` with this code; behind it stands a function that it may call, `callee`. */
-async function verdictOn(text: string, code: readonly Item[], further: Partial<CodeImage> = {}): Promise<Verdict> {
-  const program = programOf(text);
-  const [fn, callee] = ['f', 'callee'].map((name) => program.functions.find((one) => one.name === name));
-  const { bytes, labels } = assemble([...code, label('callee'), ret], ADDRESS);
-  const functions = new Map([[ADDRESS, fn!.key]]);
-  if (callee !== undefined) functions.set(labels.get('callee')!, callee.key);
-  const image: CodeImage = { machine: 'x86-64', address: ADDRESS, bytes, functions, ...further };
-  return validate({ program, function: fn!, code: image, start: ADDRESS }, askQueries);
-}
-
-const statusOf = async (text: string, code: readonly Item[]): Promise<Verdict['status']> =>
-  (await verdictOn(text, code)).status;
+const statusOf = statusOn('x86-64');
 
 const identity = '/** @verified */ export function f(a: u8): u8 { return a; }';
 const counting = `
@@ -54,7 +38,7 @@ describe('translation validation of x86-64 code written by hand', () => {
     expect(await statusOf(identity, [copy, ret])).toBe('validated');
     expect(await statusOf(identity, [copy, leaLabel('rcx', 'callee'), jmpRegister('rcx')])).toBe('validated');
     expect(await statusOf(identity, [push('rdi'), pop('rax'), ret])).toBe('validated');
-    const verdict = await verdictOn(record, recordCode([push('rax')], [pop('rcx')]));
+    const verdict = await verdictOn('x86-64', record, recordCode([push('rax')], [pop('rcx')]));
     expect(verdict).toMatchObject({ status: 'validated', callees: ['test.ts#callee'] });
   });
 
@@ -196,9 +180,9 @@ describe('translation validation of x86-64 code written by hand', () => {
     const constant = `/** @verified */ export function f(): number { return ${ADDRESS + 8}; }`;
     const plain = [movImmediate('rax', ADDRESS + 8), ret];
     expect(await statusOf(constant, plain)).toBe('validated');
-    expect((await verdictOn(constant, plain, { absolute: new Map([[ADDRESS + 1, 'unsigned']]) })).status).not.toBe(
-      'validated',
-    );
+    expect(
+      (await verdictOn('x86-64', constant, plain, () => ({ absolute: new Map([[ADDRESS + 1, 'unsigned']]) }))).status,
+    ).not.toBe('validated');
     expect(await statusOf(constant, [leaLabel('rax', 'f'), ret, label('f')])).not.toBe('validated');
     expect(await statusOf(identity, [copy, movImmediate('rcx', ADDRESS + 9), jmpRegister('rcx'), ret])).not.toBe(
       'validated',

@@ -1,29 +1,14 @@
 /** Translation validation of code that no compiler would write: what the ABI and the types forbid is never validated. */
 import { describe, expect, it } from 'vitest';
-import { assemble, type Item, label } from '../../../machine/assemble/listing.ts';
+import { type Item, label } from '../../../machine/assemble/listing.ts';
 import * as rv from '../../../machine/assemble/riscv64.ts';
-import { type Verdict, validate } from '../../../proofs/validation/validate.ts';
-import { programOf } from '../../support/contracts.ts';
-import { askQueries } from '../../support/validation.ts';
+import { ADDRESS, statusOn, verdictOn } from '../../support/hand-written.ts';
 
-const ADDRESS = 0x10000;
 const { alu, aluImmediate, branch, call, j, jalr, la, li, load, mv, store } = rv;
 const move = (bytes: number): Item => aluImmediate('addi', 'sp', 'sp', bytes);
 const ret = jalr('zero', 'ra');
 
-/** The verdict on `f` with this code; behind it stands a function that it may call, `callee`. */
-async function verdictOn(text: string, code: readonly Item[]): Promise<Verdict> {
-  const program = programOf(text);
-  const [fn, callee] = ['f', 'callee'].map((name) => program.functions.find((one) => one.name === name));
-  const { bytes, labels } = assemble([...code, label('callee'), ret], ADDRESS);
-  const functions = new Map([[ADDRESS, fn!.key]]);
-  if (callee !== undefined) functions.set(labels.get('callee')!, callee.key);
-  const image = { machine: 'riscv64', address: ADDRESS, bytes, functions } as const;
-  return validate({ program, function: fn!, code: image, start: ADDRESS }, askQueries);
-}
-
-const statusOf = async (text: string, code: readonly Item[]): Promise<Verdict['status']> =>
-  (await verdictOn(text, code)).status;
+const statusOf = statusOn('riscv64');
 
 const identity = '/** @verified */ export function f(a: u8): u8 { return a; }';
 const record = `
@@ -48,7 +33,7 @@ describe('translation validation of code written by hand', () => {
     expect(await statusOf(identity, [la('t1', 'callee'), jalr('zero', 't1')])).toBe('validated');
     const saved = [move(-16), store('sd', 'a0', 'sp', 8), load('ld', 'a0', 'sp', 8), move(16), ret];
     expect(await statusOf(identity, saved)).toBe('validated');
-    const verdict = await verdictOn(record, recordCode([move(-16)], [move(16)]));
+    const verdict = await verdictOn('riscv64', record, recordCode([move(-16)], [move(16)]));
     expect(verdict).toMatchObject({ status: 'validated', callees: ['test.ts#callee'] });
   });
 

@@ -1,36 +1,19 @@
 /** Translation validation of x86-64 code that uses memory of its own, of the image and of its thread, by every kind of address. */
 import { describe, expect, it } from 'vitest';
-import type { Program } from '../../../analyzers/ir.ts';
-import { assemble, data, type Item, label, littleEndian } from '../../../machine/assemble/listing.ts';
+import { data, type Item, label, littleEndian } from '../../../machine/assemble/listing.ts';
 import * as x86 from '../../../machine/assemble/x86-64.ts';
 import { tableBytes } from '../../../proofs/validation/tables.ts';
-import { type Verdict, validate } from '../../../proofs/validation/validate.ts';
-import type { AddressField, CodeImage } from '../../../proofs/validation/walk.ts';
-import { programOf } from '../../support/contracts.ts';
-import { askQueries } from '../../support/validation.ts';
+import type { AddressField } from '../../../proofs/validation/walk.ts';
+import { ADDRESS, type Around, END, statusOn } from '../../support/hand-written.ts';
 
-const ADDRESS = 0x10000;
 const TABLE = 0x20000;
 const { aluImmediate, aluLoad, call, jcc, lea, leaLabel, load, memory, mov, movImmediate, plain, store } = x86;
 const { storeImmediate } = x86;
 const ret = x86.ret();
 const move = (bytes: number): Item => aluImmediate('add', 'rsp', bytes);
 const raw = (...bytes: number[]): Item => data(bytes);
-const END = 'end';
 
-type Around = (program: Program, end: number) => Partial<CodeImage>;
-
-/** The verdict on `f` with this code; behind it stand a function that it may call, `callee`, and then what `around` knows. */
-async function statusOf(text: string, code: readonly Item[], around: Around = () => ({})): Promise<Verdict['status']> {
-  const program = programOf(text);
-  const [fn, callee] = ['f', 'callee'].map((name) => program.functions.find((one) => one.name === name));
-  const { bytes, labels } = assemble([...code, label('callee'), ret, label(END)], ADDRESS);
-  const functions = new Map([[ADDRESS, fn!.key]]);
-  if (callee !== undefined) functions.set(labels.get('callee')!, callee.key);
-  const image = { machine: 'x86-64', address: ADDRESS, bytes, functions } as const;
-  const all = { ...image, ...around(program, labels.get(END)!) };
-  return (await validate({ program, function: fn!, code: all, start: ADDRESS }, askQueries)).status;
-}
+const statusOf = statusOn('x86-64');
 
 const element = `
   const T = new Uint8Array([5, 6, 7]);

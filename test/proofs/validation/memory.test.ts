@@ -1,33 +1,15 @@
 /** Translation validation of code that uses memory of its own and of the image: arrays, objects, tables, the stack protector. */
 import { describe, expect, it } from 'vitest';
-import type { Program } from '../../../analyzers/ir.ts';
-import { assemble, type Item, label } from '../../../machine/assemble/listing.ts';
+import { type Item, label } from '../../../machine/assemble/listing.ts';
 import * as rv from '../../../machine/assemble/riscv64.ts';
 import { tableBytes } from '../../../proofs/validation/tables.ts';
-import { type Verdict, validate } from '../../../proofs/validation/validate.ts';
-import type { CodeImage } from '../../../proofs/validation/walk.ts';
-import { programOf } from '../../support/contracts.ts';
-import { askQueries } from '../../support/validation.ts';
+import { type Around, END, statusOn } from '../../support/hand-written.ts';
 
-const ADDRESS = 0x10000;
 const { alu, aluImmediate, branch, call, jalr, la, li, load, mv, store } = rv;
 const move = (bytes: number): Item => aluImmediate('addi', 'sp', 'sp', bytes);
 const ret = jalr('zero', 'ra');
-const END = 'end';
 
-type Around = (program: Program, end: number) => Partial<CodeImage>;
-
-/** The verdict on `f` with this code; behind it stand a function that it may call, `callee`, and then what `around` knows. */
-async function statusOf(text: string, code: readonly Item[], around: Around = () => ({})): Promise<Verdict['status']> {
-  const program = programOf(text);
-  const [fn, callee] = ['f', 'callee'].map((name) => program.functions.find((one) => one.name === name));
-  const { bytes, labels } = assemble([...code, label('callee'), ret, label(END)], ADDRESS);
-  const functions = new Map([[ADDRESS, fn!.key]]);
-  if (callee !== undefined) functions.set(labels.get('callee')!, callee.key);
-  const image = { machine: 'riscv64', address: ADDRESS, bytes, functions } as const;
-  const all = { ...image, ...around(program, labels.get(END)!) };
-  return (await validate({ program, function: fn!, code: all, start: ADDRESS }, askQueries)).status;
-}
+const statusOf = statusOn('riscv64');
 
 /** A call of `callee` in a frame with the return address. */
 const calling = (before: readonly Item[], after: readonly Item[] = []): Item[] => [

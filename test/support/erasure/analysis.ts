@@ -97,3 +97,13 @@ export const residue = <R>(verdict: Verdict<R>): readonly R[] => {
   if (verdict.kind !== 'residue') throw new Error(JSON.stringify(verdict));
   return verdict.residue;
 };
+
+/** Begins assembly of which each function begins with `begin NAME`. */
+export const intelAssembly = `.intel_syntax noprefix
+.text
+.macro begin name
+.globl \\name
+.type \\name, @function
+\\name:
+.endm
+`;
