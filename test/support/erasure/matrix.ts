@@ -86,7 +86,10 @@ export async function judgeBuild(
     hold('stack', answer.stack, seen.stack.length === 0);
     hold('registers', answer.registers, seen.registers.length === 0);
     hold('buffer', answer.buffers[0]!, seen.buffers.get(0)!.length === 0);
-    if (answer.depth !== seen.depth)
-      tally.depths.push(`${name} ${subject}: ${answer.depth}, and ${seen.depth} in runs`);
+    // What cannot be followed has no depth. A run does not see the lowest bytes of a word where they are the paint's.
+    const { depth } = answer;
+    const isRight =
+      depth === undefined ? answer.stack.kind === 'unknown' : depth >= seen.depth && depth - seen.depth < 8;
+    if (!isRight) tally.depths.push(`${name} ${subject}: ${depth}, and ${seen.depth} in runs`);
   }
 }
