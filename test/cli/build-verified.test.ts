@@ -51,27 +51,38 @@ const membersOf = (group: number): string[] =>
       }
     });
 
-it('Ctrl-C while it proves ends with 130 and leaves no file and no solver', async () => {
-  // True, and beyond every solver for as long as nobody stops them.
-  const { home, folder, env } = projectWith(`import type { u32 } from 'casemate';
+/** True, and beyond every solver for as long as nobody stops them. */
+const beyondProof = `import type { u32 } from 'casemate';
 /**
  * @requires 0 < a && 0 < b && 0 < c && a < 100000 && b < 100000 && c < 100000
  * @ensures result
  */
 export function f(a: u32, b: u32, c: u32): boolean { return a * a * a + b * b * b !== c * c * c; }
-`);
-  const args = [casemate, 'build', folder, '--budget', '1000000000'];
+`;
+
+/** Proved at once; the compiler makes a product of 64 bits of the quotient, which is as far beyond them. */
+const beyondValidation = `import type { u32 } from 'casemate';
+/** @verified */
+export function f(a: u32): u32 { return a % 1000003; }
+`;
+
+it.each([
+  ['proving', beyondProof, []],
+  ['validating', beyondValidation, ['--validate']],
+])('Ctrl-C while it is %s ends with 130 and leaves no file and no solver', async (phase, source, options) => {
+  const { home, folder, env } = projectWith(source);
+  const args = [casemate, 'build', folder, '--budget', '1000000000', ...options];
   const child = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   const ended = once(child, 'exit');
-  const proving = new Promise<void>((done) => {
+  const solving = new Promise<void>((done) => {
     child.stderr.on('data', (chunk: Buffer) => {
       said += chunk.toString();
       // Solvers have been started by now: the line comes again while it waits for them.
-      if (/proving f/.test(said) && membersOf(child.pid!).length > 1) done();
+      if (said.includes(`${phase} f`) && membersOf(child.pid!).length > 1) done();
     });
   });
-  await Promise.race([proving, ended]);
+  await Promise.race([solving, ended]);
   expect(membersOf(child.pid!).length, said).toBeGreaterThan(1);
   child.kill('SIGINT');
   expect(await ended).toEqual([130, null]);
