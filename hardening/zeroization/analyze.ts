@@ -12,6 +12,7 @@ import type { Places } from './arithmetic.ts';
 import { type FollowContext, followFunction } from './follow.ts';
 import { judge, unknownAnswer, worse } from './judge.ts';
 import { createMemory, storeAt } from './memory.ts';
+import { livesInMovingHeap, MOVES, usesOfMovingHeap } from './moving-heap.ts';
 import { neverReturning } from './never-returns.ts';
 import type { Processor } from './processor.ts';
 import { machineName, processorOf } from './processors.ts';
@@ -164,6 +165,7 @@ function analyzeAt(
     access,
     neverReturns: never.all,
     believed: never.believed,
+    movingHeap: usesOfMovingHeap(image.symbols),
     ...options,
     meetings: new Map(),
     stopped: new Map(),
@@ -250,6 +252,8 @@ export function analyzeErasure(image: FollowedImage, question: Question, options
         : `the image has no function ${name}: name one of its function symbols`;
     throw new CasemateError('usage', why);
   }
+  if (livesInMovingHeap(question.function))
+    return unknownAnswer(question, entry, MOVES, { stops: [], steps: 0, assumptions: [] });
   const attempt = (alignment: Alignment): Attempt => analyzeAt(image, question, entry, alignment, options);
   const first = attempt(anyAlignment);
   if (first.processor === undefined) return first.answer;

@@ -10,6 +10,7 @@
 import { type AccessContext, load, store } from './access.ts';
 import { END, meetingPlaces } from './flow.ts';
 import { bytesHeld, type Joining, storeAt } from './memory.ts';
+import { MOVES } from './moving-heap.ts';
 import type { Processor } from './processor.ts';
 import { giveUp } from './question.ts';
 import { copyState, type Frame, joinState, type State } from './state.ts';
@@ -21,6 +22,8 @@ export interface FollowContext {
   readonly neverReturns: ReadonlySet<number>;
   /** Of those, the ones of which that is believed by their name alone. */
   readonly believed: ReadonlySet<number>;
+  /** Entries of code that works on a heap that moves its values. */
+  readonly movingHeap: ReadonlySet<number>;
   readonly mostSteps: number;
   /** Of memory that is held while branches are open. */
   readonly mostBytes: number;
@@ -90,6 +93,7 @@ function step(context: FollowContext, state: State): Truth | Stopped | undefined
   }
   switch (control.kind) {
     case 'goto':
+      if (context.movingHeap.has(control.to)) giveUp(pc, MOVES);
       state.pc = control.to;
       return undefined;
     case 'branch':
@@ -99,6 +103,7 @@ function step(context: FollowContext, state: State): Truth | Stopped | undefined
       return undefined;
     case 'jump':
       state.pc = constant(control.target, pc, 'a jump');
+      if (context.movingHeap.has(state.pc)) giveUp(pc, MOVES);
       return undefined;
     case 'call':
       return enter(context, state, constant(control.target, pc, 'a call'), pc, top.low);
@@ -139,7 +144,8 @@ function stop(context: FollowContext, state: State, { callee }: Stopped, opens: 
 }
 
 function enter(context: FollowContext, state: State, to: number, pc: number, top: number): Stopped | undefined {
-  const { processor, neverReturns, access } = context;
+  const { processor, neverReturns, access, movingHeap } = context;
+  if (movingHeap.has(to)) giveUp(pc, MOVES);
   if (neverReturns.has(to)) {
     if (context.believed.has(to))
       access.assume('functions that are named as ones that never return (abort, exit, __stack_chk_fail) do not');

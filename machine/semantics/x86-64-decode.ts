@@ -206,6 +206,14 @@ function opaqueEffects(library: Library, instruction: Instruction): OpaqueEffect
   };
 }
 
+/**
+ * Whether an instruction clears a mask register, whatever that held. Masks are no part of a state: nothing that has a
+ * meaning here writes anything else to one.
+ */
+function clearsMask({ opCount, op0Register, op1Register, op2Register }: Instruction, name: string): boolean {
+  return /^kxor[bwdq]$/.test(name) && opCount === 3 && op0Register === op1Register && op1Register === op2Register;
+}
+
 /** Names of instructions that may carry a prefix which repeats them. */
 const isString = (name: string): boolean => name.endsWith(' string');
 
@@ -220,7 +228,7 @@ export function operationOf(instruction: Instruction): Operation | Refusal {
   const isEvex = instruction.encoding === EncodingKind.EVEX;
   const condition = instruction.conditionCode - ConditionCode.o;
   const common = {
-    name: idle.has(name) ? 'nop' : name,
+    name: idle.has(name) || clearsMask(instruction, name) ? 'nop' : name,
     address: Number(instruction.ip),
     length: instruction.length,
     operands: [] as readonly Operand[],

@@ -23,7 +23,7 @@ import {
   writeLanes,
   type X8664Machine,
 } from './x86-64-machine.ts';
-import { LANES, type Operand, type Operation, RCX, RDI, RSI } from './x86-64-operations.ts';
+import { LANES, type Operand, type Operation, RAX, RCX, RDI, RDX, RSI } from './x86-64-operations.ts';
 import { vectorComputations } from './x86-64-vector.ts';
 
 /** What is added to the address of an instruction that repeats itself, for the step that does it once. */
@@ -125,9 +125,21 @@ const strings = ['movsb', 'movsw', 'movsd', 'movsq', 'stosb', 'stosw', 'stosd', 
   (name) => `${name} string`,
 );
 
+/**
+ * XGETBV: which registers the system has switched on, if ECX is 0; any other number may ask which of them hold something.
+ * Source: Intel SDM volume 1, section 13.2, and volume 2, XGETBV.
+ */
+const enabledState: Computation = (m) => {
+  const which = read(m, part(RCX, 32));
+  const sources = m.algebra.known(which) === 0n ? [] : [which, ...m.vectors.flat()];
+  write(m, part(RAX, 32), m.opaque(sources, 32));
+  write(m, part(RDX, 32), m.opaque(sources, 32));
+};
+
 const computations: Readonly<Record<string, Computation>> = {
   ...integerComputations,
   ...vectorComputations,
+  xgetbv: enabledState,
   vzeroupper: upperCleared(2),
   vzeroall: upperCleared(0),
 };

@@ -310,6 +310,62 @@ jne 1f
 xor ecx, ecx
 ret
 1: ud2
+begin asks_what_is_switched_on
+vmovdqu ymm3, [rdi]
+xor ecx, ecx
+xgetbv
+test eax, 4
+jz 1f
+vpxor xmm3, xmm3, xmm3
+1: mov eax, 0
+mov edx, 0
+vzeroall
+ret
+begin asks_what_is_in_use
+vmovdqu ymm3, [rdi]
+mov ecx, 1
+xgetbv
+mov [rsp-8], eax
+vpxor xmm3, xmm3, xmm3
+xor eax, eax
+xor edx, edx
+ret
+begin clears_avx512
+vmovdqu ymm3, [rdi]
+vinserti64x4 zmm17, zmm17, ymm3, 1
+kxorw k1, k1, k1
+vpxord zmm17, zmm17, zmm17
+vzeroall
+xor eax, eax
+ret
+begin leaves_avx512
+vmovdqu ymm3, [rdi]
+vinserti64x4 zmm17, zmm17, ymm3, 1
+kxorw k1, k1, k1
+vpxorq ymm17, ymm17, ymm18
+vzeroall
+xor eax, eax
+ret
+begin mixes_masks
+kxorw k1, k1, k2
+ret
+begin camlVault__seal_12
+xor eax, eax
+ret
+begin caml_vault_stub
+xor eax, eax
+ret
+begin caml_alloc_string
+mov rax, rsp
+ret
+begin keeps_it_in_a_moving_heap
+sub rsp, 8
+call caml_alloc_string
+xor eax, eax
+add rsp, 8
+ret
+begin ends_in_a_moving_heap
+jmp caml_alloc_string
 begin exit
 call _exit
 begin _exit
@@ -360,7 +416,7 @@ describe('code that wants to be called clean', () => {
     const folder = temporaryFolder('attacks');
     const assembled = (name: string, text: string): Promise<string> => {
       writeFileSync(join(folder, `${name}.s`), text);
-      return compile('gcc', join(folder, `${name}.s`), join(folder, `${name}.o`), [...targetFlags(x86), '-mavx']);
+      return compile('gcc', join(folder, `${name}.s`), join(folder, `${name}.o`), [...targetFlags(x86), '-mavx512f']);
     };
     const objects = [await assembled('attacks', source), await assembled('twin', twin)];
     image = await linkSubjects(x86, objects, join(folder, 'attacks'));
@@ -383,9 +439,13 @@ describe('code that wants to be called clean', () => {
     ['from_another_segment', /movsb string: a string in another segment has no meaning here/],
     ['uses_mmx', /movq: /],
     ['asks_rounding', /stmxcsr: it has no meaning here/],
+    ['mixes_masks', /kxorw: what it reads and writes is not known/],
     ['uses_masks', /kmovw: what it reads and writes is not known/],
     ['switches_stacks', /the stack pointer is computed in a way that is not understood/],
     ['leaves_by_narrow_address', /nobody knows where/],
+    ['camlVault__seal_12', /^OCaml's heap moves its values, and leaves copies of them$/],
+    ['keeps_it_in_a_moving_heap', /^OCaml's heap moves its values/],
+    ['ends_in_a_moving_heap', /^OCaml's heap moves its values/],
   ])('is unknown where nobody can tell: %s', (name, reason) => {
     const { stack } = ask(name);
     expect(stack.kind === 'unknown' ? stack.reason : stack.kind).toMatch(reason);
@@ -416,9 +476,18 @@ describe('code that wants to be called clean', () => {
     ['reads_one_of_two', 'registers'],
     ['chooses_by_secret', 'registers'],
     ['leaves_where_it_aligns', '1'],
+    ['asks_what_is_in_use', 'stack'],
+    ['leaves_avx512', 'registers'],
   ])('is residue where it leaves one: %s, in %s', (name, part) => {
     expect(worst(ask(name))).toBe(`residue: ${part}`);
   });
+
+  it.each(['asks_what_is_switched_on', 'clears_avx512', 'caml_vault_stub'])(
+    'is erased where it only looks like another: %s',
+    (name) => {
+      expect(worst(ask(name))).toBe('erased');
+    },
+  );
 
   it('wipes where it aligns what an argument points to, however that is aligned', () => {
     expect(worst(ask('wipes_where_it_aligns'))).toBe('erased');

@@ -134,8 +134,8 @@ export const cryptography: readonly { readonly library: Library; readonly subjec
   { library: 'libbearssl.a', subjects: subjectsOf(bearssl) },
 ];
 
-/** A program with all of them, for x86-64, and the oracle's driver. */
-export async function linkCryptography(output: string): Promise<Image> {
+/** What a program with all of them is linked of, for x86-64. */
+export async function cryptographyInputs(): Promise<{ objects: string[]; archives: string[] }> {
   const names = cryptography.flatMap(({ subjects }) => subjects.map(({ function: name }) => name));
   const declared = names.map((name) => `extern int ${name}();\n`).join('');
   const text = `${declared}void *const erasure_subjects[] = {\n${names.map((name) => `  ${name},\n`).join('')}};\n`;
@@ -145,6 +145,11 @@ export async function linkCryptography(output: string): Promise<Image> {
     await compileCached('gcc', source, [...targetFlags(x86), '-w']),
     await compileSubject(x86, 'gcc', 'hosted.c', ['-O2', '-ffreestanding', '-w']),
   ];
-  const archives = cryptography.map(({ library }) => requireLibrary(library));
+  return { objects, archives: cryptography.map(({ library }) => requireLibrary(library)) };
+}
+
+/** The program, with the oracle's driver. */
+export async function linkCryptography(output: string): Promise<Image> {
+  const { objects, archives } = await cryptographyInputs();
   return linkSubjects(x86, objects, output, archives);
 }

@@ -59,6 +59,8 @@ export interface Residue {
   readonly memory: readonly Range[];
   /** Bytes below the entry's stack pointer that were written. */
   readonly depth: number;
+  /** What it answered with each of the secrets: its result, then its room for results, in hexadecimal digits. */
+  readonly answers: readonly string[];
 }
 
 interface Machine {
@@ -335,10 +337,12 @@ export async function observe(
   if (status !== 0 || lines.length !== SECRETS) fail(`${subject.function}: the driver ended with status ${status}`);
   const runs = lines.map((line) => readRun(image, target, subject, shown, line));
 
+  const resultOf = (one: Run): string =>
+    registerIn(one, machine, machine.result).subarray(0, subject.result).toString('hex');
   // Only runs with the same public result can be told apart by the secret alone.
   const groups = new Map<string, Run[]>();
   for (const one of runs) {
-    const key = registerIn(one, machine, machine.result).subarray(0, subject.result).toString('hex');
+    const key = resultOf(one);
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   const outputs = subject.arguments.flatMap(({ kind }, i) => (kind === 'output' ? [i] : []));
@@ -375,5 +379,13 @@ export async function observe(
       ),
     ),
     depth: Math.max(0, shown - lowest - machine.pushed),
+    answers: runs.map((one) =>
+      [
+        resultOf(one),
+        ...subject.arguments.map(({ kind }, i) =>
+          kind === 'output' || kind === 'state' ? one.buffers[i]!.toString('hex') : '',
+        ),
+      ].join(' '),
+    ),
   };
 }
