@@ -8,6 +8,7 @@
  */
 import type { BitAlgebra, BitComparison, BitOperator } from '../../base/bits.ts';
 import {
+  andBounds,
   type Bounds,
   bitBounds,
   differenceBounds,
@@ -141,7 +142,7 @@ export const bigintOperators = {
     javascript: (a: bigint, b: bigint) => a & b,
     meaning: (m, [a, b]) => m.bitwise('and', a, b),
     bits: (v, [a, b]) => leveled(v, 'bvand', a, b),
-    c: alike(infix('&', 'sum'), bitBounds),
+    c: alike(infix('&', 'sum'), andBounds),
     acsl: '$1 & $2',
     coq: 'Z.land $1 $2',
     machine: (v, [a, b]) => v.operate('bvand', a, b),

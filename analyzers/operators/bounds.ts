@@ -39,6 +39,12 @@ export function bitBounds(a: Bounds, b: Bounds): Bounds {
   return { low: a.low >= 0n && b.low >= 0n ? 0n : -bound, high: bound - 1n };
 }
 
+/** Of &, which keeps within what is not negative on either side. */
+export function andBounds(a: Bounds, b: Bounds): Bounds {
+  const positive = [a, b].filter(({ low }) => low >= 0n).map(({ high }) => high);
+  return positive.length === 0 ? bitBounds(a, b) : { low: 0n, high: hull(...positive).low };
+}
+
 /** Of a * 2 ** k, where k is at most 64. */
 export function scaledBounds(a: Bounds, k: Bounds): Bounds {
   const most = k.high > 64n ? 64n : k.high < 0n ? 0n : k.high;

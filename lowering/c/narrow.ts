@@ -9,6 +9,7 @@
  */
 import type { Expression } from '../../analyzers/ir.ts';
 import {
+  andBounds,
   type Bounds,
   bitBounds,
   differenceBounds,
@@ -97,12 +98,6 @@ function operation(operator: string, a: Bounds, b: Bounds): { readonly bounds?: 
     default:
       return {};
   }
-}
-
-/** & keeps within what is not negative on either side. */
-function andBounds(a: Bounds, b: Bounds): Bounds {
-  const positive = [a, b].filter(({ low }) => low >= 0n).map(({ high }) => high);
-  return positive.length === 0 ? bitBounds(a, b) : { low: 0n, high: hull(...positive).low };
 }
 
 /**
