@@ -168,11 +168,11 @@ export function compareBig(others: Others, form: CForm, expression: Expression &
   const symbol = 'symbol' in form ? form.symbol : '==';
   const isTautology =
     isDecided(symbol, a.range, b.range) || a.text.text === b.text.text || hasComplement(expression.operands);
-  /** Compilers look through casts. */
+  /** Compilers look through casts. What was computed in a wider type than its range asks for is of that type still. */
   const shown = ({ text, range }: Big): Text => {
     const own =
       isTautology && ['int64_t', 'uint64_t'].find((one) => fits(range, rangeOf(one === 'int64_t' ? 'i64' : 'u64')));
-    return own ? hideAs(own as 'int64_t' | 'uint64_t', text) : text;
+    return own ? hideAs(own as 'int64_t' | 'uint64_t', cast(own, text)) : text;
   };
   return spell(
     form,

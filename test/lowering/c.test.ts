@@ -122,7 +122,7 @@ export function quotients(a: number, b: number): number {
   return 0 <= a && a <= 255 && a < 256 && b >= 0 && a === a && a + b <= a + b && (a & 3) !== 4 && (a | 8) !== 4 && ~a !== a && p === p;
 }
 /** @verified */ export function alwaysFalse(a: i16, b: u64, c: i64): boolean {
-  return (3 <= a && a < 2) || a > 32767 || b < 0n || b === -1n || c < -0x8000000000000000n || b !== b || ~b === b || ~c === c || BigInt.asUintN(64, c) < (c & 0n);
+  return (3 <= a && a < 2) || a > 32767 || b < 0n || b === -1n || c < -0x8000000000000000n || b !== b || ~b === b || ~c === c || BigInt.asUintN(64, c) < (c & 0n) || b % 7n > 6n || BigInt(a) - (b & 255n) > 0x8000n;
 }
 /** @modifies c
  * @requires c.at >= 0 && c.at <= 0xffffffff && (a & 1) !== 2 && ~a !== a */
