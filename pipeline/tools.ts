@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
+import { stampOfFiles } from './user-secret.ts';
 
 export interface Tool {
   readonly path: string;
@@ -42,7 +43,22 @@ export function toolEnvironment(scratch: string): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TMPDIR: scratch };
 }
 
+/**
+ * What programs answered, for as long as they are the same files: a build asks more than once, and clang takes longer to
+ * start than to compile a small file.
+ */
+const answers = new Map<string, string>();
+
 function ask(path: string, question: string): string {
+  const key = `${stampOfFiles([path]).stamp} ${question}`;
+  const known = answers.get(key);
+  if (known !== undefined) return known;
+  const answer = askProgram(path, question);
+  answers.set(key, answer);
+  return answer;
+}
+
+function askProgram(path: string, question: string): string {
   const run = spawnSync(path, [question], { encoding: 'utf8', timeout: 10_000, env: toolEnvironment('/tmp') });
   const answer = run.stdout?.split('\n')[0].trim() ?? '';
   if (run.status === 0 && answer !== '') return answer;
