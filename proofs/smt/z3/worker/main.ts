@@ -7,6 +7,8 @@
  * - Z3's memory is bounded before it is made: the module imports a memory of 2 GiB, and the two bounds in its import
  *   section, the only bytes changed, are lowered. Running out of it ends the process, and nothing else does so in time:
  *   Z3's own limits of memory are not looked at everywhere.
+ * - A function of Z3 is checked and compiled when it is first called, not all of them before the first question: most are
+ *   never called, and checking them takes longer than a proof. One that is malformed ends the process then.
  * - Each question has a context of its own, freed afterwards, so that no answer depends on what was asked before it.
  * - A watch thread ends the process when its parent is gone, for while Z3 runs nothing else here can notice.
  *
@@ -14,6 +16,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { type Asked, type Batch, commandsAfter, commandsBefore, longestOutput, type Said } from '../protocol.ts';
 
@@ -54,6 +57,8 @@ async function loadZ3(memory: number): Promise<Z3> {
   const load = createRequire(import.meta.url);
   const path = load.resolve('z3-solver/build/z3-built.js');
   const pages = Math.floor(memory / page);
+  // An engine that has no such flag passes over it.
+  setFlagsFromString('--wasm-lazy-validation');
   const wasmBinary = withMemory(readFileSync(path.replace(/\.js$/, '.wasm')), pages);
   const init = load(path) as (options: object) => Promise<Z3>;
   const quiet = (): void => {};
