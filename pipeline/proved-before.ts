@@ -16,7 +16,7 @@ import { analyze, type Source } from '../analyzers/typescript/analyze.ts';
 import { readFile } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
 import { assumptionsOf, type ShownFunction, shownOf } from '../proofs/report.ts';
-import type { Counts } from '../proofs/smt/prover.ts';
+import type { Counts, Prover } from '../proofs/smt/prover.ts';
 import { solverIdentity } from '../proofs/smt/solver.ts';
 import type { FunctionResult, Result } from '../proofs/verify.ts';
 import {
@@ -135,12 +135,16 @@ function recalled({ functions }: Program, entry: Uint8Array | undefined): readon
   return isSame ? kept.map(([, status, proof], i) => ({ function: functions[i], status, open: [], proof })) : undefined;
 }
 
-/** Proves the texts of a build, or recalls that they were all proved before: then the solvers are not asked, nor samples run. */
+/**
+ * Proves the texts of a build, or recalls that they were all proved before: then the solvers are not asked, nor samples
+ * run. `given`: asks this prover, and leaves it open.
+ */
 export async function proveForBuild(
   sources: readonly Source[],
   request: Omit<ProveRequest, 'files'>,
   verdicts: SealedStore | undefined,
   program = fileURLToPath(import.meta.url),
+  given?: Prover,
 ): Promise<BuiltReport> {
   const store = storeFor(verdicts, program);
   const analysis = analyze(sources, readLibrary());
@@ -148,7 +152,7 @@ export async function proveForBuild(
   const key = store && keyOf('built', sources, request, readFile(program));
   const known = recalled(analysis.program, key === undefined ? undefined : store?.get(key));
   if (known !== undefined) return { ...analysis, results: known, before: true };
-  const { results, counts } = await proveAnalysis(analysis, request);
+  const { results, counts } = await proveAnalysis(analysis, request, given);
   const built = results.map((result): BuiltVerdict => {
     const { function: fn, status, results: all } = result;
     return { function: fn, status, open: all.filter((one) => one.status !== 'proved'), proof: proofHash(result) };

@@ -18,6 +18,7 @@ import { noteAssembly } from '../lowering/c/note.ts';
 import { prelude } from '../lowering/c/prelude.ts';
 import { returnedBytes } from '../lowering/c/types.ts';
 import { assumptionsOf } from '../proofs/report.ts';
+import type { Prover } from '../proofs/smt/prover.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { isFollowed } from '../proofs/validation/calls.ts';
 import { checkLanguages, type SourceFile } from './compile.ts';
@@ -46,6 +47,8 @@ import {
 /** How a build proves: what `casemate prove` would be told, and where whole verdicts are kept. */
 export type ProofOptions = Partial<Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>> & {
   readonly verdicts?: SealedStore;
+  /** Asked, with its own steps and cache, and left open; for who builds several projects and starts the solvers once. */
+  readonly prover?: Prover;
   /** Where casemate's code is: see proveForBuild. */
   readonly program?: string;
 };
@@ -229,7 +232,7 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
   const { sources, listed } = readSources(job, files);
   const libraries = librariesFor(job, sources);
   let done = 0;
-  const { verdicts, program: own, ...options } = job.proofs;
+  const { verdicts, program: own, prover, ...options } = job.proofs;
   const request = {
     budget: defaultSteps,
     crossCheck: false,
@@ -237,7 +240,7 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
     onStart: (name: string) => step(`${printable(name, 60)} (${done} done)`),
     onFunction: () => done++,
   };
-  const report = await proveForBuild(sources, request, verdicts, own);
+  const report = await proveForBuild(sources, request, verdicts, own, prover);
   if (report.before) job.detail('casemate: note: proved before, and nothing has changed since');
   const { program, diagnostics } = report;
   if (program === undefined) {

@@ -16,7 +16,7 @@ import { type Reading, readScript, type Script } from './script.ts';
 import { type Answer, askModel, askSolver, type Solver, solverIdentity } from './solver.ts';
 import { defaultSteps } from './steps.ts';
 import { findRecord, keepRecord } from './store/files.ts';
-import { type Outcome, openPool, type Submitted } from './z3/pool.ts';
+import { type Outcome, openPool, type Pool, type Submitted } from './z3/pool.ts';
 import { coreCount, defaultMemory, freshWord, pause, startZ3, z3Identity } from './z3/process.ts';
 import { type Asked, commandsBefore, meaningOf } from './z3/protocol.ts';
 
@@ -98,12 +98,14 @@ export interface ProverOptions {
   readonly records?: boolean;
   /** Path of another worker script; for tests. */
   readonly workerScript?: string;
+  /** Workers that several provers share, instead of some of its own; who opened them closes them. */
+  readonly pool?: Pool;
 }
 
 export interface Counts {
   /** Questions that solvers were asked. */
   readonly asked: number;
-  /** Workers started, and how many of them were lost. */
+  /** Workers started, and how many of them were lost; of shared ones, by all that share them. */
   readonly started: number;
   readonly lost: number;
   /** Bytes of the largest worker's process. */
@@ -192,12 +194,20 @@ function maybe<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]
 
 const coreNames = (text: string): string[] => text.match(/\|[^|]*\||[^\s()]+/g) ?? [];
 
+const defaultTime = 60_000;
+
+/** Opens workers for provers that share them: an answer depends on nothing that its worker was asked before. */
+export function openWorkers(options: Pick<ProverOptions, 'workers' | 'time' | 'memory' | 'workerScript'> = {}): Pool {
+  const { workers = coreCount(), time = defaultTime, memory = defaultMemory, workerScript: script } = options;
+  return openPool(workers, time, () => startZ3({ memory, ...(script === undefined ? {} : { script }) }));
+}
+
 /** Opens a prover; nothing is started before the first question. Close it when done. */
 export function openProver(options: ProverOptions = {}): Prover {
-  const { seed = 0, time = 60_000, memory = defaultMemory, second, cache } = options;
+  const { seed = 0, time = defaultTime, second, cache } = options;
   const width = options.workers ?? coreCount();
   const script = options.workerScript;
-  const pool = openPool(width, time, () => startZ3({ memory, ...(script === undefined ? {} : { script }) }));
+  const pool = options.pool ?? openWorkers(options);
   const inTurn = limited(width);
   let resident = 0;
   const records = { asked: 0, believed: 0, kept: 0, notKept: 0 };
@@ -339,5 +349,8 @@ export function openProver(options: ProverOptions = {}): Prover {
     );
   };
 
-  return { ask, counts: () => ({ ...pool.counts(), resident, ...records }), close: pool.close };
+  const close = (): void => {
+    if (options.pool === undefined) pool.close();
+  };
+  return { ask, counts: () => ({ ...pool.counts(), resident, ...records }), close };
 }

@@ -12,8 +12,10 @@ import { auditImage } from '../../pipeline/audit.ts';
 import { type BuildResult, buildProject } from '../../pipeline/build.ts';
 import { sha256 } from '../../pipeline/lock.ts';
 import { createProgress } from '../../pipeline/progress.ts';
+import { openProverFor } from '../../pipeline/prove.ts';
 import type { ProofOptions } from '../../pipeline/verified.ts';
 import { noteText } from '../../pipeline/verified-record.ts';
+import { defaultSteps } from '../../proofs/smt/steps.ts';
 import { project, rejectionOf } from './support.ts';
 
 /** A program for Linux that needs no C library: exits with the value of answer(). */
@@ -50,11 +52,15 @@ function projectOf({ manifest, files }: Shape): string {
   return project({ 'casemate.json': JSON.stringify(json), 'start.c': startSource, ...files });
 }
 
-/** One for all builds, so that most start no solver. */
+/** One for all builds, so that the solvers start once, and are asked what they have not been. */
 const cache = { folder: mkdtempSync(join(tmpdir(), 'casemate-proofs-')), secret: randomBytes(32) };
-afterAll(() => rmSync(cache.folder, { recursive: true }));
+const prover = openProverFor({ budget: defaultSteps, crossCheck: false, cache });
+afterAll(() => {
+  prover.close();
+  rmSync(cache.folder, { recursive: true });
+});
 
-function build(folder: string, notes: string[] = [], proofs: ProofOptions = { cache }) {
+function build(folder: string, notes: string[] = [], proofs: ProofOptions = { prover }) {
   const write = (text: string): number => notes.push(text);
   const progress = createProgress({ write, terminal: false, verbose: false, now: () => 0, patience: 60_000 });
   return buildProject({ folder, lock: 'verify', progress, proofs });

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSyn
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openProver, type Prover, type Question, type SolverAnswer } from '../../../proofs/smt/prover.ts';
+import { openProver, openWorkers, type Prover, type Question, type SolverAnswer } from '../../../proofs/smt/prover.ts';
 import { commandsAfter, meaningOf } from '../../../proofs/smt/z3/protocol.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 
@@ -51,6 +51,9 @@ const hard: Question = {
 };
 
 const shared = open();
+/** Two at once, for whoever asks more than one. */
+const pair = openWorkers({ workers: 2 });
+afterAll(pair.close);
 const statuses = (results: readonly { readonly status: string }[]): string[] => results.map(({ status }) => status);
 
 describe('a prover', () => {
@@ -92,7 +95,7 @@ describe('a prover', () => {
 
   it('counts the same steps whatever was asked before, in whatever company, and gives up by them', async () => {
     const many = Array.from({ length: 10 }, (_, i) => between(i, i + 2, 'sat'));
-    const prover = open({ steps: 30_000, workers: 2 });
+    const prover = open({ steps: 30_000, pool: pair });
     const first = await prover.ask([hard, between(1, 2), ...many]);
     const again = await prover.ask([...many, between(1, 2), hard]);
     const steps = ({ answers }: { readonly answers: readonly SolverAnswer[] }): number | undefined => answers[0].steps;
@@ -120,7 +123,7 @@ describe('a prover', () => {
 
 describe('answers belong to their questions', () => {
   it('while many calls are in flight: no satisfiable question is answered unsat', async () => {
-    const prover = open({ workers: 2 });
+    const prover = open({ pool: pair });
     const asks = Array.from({ length: 8 }, (_, i) =>
       prover.ask(Array.from({ length: 8 }, (_, k) => between(i, i + 1 + (k % 2) * 7, k % 2 === 0 ? 'unsat' : 'sat'))),
     );
@@ -137,7 +140,8 @@ describe('answers belong to their questions', () => {
       const [sat, unsat] = JSON.parse(process.argv[1]).map((text) => text + pad);
       init().then(async ({ Z3 }) => {
         const said = [];
-        for (let i = 0; i < 25; i++) {
+        const wrong = () => said.filter((answer) => answer.startsWith('unsat')).length;
+        for (let i = 0; i < 500 && wrong() < 3; i++) {
           const [c, other] = [Z3.mk_context(Z3.mk_config()), Z3.mk_context(Z3.mk_config())];
           const answer = Z3.eval_smtlib2_string(c, sat);
           // An unrelated call, whose argument is this text.
@@ -151,7 +155,7 @@ describe('answers belong to their questions', () => {
     const word = 'w1';
     const output = await run(program, JSON.stringify([sat + commandsAfter(word), unsat + commandsAfter('other')]));
     const said = JSON.parse(output) as string[];
-    // The defect is there, else this test shows nothing.
+    // The defect is there, else this test shows nothing; how soon it shows is chance.
     expect(said.some((answer) => /^unsat\n/.test(answer))).toBe(true);
     for (const answer of said) expect(meaningOf(answer, word).result).not.toBe('unsat');
   });
@@ -305,9 +309,11 @@ describe('a worker that fails costs one question, and the run goes on', () => {
     process.kill(ours(), 'SIGKILL');
     expect(statuses(await prover.ask([between(1, 2)]))).toEqual(['proved']);
     const busy = ours();
-    setTimeout(() => process.kill(busy, 'SIGKILL'), 300);
-    const results = await prover.ask([hard, between(1, 2)]);
-    expect(results.map(({ reason }) => reason)).toEqual(['z3: ended by SIGKILL', undefined]);
+    // Both came in one message, so once the first is answered it is at the hard one.
+    const results = await prover.ask([between(1, 2), hard, between(1, 2)], (_, done) => {
+      if (done === 1) process.kill(busy, 'SIGKILL');
+    });
+    expect(results.map(({ reason }) => reason)).toEqual([undefined, 'z3: ended by SIGKILL', undefined]);
   });
 });
 

@@ -2,23 +2,26 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openProver, type Prover, type ProverOptions, type Question } from '../../../proofs/smt/prover.ts';
+import {
+  openProver,
+  openWorkers,
+  type ProofCache,
+  type Prover,
+  type ProverOptions,
+  type Question,
+} from '../../../proofs/smt/prover.ts';
 import { type Asking, keyOf, type ProofRecord, readRecord, sha256Of, writeRecord } from '../../../proofs/smt/record.ts';
 import { replay } from '../../../proofs/smt/replay.ts';
 import { defaultSteps } from '../../../proofs/smt/steps.ts';
 import { keepRecord, listStore, loadRecord } from '../../../proofs/smt/store/files.ts';
+import { z3Identity } from '../../../proofs/smt/z3/process.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 
 const secret = new Uint8Array(32).fill(7);
-const provers: Prover[] = [];
-function open(options: ProverOptions = {}): Prover {
-  const prover = openProver({ workers: 1, ...options });
-  provers.push(prover);
-  return prover;
-}
-afterAll(() => {
-  for (const prover of provers) prover.close();
-});
+/** One worker for all provers: what they recall and keep is each one's own. */
+const pool = openWorkers({ workers: 1 });
+afterAll(pool.close);
+const open = (options: ProverOptions = {}): Prover => openProver({ pool, ...options });
 
 const question = (low: number, high: number): Question => ({
   name: `${low} to ${high}`,
@@ -29,6 +32,8 @@ const questions = [question(1, 2), question(1, 4), { ...question(2, 4), model: t
 const statuses = (results: readonly { readonly status: string }[]): string[] => results.map(({ status }) => status);
 
 const folder = join(temporaryFolder('records'), 'cache');
+const z3 = z3Identity();
+const cache: ProofCache = { folder, secret, identity: () => z3 };
 const path = (key: string): string => join(folder, `${key}.json`);
 /** The key of the record that the default settings make of a text. */
 function keyFor({ text }: Question): string {
@@ -41,12 +46,13 @@ function keyFor({ text }: Question): string {
 
 describe('a folder of records', () => {
   it('answers who has its secret, without a solver, and says so', async () => {
-    const first = open({ cache: { folder, secret } });
+    const first = open({ cache });
     const asked = await first.ask(questions);
     expect(statuses(asked)).toEqual(['proved', 'refuted', 'refuted']);
     expect(first.counts()).toMatchObject({ kept: 3, believed: 0, notKept: 0 });
     expect(listStore(folder).keys).toHaveLength(3);
-    const second = open({ cache: { folder, secret } });
+    // With a worker of its own, which it need not start.
+    const second = openProver({ workers: 1, cache: { folder, secret } });
     const again = await second.ask(questions);
     const timeless = asked.map((one) => ({ ...one, answers: one.answers.map((answer) => ({ ...answer, wall: 0 })) }));
     expect(again).toEqual(timeless.map((result) => ({ ...result, cached: true })));
@@ -58,20 +64,20 @@ describe('a folder of records', () => {
   });
 
   it('is not believed without its secret, nor for any other text, steps, seed or build of the solver', async () => {
-    const prover = open({ cache: { folder, secret } });
+    const prover = open({ cache });
     const others: Question[] = [
       { ...questions[0], text: `${questions[0].text}\n` },
       { ...questions[0], steps: defaultSteps - 1 },
       { ...questions[1], model: true },
     ];
     const asked = await prover.ask(others);
-    asked.push(...(await open({ cache: { folder, secret }, seed: 1 }).ask([questions[0]])));
-    const build = { folder, secret, identity: () => 'c'.repeat(64) };
+    asked.push(...(await open({ cache, seed: 1 }).ask([questions[0]])));
+    const build = { ...cache, identity: () => 'c'.repeat(64) };
     asked.push(...(await open({ cache: build }).ask([questions[0]])));
-    asked.push(...(await open({ cache: { folder, secret: new Uint8Array(32) } }).ask([questions[0]])));
+    asked.push(...(await open({ cache: { ...cache, secret: new Uint8Array(32) } }).ask([questions[0]])));
     // Whoever has no secret believes nothing, and what it keeps is believed by nobody.
     asked.push(...(await open({ cache: { folder } }).ask([questions[0]])));
-    asked.push(...(await open({ cache: { folder, secret } }).ask([questions[0]])));
+    asked.push(...(await open({ cache }).ask([questions[0]])));
     expect(asked.map(({ cached, answers }) => [cached, answers.length])).toEqual(Array(8).fill([undefined, 1]));
     expect(prover.counts()).toMatchObject({ believed: 0, kept: 3 });
   });
@@ -160,7 +166,7 @@ describe('a folder of records', () => {
 
   it('says nothing of the machine or the hour: two that ask the same write the same bytes', async () => {
     const [one, two] = [0, 1].map(() => join(temporaryFolder('records'), 'cache'));
-    for (const each of [one, two]) await open({ cache: { folder: each } }).ask(questions);
+    for (const each of [one, two]) await open({ cache: { folder: each, identity: () => z3 } }).ask(questions);
     const texts = (each: string) => readdirSync(each).map((name) => [name, readFileSync(join(each, name), 'utf8')]);
     expect(texts(one)).toEqual(texts(two));
   });
@@ -174,7 +180,7 @@ describe('a folder of records', () => {
       () => mkdirSync(path(key)),
       () => symlinkSync('/dev/zero', path(key)),
     ];
-    const prover = open({ cache: { folder, secret } });
+    const prover = open({ cache });
     for (const plant of hostile) {
       rmSync(path(key), { recursive: true, force: true });
       plant();
@@ -183,14 +189,14 @@ describe('a folder of records', () => {
     }
     rmSync(path(key), { recursive: true, force: true });
     writeFileSync(path(key), kept);
-    const blocked = open({ cache: { folder: '/dev/null/cache', secret } });
+    const blocked = open({ cache: { ...cache, folder: '/dev/null/cache' } });
     expect(statuses(await blocked.ask([questions[0]]))).toEqual(['proved']);
     expect(blocked.counts()).toMatchObject({ kept: 0, notKept: 1 });
   });
 
   it('takes the same records from several at once', async () => {
     const shared = join(temporaryFolder('records'), 'shared');
-    const all = Array.from({ length: 2 }, () => open({ cache: { folder: shared, secret } }));
+    const all = Array.from({ length: 2 }, () => open({ cache: { ...cache, folder: shared } }));
     await Promise.all(all.map((prover) => prover.ask([...questions, ...questions])));
     expect(readdirSync(shared).sort()).toEqual(
       [
