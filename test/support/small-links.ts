@@ -171,13 +171,14 @@ async function compileText(target: Target, name: string, source: Source): Promis
 export async function project(target: Target, files: Readonly<Record<string, Source>>): Promise<Project> {
   const folder = temporaryFolder('small');
   const path = (name: string): string => join(folder, name);
-  for (const [name, source] of Object.entries(files)) {
+  const place = async ([name, source]: readonly [string, Source]): Promise<void> => {
     if (/\.(s|c|cc)$/.test(name)) {
       copyFileSync(await compileText(target, name, source), path(name.replace(/\.\w+$/, '.o')));
     } else {
       writeFileSync(path(name), typeof source === 'string' ? source : source.text);
     }
-  }
+  };
+  await Promise.all(Object.entries(files).map(place));
   const runLink = async (...args: string[]): Promise<LinkRun> => {
     const named = args.indexOf('-o');
     const output = path(named < 0 ? 'out' : args[named + 1]!);

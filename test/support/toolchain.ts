@@ -112,14 +112,23 @@ export async function compileCached(compiler: Tool, source: string, flags: reado
     .update(readFileSync(source))
     .digest('hex');
   const object = join(cacheFolder('objects'), key.slice(0, 24), `${basename(source).replace(/\.[^.]*$/, '')}.o`);
-  if (!existsSync(object)) {
+  const make = async (): Promise<void> => {
     mkdirSync(dirname(object), { recursive: true });
     const temporary = `${object}.${process.pid}.tmp`;
     await runOrThrow(requireTool(compiler), [...flags, '-c', source, '-o', temporary], { timeout: 600_000 });
     renameSync(temporary, object);
+  };
+  let making = compiling.get(object);
+  if (making === undefined && !existsSync(object)) {
+    making = make();
+    compiling.set(object, making);
   }
+  await making;
   return object;
 }
+
+/** Objects that are being made, or were, so that two that want the same at once do not both make it. */
+const compiling = new Map<string, Promise<void>>();
 
 /** Compiles one source file into `output`. */
 export async function compile(

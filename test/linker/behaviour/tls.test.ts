@@ -1,5 +1,6 @@
 /** Thread-local storage: every model that a compiler can choose gives each thread its own, initialised variables. */
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { isLong } from '../../support/long.ts';
 import { exitProgram, isGnu, project } from '../../support/small-links.ts';
 import { link, riscv, type Target, x86 } from '../../support/toolchain.ts';
 
@@ -11,55 +12,62 @@ const uses = `
   static __thread int local = 5; static __thread int local_zero;
   int step(void) { return ++initialised + ++zero + ++odd + (int)++aligned + ++local + ++local_zero; }
   int is_aligned(void) { return ((unsigned long)&aligned & 63) == 0; }`;
-const main = `
-  #include <pthread.h>
+const check = `
   int step(void); int is_aligned(void);
   static void *run(void *unused) { for (int i = 0; i < 2; i++) step(); return is_aligned() ? (void *)(long)step() : 0; }
-  int main(void) {
+  static int check(void) {
     pthread_t thread; void *result; long here;
     for (int i = 0; i < 9; i++) step();
     if (pthread_create(&thread, 0, run, 0) || pthread_join(thread, &result)) return 1;
     here = step();
     /* Six variables that start at 42, 0, 7, 9, 5 and 0. */
-    return is_aligned() && (long)result == 63 + 3 * 6 && here == 63 + 10 * 6 ? 0 : 2;
+    return is_aligned() && (long)result == 63 + 3 * 6 && here == 63 + 10 * 6 ? 0 : 1;
   }`;
 
-const models: [target: Target, flags: string[]][] = [
-  ...['global-dynamic', 'local-dynamic', 'initial-exec', 'local-exec'].flatMap((model): [Target, string[]][] => [
-    [x86, [`-ftls-model=${model}`]],
-    [x86, [`-ftls-model=${model}`, '-fPIC']],
-    [riscv, [`-ftls-model=${model}`]],
-    [riscv, [`-ftls-model=${model}`, '-fPIC']],
-  ]),
-  [x86, ['-fPIC', '-fno-plt']],
-  [x86, ['-fPIC', '-mtls-dialect=gnu2']],
-  [x86, ['-fPIC', '-mtls-dialect=gnu2', '-ftls-model=local-dynamic']],
+/** C with names of its own for everything that is not `local` to its file. */
+const named = (text: string, name: string): string =>
+  text.replaceAll(/\b(initialised|zero|odd|aligned(?!\()|step|is_aligned|run|check)\b/g, `$1_${name}`);
+
+const models = ['global-dynamic', 'local-dynamic', 'initial-exec', 'local-exec'].flatMap((model) => [
+  [`-ftls-model=${model}`],
+  [`-ftls-model=${model}`, '-fPIC'],
+]);
+const onlyX86 = [
+  ['-fPIC', '-fno-plt'],
+  ['-fPIC', '-mtls-dialect=gnu2'],
+  ['-fPIC', '-mtls-dialect=gnu2', '-ftls-model=local-dynamic'],
 ];
 
-describe.each(models.map(([target, flags]) => [target.name, flags.join(' '), target, flags] as const))(
-  '%s, %s',
-  (_name, _shown, target, flags) => {
-    const modes =
-      target === x86 && !flags.includes('-ftls-model=local-exec') ? ['-no-pie', '-static-pie'] : ['-no-pie'];
-    test.each(modes)('%s', async (mode) => {
-      const code = mode === '-static-pie' ? '-fPIE' : '-fno-pie';
-      const optimised = (text: string, more: readonly string[] = []) => ({ text, flags: ['-O1', code, ...more] });
-      const p = await project(target, {
-        'def.c': optimised(definitions),
-        'use.c': optimised(uses, flags),
-        'main.c': optimised(main),
-      });
-      const objects = ['main.o', 'use.o', 'def.o'].map(p.path);
-      await link(target, target.cc, [
-        mode === '-no-pie' ? '-static' : mode,
-        ...(mode === '-no-pie' ? [mode] : []),
-        '-pthread',
-        '-o',
-        p.path('out'),
-        ...objects,
-      ]);
-      expect((await p.execute()).status).toBe(0);
+type Case = [mode: '-no-pie' | '-static-pie', target: Target, variants: readonly (readonly string[])[]];
+
+/** One program has code of every model, and with CASEMATE_LONG=1 each model has one for itself too. */
+const together: Case[] = [
+  ['-no-pie', x86, [...models, ...onlyX86]],
+  ['-static-pie', x86, [...models, ...onlyX86].filter(([model]) => model !== '-ftls-model=local-exec')],
+  ['-no-pie', riscv, models],
+];
+const alone = together.flatMap(([mode, target, variants]) => variants.map((one): Case => [mode, target, [one]]));
+const cases = [...together, ...(isLong ? alone : [])];
+
+test.each(cases.map(([mode, target, variants]) => ({ name: `${target.name} ${mode}`, mode, target, variants })))(
+  'code of each model has its variables: $name, $variants',
+  async ({ mode, target, variants }) => {
+    const code = mode === '-static-pie' ? '-fPIE' : '-fno-pie';
+    const source = (text: string, more: readonly string[] = []) => ({ text, flags: ['-O1', code, ...more] });
+    const name = (i: number): string => `v${i}`;
+    const all = (text: string): string => variants.map((_, i) => named(text, name(i))).join('\n');
+    const checks = variants.map((_, i) => `if (check_${name(i)}()) return ${i + 1};`);
+    const p = await project(target, {
+      'def.c': source(all(definitions)),
+      'main.c': source(`#include <pthread.h>\n${all(check)}\nint main(void) { ${checks.join(' ')} return 0; }`),
+      ...Object.fromEntries(variants.map((flags, i) => [`${name(i)}.c`, source(named(uses, name(i)), flags)])),
     });
+    const objects = ['main', ...variants.map((_, i) => name(i)), 'def'].map((object) => p.path(`${object}.o`));
+    const kind = mode === '-no-pie' ? ['-static', mode] : [mode];
+    await link(target, target.cc, [...kind, '-pthread', '-o', p.path('out'), ...objects]);
+    // The place of the first that is wrong.
+    const { status } = await p.execute();
+    expect(status === 0 ? 'right' : `${variants[status! - 1]} is wrong, or ended the program: ${status}`).toBe('right');
   },
 );
 
