@@ -21,7 +21,7 @@ import { requireTool } from '../support/tools.ts';
 import { inTurns } from '../support/turns.ts';
 
 const long = process.env['CASEMATE_LONG'] === '1';
-const PROGRAMS = long ? 2_000 : 100;
+const PROGRAMS = long ? 2_000 : 50;
 /** Programs of one file of C. */
 const TOGETHER = 50;
 /** Inputs of each function. */

@@ -1,5 +1,5 @@
 /** Lowered C as tests run it, and what is to come of it. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { showDiagnostic } from '../../analyzers/diagnostics.ts';
 import { run } from '../../analyzers/interpreter/run.ts';
@@ -94,11 +94,14 @@ export async function runLowered(
   { name }: Pick<Unit, 'name'>,
   { compiler, flags, host = { compiler, flags }, emulator }: Build,
 ): Promise<string[][]> {
-  const [object, driven, program] = ['unit.o', 'driver.o', 'program'].map((file) => join(folder, file));
+  const [object, driven, program] = ['unit.o', `driver-${basename(host.compiler)}.o`, 'program'].map((file) =>
+    join(folder, file),
+  );
   const source = join(folder, `${name}.c`);
   await runOrThrow(compiler, [...flags, ...warnings, '-ffreestanding', '-c', source, '-o', object]);
-  // The driver is not what is looked at.
-  await runOrThrow(host.compiler, ['-std=gnu11', '-w', '-c', join(folder, 'driver.c'), '-o', driven]);
+  // The driver is not what is looked at, and is the same beside each build of the unit.
+  if (!existsSync(driven))
+    await runOrThrow(host.compiler, ['-std=gnu11', '-w', '-c', join(folder, 'driver.c'), '-o', driven]);
   await runOrThrow(host.compiler, [...host.flags, driven, object, '-o', program]);
   const line = [...(emulator === undefined ? [] : [emulator]), program, join(folder, 'input')];
   const stdout = await runOrThrow(line[0], line.slice(1));
