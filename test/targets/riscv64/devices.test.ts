@@ -221,7 +221,8 @@ describe('devices', () => {
     },
   );
 
-  test.each(machines)('cost little while nothing comes ($machine, legacy: $legacy)', async (machine) => {
+  // All at once, since they wait.
+  test.concurrent.each(machines)('cost little while nothing comes ($machine, legacy: $legacy)', async (machine) => {
     const { busy, result } = await startMeasured(image, { ...attached(), args: ['i'], ...machine }, 'waiting', 2000);
     expect(result).toMatchObject({ outcome: 'halted', status: 0 });
     expect(busy).toBeLessThan(machine.machine === 'virt' ? 0.1 : 0.3);
