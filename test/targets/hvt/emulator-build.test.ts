@@ -1,13 +1,22 @@
 /** The emulator's own file: the same bytes anywhere, no segment that is writable and executable, clear words. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isLong } from '../../support/long.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
+import { casemateLd } from '../../support/toolchain.ts';
 import { host } from './emulator-guest.ts';
 
+interface LinkInputs {
+  readonly script: string;
+  readonly objects: readonly string[];
+  readonly output: string;
+  readonly cwd: string;
+}
+
 interface BuildScript {
-  buildEmulator(options: { outDir: string; link?: (inputs: { objects: string[] }) => void }): string;
+  buildEmulator(options: { outDir: string; link?: (inputs: LinkInputs) => void }): string;
 }
 
 // Plain JavaScript without types: the build of the product cannot depend on a built product.
@@ -17,12 +26,17 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
+/** As the build of the product does. */
+function linkWithCasemate({ script: layout, objects, output, cwd }: LinkInputs): void {
+  execFileSync(process.execPath, [casemateLd, '-m', 'elf_x86_64', '-T', layout, '-o', output, ...objects], { cwd });
+}
+
 describe('the emulator', () => {
   it('is the same file wherever it is built', async () => {
     const { buildEmulator } = await script;
-    const [one, other] = ['a', 'folder with blanks'].map((name) =>
-      readFileSync(buildEmulator({ outDir: join(temporaryFolder('emulator'), name) })),
-    );
+    const one = readFileSync(host.emulator);
+    const outDir = join(temporaryFolder('emulator'), 'folder with blanks');
+    const other = readFileSync(buildEmulator({ outDir, link: linkWithCasemate }));
     expect(one.equals(other)).toBe(true);
     expect(one.includes(projectRoot)).toBe(false);
   });
@@ -38,8 +52,10 @@ describe('the emulator', () => {
   });
 
   // It compiles all of it first.
-  it.runIf(isLong)('links by any linker that it is given', async () => {
+  it.runIf(isLong)('links by any linker that it is given, else by GNU ld', async () => {
     const { buildEmulator } = await script;
+    const byGnu = readFileSync(buildEmulator({ outDir: temporaryFolder('emulator') }));
+    expect(byGnu.readUInt32LE(0)).toBe(0x464c457f);
     const link = vi.fn(() => {
       throw new Error('no linker today');
     });
