@@ -16,11 +16,11 @@ import {
   type SecretAnnotation,
   type SecretItem,
 } from '../base/secrets.ts';
-import { place, readSubject, type Subject } from '../hardening/subject.ts';
+import { readSubject, type Subject } from '../hardening/subject.ts';
 import { defaults } from '../hardening/zeroization/analyze.ts';
 import { functionOf } from '../hardening/zeroization/annotated.ts';
 import { askedBy, judgeRecords, reportOutcome, type SecretsReport } from '../hardening/zeroization/secrets.ts';
-import { reportJson, reportText } from '../hardening/zeroization/secrets-report.ts';
+import { placesOf, reportJson, reportText } from '../hardening/zeroization/secrets-report.ts';
 import { ET_REL } from '../linker/elf.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { printWhole } from './output.ts';
@@ -156,11 +156,11 @@ async function run(path: string, flags: Flags): Promise<void> {
   if (process.stderr.isTTY === true) process.stderr.write('\r\x1b[K');
   const report = { functions, absent, problems };
   process.exitCode = secretsStatus(report);
-  const where = (address: number): string => place(subject, BigInt(address));
+  const places = placesOf(subject);
   await printWhole(
     flags.json
-      ? `${JSON.stringify(reportJson(subject.name, report, where), null, 2)}\n`
-      : reportText(subject.name, report, where),
+      ? `${JSON.stringify(reportJson(subject.name, report, places), null, 2)}\n`
+      : reportText(subject.name, report, places),
   );
 }
 

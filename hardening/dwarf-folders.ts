@@ -8,7 +8,8 @@
  * Source: DWARF 5, sections 7.5.1 (unit headers), 7.5.3 (abbreviations), 7.5.6 (forms); versions 2 to 5.
  */
 import { SHF_COMPRESSED } from '../linker/elf.ts';
-import { type ElfFile, stringAt, viewOf } from '../linker/elf-file.ts';
+import { type ElfFile, stringAt } from '../linker/elf-file.ts';
+import { type Cursor, leb, skip, skipString, Unreadable, unitOf, unsigned } from './dwarf-cursor.ts';
 
 export interface CompilationFolders {
   /** Distinct, in the order of the units. */
@@ -31,33 +32,6 @@ interface Tables {
   readonly budget: { used: number };
 }
 
-interface Cursor {
-  readonly data: Uint8Array;
-  at: number;
-}
-
-/** Thrown inside this file only, for whatever cannot be read on. */
-class Unreadable extends Error {}
-
-function unsigned(cursor: Cursor, size: number): number {
-  if (cursor.at + size > cursor.data.length) throw new Unreadable('a unit ends early');
-  let value = 0;
-  for (let i = size - 1; i >= 0; i--) value = value * 256 + cursor.data[cursor.at + i]!;
-  cursor.at += size;
-  return value;
-}
-
-/** LEB128; the size of its value is bounded by 10 bytes. Signed ones are skipped the same way. */
-function leb(cursor: Cursor): number {
-  let value = 0;
-  for (let shift = 0; shift < 70; shift += 7) {
-    const byte = unsigned(cursor, 1);
-    value += (byte & 0x7f) * 2 ** shift;
-    if (byte < 0x80) return value;
-  }
-  throw new Unreadable('a number is too long');
-}
-
 interface Unit {
   readonly tables: Tables;
   readonly offsetSize: number;
@@ -69,9 +43,8 @@ interface Unit {
 /** Skips or reads an attribute's value: a string, a number, or undefined for the rest. */
 function formValue(unit: Unit, form: number, cursor: Cursor): string | number | undefined {
   const { tables, offsetSize } = unit;
-  const skip = (size: number): undefined => {
-    if (cursor.at + size > cursor.data.length) throw new Unreadable('a unit ends early');
-    cursor.at += size;
+  const past = (size: number): undefined => {
+    skip(cursor, size);
     return undefined;
   };
   const indexed = (index: number): string | undefined => {
@@ -81,11 +54,11 @@ function formValue(unit: Unit, form: number, cursor: Cursor): string | number | 
   };
   switch (form) {
     case 0x01: // addr
-      return skip(unit.addressSize);
+      return past(unit.addressSize);
     case 0x03: // block2
-      return skip(unsigned(cursor, 2));
+      return past(unsigned(cursor, 2));
     case 0x04: // block4
-      return skip(unsigned(cursor, 4));
+      return past(unsigned(cursor, 4));
     case 0x05: // data2
       return unsigned(cursor, 2);
     case 0x06: // data4
@@ -94,12 +67,11 @@ function formValue(unit: Unit, form: number, cursor: Cursor): string | number | 
       return unsigned(cursor, 8);
     case 0x08: {
       const text = stringAt(cursor.data, cursor.at);
-      if (text === undefined) throw new Unreadable('a string has no end');
-      cursor.at = cursor.data.indexOf(0, cursor.at) + 1;
+      skipString(cursor);
       return text;
     }
     case 0x0a: // block1
-      return skip(unsigned(cursor, 1));
+      return past(unsigned(cursor, 1));
     case 0x0b: // data1
     case 0x0c: // flag
     case 0x11: // ref1
@@ -114,14 +86,14 @@ function formValue(unit: Unit, form: number, cursor: Cursor): string | number | 
       return unsigned(cursor, offsetSize);
     case 0x18: // exprloc
     case 0x09: // block
-      return skip(leb(cursor));
+      return past(leb(cursor));
     case 0x19: // flag_present
     case 0x21: // implicit_const: its value is in the abbreviation
       return undefined;
     case 0x1a: // strx
       return indexed(leb(cursor));
     case 0x1e: // data16
-      return skip(16);
+      return past(16);
     case 0x1f: // line_strp
       return stringAt(tables.lineStrings, unsigned(cursor, offsetSize));
     case 0x25: // strx1 to strx4
@@ -200,17 +172,12 @@ export function compilationFolders(file: ElfFile): CompilationFolders {
     budget: { used: 0 },
   };
   const found = new Set<string>();
-  const view = viewOf(info.data);
-  let at = 0;
+  const whole: Cursor = { data: info.data, at: 0 };
   try {
-    for (let units = 0; at + 12 <= info.data.length && units < MOST_UNITS; units++) {
-      const wide = view.getUint32(at, true) === 0xffffffff;
-      const length = wide ? Number(view.getBigUint64(at + 4, true)) : view.getUint32(at, true);
-      const body = at + (wide ? 12 : 4);
-      if (length > info.data.length - body) throw new Unreadable('a unit is longer than .debug_info');
-      const folder = folderOf(tables, { data: info.data.subarray(0, body + length), at: body }, wide ? 8 : 4);
+    for (let units = 0; whole.at + 12 <= info.data.length && units < MOST_UNITS; units++) {
+      const { unit, offsetSize } = unitOf(whole);
+      const folder = folderOf(tables, unit, offsetSize);
       if (folder !== undefined) found.add(folder);
-      at = body + length;
     }
   } catch (error) {
     if (error instanceof Unreadable) return { found: [...found], problem: error.message };

@@ -150,20 +150,27 @@ export async function judgeFile(
   name: string,
   step: (text: string) => void = () => {},
 ): Promise<{ readonly report: SecretsReport; readonly lines: (shown: SecretsReport) => string[] } | undefined> {
-  const [{ judgeImage }, { defaults }, { verdictLines }, { annotationsOf }, { place, readSubject }, { ownProtection }] =
-    await Promise.all([
-      import('../hardening/zeroization/secrets.ts'),
-      import('../hardening/zeroization/analyze.ts'),
-      import('../hardening/zeroization/secrets-report.ts'),
-      import('../hardening/zeroization/annotated.ts'),
-      import('../hardening/subject.ts'),
-      import('../targets/enforcement.ts'),
-    ]);
+  const [
+    { judgeImage },
+    { defaults },
+    { placesOf, verdictLines },
+    { annotationsOf },
+    { readSubject },
+    { ownProtection },
+  ] = await Promise.all([
+    import('../hardening/zeroization/secrets.ts'),
+    import('../hardening/zeroization/analyze.ts'),
+    import('../hardening/zeroization/secrets-report.ts'),
+    import('../hardening/zeroization/annotated.ts'),
+    import('../hardening/subject.ts'),
+    import('../targets/enforcement.ts'),
+  ]);
   const subject = readSubject(bytes, name, ownProtection);
   const { annotations, problems } = annotationsOf(subject);
   if (annotations.length + problems.length === 0) return undefined;
   const report = judgeImage(subject, { ...defaults, onStart: (one) => step(printable(one, 60)) });
-  return { report, lines: (shown) => verdictLines(shown, (address) => place(subject, BigInt(address))) };
+  const places = placesOf(subject);
+  return { report, lines: (shown) => verdictLines(shown, places) };
 }
 
 const nothing: SecretsReport = { functions: [], absent: [], problems: [] };

@@ -3,6 +3,8 @@
  * as JSON. `casemate secrets`, a build and hardening print the same lines.
  */
 import { hex, printable } from '../../base/errors.ts';
+import { type LineAt, sourceLines } from '../dwarf-lines.ts';
+import { place, type Subject } from '../subject.ts';
 import type { Residue } from './question.ts';
 import {
   type JudgedFunction,
@@ -13,8 +15,27 @@ import {
   type StopVerdict,
 } from './secrets.ts';
 
-/** Where an address is, for people. */
-export type Place = (address: number) => string;
+/** Where an instruction or a byte is, for people. */
+export interface Places {
+  readonly place: (address: number) => string;
+  /** Of instructions; see sourceLines. */
+  readonly line: LineAt;
+}
+
+/** How reports say where something is in an image. */
+export const placesOf = (subject: Subject): Places => ({
+  place: (address) => place(subject, BigInt(Math.floor(address))),
+  line: sourceLines(subject),
+});
+
+/** An instruction's address; of one that repeats itself both steps have one (see BODY of x86-64.ts). */
+const shown = (address: number): string => hex(Math.floor(address));
+
+/** An instruction, with its source line if that is known. */
+function instruction({ place: placeOf, line }: Places, address: number): string {
+  const source = line(address);
+  return source === undefined ? placeOf(address) : `${placeOf(address)}, ${source.file}:${source.line}`;
+}
 
 const marks: Record<Outcome, string> = { erased: 'erased', residue: 'RESIDUE', unknown: 'unknown' };
 
@@ -23,38 +44,39 @@ const MOST_SHOWN = 8;
 
 const signed = (offset: number): string => (offset < 0 ? `-${-offset}` : `+${offset}`);
 
-function byteLine(part: string, { from, length, at, isVerbatim }: Residue, place: Place): string {
+function byteLine(part: string, { from, length, at, isVerbatim }: Residue, places: Places): string {
   const bytes = `${length} byte${length === 1 ? '' : 's'}`;
   const where =
     part === 'stack'
       ? `${bytes} at ${signed(from)} from the stack pointer at the entry`
       : part === 'image'
-        ? `${bytes} at ${place(from)}`
+        ? `${bytes} at ${places.place(from)}`
         : `${bytes} at ${signed(from)}`;
   const what = isVerbatim ? 'of the secret itself' : 'that depend on the secret';
-  return `${where}, ${what}${at === undefined ? '' : `, written at ${place(at)}`}`;
+  return `${where}, ${what}${at === undefined ? '' : `, written at ${instruction(places, at)}`}`;
 }
 
 function partLines(
   { part, outcome, bytes = [], registers = [], at, reason, when }: PartVerdict,
-  place: Place,
+  places: Places,
 ): string[] {
   if (outcome === 'erased') return [];
-  if (outcome === 'unknown') return [`${part}: unknown: ${reason}${at === undefined ? '' : `, at ${place(at)}`}`];
+  if (outcome === 'unknown')
+    return [`${part}: unknown: ${reason}${at === undefined ? '' : `, at ${instruction(places, at)}`}`];
   const suffix = when === undefined ? '' : `, when ${when}`;
-  const shown = bytes.slice(0, MOST_SHOWN).map((one) => `${part}: ${byteLine(part, one, place)}${suffix}`);
+  const lines = bytes.slice(0, MOST_SHOWN).map((one) => `${part}: ${byteLine(part, one, places)}${suffix}`);
   if (bytes.length > MOST_SHOWN) {
     const rest = bytes.slice(MOST_SHOWN);
     const more = rest.reduce((sum, { length }) => sum + length, 0);
-    shown.push(`${part}: ${more} more bytes in ${rest.length} places${suffix}`);
+    lines.push(`${part}: ${more} more bytes in ${rest.length} places${suffix}`);
   }
   if (registers.length > 0) {
     const names = registers.map(({ register, isVerbatim }) =>
       isVerbatim ? `${register} (the secret itself)` : register,
     );
-    shown.push(`${part}: ${names.join(', ')}${suffix}`);
+    lines.push(`${part}: ${names.join(', ')}${suffix}`);
   }
-  return shown;
+  return lines;
 }
 
 function summaryOf({ outcome, parts, depth, maxStack }: JudgedFunction): string {
@@ -81,25 +103,25 @@ function grouped(parts: readonly PartVerdict[]): PartVerdict[] {
 }
 
 /** What is left where a function ends in another way than by returning. */
-function stopLine({ at, callee, parts }: StopVerdict, place: Place): string {
+function stopLine({ at, callee, parts }: StopVerdict, places: Places): string {
   const names = (wanted: Outcome): string[] => parts.flatMap(({ part, outcome }) => (outcome === wanted ? [part] : []));
   const left = [
     ...(names('residue').length > 0 ? [`left in ${names('residue').join(', ')}`] : []),
     ...(names('unknown').length > 0 ? [`unknown: ${names('unknown').join(', ')}`] : []),
   ];
-  return `${callee === undefined ? 'if it traps' : `if it ends in ${callee}`}, at ${place(at)}: ${left.join('; ')}`;
+  return `${callee === undefined ? 'if it traps' : `if it ends in ${callee}`}, at ${instruction(places, at)}: ${left.join('; ')}`;
 }
 
 /** The verdicts, each part that is not erased on lines of its own. */
-export function verdictLines({ functions, absent, problems }: SecretsReport, place: Place): string[] {
+export function verdictLines({ functions, absent, problems }: SecretsReport, places: Places): string[] {
   const width = Math.max(0, ...functions.map(({ function: name }) => printable(name, 60).length));
   const indent = ' '.repeat(2 + 7 + 2);
   return [
     ...functions.flatMap((one) => [
       `  ${marks[one.outcome].padEnd(7)}  ${printable(one.function, 60).padEnd(width)}  ${summaryOf(one)}`.trimEnd(),
       ...[
-        ...grouped(one.parts).flatMap((part) => partLines(part, place)),
-        ...one.stops.map((stop) => stopLine(stop, place)),
+        ...grouped(one.parts).flatMap((part) => partLines(part, places)),
+        ...one.stops.map((stop) => stopLine(stop, places)),
       ].map((line) => `${indent}${printable(line, 500)}`),
     ]),
     ...absent.map((name) => printable(`  absent   ${name}: left out of the image, as nothing needs it`, 500)),
@@ -119,7 +141,7 @@ function assumedLines({ functions }: SecretsReport): string[] {
   );
 }
 
-export function reportText(name: string, report: SecretsReport, place: Place): string {
+export function reportText(name: string, report: SecretsReport, places: Places): string {
   const { functions, absent, problems } = report;
   const count = (wanted: Outcome): number =>
     functions.filter(({ outcome }) => outcome === wanted).length + (wanted === 'unknown' ? problems.length : 0);
@@ -130,7 +152,7 @@ export function reportText(name: string, report: SecretsReport, place: Place): s
   const assumed = assumedLines(report);
   const lines = [
     name,
-    ...verdictLines(report, place),
+    ...verdictLines(report, places),
     ...(assumed.length === 0 ? [] : ['', 'Assumed, not shown:', ...assumed]),
     '',
     sums.join(', '),
@@ -138,7 +160,13 @@ export function reportText(name: string, report: SecretsReport, place: Place): s
   return `${lines.join('\n')}\n`;
 }
 
-function partJson({ part, outcome, bytes, registers, at, reason, when }: PartVerdict, place: Place): object {
+/** An instruction's place and source line. */
+function placeJson({ place: placeOf, line }: Places, address: number): object {
+  const source = line(address);
+  return { place: placeOf(address), ...(source && { source: { file: source.file, line: source.line } }) };
+}
+
+function partJson({ part, outcome, bytes, registers, at, reason, when }: PartVerdict, places: Places): object {
   return {
     part,
     outcome,
@@ -147,20 +175,20 @@ function partJson({ part, outcome, bytes, registers, at, reason, when }: PartVer
         ...(part === 'image' ? { address: hex(from) } : { offset: from }),
         bytes: length,
         verbatim: isVerbatim,
-        ...(writer !== undefined && { writtenAt: hex(writer), place: place(writer) }),
+        ...(writer !== undefined && { writtenAt: shown(writer), ...placeJson(places, writer) }),
       })),
     }),
     ...(registers && {
       registers: registers.map(({ register, isVerbatim }) => ({ name: register, verbatim: isVerbatim })),
     }),
-    ...(at !== undefined && { at: hex(at), place: place(at) }),
+    ...(at !== undefined && { at: shown(at), ...placeJson(places, at) }),
     ...(reason !== undefined && { reason }),
     ...(when !== undefined && { when }),
   };
 }
 
 /** The report as JSON; docs/secrets.md has its form. Addresses are text, as 64 bits are more than a number holds. */
-export function reportJson(name: string, report: SecretsReport, place: Place): object {
+export function reportJson(name: string, report: SecretsReport, places: Places): object {
   return {
     version: 1,
     image: name,
@@ -170,14 +198,14 @@ export function reportJson(name: string, report: SecretsReport, place: Place): o
       ...(one.address !== undefined && { address: hex(one.address) }),
       origin: one.origin,
       outcome: one.outcome,
-      parts: one.parts.map((part) => partJson(part, place)),
+      parts: one.parts.map((part) => partJson(part, places)),
       ...(one.depth !== undefined && { depth: one.depth }),
       ...(one.maxStack !== undefined && { maxStack: one.maxStack }),
       stops: one.stops.map(({ at, callee, parts }) => ({
-        at: hex(at),
-        place: place(at),
+        at: shown(at),
+        ...placeJson(places, at),
         ...(callee !== undefined && { callee }),
-        parts: parts.map((part) => partJson(part, place)),
+        parts: parts.map((part) => partJson(part, places)),
       })),
       steps: one.steps,
       assumptions: one.assumptions,

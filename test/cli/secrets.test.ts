@@ -102,7 +102,8 @@ describe('casemate secrets', () => {
 });
 
 describe('reports on secrets', () => {
-  const place = (address: number): string => `<${address}>`;
+  const placeOf = (address: number): string => `<${address}>`;
+  const places = { place: placeOf, line: (address: number) => (address === 9 ? { file: 'a.c', line: 5 } : undefined) };
   const of = (change: Partial<SecretsReport['functions'][number]>): SecretsReport => ({
     functions: [
       {
@@ -135,12 +136,15 @@ describe('reports on secrets', () => {
       parts: [unknown('stack'), unknown('registers')],
       stops: [{ at: 9, callee: 'abort', parts: [{ part: 'stack', outcome: 'residue', bytes: [] }] }],
     });
-    const text = reportText('a', report, place);
+    const text = reportText('a', report, places);
     expect(text).toContain('  stack, registers: unknown: a call to where nobody knows, at <7>\n');
-    expect(text).toContain('  if it ends in abort, at <9>: left in stack\n');
-    expect(reportJson('a', report, place)).toMatchObject({
+    expect(text).toContain('  if it ends in abort, at <9>, a.c:5: left in stack\n');
+    expect(reportJson('a', report, places)).toMatchObject({
       functions: [
-        { parts: [{ at: '0x7', place: '<7>' }, {}], stops: [{ callee: 'abort', parts: [{ part: 'stack' }] }] },
+        {
+          parts: [{ at: '0x7', place: '<7>' }, {}],
+          stops: [{ callee: 'abort', source: { file: 'a.c', line: 5 }, parts: [{ part: 'stack' }] }],
+        },
       ],
     });
   });
@@ -150,7 +154,7 @@ describe('reports on secrets', () => {
     const text = reportText(
       'a',
       { ...of({ function: hostile, assumptions: [hostile] }), absent: [hostile], problems: [{ problem: hostile }] },
-      place,
+      places,
     );
     expect(text).not.toContain('\u001b');
   });

@@ -22,6 +22,7 @@ export const toolPackages = {
   gcc: 'gcc',
   ld: 'binutils',
   'ld.lld': 'lld',
+  'llvm-addr2line': 'llvm',
   'llvm-objdump': 'llvm',
   make: 'make',
   mold: 'mold',
