@@ -10,6 +10,7 @@ import { hex } from '../../base/errors.ts';
 import { byteAt, loadAt, type Region, storeAt, storeWeakly } from './memory.ts';
 import { giveUp } from './question.ts';
 import type { State } from './state.ts';
+import { entryAt } from './tables.ts';
 import { allBytes, join, joinSecretly, unknown, type Value } from './values.ts';
 
 /** Offsets, both included. */
@@ -33,6 +34,8 @@ export interface AccessContext {
   readonly extent: Extent;
   /** What all bytes from `low` up to `high`, both included, are; of several kinds, the last one in the order above. */
   readonly kindAt: (region: Region, low: number, high: number) => Kind;
+  /** Whether all bytes from `low` up to `high`, both included, are what the file says, whatever happens. */
+  readonly isFixed: (region: Region, low: number, high: number) => boolean;
   readonly stack: number;
   /** Instructions that load from nobody knows where. */
   readonly maybe: Set<number>;
@@ -91,7 +94,10 @@ export function load(context: AccessContext, state: State, address: Value, count
     if (top > most) most = top;
   }
   if (tainted) most = 255n;
-  return unknown(8 * count, tainted ? allBytes(8 * count) : 0, count === 1 ? most : undefined);
+  const loaded = unknown(8 * count, tainted ? allBytes(8 * count) : 0, count === 1 ? most : undefined);
+  const entry = entryAt(address, count);
+  if (entry === undefined || !context.isFixed(place.region, range.low, range.high + count - 1)) return loaded;
+  return { ...loaded, entry };
 }
 
 const isThere = (context: AccessContext, region: Region, { low, high }: Span, count: number): boolean =>

@@ -9,7 +9,8 @@
 import { CasemateError, hex, printable } from '../../base/errors.ts';
 import type { AccessContext } from './access.ts';
 import type { Places } from './arithmetic.ts';
-import { type FollowContext, followFunction } from './follow.ts';
+import { noFacts } from './facts.ts';
+import { followFunction } from './follow.ts';
 import { judge, unknownAnswer, worse } from './judge.ts';
 import { createMemory, storeAt } from './memory.ts';
 import { livesInMovingHeap, MOVES, usesOfMovingHeap } from './moving-heap.ts';
@@ -25,9 +26,10 @@ import {
   type Question,
   type Verdict,
 } from './question.ts';
-import { argumentRegions, extentOf, imageAt, kindsOf, regionsOf } from './regions.ts';
+import { argumentRegions, extentOf, fixedIn, imageAt, kindsOf, regionsOf } from './regions.ts';
 import { confirmResidue } from './replay.ts';
 import type { State } from './state.ts';
+import type { FollowContext } from './step.ts';
 import { IMAGE, known, pointer, returnAddress, STACK, THREAD, unknown, type Value } from './values.ts';
 
 export interface Options {
@@ -93,6 +95,7 @@ function enter(processor: Processor, question: Question, entry: number): Entry {
     vectors: Array.from({ length: count }, () => Array.from({ length: lanes }, () => unknown(64))),
     flags: { kind: 'bits', from: [unknown(1)] },
     memory,
+    facts: noFacts,
   };
   return { state, given };
 }
@@ -154,6 +157,7 @@ function analyzeAt(
     imageAt: places.imageAt,
     extent: extentOf(question, image, processor),
     kindAt: kindsOf(image),
+    isFixed: fixedIn(image),
     stack: STACK,
     maybe: new Set(),
     assume: (text) => assumptions.add(text),
@@ -167,7 +171,10 @@ function analyzeAt(
     believed: never.believed,
     movingHeap: usesOfMovingHeap(image.symbols),
     ...options,
+    isCode: (address) =>
+      image.code.some(({ address: start, bytes }) => start <= address && address < start + bytes.length),
     meetings: new Map(),
+    jumps: new Map(),
     stopped: new Map(),
     steps: 0,
   };

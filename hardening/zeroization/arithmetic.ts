@@ -7,6 +7,7 @@
 import type { BitComparison, BitOperator } from '../../base/bits.ts';
 import type { MachineAlgebra } from '../../machine/semantics/algebra.ts';
 import { patterns } from '../../machine/semantics/algebra.ts';
+import { withEntry } from './tables.ts';
 import {
   allBytes,
   bytesOf,
@@ -58,22 +59,27 @@ export interface Places {
 /** Offsets beyond are no pointers: numbers and pages of memory tell nearer ones apart. */
 const FARTHEST = 2 ** 44;
 
-function reaching(region: number, low: number, high: number, taint: number, wild: boolean): Value {
+function reaching(region: number, low: number, high: number, taint: number, wild: boolean, step = 1): Value {
   if (low < -FARTHEST || high > FARTHEST) return unknown(64, everywhere(taint, 64));
-  return pointer(region, low, high, taint, wild);
+  return pointer(region, low, high, taint, wild, step);
 }
+
+/** The greatest power of two that divides a number other than zero, up to 2^64. */
+const stepOf = (value: bigint): number => Number(value & -value);
 
 function addOffset(a: Value, b: Value, sign: 1 | -1): Value {
   if (b.kind === 'known') {
     const by = Number(BigInt.asIntN(64, sign === 1 ? b.value : -b.value));
-    return reaching(a.region, a.low + by, a.high + by, a.taint, a.wild);
+    return reaching(a.region, a.low + by, a.high + by, a.taint, a.wild, a.step);
   }
   const taint = carried(a.taint | b.taint, 64);
   const most = mostOf(b);
   if (a.wild || most > 0x7fffffffn) return pointer(a.region, a.low, a.low, taint, true);
   const reach = Number(most);
   const [low, high] = sign === 1 ? [a.low, a.high + reach] : [a.low - reach, a.high];
-  return reaching(a.region, low, high, taint, false);
+  // Downwards the lowest offset need not be one of them.
+  const step = sign === -1 ? 1 : a.low === a.high ? b.step : Math.min(a.step, b.step);
+  return reaching(a.region, low, high, taint, false, step);
 }
 
 /** Offsets that no address wraps around at: of code that compares places of one object. */
@@ -148,7 +154,9 @@ function shift(operator: BitOperator, a: Value, places: number): Value {
     if (places >= width) return known(0n, width);
     const up = a.taint << whole;
     const most = a.most << BigInt(places);
-    return unknown(width, (rest === 0 ? up : up | (up << 1)) & all, most > limitOf(width) ? limitOf(width) : most);
+    const bound = most > limitOf(width) ? limitOf(width) : most;
+    const step = Math.min(a.step, FARTHEST) * 2 ** places;
+    return unknown(width, (rest === 0 ? up : up | (up << 1)) & all, bound, -1, 0, undefined, 0, step);
   }
   // Whole bytes that move down stay the bytes that they are.
   if (operator === 'bvlshr' && rest === 0 && places < width)
@@ -161,7 +169,9 @@ function shift(operator: BitOperator, a: Value, places: number): Value {
     const first = Math.max(0, bytesOf(width) - 1 - down);
     taint |= all & ~((1 << first) - 1);
   }
-  return unknown(width, taint & all, fill ? limitOf(width) : a.most >> BigInt(places));
+  const step = operator === 'bvlshr' ? Math.max(1, a.step / 2 ** places) : 1;
+  const most = fill ? limitOf(width) : a.most >> BigInt(places);
+  return unknown(width, taint & all, most, -1, 0, undefined, 0, step);
 }
 
 function onUnknown(places: Places, operator: BitOperator, a: Value, b: Value): Value {
@@ -177,7 +187,8 @@ function onUnknown(places: Places, operator: BitOperator, a: Value, b: Value): V
       const [base, index] = a.kind === 'known' ? [a, b] : [b, a];
       const image = width === 64 && base.kind === 'known' ? places.imageAt(base.value) : undefined;
       if (image !== undefined) return addOffset(pointer(image, Number(base.value), Number(base.value)), index, 1);
-      return unknown(width, carried(taint, width), smaller(x + y, limit));
+      const step = a.kind === 'unknown' && b.kind === 'unknown' ? Math.min(a.step, b.step) : 1;
+      return unknown(width, carried(taint, width), smaller(x + y, limit), -1, 0, undefined, 0, step);
     }
     case 'bvsub':
       if (b.kind === 'known' && b.value === 0n) return a;
@@ -187,7 +198,9 @@ function onUnknown(places: Places, operator: BitOperator, a: Value, b: Value): V
       if (x === 0n || y === 0n) return known(0n, width);
       if (b.kind === 'known' && b.value === 1n) return a;
       if (a.kind === 'known' && a.value === 1n) return b;
-      return unknown(width, carried(taint, width), smaller(x * y, limit));
+      const [some, factor] = a.kind === 'known' ? [b, a] : [a, b];
+      const step = factor.kind === 'known' ? Math.min(some.step, FARTHEST) * stepOf(factor.value) : 1;
+      return unknown(width, carried(taint, width), smaller(x * y, limit), -1, 0, undefined, 0, step);
     }
     case 'bvand': {
       const clear = zeroBytes(a) | zeroBytes(b);
@@ -195,7 +208,9 @@ function onUnknown(places: Places, operator: BitOperator, a: Value, b: Value): V
       if (b.kind === 'known' && b.value === limit) return a;
       if (a.kind === 'known' && a.value === limit) return b;
       if (a.kind === 'unknown' && a.symbol === EVEN_RETURN && y === limit - 1n && b.kind === 'known') return a;
-      return unknown(width, taint & ~clear, smaller(x, y));
+      const [some, mask] = a.kind === 'known' ? [b, a] : [a, b];
+      const step = mask.kind === 'known' ? Math.max(some.step, stepOf(mask.value)) : 1;
+      return unknown(width, taint & ~clear, smaller(x, y), -1, 0, undefined, 0, step);
     }
     case 'bvor':
     case 'bvxor': {
@@ -273,13 +288,26 @@ export function opaque(sources: readonly Value[], width: number): Value {
   return unknown(width, sources.some(({ taint }) => taint !== 0) ? allBytes(width) : 0);
 }
 
-/** The arithmetic of instructions on such values. */
-export function createAlgebra(places: Places): MachineAlgebra<Value, Truth> {
-  const operate = (operator: BitOperator, a: Value, b: Value): Value => {
+const unchanged = (a: Value): Value => a;
+
+/** Of which the bounds of what they are made of matter. */
+const bounded: ReadonlySet<BitOperator> = new Set(['bvadd', 'bvmul', 'bvshl', 'bvlshr', 'bvand']);
+
+/**
+ * The arithmetic of instructions on such values. `narrowed`: a value with what branches have shown of it (facts.ts); it
+ * is asked for what sums, products, shifts and parts are made of.
+ */
+export function createAlgebra(places: Places, narrowed = unchanged): MachineAlgebra<Value, Truth> {
+  const operateOn = (operator: BitOperator, a: Value, b: Value): Value => {
     if (a.kind === 'known' && b.kind === 'known') return known(patterns.operate(operator, a, b).value, a.width);
     if (a.kind === 'pointer' || b.kind === 'pointer') return onPointers(places, operator, a, b);
     return onUnknown(places, operator, a, b);
   };
+  const operate = (operator: BitOperator, a: Value, b: Value): Value => {
+    const made = bounded.has(operator) ? operateOn(operator, narrowed(a), narrowed(b)) : operateOn(operator, a, b);
+    return a.entry === undefined && b.entry === undefined ? made : withEntry(operator, a, b, made);
+  };
+  const partly = (a: Value, part: Value): Value => (part === a ? a : narrowed(part));
   return {
     constant: known,
     widthOf: ({ width }) => width,
@@ -299,9 +327,9 @@ export function createAlgebra(places: Places): MachineAlgebra<Value, Truth> {
       return condition === 'secret' ? joinSecretly(a, b) : join(a, b);
     },
     signExtend: (a, width) => extendSign(a, width),
-    zeroExtend: (a, width) => extendZero(a, width),
-    truncate: (a, width) => extract(a, 0, width),
-    extract: (a, low, width) => extract(a, low, width),
+    zeroExtend: (a, width) => partly(a, extendZero(a, width)),
+    truncate: (a, width) => partly(a, extract(a, 0, width)),
+    extract: (a, low, width) => partly(a, extract(a, low, width)),
     concatenate,
     not: (condition) => (typeof condition === 'boolean' ? !condition : condition),
     decided: (condition) => (typeof condition === 'boolean' ? condition : undefined),

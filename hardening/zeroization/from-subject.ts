@@ -2,7 +2,8 @@
  * A finished image as code that is followed sees it: what is mapped, what may be executed, where functions begin.
  */
 import { fail, hex } from '../../base/errors.ts';
-import { PF_W, SHN_UNDEF, STT_FUNC } from '../../linker/elf.ts';
+import * as elf from '../../linker/elf.ts';
+import { type ElfSection, viewOf } from '../../linker/elf-file.ts';
 import type { Subject } from '../subject.ts';
 import type { FollowedImage } from './question.ts';
 
@@ -22,18 +23,60 @@ export function followedImage(subject: Subject): FollowedImage {
       address: at(address),
       bytes: data,
       size: Math.max(memorySize, data.length),
-      isWritable: (flags & PF_W) !== 0,
+      isWritable: (flags & elf.PF_W) !== 0,
     })),
+    changed: changedMemory(subject),
     ...functionSymbols(subject),
   };
 }
+
+type Changed = NonNullable<FollowedImage['changed']>;
+
+/** Words that a section of relocations changes, by their addresses. */
+function* changedWords({ type, data }: ElfSection): Generator<number> {
+  const view = viewOf(data);
+  const entry = type === elf.SHT_RELA ? elf.RELA_SIZE : type === elf.SHT_REL ? 16 : 0;
+  for (let at = 0; entry > 0 && at + entry <= data.length; at += entry) yield Number(view.getBigUint64(at, true));
+  if (type !== elf.SHT_RELR) return;
+  let next = 0;
+  for (let at = 0; at + 8 <= data.length; at += 8) {
+    // An even entry is an address; an odd one a bitmap over the 63 words that follow.
+    const word = view.getBigUint64(at, true);
+    const bits = (word & 1n) === 0n ? 1n : word >> 1n;
+    if ((word & 1n) === 0n) next = Number(word);
+    for (let i = 0; bits >> BigInt(i) > 0n; i++) if (((bits >> BigInt(i)) & 1n) === 1n) yield next + 8 * i;
+    next += (word & 1n) === 0n ? 8 : 63 * 8;
+  }
+}
+
+/** Of memory that is not writable, what dynamic relocations change: all of it where they cannot be found. */
+function changedMemory({ file, loads }: Subject): Changed {
+  const fixed = loads.filter(({ flags }) => (flags & elf.PF_W) === 0);
+  const isDynamic = file.segments.some(({ type }) => type === elf.PT_DYNAMIC);
+  const sections = file.sections.filter(({ flags }) => (flags & elf.SHF_ALLOC) !== 0);
+  if (isDynamic && sections.length === 0)
+    return fixed.map(({ address, end }) => ({ address: Number(address), size: Number(end - address) }));
+  const isFixed = (at: number): boolean =>
+    fixed.some(({ address, end }) => Number(address) < at + 8 && at < Number(end));
+  const changed: { readonly address: number; readonly size: number }[] = [];
+  for (const section of sections)
+    for (const address of changedWords(section)) {
+      if (!isFixed(address)) continue;
+      // So many that each table would be looked for among them: nothing is believed of any.
+      if (changed.length === MOST_CHANGED) return [{ address: 0, size: Number.MAX_SAFE_INTEGER }];
+      changed.push({ address, size: 8 });
+    }
+  return changed;
+}
+
+const MOST_CHANGED = 4096;
 
 /** All names of functions: several may mean one address, but a name that means several means none. */
 function functionSymbols({ symbols, code }: Subject): Pick<FollowedImage, 'symbols' | 'ambiguous'> {
   const found = new Map<string, number>();
   const ambiguous = new Set<string>();
   for (const { name, type, section, value } of symbols) {
-    if (type !== STT_FUNC || section === SHN_UNDEF) continue;
+    if (type !== elf.STT_FUNC || section === elf.SHN_UNDEF) continue;
     if (!code.some(({ address, bytes }) => address <= value && value < address + BigInt(bytes.length))) continue;
     const address = Number(value);
     if (found.has(name) && found.get(name) !== address) ambiguous.add(name);

@@ -172,11 +172,13 @@ export function loadAt(memory: Memory, region: Region, offset: number, count: nu
   if (follows) return extractBytes(first!.written.value, first!.index, count);
   const bytes = Array.from({ length: count }, (_, i) => byteAt(memory, region, offset + i));
   const whole = assembled(bytes);
-  if (!untouched || whole.kind !== 'unknown' || whole.taint !== 0) return whole;
+  if (!untouched || whole.kind !== 'unknown') return whole;
   const key = offset * 16 + count;
   let named = region.symbols.get(key);
   if (named === undefined) {
-    named = unknown(whole.width, 0, whole.most, -1, region.id * 2 ** 36 + region.symbols.size + 1);
+    const symbol = region.id * 2 ** 36 + region.symbols.size + 1;
+    // A secret one has no name, but is one object: what a comparison shows of it is so when it is loaded again.
+    named = whole.taint !== 0 ? whole : unknown(whole.width, 0, whole.most, -1, symbol);
     region.symbols.set(key, named);
   }
   return named;

@@ -4,6 +4,7 @@
  * All that differs between machines is here; states, memory, branches and verdicts are the same for all.
  */
 import type { Control } from '../../machine/semantics/code.ts';
+import type { Shown } from './facts.ts';
 import type { Flow } from './flow.ts';
 import type { State } from './state.ts';
 import type { Truth, Value } from './values.ts';
@@ -27,6 +28,8 @@ export interface Status {
 export interface Processor {
   /** Executes the instruction at the state's pc on the state, but for the pc. A text says why it cannot. */
   readonly execute: (state: State, access: MemoryAccess) => Control<Value, Truth> | string;
+  /** What is so where the branch at the state's pc is taken (`holds`), and where it is not. */
+  readonly shownAt: (state: State) => Shown;
   /** The address after the instruction at an address. */
   readonly next: (pc: number) => number;
   /** `neverReturns`: functions whose calls do not come back. */

@@ -38,6 +38,8 @@ export interface FollowedImage {
   readonly symbols: ReadonlyMap<string, number>;
   /** What a register holds all the time for code to find its data by, where the machine has such a thing. */
   readonly globalPointer?: number;
+  /** Memory that is not what the file says where the image is loaded: what dynamic relocations change. */
+  readonly changed?: readonly { readonly address: number; readonly size: number }[];
   /** Names that several functions have; they are not among the symbols. */
   readonly ambiguous?: ReadonlySet<string>;
 }

@@ -36,6 +36,17 @@ export function kindsOf(image: FollowedImage): AccessContext['kindAt'] {
   };
 }
 
+/** See AccessContext: memory of the image that nobody may write, and that nothing changes where the image is loaded. */
+export function fixedIn(image: FollowedImage): AccessContext['isFixed'] {
+  const changed = image.changed ?? [];
+  return ({ id }, low, high) => {
+    if (id !== IMAGE) return false;
+    const part = segmentAt(image, low);
+    if (part === undefined || part.isWritable || high >= part.address + part.bytes.length) return false;
+    return changed.every(({ address, size }) => high < address || address + size <= low);
+  };
+}
+
 const publicByte = unknown(8);
 
 export function regionsOf(image: FollowedImage, question: Question): Region[] {

@@ -16,6 +16,7 @@ import {
 } from '../../machine/semantics/riscv64-execute.ts';
 import { sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
 import { createAlgebra, opaque, type Places } from './arithmetic.ts';
+import { type Facts, narrowedBy, noFacts, nothingShown, type Shown, shownBy } from './facts.ts';
 import type { Flow } from './flow.ts';
 import type { Processor } from './processor.ts';
 import type { FollowedImage } from './question.ts';
@@ -86,13 +87,33 @@ function settledControl({ frame }: State, control: Control<Value, Truth>): Contr
   return { kind: frame !== undefined && isOne(target, frame.returnTo) ? 'return' : 'jump', target };
 }
 
+/** What a branch shows of the registers that it compares. */
+function shownByBranch({ operation }: Riscv64Instruction, general: readonly Value[]): Shown {
+  if (operation.kind !== 'branch') return nothingShown;
+  const [a, b] = [general[operation.rs1]!, general[operation.rs2]!];
+  const turned = ({ holds, fails }: Shown): Shown => ({ holds: fails, fails: holds });
+  switch (operation.condition) {
+    case 'beq':
+      return shownBy('equal', a, b);
+    case 'bne':
+      return turned(shownBy('equal', a, b));
+    case 'bltu':
+      return shownBy('below', a, b);
+    case 'bgeu':
+      return turned(shownBy('below', a, b));
+    default:
+      return nothingShown;
+  }
+}
+
 /** `threadRegion`: the region that tp points to. */
 export function createRiscv64(image: FollowedImage, places: Places, threadRegion: number): Processor {
   const at = createRiscv64Reader(image.code);
   type Mutable<T> = { -readonly [K in keyof T]: T[K] };
   let state: State;
+  let facts: Facts = noFacts;
   const machine: Mutable<Riscv64Machine<Value, Truth>> = {
-    algebra: createAlgebra(places),
+    algebra: createAlgebra(places, (value) => (facts.length === 0 ? value : narrowedBy(facts, value))),
     opaque,
     general: [],
     float: (register) => state.vectors[register]![0]!,
@@ -111,6 +132,7 @@ export function createRiscv64(image: FollowedImage, places: Places, threadRegion
       const instruction = at(of.pc);
       if ('refused' in instruction) return instruction.refused;
       state = of;
+      facts = of.facts;
       machine.general = of.general;
       machine.load = access.load;
       machine.store = (address, value, from) =>
@@ -120,6 +142,10 @@ export function createRiscv64(image: FollowedImage, places: Places, threadRegion
     next: (pc) => {
       const instruction = at(pc);
       return 'refused' in instruction ? pc : pc + instruction.length;
+    },
+    shownAt: ({ pc, general }) => {
+      const instruction = at(pc);
+      return 'refused' in instruction ? nothingShown : shownByBranch(instruction, general);
     },
     flowAt: (pc, neverReturns) => {
       const instruction = at(pc);

@@ -5,6 +5,7 @@
  * unknown, and depends on the secret if the condition did.
  */
 import { type Flags, sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
+import type { Facts } from './facts.ts';
 import { type CallPath, copyMemory, type Joining, joinMemory, type Memory, settled } from './memory.ts';
 import { unknown, type Value } from './values.ts';
 
@@ -33,6 +34,8 @@ export interface State {
   vectors: (readonly Value[])[];
   flags: Flags<Value>;
   memory: Memory;
+  /** What branches on the way have shown. */
+  facts: Facts;
 }
 
 export function copyState(state: State): State {
@@ -52,7 +55,10 @@ const isTainted = (flags: Flags<Value>): boolean => sourcesOf(flags).some(({ tai
 const isPlain = (flags: Flags<Value>): boolean =>
   flags.kind === 'bits' && [flags.cf, flags.of, flags.zf, flags.sf, flags.pf].every((flag) => flag === undefined);
 
-/** Joins `b`, at the same place in the same calls, into `a`; whether `a` says something else now. */
+/**
+ * Joins `b`, at the same place in the same calls, into `a`; whether `a` says something else now. What facts hold then is
+ * for whoever joins to say: those of neither hold for the other.
+ */
 export function joinState(joining: Joining, a: State, b: State): boolean {
   let changed = false;
   for (const [i, value] of a.general.entries()) {

@@ -35,6 +35,25 @@ export interface Value {
   readonly wholeByte: number;
   /** Of an unknown: one of these pointers, into one region each. */
   readonly either: readonly Value[] | undefined;
+  /** A power of two: of an unknown, it is a multiple of it; of a pointer, its offset is `low` and a multiple of it. */
+  readonly step: number;
+  /** It was made of an entry of a table that nobody can change; see tables.ts. */
+  readonly entry: TableEntry | undefined;
+}
+
+/** A word of the image's memory that is never written, one of several, and what was made of it. */
+export interface TableEntry {
+  /** Where the first and the last one lie, and how far they are apart. */
+  readonly low: number;
+  readonly high: number;
+  readonly step: number;
+  readonly bytes: 4 | 8;
+  /** Extended with its sign to 64 bits, otherwise with zeros. */
+  readonly isSigned: boolean;
+  /** Was added to it then. */
+  readonly addend: bigint;
+  /** At last its lowest bit was cleared. */
+  readonly isEven: boolean;
 }
 
 /** Regions that are there for every question; in that of the image, offsets are addresses. */
@@ -48,8 +67,8 @@ export type Truth = boolean | 'public' | 'secret';
 /** `made` of `a`'s bytes from one on. */
 function partOf(a: Value, byte: number, made: Value): Value {
   if (made.kind !== 'unknown' || a.kind !== 'unknown') return made;
-  const { width, most, taint, copy, symbol } = made;
-  return unknown(width, taint, most, copy, symbol, a.whole ?? a, a.wholeByte + byte);
+  const { width, most, taint, copy, symbol, step } = made;
+  return unknown(width, taint, most, copy, symbol, a.whole ?? a, a.wholeByte + byte, step);
 }
 
 export const bytesOf = (width: number): number => (width + 7) >> 3;
@@ -75,6 +94,8 @@ export function known(value: bigint, width: number): Value {
     whole: undefined,
     wholeByte: 0,
     either: undefined,
+    step: 1,
+    entry: undefined,
   };
 }
 
@@ -86,6 +107,7 @@ export function unknown(
   symbol = 0,
   whole: Value | undefined = undefined,
   wholeByte = 0,
+  step = 1,
 ): Value {
   if (most === 0n) return known(0n, width);
   const kind = 'unknown';
@@ -104,6 +126,8 @@ export function unknown(
     whole,
     wholeByte,
     either: undefined,
+    step,
+    entry: undefined,
   };
 }
 
@@ -111,7 +135,7 @@ export function unknown(
 const eitherOf = (either: readonly Value[], taint: number): Value => ({ ...unknown(64, taint), either });
 
 /** A pointer to one of several offsets; `isWild`: to any. */
-export function pointer(region: number, low: number, high: number, mayTaint = 0, wild = false): Value {
+export function pointer(region: number, low: number, high: number, mayTaint = 0, wild = false, step = 1): Value {
   const taint = low === high && !wild ? 0 : mayTaint;
   return {
     kind: 'pointer',
@@ -128,6 +152,8 @@ export function pointer(region: number, low: number, high: number, mayTaint = 0,
     whole: undefined,
     wholeByte: 0,
     either: undefined,
+    step,
+    entry: undefined,
   };
 }
 
@@ -140,8 +166,11 @@ export const returnAddress = (isEven: boolean): Value => unknown(64, 0, limits[6
 
 export const isExact = (a: Value): boolean => a.kind === 'pointer' && a.low === a.high && !a.wild;
 
-/** Unknown values of 64 bits of which each is the sign extension of its lower half, by how it was made. */
-const words = new WeakSet<Value>();
+/** Unknown values of 64 bits of which each is the sign extension of its lower half, by how it was made; of what, if that is kept. */
+const words = new WeakMap<Value, Value | undefined>();
+
+/** What a value is the sign extension of. */
+export const extendedFrom = (a: Value): Value | undefined => words.get(a);
 
 /** Whether a value of 64 bits is the sign extension of its lower half, whose bytes then say all of it. */
 export function isWord(a: Value): boolean {
@@ -150,8 +179,8 @@ export function isWord(a: Value): boolean {
   return a.most <= limits[31]! || words.has(a);
 }
 
-function asWord(a: Value): Value {
-  if (a.kind === 'unknown' && a.width === 64) words.add(a);
+function asWord(a: Value, from?: Value): Value {
+  if (a.kind === 'unknown' && a.width === 64) words.set(a, from);
   return a;
 }
 
@@ -229,13 +258,18 @@ export function extendSign(a: Value, width: number): Value {
   const sign = (a.taint >> (own - 1)) & 1;
   const taint = sign === 0 ? a.taint : a.taint | (allBytes(width) & ~((1 << own) - 1));
   const extended = unknown(width, taint, limitOf(width), a.copy);
-  return a.width <= 32 ? asWord(extended) : extended;
+  const { entry } = a;
+  const isEntry = entry !== undefined && a.width === 8 * entry.bytes && entry.addend === 0n;
+  const made = isEntry ? { ...extended, entry: { ...entry, isSigned: true } } : extended;
+  return a.width <= 32 ? asWord(made, a) : made;
 }
 
 export function extendZero(a: Value, width: number): Value {
   if (a.width === width) return a;
   if (a.kind === 'known') return known(a.value, width);
-  return partOf(a, 0, unknown(width, a.taint, a.kind === 'unknown' ? a.most : limitOf(a.width), a.copy));
+  const most = a.kind === 'unknown' ? a.most : limitOf(a.width);
+  const extended = partOf(a, 0, unknown(width, a.taint, most, a.copy, 0, undefined, 0, a.step));
+  return a.entry === undefined ? extended : { ...extended, entry: a.entry };
 }
 
 export function concatenate(high: Value, low: Value): Value {

@@ -11,6 +11,7 @@ import { type FlagReader, type Flags, flagOf, sourcesOf } from '../../machine/se
 import type { X8664Machine } from '../../machine/semantics/x86-64-machine.ts';
 import { LANES, type Operation, RAX, RSP } from '../../machine/semantics/x86-64-operations.ts';
 import { createAlgebra, opaque, type Places } from './arithmetic.ts';
+import { type Comparison, type Facts, narrowedBy, noFacts, nothingShown, type Shown, shownBy } from './facts.ts';
 import type { Processor, Status } from './processor.ts';
 import type { FollowedImage } from './question.ts';
 import { byteOf, pointer, type Truth, type Value } from './values.ts';
@@ -31,13 +32,26 @@ function statusOf(machine: FlagReader<Value, Truth>, flags: Flags<Value>): Statu
   return { determiners, bits };
 }
 
+/** By half the number of a condition; see conditions of x86-64-operations.ts. */
+const comparisons: Readonly<Record<number, Comparison>> = { 1: 'below', 2: 'equal', 3: 'below or equal' };
+
+/** What a jump by the flags of a plain comparison shows. */
+function shownByJump({ name, condition }: Operation, flags: Flags<Value>): Shown {
+  const comparison = name === 'jcc' ? comparisons[condition! >> 1] : undefined;
+  if (comparison === undefined || flags.kind !== 'difference') return nothingShown;
+  if (flags.carry !== undefined || flags.carryFrom !== undefined) return nothingShown;
+  const { holds, fails } = shownBy(comparison, flags.a, flags.b);
+  return (condition! & 1) === 0 ? { holds, fails } : { holds: fails, fails: holds };
+}
+
 /** rbx, rbp and r12 to r15: what functions leave as it was. */
 const KEPT: readonly number[] = [3, 5, 12, 13, 14, 15];
 
 /** `threadRegion`: the region that segment registers point to. */
 export function createX8664(image: FollowedImage, places: Places, threadRegion: number): Processor {
   const operationAt = createOperationReader(image.code);
-  const algebra = createAlgebra(places);
+  let facts: Facts = noFacts;
+  const algebra = createAlgebra(places, (value) => (facts.length === 0 ? value : narrowedBy(facts, value)));
   const at = (pc: number): Operation | Refusal => operationAt(Math.floor(pc));
   const next = (pc: number): number => {
     const operation = at(pc);
@@ -60,6 +74,7 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     execute: (state, access) => {
       const operation = at(state.pc);
       if ('refused' in operation) return operation.refused;
+      facts = state.facts;
       machine.general = state.general;
       machine.vectors = state.vectors;
       machine.flags = state.flags;
@@ -72,6 +87,10 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
       return control;
     },
     next,
+    shownAt: (state) => {
+      const operation = at(state.pc);
+      return 'refused' in operation ? nothingShown : shownByJump(operation, state.flags);
+    },
     flowAt: (pc, neverReturns) => {
       const operation = at(pc);
       if ('refused' in operation) return { to: [], leaves: false, isUnclear: true };
@@ -95,6 +114,12 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     result: RAX,
     atEntry: new Map(),
     assumptions: [],
-    status: { name: 'rflags', of: ({ flags }) => statusOf(machine, flags) },
+    status: {
+      name: 'rflags',
+      of: (state) => {
+        facts = state.facts;
+        return statusOf(machine, state.flags);
+      },
+    },
   };
 }
