@@ -94,6 +94,7 @@ function enter(processor: Processor, question: Question, entry: number): Entry {
     general,
     vectors: Array.from({ length: count }, () => Array.from({ length: lanes }, () => unknown(64))),
     flags: { kind: 'bits', from: [unknown(1)] },
+    raised: unknown(1),
     memory,
     facts: noFacts,
   };

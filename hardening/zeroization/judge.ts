@@ -8,7 +8,7 @@
 import type { AccessContext } from './access.ts';
 
 import { byteAt, type CallPath, taintedBytes, writtenAt } from './memory.ts';
-import type { Processor } from './processor.ts';
+import type { Processor, StatusRegister } from './processor.ts';
 import type { Answer, Argument, Parts, Question, RegisterResidue, Residue, Stop, Verdict } from './question.ts';
 import { argumentRegions } from './regions.ts';
 import type { State } from './state.ts';
@@ -149,16 +149,15 @@ function registerResidue(judged: Judged): RegisterResidue[] {
     if (tainted.length === 0) continue;
     found.push({ register: processor.vectors.name(i), isVerbatim: tainted.some(({ copy }) => copy >= 0) });
   }
-  if (hasSecretStatus(judged)) found.push({ register: processor.status!.name, isVerbatim: false });
+  for (const status of processor.statuses)
+    if (isSecretStatus(judged, status)) found.push({ register: status.name, isVerbatim: false });
   return found;
 }
 
 /** Flags say what they were computed from; of what was meant to be seen, they tell no more. */
-function hasSecretStatus(judged: Judged): boolean {
-  const { processor, end } = judged;
+function isSecretStatus(judged: Judged, status: StatusRegister): boolean {
   const isHidden = (value: Value): boolean => hidden(judged, value) !== 0;
-  if (processor.status === undefined) return false;
-  const { determiners, bits } = processor.status.of(end);
+  const { determiners, bits } = status.of(judged.end);
   return !determiners.some((values) => values.every((value) => !isHidden(value))) && bits.some(isHidden);
 }
 

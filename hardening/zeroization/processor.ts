@@ -52,6 +52,11 @@ export interface Processor {
   readonly atEntry: ReadonlyMap<number, Value>;
   /** What is believed of registers. */
   readonly assumptions: readonly string[];
-  /** Flags that instructions leave, where the machine has any. */
-  readonly status?: { readonly name: string; readonly of: (state: State) => Status };
+  /** Registers of flags that instructions leave. */
+  readonly statuses: readonly StatusRegister[];
+}
+
+export interface StatusRegister {
+  readonly name: string;
+  readonly of: (state: State) => Status;
 }

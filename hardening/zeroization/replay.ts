@@ -201,11 +201,10 @@ const isOpen = (parts: Parts): boolean =>
   );
 
 /** Contents of a register, of all registers that answers name. */
-function contents({ names, vectors, status }: Processor, { general, vectors: lanes, flags }: Ran, name: string) {
-  if (name === status?.name) return flags;
+function contents({ names, vectors }: Processor, { general, vectors: lanes, flags }: Ran, name: string) {
   const number = names.indexOf(name);
   if (number >= 0) return [general[number]!];
-  return lanes.find((_, i) => vectors.name(i) === name) ?? [];
+  return lanes.find((_, i) => vectors.name(i) === name) ?? flags.get(name) ?? [];
 }
 
 function confirmedBy({ question, processor }: Plan, parts: Parts, pairs: readonly (readonly [Seen, Seen])[]): Parts {

@@ -167,7 +167,7 @@ export function createRiscv64(image: FollowedImage, places: Places, threadRegion
       ...(image.globalPointer === undefined ? [] : [[GP, known(BigInt(image.globalPointer), 64)] as const]),
     ]),
     // Flags stay until somebody clears them, which no instruction with a meaning does.
-    status: { name: 'fcsr', of: ({ flags }) => ({ determiners: [], bits: sourcesOf(flags) }) },
+    statuses: [{ name: 'fcsr', of: ({ flags }) => ({ determiners: [], bits: sourcesOf(flags) }) }],
     assumptions: image.globalPointer === undefined ? [] : ['gp holds the address that __global_pointer$ has'],
   };
 }

@@ -33,6 +33,8 @@ export interface State {
   /** Vector registers, in lanes of 64 bits. */
   vectors: (readonly Value[])[];
   flags: Flags<Value>;
+  /** One bit, for all flags that floating point has raised on a machine that keeps them apart from its others. */
+  raised: Value;
   memory: Memory;
   /** What branches on the way have shown. */
   facts: Facts;
@@ -81,6 +83,11 @@ export function joinState(joining: Joining, a: State, b: State): boolean {
       a.flags = noFlags(tainted);
       changed = true;
     }
+  }
+  const raised = settled(joining, a.raised, b.raised);
+  if (raised !== undefined) {
+    a.raised = raised;
+    changed = true;
   }
   return joinMemory(joining, a.memory, b.memory) || changed;
 }

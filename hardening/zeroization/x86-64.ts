@@ -51,6 +51,7 @@ const KEPT: readonly number[] = [3, 5, 12, 13, 14, 15];
 export function createX8664(image: FollowedImage, places: Places, threadRegion: number): Processor {
   const operationAt = createOperationReader(image.code);
   let facts: Facts = noFacts;
+  let raised: Value;
   const algebra = createAlgebra(places, (value) => (facts.length === 0 ? value : narrowedBy(facts, value)));
   const at = (pc: number): Operation | Refusal => operationAt(Math.floor(pc));
   const next = (pc: number): number => {
@@ -68,13 +69,17 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     flags: { kind: 'bits', from: [] },
     load: () => pointer(0, 0, 0),
     store: () => {},
+    // Another object each time: whether flags were raised at all may be what ways differ in.
+    raised: (sources) => {
+      raised = opaque([raised, ...sources], 1);
+    },
     segmentBase: (segment) => pointer(threadRegion, segment === 'fs' ? 0 : 2 ** 30, segment === 'fs' ? 0 : 2 ** 30),
   };
   return {
     execute: (state, access) => {
       const operation = at(state.pc);
       if ('refused' in operation) return operation.refused;
-      facts = state.facts;
+      ({ facts, raised } = state);
       machine.general = state.general;
       machine.vectors = state.vectors;
       machine.flags = state.flags;
@@ -84,6 +89,7 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
         access.store(address, value, from !== undefined && KEPT.includes(from) && state.frame?.atEntry[from] === value);
       const control = execute(machine, operation, state.pc !== operation.address);
       state.flags = machine.flags;
+      state.raised = raised;
       return control;
     },
     next,
@@ -114,12 +120,16 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     result: RAX,
     atEntry: new Map(),
     assumptions: [],
-    status: {
-      name: 'rflags',
-      of: (state) => {
-        facts = state.facts;
-        return statusOf(machine, state.flags);
+    statuses: [
+      {
+        name: 'rflags',
+        of: (state) => {
+          facts = state.facts;
+          return statusOf(machine, state.flags);
+        },
       },
-    },
+      // Flags stay until somebody clears them, which no instruction with a meaning does.
+      { name: 'mxcsr', of: ({ raised }) => ({ determiners: [], bits: [raised] }) },
+    ],
   };
 }

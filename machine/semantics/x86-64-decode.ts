@@ -28,6 +28,10 @@ const opaqueIntegers = new Set(
   ),
 );
 
+/** Of floating point, what computes, compares, converts and rounds; moves and bitwise operations raise nothing. */
+const arithmetic =
+  /^v?(cvt\w+|(add|sub|addsub|hadd|hsub|mul|div|sqrt|min|max|cmp\w*|u?comi|round|dp|range|reduce|rndscale|scalef|getexp|getmant|fixupimm|fn?m(add|sub)\w*)[ps][sdh])$/;
+
 let allowed: ReadonlySet<number> | undefined;
 
 function isAllowed(library: Library, instruction: Instruction, name: string): boolean {
@@ -203,6 +207,7 @@ function opaqueEffects(library: Library, instruction: Instruction): OpaqueEffect
     // Flags that it leaves alone are among what the others may be afterwards.
     readsFlags: instruction.rflagsRead !== 0 || (isPartly && instruction.rflagsModified !== 0),
     writesFlags: instruction.rflagsModified !== 0,
+    raises: arithmetic.test(library.Mnemonic[instruction.mnemonic]!.toLowerCase()),
   };
 }
 

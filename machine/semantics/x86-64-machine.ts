@@ -25,6 +25,8 @@ export interface X8664Machine<V, B> extends FlagReader<V, B> {
   readonly load: (address: V, bytes: number) => V;
   /** Of 8, 16, 32 or 64 bits; `from`: the general register that held them in full. */
   readonly store: (address: V, value: V, from?: number) => void;
+  /** Floating point that reads these may have raised a flag in MXCSR; absent: nobody asks. */
+  readonly raised?: (sources: readonly V[]) => void;
   readonly segmentBase: (segment: 'fs' | 'gs') => V;
 }
 

@@ -64,6 +64,8 @@ export interface OpaqueEffects {
   readonly writes: readonly Operand[];
   readonly readsFlags: boolean;
   readonly writesFlags: boolean;
+  /** Floating point: it may raise flags in MXCSR, which stay until somebody clears them. */
+  readonly raises: boolean;
 }
 
 export interface Operation {

@@ -94,11 +94,12 @@ function repeatedOnce<V, B>(m: X8664Machine<V, B>, { name, address }: Operation)
 
 /** What an opaque instruction leaves: values that depend on all that it reads, and on nothing else. */
 function opaquely<V, B>(m: X8664Machine<V, B>, operation: Operation): void {
-  const { reads, writes, readsFlags, writesFlags } = operation.opaque!;
+  const { reads, writes, readsFlags, writesFlags, raises } = operation.opaque!;
   const sources = reads.flatMap((operand) =>
     operand.kind === 'vector' || operand.width > 64 ? readLanes(m, operand) : [read(m, operand)],
   );
   if (readsFlags) for (let i = 0; i < 16; i += 2) sources.push(flagBit(m, i));
+  if (raises) m.raised?.(sources);
   for (const operand of writes) {
     if (operand.kind === 'vector' || operand.width > 64) {
       const lanes = Array.from({ length: operand.width / 64 }, () => m.opaque(sources, 64));

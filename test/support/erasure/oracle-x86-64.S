@@ -22,6 +22,9 @@ oracle_call:
         mov     [rip + oracle_saved + 40], r15
         mov     [rip + oracle_saved + 48], rsp
 
+        /* No flag of floating point is raised yet. */
+        mov     dword ptr [rip + oracle_registers], 0x1f80
+        ldmxcsr [rip + oracle_registers]
         mov     rax, 0x5a5a5a5a5a5a5a5a
         movq    xmm0, rax
         punpcklqdq xmm0, xmm0
@@ -54,6 +57,7 @@ oracle_call:
         seto    al
         movzx   eax, ax
         mov     [rip + oracle_registers + 640], rax
+        stmxcsr [rip + oracle_registers + 648]
         mov     [rip + oracle_registers + 8], rcx
         mov     [rip + oracle_registers + 16], rdx
         mov     [rip + oracle_registers + 24], rbx

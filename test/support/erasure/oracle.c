@@ -21,8 +21,8 @@ typedef unsigned long word;
 #define ARGUMENTS 12
 
 #if defined(__x86_64__)
-/* 16 general registers, 16 vector registers of 32 bytes, and the flags. */
-#define ORACLE_REGISTERS (16 * 8 + 16 * 32 + 8)
+/* 16 general registers, 16 vector registers of 32 bytes, the flags, and those of floating point. */
+#define ORACLE_REGISTERS (16 * 8 + 16 * 32 + 8 + 8)
 static long call(long number, long a, long b, long c, long d) {
   long result;
   register long fourth __asm__("r10") = d;

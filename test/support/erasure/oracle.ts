@@ -86,6 +86,7 @@ const machines: Readonly<Record<string, Machine>> = {
       ...general(x86Names, /^(rbx|rsp|rbp|r12|r13|r14|r15)$/),
       ...Array.from({ length: 16 }, (_, i) => vector(i)),
       { name: 'rflags', bytes: 8, isKept: false },
+      { name: 'mxcsr', bytes: 8, isKept: false },
     ],
     result: 'rax',
     pushed: 8,
