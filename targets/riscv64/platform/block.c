@@ -1,7 +1,9 @@
 /*
  * Block devices over virtio: one request at a time, waited for.
  *
- * Data is copied to and from memory that was taken for devices, 64 KiB at a time. Where a device has a cache
+ * Data is copied to and from memory that was taken for devices, 64 KiB at a time, and cleared there once the request is
+ * done: it may be a key, and whoever reads one can clear the memory that it asked for and no other. (Of what a device has
+ * copied itself, and of memory that a device which does not answer still writes to, nothing is said.) Where a device has a cache
  * that survives no power failure (it offers FLUSH), every write is followed by a flush, so that what was written stays
  * written once the call has returned.
  */
@@ -89,6 +91,7 @@ solo5_result_t solo5_block_write(solo5_handle_t handle, solo5_off_t offset, cons
         uint32_t part = size < CHUNK ? (uint32_t)size : CHUNK;
         memcpy(block->data, buf, part);
         solo5_result_t result = request(block, REQUEST_WRITE, offset / SECTOR, part);
+        memset(block->data, 0, part);
         if (result != SOLO5_R_OK) return result;
         buf += part;
         offset += part;
@@ -103,8 +106,9 @@ solo5_result_t solo5_block_read(solo5_handle_t handle, solo5_off_t offset, uint8
     while (size > 0) {
         uint32_t part = size < CHUNK ? (uint32_t)size : CHUNK;
         solo5_result_t result = request(block, REQUEST_READ, offset / SECTOR, part);
+        if (result == SOLO5_R_OK) memcpy(buf, block->data, part);
+        memset(block->data, 0, part);
         if (result != SOLO5_R_OK) return result;
-        memcpy(buf, block->data, part);
         buf += part;
         offset += part;
         size -= part;
