@@ -47,7 +47,8 @@ export interface HostBuild {
   readonly start?: (lowered: Lowered) => string;
 }
 
-const startMain = (lowered: Lowered): string => `#include "platform.h"
+/** C that makes a verified `main` the program. */
+export const startMain = (lowered: Lowered): string => `#include "platform.h"
 void ${symbolOf(lowered, 'main')}(void);
 int solo5_app_main(const struct solo5_start_info *info) {
     casemate_platform_start(info);

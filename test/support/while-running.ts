@@ -1,5 +1,5 @@
 /** Images that do not end by themselves, booted for as long as a test has something to do with them. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { bootHvt } from '../../targets/hvt/boot.ts';
 import { bootRiscv } from '../../targets/riscv64/boot.ts';
@@ -10,7 +10,12 @@ export interface Running {
   readonly image: string;
   readonly target: 'hvt' | 'riscv64';
   readonly args?: readonly string[];
-  readonly nets: Parameters<typeof bootRiscv>[0]['nets'];
+  readonly nets?: Parameters<typeof bootRiscv>[0]['nets'];
+  readonly blocks?: Parameters<typeof bootRiscv>[0]['blocks'];
+  /** Options of the machine, for riscv64. */
+  readonly machine?: Pick<Parameters<typeof bootRiscv>[0], 'machine' | 'cpu' | 'legacy' | 'rng'>;
+  /** Further words for QEMU. */
+  readonly more?: readonly string[];
   /** What its console says when it is there. */
   readonly ready: string;
   /** Seconds that it may take. */
@@ -18,13 +23,13 @@ export interface Running {
 }
 
 /** Boots an image, does the work once it is ready, and ends it; what it said. An image that ends earlier is an error. */
-export async function whileRunning(running: Running, work: () => Promise<void>): Promise<string> {
-  const { image, target, args = [], nets = [], ready, timeout } = running;
+export async function whileRunning(running: Running, work: (pid: number) => Promise<void>): Promise<string> {
+  const { image, target, args = [], nets = [], blocks = [], machine = {}, more = [], ready, timeout } = running;
   let child: ChildProcess | undefined;
   const host = {
     find: findTool,
-    spawn: (...given: Parameters<typeof spawn>): ChildProcess => {
-      child = spawn(...given);
+    spawn: (path: string, words: readonly string[], options: SpawnOptions): ChildProcess => {
+      child = spawn(path, [...words, ...more], options);
       return child;
     },
     emulator: join(projectRoot, 'dist/hvt-emulator.elf'),
@@ -38,12 +43,13 @@ export async function whileRunning(running: Running, work: () => Promise<void>):
     said += Buffer.from(chunk).toString();
     if (said.includes(ready)) wake();
   };
-  const common = { image, memory: 16, timeout, args, nets, onConsole };
-  const end = target === 'hvt' ? bootHvt({ ...common, tender: 'emulator' }, host) : bootRiscv(common, host);
+  const common = { image, memory: 16, timeout, args, nets, blocks, onConsole };
+  const end =
+    target === 'hvt' ? bootHvt({ ...common, tender: 'emulator' }, host) : bootRiscv({ ...common, ...machine }, host);
   const early = end.then((result) => Promise.reject(new Error(`ended: ${JSON.stringify(result)}`)));
   try {
     await Promise.race([isReady, early]);
-    await Promise.race([work(), early]);
+    await Promise.race([work(child!.pid!), early]);
   } finally {
     child?.kill();
     // It is this that ends it, which is an error to who boots it.
