@@ -44,7 +44,17 @@ const MOST_SHOWN = 8;
 
 const signed = (offset: number): string => (offset < 0 ? `-${-offset}` : `+${offset}`);
 
-function byteLine(part: string, { from, length, at, isVerbatim }: Residue, places: Places): string {
+/** Calls that are shown of those that were being executed, the innermost ones. */
+const MOST_CALLS = 3;
+
+/** By which calls an instruction was come to, the innermost first. */
+function calledLine(path: readonly number[], places: Places): string {
+  const calls = path.slice(-MOST_CALLS).reverse();
+  const more = path.length - calls.length;
+  return `${calls.map((at) => `, called at ${instruction(places, at)}`).join('')}${more > 0 ? `, in ${more} more calls` : ''}`;
+}
+
+function byteLine(part: string, { from, length, at, isVerbatim, path = [], status }: Residue, places: Places): string {
   const bytes = `${length} byte${length === 1 ? '' : 's'}`;
   const where =
     part === 'stack'
@@ -53,7 +63,8 @@ function byteLine(part: string, { from, length, at, isVerbatim }: Residue, place
         ? `${bytes} at ${places.place(from)}`
         : `${bytes} at ${signed(from)}`;
   const what = isVerbatim ? 'of the secret itself' : 'that depend on the secret';
-  return `${where}, ${what}${at === undefined ? '' : `, written at ${instruction(places, at)}`}`;
+  const writer = at === undefined ? '' : `, written at ${instruction(places, at)}${calledLine(path, places)}`;
+  return `${where}, ${what}${writer}${status === 'confirmed' ? '; two runs show it' : ''}`;
 }
 
 function partLines(
@@ -171,15 +182,21 @@ function partJson({ part, outcome, bytes, registers, at, reason, when }: PartVer
     part,
     outcome,
     ...(bytes && {
-      residue: bytes.map(({ from, length, at: writer, isVerbatim }) => ({
+      residue: bytes.map(({ from, length, at: writer, isVerbatim, path = [], status }) => ({
         ...(part === 'image' ? { address: hex(from) } : { offset: from }),
         bytes: length,
         verbatim: isVerbatim,
         ...(writer !== undefined && { writtenAt: shown(writer), ...placeJson(places, writer) }),
+        ...(path.length > 0 && { calls: path.map((call) => ({ at: shown(call), ...placeJson(places, call) })) }),
+        ...(status && { runs: status }),
       })),
     }),
     ...(registers && {
-      registers: registers.map(({ register, isVerbatim }) => ({ name: register, verbatim: isVerbatim })),
+      registers: registers.map(({ register, isVerbatim, status }) => ({
+        name: register,
+        verbatim: isVerbatim,
+        ...(status && { runs: status }),
+      })),
     }),
     ...(at !== undefined && { at: shown(at), ...placeJson(places, at) }),
     ...(reason !== undefined && { reason }),

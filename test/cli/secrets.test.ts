@@ -55,7 +55,7 @@ describe('casemate secrets', () => {
     const { status, stdout, stderr } = secrets(made.path('noted'));
     expect([status, stderr]).toEqual([1, '']);
     expect(stdout).toMatch(
-      /RESIDUE {2}spills .*\n +stack: 8 bytes at -8 from the stack pointer at the entry, of the secret itself, written at 0x[0-9a-f]+ \(spills\+0x3\)\n/,
+      /RESIDUE {2}spills .*\n +stack: 8 bytes at -8 from the stack pointer at the entry, of the secret itself, written at 0x[0-9a-f]+ \(spills\+0x3\); two runs show it\n/,
     );
     expect(stdout).toContain('no more than what casemate.json names is secret');
     expect(stdout).toMatch(/\n1 residue\n$/);
