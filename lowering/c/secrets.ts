@@ -3,7 +3,8 @@
  *
  * A function that C calls is two in C, and both handle the secret, so both have a record. They are kept from being copied
  * into their callers, where a record would say nothing. Arguments are numbered as the calling conventions of x86-64 and
- * riscv64 number them alike: a scalar has one place, a slice two, its pointer and its length, as long as registers last.
+ * riscv64 number them alike: a scalar has one place, a slice two, its pointer and its length, as long as registers last. A
+ * record that is too large for registers is returned through a pointer that has the first place.
  * How long an array is a precondition says, `key.length === 32` or `key.length <= 32`; a secret array without one is refused.
  */
 import type { FunctionIr, Variable } from '../../analyzers/ir.ts';
@@ -16,7 +17,7 @@ import {
   type SecretAnnotation,
   type SecretItem,
 } from '../../base/secrets.ts';
-import { returnedBytes } from './types.ts';
+import { resultRoom, returnedBytes } from './types.ts';
 
 /** Registers of arguments on every machine. */
 const REGISTERS = 6;
@@ -66,8 +67,13 @@ function arrayItems(fn: FunctionIr, { id, name, type, span }: Variable, place: n
 }
 
 function itemsOf(fn: FunctionIr): SecretItem[] {
-  let place = 0;
   const items: SecretItem[] = [];
+  const room = resultRoom(fn.result);
+  if (room !== undefined) {
+    const length: Length = { kind: 'constant', bytes: room };
+    items.push({ kind: fn.secrets!.result ? 'output' : 'buffer', argument: 0, length });
+  }
+  let place = items.length;
   for (const parameter of fn.parameters) {
     const { id, name, type, span } = parameter;
     const isArray = type.kind === 'array';
@@ -102,7 +108,7 @@ export function secretRecord(fn: FunctionIr, symbol: string): SecretAnnotation {
     address: 0n,
     origin: 'typescript',
     items: itemsOf(fn),
-    result: secrets!.result ? (returns ?? 8) : 0,
+    result: secrets!.result && resultRoom(fn.result) === undefined ? (returns ?? 8) : 0,
     ...(returns !== undefined && { returns }),
     policy: { buffer: secrets!.zeroized, stack: true, registers: true, heap: false },
   };

@@ -57,6 +57,28 @@ export function mix(out: Uint8Array, mask: u32, key: Readonly<Uint8Array>): u32 
   out[0] = key[3] & 1;
   return mask & 1;
 }
+
+interface Found { readonly kind: u8; readonly at: number; readonly total: u32 }
+interface Small { readonly kind: u8; readonly at: number }
+
+/**
+ * @requires key.length === 4
+ * @secret key
+ */
+export function inspect(key: Readonly<Uint8Array>): Found { return { kind: 1, at: 2, total: 3 }; }
+
+/**
+ * @requires key.length === 4
+ * @secret key
+ * @declassifies result
+ */
+export function reveal(key: Readonly<Uint8Array>): Found { return { kind: key[0], at: 2, total: key[3] }; }
+
+/**
+ * @requires key.length === 4
+ * @secret key
+ */
+export function inspectLittle(key: Readonly<Uint8Array>): Small { return { kind: 1, at: 2 }; }
 `;
 
 describe('tags of secrets', () => {
@@ -83,7 +105,7 @@ describe('tags of secrets', () => {
     expect(problems).toEqual([]);
     const inner = annotations.map(({ function: name }) => name);
     expect(inner.filter((name) => ['wipe', 'forgets', 'mix'].includes(name))).toEqual(['wipe', 'forgets', 'mix']);
-    expect(inner).toHaveLength(6);
+    expect(inner).toHaveLength(12);
     expect(annotations.find(({ function: name }) => name === 'mix')).toMatchObject({
       origin: 'typescript',
       address: subject.symbols.find(({ name }) => name === 'mix')?.value,
@@ -96,12 +118,26 @@ describe('tags of secrets', () => {
       ...{ result: 4, returns: 4 },
       policy: { buffer: false, stack: true, registers: true },
     });
+    // A result that is too large for registers has a pointer before all arguments.
+    const itemsOf = (name: string) => annotations.find((one) => one.function === name)?.items;
+    const key = (at: number) => [
+      { kind: 'secret', argument: at, length: { kind: 'constant', bytes: 4 } },
+      { kind: 'value', argument: at + 1, value: 4 },
+    ];
+    const room = { argument: 0, length: { kind: 'constant', bytes: 24 } };
+    expect(itemsOf('inspect')).toEqual([{ kind: 'buffer', ...room }, ...key(1)]);
+    expect(itemsOf('reveal')).toEqual([{ kind: 'output', ...room }, ...key(1)]);
+    expect(itemsOf('inspectLittle')).toEqual(key(0));
     const outcome = (name: string, wanted: string): string | undefined => {
       const one = judgeImage(subject, defaults).functions.find(({ function: each }) => each === name);
       return one?.parts.find(({ part }) => part === wanted)?.outcome;
     };
     expect([outcome('wipe', 'buffer 0'), outcome('wipe', 'stack')]).toEqual(['erased', 'erased']);
     expect(outcome('forgets', 'buffer 0')).toBe('residue');
+    for (const name of ['inspect', 'reveal', 'inspectLittle'])
+      expect([name, outcome(name, 'stack'), outcome(name, 'image')]).toEqual([name, 'erased', 'erased']);
+    expect([outcome('inspect', 'argument 0'), outcome('inspect', 'registers')]).toEqual(['erased', 'erased']);
+    expect(outcome('reveal', 'argument 0')).toBe('erased');
   });
 
   it.each([
