@@ -33,6 +33,12 @@ const functions = (): Promise<CodeOfFunction[]> => {
   return compiled;
 };
 
+/**
+ * Loops that the compiler leaves none of: `fill` and `total` become vectors, and `counted`, which counts up to a number,
+ * becomes that number. No round of the source has one of the machine to go with it then, and such code is undecided.
+ */
+const withoutRounds = ['fill', 'total', 'counted'];
+
 /** In CI, a few of each kind. */
 const chosen = ['lower', 'read16', 'put32', 'advance', 'find', 'moved', 'pickOne', 'callsWide'];
 
@@ -48,7 +54,7 @@ async function verdictsOn(names: (name: string) => boolean): Promise<Record<stri
 
 describe('translation validation of x86-64 code', () => {
   it('validates branches, slices, records, objects, calls and loops', async () => {
-    const verdicts = await verdictsOn((name) => (isLong ? !['fill', 'total'].includes(name) : chosen.includes(name)));
+    const verdicts = await verdictsOn((name) => (isLong ? !withoutRounds.includes(name) : chosen.includes(name)));
     expect(Object.keys(verdicts).length).toBeGreaterThanOrEqual(chosen.length);
     expect(new Set(Object.values(verdicts)), JSON.stringify(verdicts)).toEqual(new Set(['validated']));
   });

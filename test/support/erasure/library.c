@@ -31,3 +31,10 @@ void explicit_bzero(void *to, size_t size) {
   memset(to, 0, size);
   __asm__ volatile("" : : "r"(to) : "memory");
 }
+
+int bcmp(const void *a, const void *b, size_t size) {
+  const unsigned char *p = a, *q = b;
+  for (size_t i = 0; i < size; i++)
+    if (p[i] != q[i]) return 1;
+  return 0;
+}
