@@ -7,6 +7,7 @@
  * writes may be the secret, and what it hits may be anything.
  */
 import { hex } from '../../base/errors.ts';
+import type { Allocated } from './blocks.ts';
 import { byteAt, loadAt, type Region, storeAt, storeWeakly } from './memory.ts';
 import { giveUp } from './question.ts';
 import type { State } from './state.ts';
@@ -29,7 +30,12 @@ export type Kind = 'data' | 'read-only data' | 'code' | 'nothing';
 export type Extent = (state: State, region: Region, anchor: number) => Span | undefined;
 
 export interface AccessContext {
-  readonly regions: readonly Region[];
+  /** More are added as memory is allocated. */
+  readonly regions: Region[];
+  /** Regions that were allocated. */
+  readonly allocated: Map<number, Allocated>;
+  /** Bytes of a region that are secret from the beginning. */
+  readonly secretBytes: (region: number) => number;
   readonly imageAt: (address: bigint) => number | undefined;
   readonly extent: Extent;
   /** What all bytes from `low` up to `high`, both included, are; of several kinds, the last one in the order above. */
@@ -42,6 +48,10 @@ export interface AccessContext {
   readonly assume: (text: string) => void;
   /** The least offset of the stack that was written. */
   lowest: number;
+  /** Whether that is known of callees that were not followed, too. */
+  hasDepth: boolean;
+  /** Whether anything was allocated or freed. */
+  usesHeap: boolean;
 }
 
 interface Place {
@@ -68,9 +78,26 @@ function placeOf(context: AccessContext, address: Value): Place | undefined {
 function rangeOf(context: AccessContext, state: State, place: Place, count: number): Span | undefined {
   if (!place.wild) return place.high - place.low > FARTHEST ? undefined : place;
   context.assume('a pointer whose offset is not known stays in the object, or the frame, that it points into');
-  const extent = context.extent(state, place.region, place.low);
-  if (extent === undefined || extent.high - extent.low > FARTHEST) return undefined;
+  const own = context.allocated.get(place.region.id);
+  const extent =
+    own === undefined
+      ? context.extent(state, place.region, place.low)
+      : own.size !== undefined && { low: 0, high: Math.max(0, own.size - 1) };
+  if (!extent || extent.high - extent.low > FARTHEST) return undefined;
   return { low: extent.low, high: Math.max(extent.low, extent.high - count + 1) };
+}
+
+function refuseFreed(state: State, region: Region, what: string): void {
+  const status = state.heap.get(region.id)?.status ?? 'live';
+  if (status !== 'live')
+    giveUp(state.pc, `${what} memory that ${status === 'freed' ? 'was' : 'may have been'} freed before`);
+}
+
+/** Bytes that were allocated are data, and around them is nothing. */
+function kindOf(context: AccessContext, region: Region, low: number, high: number): Kind {
+  const own = context.allocated.get(region.id);
+  if (own === undefined) return context.kindAt(region, low, high);
+  return low < 0 || (own.size !== undefined && high >= own.size) ? 'nothing' : 'data';
 }
 
 export function load(context: AccessContext, state: State, address: Value, count: number): Value {
@@ -79,6 +106,7 @@ export function load(context: AccessContext, state: State, address: Value, count
       .map((one) => load(context, state, one, count))
       .reduce((a, b) => (address.taint === 0 ? join(a, b) : joinSecretly(a, b)));
   const place = placeOf(context, address);
+  if (place !== undefined) refuseFreed(state, place.region, 'a load from');
   const range = place && rangeOf(context, state, place, count);
   if (place === undefined || range === undefined || !isThere(context, place.region, range, count)) {
     context.maybe.add(state.pc);
@@ -101,7 +129,7 @@ export function load(context: AccessContext, state: State, address: Value, count
 }
 
 const isThere = (context: AccessContext, region: Region, { low, high }: Span, count: number): boolean =>
-  context.kindAt(region, low, high + count - 1) !== 'nothing';
+  kindOf(context, region, low, high + count - 1) !== 'nothing';
 
 /** Code that is written is not the code that was read; what is never written is either a fault or somebody else's. */
 function refuseUnlessData(
@@ -111,8 +139,10 @@ function refuseUnlessData(
   { low, high }: Span,
   count: number,
 ): void {
-  const kind = context.kindAt(region, low, high + count - 1);
+  const kind = kindOf(context, region, low, high + count - 1);
   if (kind === 'data') return;
+  const own = context.allocated.get(region.id);
+  if (own !== undefined) giveUp(pc, `a store to byte ${low} to ${high + count - 1} of ${own.size} that ${own.by} gave`);
   const where = low === high ? hex(low) : `${hex(low)} to ${hex(high + count - 1)}`;
   if (kind === 'code') giveUp(pc, `a store to ${where}, which is code: it modifies itself`);
   giveUp(pc, `a store to ${where}, where ${kind === 'nothing' ? 'the image has no memory' : `its ${kind} is`}`);
@@ -138,6 +168,7 @@ function storeTo(context: AccessContext, state: State, { address, value, isSave,
   if (place === undefined)
     giveUp(pc, value.taint === 0 ? 'a store to nobody knows where' : 'the secret is stored to nobody knows where');
   const { region, low } = place;
+  refuseFreed(state, region, 'a store to');
   const count = value.width >> 3;
   const range = rangeOf(context, state, place, count);
   if (range === undefined) giveUp(pc, `a store to somewhere in ${region.name}, and nobody knows how far`);

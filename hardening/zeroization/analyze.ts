@@ -9,9 +9,11 @@
 import { CasemateError, hex, printable } from '../../base/errors.ts';
 import type { AccessContext } from './access.ts';
 import type { Places } from './arithmetic.ts';
+import type { Allocated } from './blocks.ts';
+import { createCalleeEffects } from './callee-effects.ts';
 import { noFacts } from './facts.ts';
 import { followFunction } from './follow.ts';
-import { judge, unknownAnswer, worse } from './judge.ts';
+import { allVerdicts, judge, unknownAnswer, worse } from './judge.ts';
 import { createMemory, storeAt } from './memory.ts';
 import { livesInMovingHeap, MOVES, usesOfMovingHeap } from './moving-heap.ts';
 import { neverReturning } from './never-returns.ts';
@@ -26,7 +28,7 @@ import {
   type Question,
   type Verdict,
 } from './question.ts';
-import { argumentRegions, extentOf, fixedIn, imageAt, kindsOf, regionsOf } from './regions.ts';
+import { argumentRegions, extentOf, fixedIn, imageAt, kindsOf, regionsOf, secretBytesOf } from './regions.ts';
 import { confirmResidue } from './replay.ts';
 import type { State } from './state.ts';
 import type { FollowContext } from './step.ts';
@@ -97,6 +99,7 @@ function enter(processor: Processor, question: Question, entry: number): Entry {
     raised: unknown(1),
     memory,
     facts: noFacts,
+    heap: new Map(),
   };
   return { state, given };
 }
@@ -130,8 +133,11 @@ function analyzeAt(
 ): Attempt {
   let asked = false;
   const wanted = new Map<number, number>();
+  const allocated = new Map<number, Allocated>();
   const places: Places = {
     remainder: (region, modulus) => {
+      const block = allocated.get(region);
+      if (block !== undefined) return block.alignment % modulus === 0 ? 0 : undefined;
       if (modulus > 64) return undefined;
       if (region === IMAGE) return 0;
       if (region === STACK) {
@@ -155,6 +161,8 @@ function analyzeAt(
   const regions = regionsOf(image, question);
   const access: AccessContext = {
     regions,
+    allocated,
+    secretBytes: secretBytesOf(question),
     imageAt: places.imageAt,
     extent: extentOf(question, image, processor),
     kindAt: kindsOf(image),
@@ -163,11 +171,16 @@ function analyzeAt(
     maybe: new Set(),
     assume: (text) => assumptions.add(text),
     lowest: 0,
+    hasDepth: true,
+    usesHeap: false,
   };
   const never = neverReturning(image.symbols, processor.flowAt);
   const context: FollowContext = {
     processor,
     access,
+    // The function under question is followed, whatever its name is.
+    allocators: new Map([...(image.allocators ?? [])].filter(([address]) => address !== entry)),
+    effectsOf: createCalleeEffects(processor, never.all),
     neverReturns: never.all,
     believed: never.believed,
     movingHeap: usesOfMovingHeap(image.symbols),
@@ -182,7 +195,7 @@ function analyzeAt(
   const { state, given } = enter(processor, question, entry);
   const named = new Map([...image.symbols].map(([name, address]) => [address, name]));
   const partsAt = (end: State): Parts => judge({ processor, access, question, end, given });
-  const shared = (): Pick<Answer, 'stops' | 'steps' | 'assumptions'> => ({
+  const shared = (): Pick<Answer, 'stops' | 'steps' | 'assumptions' | 'usesHeap'> => ({
     stops: [...context.stopped].map(([at, { state: end, callee }]) => ({
       at,
       ...(callee !== undefined && { callee: named.get(callee) ?? hex(callee) }),
@@ -190,6 +203,7 @@ function analyzeAt(
     })),
     steps: context.steps,
     assumptions: [...assumptions],
+    ...(access.usesHeap && { usesHeap: true }),
   });
   try {
     const end = followFunction(context, state);
@@ -200,7 +214,8 @@ function analyzeAt(
         wanted,
         processor,
       };
-    return { answer: { ...partsAt(end), depth: Math.max(0, -access.lowest), ...shared() }, asked, wanted, processor };
+    const depth = access.hasDepth ? { depth: Math.max(0, -access.lowest) } : {};
+    return { answer: { ...partsAt(end), ...depth, ...shared() }, asked, wanted, processor };
   } catch (error) {
     if (!(error instanceof GivenUp)) throw error;
     return { answer: unknownAnswer(question, error.at, error.message, shared()), asked, wanted, processor };
@@ -222,8 +237,8 @@ function alignmentsOf(wanted: ReadonlyMap<number, number>): Alignment['of'][] {
 }
 
 /** Whether any part of an answer is one of these. */
-const has = ({ stack, registers, buffers, elsewhere }: Parts, ...kinds: readonly Verdict<unknown>['kind'][]): boolean =>
-  [stack, registers, ...Object.values(buffers), ...Object.values(elsewhere)].some(({ kind }) => kinds.includes(kind));
+const has = (parts: Parts, ...kinds: readonly Verdict<unknown>['kind'][]): boolean =>
+  allVerdicts(parts).some(({ kind }) => kinds.includes(kind));
 
 /**
  * Where code aligns what arguments point to, and less is known of it while nobody knows how they are aligned: what all ways

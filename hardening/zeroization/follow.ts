@@ -4,18 +4,20 @@
  * Conditions that are constant are decided, so loops with known bounds run as they would. Where a condition is not known
  * both ways are followed to where they meet (flow.ts), and become one state there. A way that comes to the same branch
  * again before it meets the other is in a loop that nobody can count: after a few rounds its states are joined until
- * nothing new comes of it. Calls are followed into the callee; a call that does not return ends its way.
+ * nothing new comes of it. Calls are followed into the callee; a call that does not return ends its way. An allocator's
+ * call is not (heap.ts): where it may give memory or none, both ways are followed as far as all others go.
  * A jump or a call through a table (tables.ts) is followed to each place that the table names.
  * Whatever is not understood ends everything, with the address and the reason.
  */
-import type { AccessContext } from './access.ts';
+import { type AccessContext, load } from './access.ts';
 import { type Facts, noFacts, withFacts } from './facts.ts';
 import { END, meetingPlaces } from './flow.ts';
+import { callAllocator } from './heap.ts';
 import { bytesHeld, type Joining } from './memory.ts';
 import { giveUp } from './question.ts';
 import { copyState, type Frame, joinState, type State } from './state.ts';
-import { enter, type FollowContext, type Fork, type Stopped, step } from './step.ts';
-import type { Value } from './values.ts';
+import { enter, type FollowContext, type Fork, leave, type Stopped, step } from './step.ts';
+import { pointer, type Value } from './values.ts';
 
 /** A branch of which the ways have not met yet. */
 interface Open {
@@ -75,6 +77,47 @@ function refuseIfLarge({ mostBytes }: FollowContext, pc: number, bytes: number):
   if (bytes > mostBytes) giveUp(pc, `following it takes more than ${mostBytes} bytes of memory`);
 }
 
+const isAnySecret = (opens: Open | undefined): boolean =>
+  opens !== undefined && (opens.isSecret || isAnySecret(opens.parent));
+
+/** The states after an allocator at whose entry the state is has returned. */
+function allocate(context: FollowContext, state: State, opens: Open | undefined): State[] {
+  const { processor, access } = context;
+  const { pc } = state;
+  const { stackPointer, returnBytes } = processor;
+  const top = state.general[stackPointer]!;
+  const to = returnBytes > 0 ? load(access, state, top, returnBytes) : state.general[processor.link!]!;
+  const after = callAllocator(context, state, isAnySecret(opens));
+  for (const one of after) {
+    one.general[stackPointer] = pointer(top.region, top.low + returnBytes, top.low + returnBytes);
+    leave(one, to, pc);
+  }
+  return after;
+}
+
+/** Two ways that part where memory is given, or is not: what they come to at `until`. */
+function followBoth(
+  context: FollowContext,
+  [state, other]: readonly [State, State],
+  until: Until,
+  opens: Open | undefined,
+  open: number,
+): State | undefined {
+  const { pc } = state;
+  if (open >= MOST_OPEN) giveUp(pc, 'too much memory is allocated that there may be or not');
+  const held = (opens?.held ?? 0) + bytesHeld(other.memory);
+  refuseIfLarge(context, pc, held);
+  // No branch is there: nothing comes to this again.
+  const depth = opens?.depth ?? 0;
+  const inside: Open = { parent: opens, depth, pc: END, state, isSecret: false, rounds: 0, made: new Set(), held };
+  const without = follow(context, other, until, inside, open + 1);
+  const within = follow(context, state, until, inside, open + 1);
+  if (without === undefined || within === undefined) return within ?? without;
+  if (without.pc !== within.pc || without.frame?.depth !== within.frame?.depth) giveUp(pc, 'ways that do not meet');
+  joinState({ regions: context.access.regions, isSecret: false, widen: false, made: new Set() }, within, without);
+  return within;
+}
+
 /** A state at `until`, or where the frame is left that it belongs to; undefined: no way comes there. */
 function follow(
   context: FollowContext,
@@ -94,6 +137,11 @@ function follow(
       if (context.isOver?.() === true) giveUp(pc, OVER);
     }
     if (context.steps > context.mostSteps) giveUp(pc, `more than ${context.mostSteps} instructions`);
+    if (context.allocators.has(pc)) {
+      const [within, without] = allocate(context, state, opens);
+      if (without !== undefined) return followBoth(context, [within!, without], until, opens, open);
+      continue;
+    }
     const condition = step(context, state);
     if (condition === undefined) continue;
     if (typeof condition === 'object' && 'stopped' in condition) {

@@ -5,6 +5,7 @@ import { fail, hex } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import { type ElfSection, viewOf } from '../../linker/elf-file.ts';
 import type { Subject } from '../subject.ts';
+import { type Allocator, knownAllocators } from './blocks.ts';
 import type { FollowedImage } from './question.ts';
 
 /**
@@ -14,6 +15,7 @@ import type { FollowedImage } from './question.ts';
 export function followedImage(subject: Subject): FollowedImage {
   refuseOverlaps(subject);
   const at = (address: bigint): number => Number(address);
+  const functions = functionSymbols(subject);
   const globalPointer = subject.symbols.find(({ name, section }) => name === '__global_pointer$' && section > 0);
   return {
     machine: subject.file.header.machine,
@@ -26,7 +28,8 @@ export function followedImage(subject: Subject): FollowedImage {
       isWritable: (flags & elf.PF_W) !== 0,
     })),
     changed: changedMemory(subject),
-    ...functionSymbols(subject),
+    ...functions,
+    allocators: allocatorsIn(functions.symbols, knownAllocators),
   };
 }
 
@@ -70,6 +73,19 @@ function changedMemory({ file, loads }: Subject): Changed {
 }
 
 const MOST_CHANGED = 4096;
+
+/** Functions that allocate memory, of those that the image has: who comes first counts. */
+export function allocatorsIn(
+  symbols: ReadonlyMap<string, number>,
+  allocators: readonly Allocator[],
+): ReadonlyMap<number, Allocator> {
+  const found = new Map<number, Allocator>();
+  for (const allocator of allocators) {
+    const address = symbols.get(allocator.name);
+    if (address !== undefined && !found.has(address)) found.set(address, allocator);
+  }
+  return found;
+}
 
 /** All names of functions: several may mean one address, but a name that means several means none. */
 function functionSymbols({ symbols, code }: Subject): Pick<FollowedImage, 'symbols' | 'ambiguous'> {

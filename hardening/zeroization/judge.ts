@@ -16,7 +16,7 @@ import { IMAGE, isWord, STACK, THREAD, type Value } from './values.ts';
 
 type PointerArgument = Extract<Argument, { size: number }>;
 
-type Shared = Pick<Answer, 'stops' | 'steps' | 'assumptions'>;
+type Shared = Pick<Answer, 'stops' | 'steps' | 'assumptions' | 'usesHeap'>;
 
 interface Unseen {
   readonly processor: Processor;
@@ -121,6 +121,35 @@ function strayResidue(judged: Judged, region: number, { kind, size, ...buffer }:
   return writtenIn(judged, region, (offset) => !isMeant || offset < 0 || size <= offset);
 }
 
+/** Blocks that were freed with something in them, or that are still there. */
+function heapResidue(judged: Judged, isFreed: boolean): Residue[] {
+  const { end, access } = judged;
+  return [...end.heap].flatMap(([region, { status, freedAt, isOwn }]) => {
+    // What a caller gave and is still there is judged with the arguments.
+    if (isFreed ? status === 'live' : status !== 'live' || !isOwn) return [];
+    const allocated = access.allocated.get(region);
+    const block = {
+      name: access.regions[region]!.name,
+      region,
+      ...(allocated !== undefined && { allocatedAt: allocated.at, site: allocated.site }),
+      ...(freedAt !== undefined && { freedAt }),
+    };
+    const secret = access.secretBytes(region);
+    const untouched = bufferResidue(judged, region, secret);
+    const written = writtenIn(judged, region, (offset) => offset < 0 || secret <= offset);
+    return [...untouched, ...written].map((one) => ({ ...one, block }));
+  });
+}
+
+/** Where nobody knows how deep registers were put away that held the secret, what is left below is not known. */
+function stackVerdict(judged: Judged, residue: readonly Residue[]): Verdict<Residue> {
+  const found = verdict(judged, residue);
+  const { spilled } = judged.end;
+  if (found.kind !== 'erased' || spilled === undefined) return found;
+  const reason = `${spilled.by} may put registers on the stack that hold the secret, and nobody knows how deep`;
+  return { kind: 'unknown', at: spilled.at, reason };
+}
+
 function bufferResidue({ end, access }: Judged, region: number, size: number): Residue[] {
   const bytes: Byte[] = [];
   for (let offset = 0; offset < size; offset++) {
@@ -178,7 +207,7 @@ export function judge(unseen: Unseen): Parts {
     elsewhere[number] = verdict(judged, strayResidue(judged, region, argument));
   }
   return {
-    stack: verdict(
+    stack: stackVerdict(
       judged,
       // A secret that the caller passed on its own stack is the caller's, as long as nothing else is written there.
       writtenIn(judged, STACK, (at, value, index) => judged.given.get(at - index) !== value),
@@ -186,6 +215,8 @@ export function judge(unseen: Unseen): Parts {
     registers: verdict(judged, registerResidue(judged)),
     buffers,
     elsewhere,
+    freed: verdict(judged, heapResidue(judged, true)),
+    kept: verdict(judged, heapResidue(judged, false)),
   };
 }
 
@@ -198,11 +229,11 @@ export function unknownAnswer(question: Question, at: number, reason: string, sh
     if (kind === 'secret' && question.clears) buffers[Number(number)] = unknown;
     if (kind === 'secret' || kind === 'buffer') elsewhere[number] = unknown;
   }
-  return { stack: unknown, registers: unknown, buffers, elsewhere, ...shared };
+  return { stack: unknown, registers: unknown, buffers, elsewhere, freed: unknown, kept: unknown, ...shared };
 }
 
 /** The worse of two verdicts; residue that both have is said once. */
-function worseVerdict<R>(a: Verdict<R>, b: Verdict<R>): Verdict<R> {
+export function worseVerdict<R>(a: Verdict<R>, b: Verdict<R>): Verdict<R> {
   if (a.kind === 'residue' && b.kind === 'residue') {
     const seen = new Set(a.residue.map((one) => JSON.stringify(one)));
     return { kind: 'residue', residue: [...a.residue, ...b.residue.filter((one) => !seen.has(JSON.stringify(one)))] };
@@ -224,7 +255,22 @@ const worseParts = (a: Parts, b: Parts): Parts => ({
   registers: worseVerdict(a.registers, b.registers),
   buffers: worseOf(a.buffers, b.buffers),
   elsewhere: worseOf(a.elsewhere, b.elsewhere),
+  freed: worseVerdict(a.freed, b.freed),
+  kept: worseVerdict(a.kept, b.kept),
 });
+
+/** Every verdict of an answer, whatever it is about. */
+export const allVerdicts = ({
+  stack,
+  registers,
+  buffers,
+  elsewhere,
+  freed,
+  kept,
+}: Parts): readonly (Verdict<Residue> | Verdict<RegisterResidue>)[] => [
+  ...[stack, registers, freed, kept],
+  ...[...Object.values(buffers), ...Object.values(elsewhere)],
+];
 
 function allStops(a: readonly Stop[], b: readonly Stop[]): Stop[] {
   const byPlace = new Map(a.map((stop) => [stop.at, stop]));
@@ -243,6 +289,7 @@ export function worse(a: Answer, b: Answer): Answer {
     stops: allStops(a.stops, b.stops),
     ...(depth !== undefined && { depth }),
     steps: a.steps + b.steps,
+    ...((a.usesHeap || b.usesHeap) && { usesHeap: true }),
     assumptions: [...new Set([...a.assumptions, ...b.assumptions])],
   };
 }

@@ -251,6 +251,18 @@ export function taintedBytes(
   }
 }
 
+/** What is written in one region, to the same offsets of another one; `size`: of bytes below. */
+export function copyRegion(memory: Memory, from: number, to: number, size = Number.POSITIVE_INFINITY): void {
+  const pages = [...memory.pages].filter(([key]) => Math.floor(key / SPAN) === from);
+  for (const [key, page] of pages) {
+    const start = (key - (from + 0.5) * SPAN) * PAGE;
+    for (let slot = 0; slot < PAGE && start + slot < size; slot++) {
+      const written = page.written[slot];
+      if (written !== undefined) putByte(memory, to, start + slot, written, page.index[slot]!);
+    }
+  }
+}
+
 /** How two states become one. */
 export interface Joining {
   readonly regions: readonly Region[];

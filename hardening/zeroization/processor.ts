@@ -48,6 +48,8 @@ export interface Processor {
   readonly link?: number;
   /** The register of results. */
   readonly result: number;
+  /** Registers that functions leave as they were. */
+  readonly keeps: { readonly general: ReadonlySet<number>; readonly vectors: ReadonlySet<number> };
   /** What general registers hold at every entry; of others nothing is known. */
   readonly atEntry: ReadonlyMap<number, Value>;
   /** What is believed of registers. */

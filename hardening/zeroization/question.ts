@@ -5,6 +5,7 @@
  * where the code could not be followed and why; it is never a pass.
  */
 import type { CodeBytes } from '../../machine/semantics/code.ts';
+import type { Allocator } from './blocks.ts';
 
 /** What a register that carries an argument means; arguments are numbered from 0, as the ABI numbers its registers. */
 export type Argument =
@@ -42,10 +43,27 @@ export interface FollowedImage {
   readonly changed?: readonly { readonly address: number; readonly size: number }[];
   /** Names that several functions have; they are not among the symbols. */
   readonly ambiguous?: ReadonlySet<string>;
+  /** Functions that allocate and free memory, by where they begin. */
+  readonly allocators?: ReadonlyMap<number, Allocator>;
+}
+
+/** Memory that was allocated or freed. */
+export interface ResidueBlock {
+  /** What it is: `memory that malloc gave`, `argument 0`. */
+  readonly name: string;
+  /** Which it is in the analysis. */
+  readonly region: number;
+  /** The call that gave it, and where that returns to (-1: out of the function under question). */
+  readonly allocatedAt?: number;
+  readonly site?: number;
+  /** The call that freed it; absent: it is still there. */
+  readonly freedAt?: number;
 }
 
 /** Bytes that may depend on the secret. */
 export interface Residue {
+  /** Of the heap: where. */
+  readonly block?: ResidueBlock;
   /** Of the stack: an offset from the stack pointer at the entry; of a buffer or the image: an offset, an address. */
   readonly from: number;
   readonly length: number;
@@ -86,6 +104,10 @@ export interface Parts {
    * output: `image`, `thread`, or the argument's number.
    */
   readonly elsewhere: Readonly<Record<string, Verdict<Residue>>>;
+  /** Memory that was freed with something in it, which nobody can erase any more. */
+  readonly freed: Verdict<Residue>;
+  /** Memory that was allocated and is still there. */
+  readonly kept: Verdict<Residue>;
 }
 
 /** Where a way of the function ends that does not return: what is left there, with all that is being executed. */
@@ -101,6 +123,8 @@ export interface Answer extends Parts {
   readonly stops: readonly Stop[];
   /** Bytes below the stack pointer at the entry, at most; absent where the code was not followed to its end. */
   readonly depth?: number;
+  /** Memory was allocated or freed. */
+  readonly usesHeap?: true;
   /** Instructions that were executed. */
   readonly steps: number;
   /** Of residue: how many pairs of runs were compared, and what kept one from its end. */

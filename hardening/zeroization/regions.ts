@@ -81,6 +81,17 @@ export function argumentRegions(question: Question): ReadonlyMap<number, number>
   return new Map(pointers.map(([number], i) => [Number(number), FIRST_ARGUMENT + i]));
 }
 
+/** Bytes of a region that are secret from the beginning. */
+export function secretBytesOf(question: Question): AccessContext['secretBytes'] {
+  const sizes = new Map(
+    [...argumentRegions(question)].map(([number, region]) => {
+      const argument = question.arguments[number]!;
+      return [region, argument.kind === 'secret' ? argument.size : 0];
+    }),
+  );
+  return (region) => sizes.get(region) ?? 0;
+}
+
 /** The part of a region that a pointer stays in when its offset is not known: a frame, a buffer. */
 export function extentOf(question: Question, image: FollowedImage, processor: Processor): AccessContext['extent'] {
   const arguments_ = new Map(

@@ -8,10 +8,12 @@
  * steps that nobody waits for.
  */
 import { fail, hex } from '../../base/errors.ts';
+import type { Allocator } from './blocks.ts';
+import { allVerdicts } from './judge.ts';
 import type { Processor } from './processor.ts';
 import type { Answer, FollowedImage, Parts, Question, RegisterResidue, Residue, Status, Verdict } from './question.ts';
 import { argumentRegions, segmentAt } from './regions.ts';
-import { type Ran, type Run, type Runner, runnerOf } from './runners.ts';
+import { type Native, type Ran, type Run, type Runner, runnerOf } from './runners.ts';
 import { IMAGE, STACK, THREAD } from './values.ts';
 
 /** Where the memory of a run is: far from any image that can be followed, and regions far from each other. */
@@ -48,11 +50,20 @@ function secretByte(secret: number, argument: number, size: number, offset: numb
   return secret % 2 === 0 && like !== undefined ? filler(like, offset) : 0;
 }
 
-interface RunMemory extends Pick<Run, 'load' | 'store'> {
-  readonly byteAt: (region: number, offset: number) => number;
+/** A block that a run was given: its region is the run's own. */
+interface RunBlock {
+  readonly region: number;
+  readonly size: number;
+  /** Where the call returned to; -1: out of the function. */
+  readonly site: number;
 }
 
-interface Seen extends Pick<RunMemory, 'byteAt'> {
+interface RunMemory extends Pick<Run, 'load' | 'store'> {
+  readonly byteAt: (region: number, offset: number) => number;
+  readonly blocks: RunBlock[];
+}
+
+interface Seen extends Pick<RunMemory, 'byteAt' | 'blocks'> {
   readonly ran: Ran;
 }
 
@@ -67,6 +78,7 @@ interface Plan {
 /** Memory of a run: regions far from each other, and what has been stored in them. */
 function createRunMemory({ image, question }: Plan, secret: number, stack: bigint): RunMemory {
   const regions = argumentRegions(question);
+  const blocks: RunBlock[] = [];
   const written = new Map<number, Map<number, number>>();
   const initial = new Map<number, (offset: number) => number>();
   for (const [number, region] of regions) {
@@ -92,12 +104,13 @@ function createRunMemory({ image, question }: Plan, secret: number, stack: bigin
     if (address < LOWEST) return [IMAGE, Number(address)];
     const region = Number((address - LOWEST) / APART);
     const offset = address - (region === STACK ? stack : baseOf(region));
-    if (region === IMAGE || region > THREAD + regions.size || offset > REACH || offset < -REACH)
+    if (region === IMAGE || region > THREAD + regions.size + blocks.length || offset > REACH || offset < -REACH)
       fail('limit', `a run reaches for ${hex(address)}, where nothing is`);
     return [region, Number(offset)];
   };
   return {
     byteAt,
+    blocks,
     load: (address, bytes) => {
       const [region, offset] = placeOf(address);
       let value = 0n;
@@ -111,6 +124,59 @@ function createRunMemory({ image, question }: Plan, secret: number, stack: bigin
       for (let i = 0; i < bytes; i++) own.set(offset + i, Number((value >> BigInt(8 * i)) & 255n));
     },
   };
+}
+
+/** A block's size, at most: what lies behind is another region. */
+const MOST_SIZE = 2 ** 24;
+
+/** What allocators do in a run: blocks come one after another, and none is used again. */
+function nativesOf({ image, question, processor }: Plan, memory: RunMemory): Run['natives'] {
+  const entry = image.symbols.get(question.function);
+  const first = THREAD + 1 + argumentRegions(question).size;
+  const give = (size: bigint, back: bigint): bigint => {
+    if (size > MOST_SIZE) fail('limit', `a run asks for ${size} bytes of memory`);
+    const region = first + memory.blocks.length;
+    memory.blocks.push({ region, size: Number(size), site: Number(back) === END ? -1 : Number(back) });
+    return baseOf(region);
+  };
+  const clear = (address: bigint, size: bigint): void => {
+    for (let i = 0n; i < size; i++) memory.store(address + i, 0n, 1);
+  };
+  const sizeAt = (address: bigint): number => memory.blocks.find(({ region }) => baseOf(region) === address)?.size ?? 0;
+  const again = (old: bigint, size: bigint, back: bigint): bigint => {
+    const address = give(size, back);
+    const least = Math.min(Number(size), sizeAt(old));
+    for (let i = 0n; i < least; i++) memory.store(address + i, memory.load(old + i, 1), 1);
+    return address;
+  };
+  const nativeOf =
+    ({ role, wipes }: Allocator): Native =>
+    (register, back) => {
+      const [a, b, c] = [0, 1, 2].map((i) => register(processor.argumentRegisters[i]!)) as [bigint, bigint, bigint];
+      switch (role) {
+        case 'malloc':
+          return give(a, back);
+        case 'calloc': {
+          const address = give(a * b, back);
+          clear(address, a * b);
+          return address;
+        }
+        case 'aligned_alloc':
+          return give(b, back);
+        case 'posix_memalign':
+          memory.store(a, give(c, back), 8);
+          return 0n;
+        case 'realloc':
+          return again(a, b, back);
+        case 'reallocarray':
+          return again(a, b * c, back);
+        case 'free':
+          if (wipes === true) clear(a, BigInt(sizeAt(a)));
+          return 0n;
+      }
+    };
+  const others = [...(image.allocators ?? [])].filter(([address]) => address !== entry);
+  return new Map(others.map(([address, allocator]) => [address, nativeOf(allocator)]));
 }
 
 /** What a register, or a word of the stack, holds that carries an argument. */
@@ -138,8 +204,9 @@ function runWith(plan: Plan, secret: number, remainder: number): Seen {
   if (processor.returnBytes > 0) memory.store(stack, BigInt(END), 8);
   else registers.set(processor.link!, BigInt(END));
   const entry = image.symbols.get(question.function)!;
-  const ran = runner({ entry, end: END, most: mostSteps, registers, thread: baseOf(THREAD), ...memory });
-  return { ran, byteAt: memory.byteAt };
+  const natives = nativesOf(plan, memory);
+  const ran = runner({ entry, end: END, most: mostSteps, registers, thread: baseOf(THREAD), natives, ...memory });
+  return { ran, byteAt: memory.byteAt, blocks: memory.blocks };
 }
 
 function sizeOf({ arguments: all }: Question, number: number): number | undefined {
@@ -171,6 +238,7 @@ function confirmedParts(
   parts: Parts,
   shows: Shows,
   shown: (one: RegisterResidue) => boolean,
+  showsBlock: (one: Residue) => boolean,
 ): Parts {
   const regions = argumentRegions(question);
   const regionOf = (name: string): number =>
@@ -184,20 +252,16 @@ function confirmedParts(
     registers: marked(parts.registers, shown),
     buffers: each(parts.buffers),
     elsewhere: each(parts.elsewhere),
+    freed: marked(parts.freed, showsBlock),
+    kept: marked(parts.kept, showsBlock),
   };
 }
 
-const partsOf = ({ stack, registers, buffers, elsewhere }: Parts): Verdict<{ status?: Status }>[] => [
-  stack,
-  registers,
-  ...Object.values(buffers),
-  ...Object.values(elsewhere),
-];
-
 /** Whether some residue is there of which no pair of runs has shown anything yet. */
 const isOpen = (parts: Parts): boolean =>
-  partsOf(parts).some(
-    (verdict) => verdict.kind === 'residue' && verdict.residue.some(({ status }) => status !== 'confirmed'),
+  allVerdicts(parts).some(
+    (verdict: Verdict<{ status?: Status }>) =>
+      verdict.kind === 'residue' && verdict.residue.some(({ status }) => status !== 'confirmed'),
   );
 
 /** Contents of a register, of all registers that answers name. */
@@ -207,19 +271,31 @@ function contents({ names, vectors }: Processor, { general, vectors: lanes, flag
   return lanes.find((_, i) => vectors.name(i) === name) ?? flags.get(name) ?? [];
 }
 
+function differs(a: Seen, b: Seen, region: number, { from, length }: Residue): boolean {
+  for (let at = from; at < from + length; at++) if (a.byteAt(region, at) !== b.byteAt(region, at)) return true;
+  return false;
+}
+
 function confirmedBy({ question, processor }: Plan, parts: Parts, pairs: readonly (readonly [Seen, Seen])[]): Parts {
-  const shows: Shows = (region, { from, length }) =>
-    pairs.some(([a, b]) => {
-      for (let at = from; at < from + length; at++) if (a.byteAt(region, at) !== b.byteAt(region, at)) return true;
-      return false;
-    });
+  const shows: Shows = (region, residue) => pairs.some(([a, b]) => differs(a, b, region, residue));
   const shown = ({ register }: RegisterResidue): boolean =>
     pairs.some(([a, b]) => {
       const others = contents(processor, b.ran, register);
       // Of the register of results, what is returned is the same in both.
       return contents(processor, a.ran, register).some((lane, i) => lane !== others[i]);
     });
-  return confirmedParts(question, parts, shows, shown);
+  // Of blocks that one call gave, those of two runs are compared that are the same one in both.
+  const showsBlock = (residue: Residue): boolean => {
+    const { site, region } = residue.block!;
+    if (site === undefined) return shows(region, residue);
+    return pairs.some(([a, b]) =>
+      a.blocks.some((block, i) => {
+        const isSame = block.site === site && b.blocks[i]?.site === site;
+        return isSame && differs(a, b, block.region, residue);
+      }),
+    );
+  };
+  return confirmedParts(question, parts, shows, shown, showsBlock);
 }
 
 export interface ReplayOptions {

@@ -37,6 +37,12 @@ const TP = numberOf('tp');
 /** What a function stores in its frame to have it back: no pointer of a program leads there. */
 const saved = new Set('ra s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11'.split(' ').map(numberOf));
 
+/** What functions leave as it was. ra is not among them, though they return to what it held. */
+const keeps = {
+  general: new Set([...'zero sp gp tp'.split(' ').map(numberOf), ...[...saved].filter((one) => one !== RA)]),
+  vectors: new Set(floatNames.flatMap((name, i) => (name.startsWith('fs') ? [i] : []))),
+};
+
 /** What AUIPC leaves for the jump that follows it: a call to far away is these two. */
 function farTarget(at: (pc: number) => Riscv64Instruction | Refusal, jump: Riscv64Instruction): number | undefined {
   if (jump.operation.kind !== 'jumpRegister') return undefined;
@@ -161,6 +167,7 @@ export function createRiscv64(image: FollowedImage, places: Places, threadRegion
     returnBytes: 0,
     link: RA,
     result: numberOf('a0'),
+    keeps,
     atEntry: new Map([
       [0, known(0n, 64)],
       [TP, pointer(threadRegion, 0, 0)],

@@ -18,7 +18,12 @@ import { createConcreteMachine, runConcrete } from '../../machine/semantics/x86-
 import { flagOf } from '../../machine/semantics/x86-64-flags.ts';
 import type { FollowedImage } from './question.ts';
 
+/** What a function that is not run does instead: from registers to a result. */
+export type Native = (register: (number: number) => bigint, returnsTo: bigint) => bigint;
+
 export interface Run {
+  /** Functions that are not run, by where they begin. All registers that they need not keep are zero after them. */
+  readonly natives: ReadonlyMap<number, Native>;
   readonly entry: number;
   /** Where it ends: an address at which no code is. */
   readonly end: number;
@@ -44,6 +49,9 @@ export interface Ran {
 }
 
 export type Runner = (run: Run) => Ran;
+
+/** Calls of functions that are not run, of one run. */
+const MOST_NATIVES = 1000;
 
 const word = (value: bigint): Pattern => patterns.constant(value, 64);
 
@@ -71,7 +79,7 @@ function x8664(image: FollowedImage): Runner {
     };
     const machine = { ...createConcreteMachine(() => 0n, run.thread), ...memoryOf(run), opaque, pc: run.entry };
     for (const [register, value] of run.registers) machine.general[register] = word(value);
-    const ended = runConcrete(machine, operationAt, run.end, run.most);
+    const ended = runX8664(machine, operationAt, run);
     return {
       ...(ended !== 'ended' && { problem: ended }),
       general: machine.general.map(({ value }) => value),
@@ -84,6 +92,50 @@ function x8664(image: FollowedImage): Runner {
     };
   };
 }
+
+const zero = word(0n);
+const RAX = 0;
+const RSP = 4;
+/** rbx, rsp, rbp, r12 to r15. */
+const KEPT_X86_64: readonly number[] = [3, RSP, 5, 12, 13, 14, 15];
+
+function runX8664(
+  machine: ReturnType<typeof createConcreteMachine>,
+  operationAt: ReturnType<typeof createOperationReader>,
+  { end, most, natives }: Run,
+): 'ended' | string {
+  for (let calls = 0; calls < MOST_NATIVES; calls++) {
+    const ended = runConcrete(machine, operationAt, end, most, natives);
+    const native = natives.get(machine.pc);
+    if (ended !== 'ended' || machine.pc === end || native === undefined) return ended;
+    try {
+      const top = machine.general[RSP]!;
+      const back = machine.load(top, 8).value;
+      const result = native((register) => machine.general[register]!.value, back);
+      for (const register of machine.general.keys())
+        if (!KEPT_X86_64.includes(register)) machine.general[register] = zero;
+      for (const [i, lanes] of machine.vectors.entries()) machine.vectors[i] = lanes.map(() => zero);
+      machine.flags = { kind: 'bits', from: [] };
+      machine.general[RAX] = word(result);
+      machine.general[RSP] = word(BigInt.asUintN(64, top.value + 8n));
+      machine.pc = Number(back);
+    } catch (error) {
+      if (error instanceof CasemateError) return `${hex(machine.pc)}: ${error.message}`;
+      throw error;
+    }
+  }
+  return `more than ${MOST_NATIVES} calls of allocators`;
+}
+
+const RA = 1;
+const A0 = 10;
+/** zero, sp, gp, tp, s0 to s11; and of floating point fs0 to fs11. */
+const isKeptRiscv64 = (register: number): boolean =>
+  register === 0 ||
+  (2 <= register && register <= 4) ||
+  register === 8 ||
+  register === 9 ||
+  (18 <= register && register <= 27);
 
 function riscv64(image: FollowedImage): Runner {
   const at = createRiscv64Reader(image.code);
@@ -107,7 +159,10 @@ function riscv64(image: FollowedImage): Runner {
     if (image.globalPointer !== undefined) machine.general[3] = word(BigInt(image.globalPointer));
     machine.general[4] = word(run.thread);
     for (const [register, value] of run.registers) machine.general[register] = word(value);
-    const problem = followRiscv64(machine, at, run);
+    const problem = followRiscv64(machine, at, run, () => {
+      for (const register of floats.keys())
+        if (!(register === 8 || register === 9 || (18 <= register && register <= 27))) floats[register] = zero;
+    });
     return {
       ...(problem !== undefined && { problem }),
       general: machine.general.map(({ value }) => value),
@@ -121,11 +176,28 @@ function riscv64(image: FollowedImage): Runner {
 function followRiscv64(
   machine: Riscv64Machine<Pattern, boolean>,
   at: ReturnType<typeof createRiscv64Reader>,
-  { entry, end, most }: Run,
+  { entry, end, most, natives }: Run,
+  clearFloats: () => void,
 ): string | undefined {
   let pc = entry;
   for (let steps = 0; pc !== end; steps++) {
     if (steps >= most) return `more than ${most} steps`;
+    const native = natives.get(pc);
+    if (native !== undefined) {
+      const { general } = machine;
+      try {
+        const back = general[RA]!.value;
+        const result = native((register) => general[register]!.value, back);
+        for (const register of general.keys()) if (!isKeptRiscv64(register)) general[register] = zero;
+        clearFloats();
+        general[A0] = word(result);
+        pc = Number(back);
+      } catch (error) {
+        if (error instanceof CasemateError) return `${hex(pc)}: ${error.message}`;
+        throw error;
+      }
+      continue;
+    }
     const instruction = at(pc);
     if ('refused' in instruction) return `${hex(pc)}: ${instruction.refused}`;
     try {

@@ -5,7 +5,7 @@
 import { hex, printable } from '../../base/errors.ts';
 import { type LineAt, sourceLines } from '../dwarf-lines.ts';
 import { place, type Subject } from '../subject.ts';
-import type { Residue } from './question.ts';
+import type { Residue, ResidueBlock } from './question.ts';
 import {
   type JudgedFunction,
   type Outcome,
@@ -44,6 +44,11 @@ const MOST_SHOWN = 8;
 
 const signed = (offset: number): string => (offset < 0 ? `-${-offset}` : `+${offset}`);
 
+/** Memory that was freed, or that is still there. */
+const blockText = ({ name, allocatedAt, freedAt }: ResidueBlock, places: Places): string =>
+  `${name}${allocatedAt === undefined ? '' : ` at ${instruction(places, allocatedAt)}`}, ` +
+  (freedAt === undefined ? 'which nobody freed' : `freed at ${instruction(places, freedAt)}`);
+
 /** Calls that are shown of those that were being executed, the innermost ones. */
 const MOST_CALLS = 3;
 
@@ -54,14 +59,18 @@ function calledLine(path: readonly number[], places: Places): string {
   return `${calls.map((at) => `, called at ${instruction(places, at)}`).join('')}${more > 0 ? `, in ${more} more calls` : ''}`;
 }
 
-function byteLine(part: string, { from, length, at, isVerbatim, path = [], status }: Residue, places: Places): string {
+function byteLine(
+  part: string,
+  { from, length, at, isVerbatim, block, path = [], status }: Residue,
+  places: Places,
+): string {
   const bytes = `${length} byte${length === 1 ? '' : 's'}`;
   const where =
     part === 'stack'
       ? `${bytes} at ${signed(from)} from the stack pointer at the entry`
       : part === 'image'
         ? `${bytes} at ${places.place(from)}`
-        : `${bytes} at ${signed(from)}`;
+        : `${bytes} at ${signed(from)}${block === undefined ? '' : ` of ${blockText(block, places)}`}`;
   const what = isVerbatim ? 'of the secret itself' : 'that depend on the secret';
   const writer = at === undefined ? '' : `, written at ${instruction(places, at)}${calledLine(path, places)}`;
   return `${where}, ${what}${writer}${status === 'confirmed' ? '; two runs show it' : ''}`;
@@ -182,11 +191,16 @@ function partJson({ part, outcome, bytes, registers, at, reason, when }: PartVer
     part,
     outcome,
     ...(bytes && {
-      residue: bytes.map(({ from, length, at: writer, isVerbatim, path = [], status }) => ({
+      residue: bytes.map(({ from, length, at: writer, isVerbatim, block, path = [], status }) => ({
         ...(part === 'image' ? { address: hex(from) } : { offset: from }),
         bytes: length,
         verbatim: isVerbatim,
         ...(writer !== undefined && { writtenAt: shown(writer), ...placeJson(places, writer) }),
+        ...(block && {
+          memory: block.name,
+          ...(block.allocatedAt !== undefined && { allocatedAt: shown(block.allocatedAt) }),
+          ...(block.freedAt !== undefined && { freedAt: shown(block.freedAt) }),
+        }),
         ...(path.length > 0 && { calls: path.map((call) => ({ at: shown(call), ...placeJson(places, call) })) }),
         ...(status && { runs: status }),
       })),

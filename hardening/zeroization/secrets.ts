@@ -15,6 +15,7 @@ import { annotationsOf, copiesOf, functionOf, isLeftOut, type UnreadNote } from 
 import { OVER } from './follow.ts';
 import { type AskedLengths, assumptionsOf, questionOf, sampleLengths, showLengths } from './from-annotation.ts';
 import { followedImage } from './from-subject.ts';
+import { worseVerdict } from './judge.ts';
 import type { Answer, FollowedImage, Parts as LeftParts, RegisterResidue, Residue, Verdict } from './question.ts';
 
 export type Outcome = 'erased' | 'residue' | 'unknown';
@@ -100,14 +101,21 @@ function registerPart(verdict: Verdict<RegisterResidue>): PartVerdict {
   return verdict.kind === 'erased' ? { part, outcome: 'erased' } : unknownPart(part, verdict.reason, verdict.at);
 }
 
+/** Memory that was freed, which no caller can erase; and if the policy says so, memory that is still there. */
+function heapParts({ freed, kept }: LeftParts, isAsked: boolean, usesHeap: boolean): PartVerdict[] {
+  if (isAsked) return [memoryPart('heap', worseVerdict(freed, kept))];
+  return usesHeap ? [memoryPart('heap', freed)] : [];
+}
+
 /** The parts of an answer that a policy names. Where else the secret may have gone, it always does. */
-function partsOf({ stack, registers, buffers, elsewhere }: LeftParts, { policy }: SecretAnnotation): PartVerdict[] {
+function partsOf(left: LeftParts, { policy }: SecretAnnotation, usesHeap: boolean): PartVerdict[] {
+  const { stack, registers, buffers, elsewhere } = left;
   return [
     ...(policy.buffer ? Object.entries(buffers).map(([n, one]) => memoryPart(`buffer ${n}`, one)) : []),
     ...(policy.stack ? [memoryPart('stack', stack)] : []),
     ...(policy.registers ? [registerPart(registers)] : []),
     ...Object.entries(elsewhere).map(([n, one]) => memoryPart(/^\d+$/.test(n) ? `argument ${n}` : n, one)),
-    ...(policy.heap ? [unknownPart('heap', 'what becomes of memory that is freed is not followed')] : []),
+    ...heapParts(left, policy.heap, usesHeap),
   ];
 }
 
@@ -130,9 +138,9 @@ function bySamples(
 }
 
 /** Ways that end without a return and do not leave everything erased. */
-function stopsOf({ stops }: Answer, annotation: SecretAnnotation): StopVerdict[] {
+function stopsOf({ stops, usesHeap }: Answer, annotation: SecretAnnotation): StopVerdict[] {
   return stops.flatMap(({ at, callee, ...left }) => {
-    const parts = partsOf(left, annotation).filter(({ outcome }) => outcome !== 'erased');
+    const parts = partsOf(left, annotation, usesHeap === true).filter(({ outcome }) => outcome !== 'erased');
     return parts.length === 0 ? [] : [{ at, ...(callee !== undefined && { callee }), parts }];
   });
 }
@@ -142,7 +150,7 @@ type Judged = Pick<JudgedFunction, 'parts' | 'depth' | 'steps' | 'stops'> & { re
 /** Asks the analysis all that a record asks. */
 function answersTo(image: FollowedImage, annotation: SecretAnnotation, options: Options): Judged {
   const answer = analyzeErasure(image, questionOf(annotation), options);
-  const parts = partsOf(answer, annotation);
+  const parts = partsOf(answer, annotation, answer.usesHeap === true);
   const whole = {
     ...(answer.depth !== undefined && { depth: answer.depth }),
     stops: stopsOf(answer, annotation),
@@ -153,7 +161,8 @@ function answersTo(image: FollowedImage, annotation: SecretAnnotation, options: 
   const samples = sampleLengths(annotation).map((lengths) => {
     const one = analyzeErasure(image, questionOf(annotation, lengths), options);
     steps += one.steps;
-    return { lengths, parts: partsOf(one, annotation) };
+    // The same parts, whichever ways a length takes.
+    return { lengths, parts: partsOf(one, annotation, answer.usesHeap === true) };
   });
   const judged = samples.length === 0 ? parts : parts.map((part) => bySamples(part, samples));
   return { parts: judged, steps, ...whole };

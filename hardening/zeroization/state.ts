@@ -5,6 +5,7 @@
  * unknown, and depends on the secret if the condition did.
  */
 import { type Flags, sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
+import { type Blocks, joinBlocks } from './blocks.ts';
 import type { Facts } from './facts.ts';
 import { type CallPath, copyMemory, type Joining, joinMemory, type Memory, settled } from './memory.ts';
 import { unknown, type Value } from './values.ts';
@@ -38,6 +39,10 @@ export interface State {
   memory: Memory;
   /** What branches on the way have shown. */
   facts: Facts;
+  /** What was allocated or freed. */
+  heap: Blocks;
+  /** A call that put registers that hold the secret on the stack, nobody knows how deep. */
+  spilled?: { readonly at: number; readonly by: string } | undefined;
 }
 
 export function copyState(state: State): State {
@@ -46,6 +51,7 @@ export function copyState(state: State): State {
     general: [...state.general],
     vectors: [...state.vectors],
     memory: copyMemory(state.memory),
+    heap: new Map(state.heap),
   };
 }
 
@@ -89,5 +95,10 @@ export function joinState(joining: Joining, a: State, b: State): boolean {
     a.raised = raised;
     changed = true;
   }
+  if (a.spilled === undefined && b.spilled !== undefined) {
+    a.spilled = b.spilled;
+    changed = true;
+  }
+  if (joinBlocks(a.heap, b.heap)) changed = true;
   return joinMemory(joining, a.memory, b.memory) || changed;
 }

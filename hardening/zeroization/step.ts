@@ -4,18 +4,16 @@
  * Whatever is not understood ends everything, with the address and the reason.
  */
 import { hex } from '../../base/errors.ts';
-import { type AccessContext, load, store } from './access.ts';
+import { load, store } from './access.ts';
+import type { HeapContext } from './heap.ts';
 import { storeAt } from './memory.ts';
 import { MOVES } from './moving-heap.ts';
-import type { Processor } from './processor.ts';
 import { giveUp } from './question.ts';
 import type { State } from './state.ts';
 import { valuesOf } from './tables.ts';
 import { IMAGE, isExact, isOne, known, type TableEntry, type Truth, type Value } from './values.ts';
 
-export interface FollowContext {
-  readonly processor: Processor;
-  readonly access: AccessContext;
+export interface FollowContext extends HeapContext {
   readonly neverReturns: ReadonlySet<number>;
   /** Of those, the ones of which that is believed by their name alone. */
   readonly believed: ReadonlySet<number>;
@@ -158,7 +156,8 @@ export function enter(context: FollowContext, state: State, to: number, pc: numb
   return undefined;
 }
 
-function leave(state: State, to: Value, pc: number): void {
+/** Returns from the innermost function that is being executed to `to`. */
+export function leave(state: State, to: Value, pc: number): void {
   const { parent, returnTo } = state.frame!;
   if (!isOne(to, returnTo)) giveUp(pc, 'a return to elsewhere than to the caller');
   state.frame = parent;

@@ -118,6 +118,7 @@ export function createX8664(image: FollowedImage, places: Places, threadRegion: 
     entryRemainders: [8, 24, 40, 56],
     returnBytes: 8,
     result: RAX,
+    keeps: { general: new Set([...KEPT, RSP]), vectors: new Set() },
     atEntry: new Map(),
     assumptions: [],
     statuses: [

@@ -47,7 +47,7 @@ export function createConcreteMachine(opaque: (width: number) => bigint, segment
 }
 
 /**
- * Runs from the machine's pc until control comes to `end`. A text says why it did not: an instruction that is refused,
+ * Runs from the machine's pc until control comes to `end`, or to a place of `others`. A text says why it did not: an instruction that is refused,
  * one that stops, or more than `most` steps.
  */
 export function runConcrete(
@@ -55,8 +55,9 @@ export function runConcrete(
   operationAt: (address: number) => Operation | Refusal,
   end: number,
   most: number,
+  others?: ReadonlyMap<number, unknown>,
 ): 'ended' | string {
-  for (let steps = 0; machine.pc !== end; steps++) {
+  for (let steps = 0; machine.pc !== end && others?.has(machine.pc) !== true; steps++) {
     if (steps >= most) return `more than ${most} steps`;
     const { pc } = machine;
     const isBody = !Number.isInteger(pc);

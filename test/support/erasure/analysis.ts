@@ -37,6 +37,7 @@ export async function linkedText(
   flags: readonly string[],
   folder: string,
   name: string,
+  more: readonly string[] = [],
 ): Promise<Linked> {
   const source = join(folder, `${name}.${text.startsWith('.') ? 's' : 'c'}`);
   writeFileSync(source, text);
@@ -44,7 +45,7 @@ export async function linkedText(
     ...compilerFlags(target, compiler),
     ...flags,
   ]);
-  return linkedObjects(target, [object], folder, name);
+  return linkedObjects(target, [object, ...more], folder, name);
 }
 
 /** The secret that most subjects take. */

@@ -55,8 +55,11 @@ export interface Residue {
   readonly registers: readonly string[];
   /** Bytes that depend on the secret in the memory of secret and public arguments, by argument. */
   readonly buffers: ReadonlyMap<number, readonly Range[]>;
-  /** Of .data and .bss, by address. */
+  /** Of .data and .bss, by address; without the heap of heap.c. */
   readonly memory: readonly Range[];
+  /** Of that heap: in blocks that were freed, and in those that were not. */
+  readonly freed: readonly Range[];
+  readonly kept: readonly Range[];
   /** Bytes below the entry's stack pointer that were written. */
   readonly depth: number;
   /** What it answered with each of the secrets: its result, then its room for results, in hexadecimal digits. */
@@ -286,6 +289,22 @@ const registerIn = ({ registers }: Run, machine: Machine, name: string): Buffer 
   return fail(`no register ${name}`);
 };
 
+/** Blocks of heap.c's table, as a run left them; none in a program without it. */
+function blocksIn(image: Image, { memory }: Run): { readonly start: number; readonly end: number; isFreed: boolean }[] {
+  const symbol = (name: string) => image.symbols.find((one) => one.name === name);
+  const [heap, table] = [symbol('library_heap'), symbol('library_blocks')];
+  if (heap === undefined || table === undefined) return [];
+  const sections = writable(image);
+  const at = sections.findIndex(({ address, size }) => address <= table.value && table.value < address + BigInt(size));
+  const bytes = memory[at]!.subarray(Number(table.value - sections[at]!.address)).subarray(0, Number(table.size));
+  const field = (i: number): number => Number(bytes.readBigUInt64LE(8 * i));
+  return Array.from({ length: bytes.length / 24 }, (_, i) => ({
+    start: Number(heap.value) + field(3 * i),
+    end: Number(heap.value) + field(3 * i) + field(3 * i + 1),
+    isFreed: field(3 * i + 2) === 1,
+  })).filter(({ start, end }) => start < end);
+}
+
 /** Offsets at which any two of a group differ. */
 function differing(groups: readonly (readonly Buffer[])[], size: number): number[] {
   const offsets: number[] = [];
@@ -365,6 +384,13 @@ export async function observe(
     };
     return dependent(get).length > 0;
   });
+  const memory = writable(image).flatMap(({ address }, i) =>
+    dependent(({ memory: own }) => own[i]!).map((offset) => Number(address) + offset),
+  );
+  // Runs that return the same took the same ways, so their blocks are the same ones.
+  const blocks = runs.flatMap((one) => blocksIn(image, one));
+  const isIn = (at: number, isFreed?: boolean): boolean =>
+    blocks.some((block) => block.start <= at && at < block.end && (isFreed ?? block.isFreed) === block.isFreed);
   return {
     stack: rangesOf(stack, machine.pushed - shown),
     registers: registers.map(({ name }) => name),
@@ -373,12 +399,9 @@ export async function observe(
         kind === 'secret' || kind === 'public' ? [[i, rangesOf(dependent(({ buffers }) => buffers[i]!))] as const] : [],
       ),
     ),
-    memory: writable(image).flatMap(({ address }, i) =>
-      rangesOf(
-        dependent(({ memory }) => memory[i]!),
-        Number(address),
-      ),
-    ),
+    memory: rangesOf(memory.filter((at) => !isIn(at))),
+    freed: rangesOf(memory.filter((at) => isIn(at, true))),
+    kept: rangesOf(memory.filter((at) => isIn(at, false))),
     depth: Math.max(0, shown - lowest - machine.pushed),
     answers: runs.map((one) =>
       [
