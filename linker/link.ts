@@ -16,6 +16,7 @@ import { allocateCommons } from './commons.ts';
 import { compactEhFrames, type EhFrames } from './eh-frame.ts';
 import { ehFrameHeaderSize } from './eh-frame-hdr.ts';
 import * as elf from './elf.ts';
+import { exposeVariables } from './expose.ts';
 import { collectGarbage } from './gc.ts';
 import type { LinkedImage } from './image.ts';
 import { interposeFunctions } from './interpose.ts';
@@ -61,6 +62,7 @@ export function link(request: LinkRequest): LinkResult {
   interposeFunctions(program, options.interpositions ?? []);
   dropReserved(program, options);
   allocateCommons(program, options.sortCommon);
+  exposeVariables(program, options.exposures ?? []);
   const imageBase = options.imageBase ?? (options.pie ? 0 : architecture.imageBase);
   const statements = sectionStatements(options.scripts, () => builtinScript(program.machine, imageBase, options.pie));
   const placer = createPlacer(program.arena, statements);

@@ -4,6 +4,7 @@
  * Nothing here touches a file: inputs arrive as bytes, and the one callback fetches the members of thin archives.
  */
 import type { Arena } from './arena.ts';
+import type { Exposure } from './expose.ts';
 import type { Interposition } from './interpose.ts';
 import type { Expression, LinkerScript } from './script/ast.ts';
 
@@ -41,6 +42,8 @@ export interface LinkOptions {
   readonly wrap: readonly string[];
   /** Functions that are reached through a veneer from everywhere: see interpose.ts. */
   readonly interpositions?: readonly Interposition[];
+  /** Variables with another name for an object of casemate's own: see expose.ts. */
+  readonly exposures?: readonly Exposure[];
   /** --defsym NAME=EXPRESSION, in order. */
   readonly defsym: readonly { readonly name: string; readonly value: Expression }[];
   readonly buildId: BuildIdStyle;

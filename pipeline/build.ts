@@ -32,10 +32,11 @@ import { type At, type Manifest, type ParsedManifest, parseManifest, type Target
 import { type Confinement, confine, isInside, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
+import { requireWiper, secretVariables, withVariableTable } from './secret-variables.ts';
 import { type BuiltSecrets, hasRecords, requireErased, secretsObjects } from './secrets.ts';
 import { compileProject } from './sources.ts';
-import { requireStack, type StackReport, type TargetStack } from './stack.ts';
-import { targetPlan } from './target.ts';
+import { requireStack, type StackReport } from './stack.ts';
+import { type TargetPlan, targetPlan } from './target.ts';
 import { requireTool } from './tools.ts';
 import type { ImageFunctionOfSource, ImageJob } from './validation.ts';
 import { recordText, requireValidation, requireValidator, type ValidationReport } from './validation-policy.ts';
@@ -180,19 +181,25 @@ const joined = (report: VerifiedReport, { functions, assumed }: Audit) => ({
   assumptions: [...report.assumptions, ...assumed],
 });
 
-/** Links, with veneers in front of the functions that the manifest has wiped after: by name, or all with a record. */
-function linkImage(
-  request: LinkRequest,
-  { link: { wipe = [] } = {}, secrets, stack }: Manifest,
-  at: At,
-  target: TargetStack,
-): LinkResult | WipedLink {
-  const said = { ...(stack && { stack }), target };
+/**
+ * Links, with veneers in front of the functions that the manifest has wiped after: by name, or all with a record. With
+ * these goes a table of the variables that hold secrets, where a platform layer clears them.
+ */
+function linkImage(plain: LinkRequest, manifest: Manifest, at: At, target: TargetPlan): LinkResult | WipedLink {
+  const { link: { wipe = [] } = {}, secrets, stack } = manifest;
+  const said = { ...(stack && { stack }), target: target.stack };
+  const request = secrets?.wipe === true && target.platform.length > 0 ? clearing(plain, manifest) : plain;
   if (wipe.length === 0 && secrets?.wipe !== true) return link(request);
   const stated = wipe.map((text, i) => parseWish(text, at(`/link/wipe/${i}`), 'manifest'));
   if (secrets?.wipe !== true) return linkWiped(request, stated, said);
   const waived = new Set((secrets.waive ?? []).map(({ function: name }) => name));
   return linkWiped(request, (image) => wishesOfRecords(image, stated, waived), said);
+}
+
+function clearing(request: LinkRequest, manifest: Manifest): LinkRequest {
+  const { arena: _, ...own } = request;
+  const { image } = link(own);
+  return withVariableTable(own, secretVariables(image, manifest), image);
 }
 
 /** Leaves the image without any note on verified code but the build's own. */
@@ -259,6 +266,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const ledger = openLedger(lockBefore, request.lock, lockPath);
   const target = targetPlan(manifest);
   if (isValidated(request, manifest)) requireValidator(manifest);
+  requireWiper(manifest, at);
   const records = secretsObjects(manifest, at);
 
   const inputs = await progress.phase('reading inputs', () => {
@@ -289,7 +297,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   };
   const linked = await progress.phase(
     'linking',
-    () => linkImage({ files, options, readMember: inputs.readMember }, manifest, at, target.stack),
+    () => linkImage({ files, options, readMember: inputs.readMember }, manifest, at, target),
     size >= heavyInput,
   );
   for (const warning of linked.warnings) progress.note(`casemate: warning: ${warning}`);

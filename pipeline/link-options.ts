@@ -52,7 +52,7 @@ type Otherwise = 'buildId' | 'defsym' | 'sectionStart' | 'scripts';
 /** Says nothing about the output. */
 type Immaterial = 'printGcSections';
 /** Asked by a target or a build, never by a manifest or a command line. */
-type Targets = 'spareSegments' | 'reserved' | 'interpositions';
+type Targets = 'spareSegments' | 'reserved' | 'interpositions' | 'exposures';
 const complete: Exclude<keyof LinkOptions, Recorded | Otherwise | Immaterial | Targets> extends never ? true : never =
   true;
 void complete;

@@ -120,6 +120,8 @@ export interface ManifestSecretFunction {
 export interface ManifestSecrets {
   /** Every function with a record that the link has, but those that are waived, is put behind a veneer that wipes. */
   readonly wipe?: boolean;
+  /** Variables of the image that hold secrets and are cleared before its program ends, besides those of records. */
+  readonly variables?: readonly { readonly symbol: string; readonly bytes: number }[];
   readonly functions?: readonly ManifestSecretFunction[];
   /** Functions, by symbol, that may leave something, or of which nobody knows. */
   readonly waive?: readonly ManifestWaiver[];

@@ -53,7 +53,7 @@ function joined(wish: WipeWish, records: readonly SecretAnnotation[], machine: L
 }
 
 /** All records of a linked image. Errors: 'undecided' for one that cannot be read: nobody knows what it is about. */
-function recordsOf({ sections, bytes }: LinkedImage): SecretAnnotation[] {
+export function recordsOf({ sections, bytes }: LinkedImage): SecretAnnotation[] {
   return sections
     .filter(({ name }) => name === SECRETS_NOTE.section)
     .flatMap(({ fileOffset, size }) => {

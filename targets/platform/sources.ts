@@ -41,7 +41,9 @@ export const sharedInclude = 'targets/platform/include';
 export const sharedHeaders = 'targets/platform/layer';
 
 /** C files that belong to every layer. */
-export const sharedSources: readonly string[] = [`${sharedHeaders}/arguments.c`];
+export const sharedSources: readonly string[] = ['arguments.c', 'forget.c', 'secrets.c'].map(
+  (file) => `${sharedHeaders}/${file}`,
+);
 
 /** The module `casemate/platform` in C, over what every layer implements: for programs that import it. */
 export const verifiedModule = {

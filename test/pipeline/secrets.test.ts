@@ -162,3 +162,16 @@ describe('"secrets" of casemate.json', () => {
     expect([error.code, error.message]).toEqual(['manifest', expect.stringContaining(message)]);
   });
 });
+
+describe('secret variables', () => {
+  it('need somebody who wipes them', async () => {
+    const variables = [{ symbol: 'key', bytes: 4 }];
+    const [off, none] = [
+      await build({}, { secrets: { variables } }),
+      await build({}, { secrets: { wipe: true, variables } }),
+    ];
+    const messages = [(await rejectionOf(off.result)).message, (await rejectionOf(none.result)).message];
+    expect(messages[0]).toContain('nothing is wiped without "wipe": true');
+    expect(messages[1]).toContain('the platform layer wipes them, and this image has none');
+  });
+});

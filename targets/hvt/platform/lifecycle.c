@@ -4,11 +4,13 @@
 #include "platform.h"
 
 _Noreturn void hvt_end(int status, void *cookie) {
+    layer_forget_secrets();
     volatile struct hvt_halt request = {.cookie = cookie, .status = status};
     for (;;) hvt_hypercall(HVT_HALT, &request);
 }
 
 _Noreturn void hvt_abort(const char *reason) {
+    layer_forget_secrets();
     hvt_console_puts("casemate: ABORT: ");
     hvt_console_puts(reason);
     hvt_console_puts("\n");

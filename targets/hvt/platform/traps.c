@@ -191,6 +191,7 @@ _Noreturn void hvt_trap_report(const struct trap_frame *frame, uint64_t cr2) {
 
     if (reporting) hvt_end(SOLO5_EXIT_ABORT, NULL);
     reporting = true;
+    layer_forget_secrets();
     cookie.registers = (struct trap_cookie){cr2,           frame->error, frame->rip, frame->cs,
                                             frame->rflags, frame->rsp,   frame->ss};
     add("casemate: ABORT: trap ");

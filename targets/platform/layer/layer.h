@@ -29,4 +29,15 @@ const char *layer_after_word(const char *text, const char *word);
 /* arguments.c: the command line without the leading words that are Solo5's own. */
 const char *layer_program_arguments(const char *cmdline);
 
+/* secrets.c, or the build's own: variables of the program that hold secrets. */
+struct layer_secret_variable {
+    volatile unsigned char *start;
+    size_t size;
+};
+extern const struct layer_secret_variable layer_secret_variables[];
+extern const size_t layer_secret_variable_count;
+
+/* forget.c: sets the program's secret variables to zeros; once, whoever asks first. */
+void layer_forget_secrets(void);
+
 #endif

@@ -6,6 +6,7 @@
 #include "sbi.h"
 
 _Noreturn void rv_end(int status) {
+    layer_forget_secrets();
     rv_tell_boot(status);
     /* Shutdown; the reason is "none" or "system failure". */
     sbi_call(SBI_SRST, 0, 0, status == 0 ? 0 : 1, 0);
@@ -16,6 +17,7 @@ _Noreturn void rv_end(int status) {
 }
 
 static _Noreturn void abort_with(const char *reason, const char *between, const char *detail) {
+    layer_forget_secrets();
     rv_put("casemate: ABORT: ");
     rv_put(reason);
     rv_put(between);

@@ -9,6 +9,7 @@
 _Noreturn void rv_trap_report(uint64_t cause, uint64_t value, uint64_t pc);
 
 _Noreturn void rv_trap_report(uint64_t cause, uint64_t value, uint64_t pc) {
+    layer_forget_secrets();
     rv_put("casemate: ABORT: trap: scause ");
     rv_put_hex(cause);
     rv_put(" stval ");
