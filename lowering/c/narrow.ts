@@ -25,7 +25,7 @@ import {
 } from '../../analyzers/operators/bounds.ts';
 import type { CForm } from '../../analyzers/operators/columns.ts';
 import { operatorOf } from '../../analyzers/operators.ts';
-import { type IntegerName, rangeOf, type Type } from '../../analyzers/types.ts';
+import { type EnumerationType, type IntegerName, rangeOf, type Type } from '../../analyzers/types.ts';
 
 export interface Shape {
   readonly bounds: Bounds;
@@ -42,6 +42,12 @@ const isWithin = (inner: Bounds, outer: Bounds): boolean => outer.low <= inner.l
 function boundsOfType(name: IntegerName): Bounds {
   const { low, high } = rangeOf(name === 'bigint' || name === 'u64' || name === 'i64' ? 'number' : name);
   return { low: low!, high: high! };
+}
+
+/** Of numbers that are members; undefined: there are others. */
+function boundsOfMembers({ members }: EnumerationType): Bounds | undefined {
+  const numbers = members.filter((member) => typeof member === 'bigint');
+  return numbers.length === members.length && numbers.length > 0 ? hull(...numbers) : undefined;
 }
 
 /** What is in both; the first where nothing is, since then no run comes here. */
@@ -126,7 +132,9 @@ export function createShapes(
         return { bounds, isInt: isWithin(bounds, { low: -INT.high, high: INT.high }) };
       }
       case 'convert': {
-        if (expression.operand.type.kind !== 'integer') return whole;
+        const from = expression.operand.type;
+        if (from.kind === 'enumeration') return { ...whole, bounds: boundsOfMembers(from) ?? whole.bounds };
+        if (from.kind !== 'integer') return whole;
         // That it is in the range of its type is proved.
         const inner = shapeOf(expression.operand);
         return { ...inner, bounds: meet(inner.bounds, whole.bounds) };

@@ -72,6 +72,8 @@ export function quotients(a: number, b: number): number {
   }
   return sum;
 }
+const enum Size { Small = 0, Large = 1, Huge = 2 }
+/** @verified */ export function neverSo(s: Size): boolean { return 65535 <= s || s > 2; }
 /** @verified */ export function choose(x: u8): u8 {
   switch (x) { case 0: case 1: return 7; case 2: { const y = 4; return y; } default: return x & 15; }
 }
