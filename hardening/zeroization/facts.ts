@@ -3,8 +3,9 @@
  *
  * A compiler compares an index with the number of a table's entries before it jumps through the table, and only that
  * makes the jump one of so many. A fact is about the value itself, wherever it is or is moved to, so it holds as long as
- * the way goes on; where ways meet it is forgotten. Of a value that is a part of another (the lower half of a register)
- * the fact is about these bits of the whole.
+ * the way goes on; where ways meet, what both have shown is left. In a loop whose rounds are joined one value stands for
+ * another number in each, so that what one round has shown is true of the next only if that shows it, too. Of a value
+ * that is a part of another (the lower half of a register) the fact is about these bits of the whole.
  */
 import { extendedFrom, limitOf, mostOf, unknown, type Value } from './values.ts';
 
@@ -23,10 +24,20 @@ export type Facts = readonly Fact[];
 export const noFacts: Facts = [];
 
 /** A fact is used some instructions behind its branch, or never. */
-const MOST_FACTS = 8;
+const MOST_FACTS = 16;
 
 export const withFacts = (facts: Facts, more: Facts): Facts =>
   more.length === 0 ? facts : [...more, ...facts].slice(0, MOST_FACTS);
+
+const follows = ({ root, byte, limit, most }: Fact, from: Fact): boolean =>
+  root === from.root && byte === from.byte && limit === from.limit && from.most <= most;
+
+/** Those of the first that the second say as well. */
+export function commonFacts(a: Facts, b: Facts): Facts {
+  if (a === b || a.length === 0) return a;
+  const common = a.filter((one) => b.some((other) => one === other || follows(one, other)));
+  return common.length === a.length ? a : common;
+}
 
 const rootOf = (a: Value): Value => a.whole ?? a;
 

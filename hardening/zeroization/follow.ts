@@ -10,7 +10,7 @@
  * Whatever is not understood ends everything, with the address and the reason.
  */
 import { type AccessContext, load } from './access.ts';
-import { type Facts, noFacts, withFacts } from './facts.ts';
+import { commonFacts, type Facts, noFacts, withFacts } from './facts.ts';
 import { END, meetingPlaces } from './flow.ts';
 import { callAllocator } from './heap.ts';
 import { bytesHeld, type Joining } from './memory.ts';
@@ -271,8 +271,9 @@ function joined(
   refuseIfLarge(context, pc, around.held);
   const end = follow(context, way, meeting, around, open + 1);
   if (end === undefined) return met;
-  // What held before the ways parted holds still, and nothing that only one of them has shown.
-  end.facts = inside.state.facts;
+  // What held before the ways parted holds still, unless it was of a value that is another number by now; and nothing
+  // that only one of them has shown.
+  end.facts = commonFacts(inside.state.facts, end.facts);
   if (met === undefined) return end;
   if (end.pc !== met.pc || end.frame?.depth !== met.frame?.depth) giveUp(pc, 'ways that do not meet');
   joinState(joiningBy(context.access, isSecret), met, end);

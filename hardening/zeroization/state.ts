@@ -6,7 +6,7 @@
  */
 import { type Flags, sourcesOf } from '../../machine/semantics/x86-64-flags.ts';
 import { type Blocks, joinBlocks } from './blocks.ts';
-import type { Facts } from './facts.ts';
+import { commonFacts, type Facts } from './facts.ts';
 import { type CallPath, copyMemory, type Joining, joinMemory, type Memory, settled } from './memory.ts';
 import { unknown, type Value } from './values.ts';
 
@@ -63,10 +63,7 @@ const isTainted = (flags: Flags<Value>): boolean => sourcesOf(flags).some(({ tai
 const isPlain = (flags: Flags<Value>): boolean =>
   flags.kind === 'bits' && [flags.cf, flags.of, flags.zf, flags.sf, flags.pf].every((flag) => flag === undefined);
 
-/**
- * Joins `b`, at the same place in the same calls, into `a`; whether `a` says something else now. What facts hold then is
- * for whoever joins to say: those of neither hold for the other.
- */
+/** Joins `b`, at the same place in the same calls, into `a`; whether `a` says something else now. */
 export function joinState(joining: Joining, a: State, b: State): boolean {
   let changed = false;
   for (const [i, value] of a.general.entries()) {
@@ -100,5 +97,10 @@ export function joinState(joining: Joining, a: State, b: State): boolean {
     changed = true;
   }
   if (joinBlocks(a.heap, b.heap)) changed = true;
+  const facts = commonFacts(a.facts, b.facts);
+  if (facts !== a.facts) {
+    a.facts = facts;
+    changed = true;
+  }
   return joinMemory(joining, a.memory, b.memory) || changed;
 }
