@@ -4,8 +4,10 @@
  * Conditions that are constant are decided, so loops with known bounds run as they would. Where a condition is not known
  * both ways are followed to where they meet (flow.ts), and become one state there. A way that comes to the same branch
  * again before it meets the other is in a loop that nobody can count: after a few rounds its states are joined until
- * nothing new comes of it. Calls are followed into the callee; a call that does not return ends its way. An allocator's
- * call is not (heap.ts): where it may give memory or none, both ways are followed as far as all others go.
+ * nothing new comes of it. Where a secret decides whether it comes there again, the loop's branch is secret, too, since
+ * what is left to an earlier round is not there to be compared with the other way of the secret. Calls are followed into
+ * the callee; a call that does not return ends its way. An allocator's call is not (heap.ts): where it may give memory or
+ * none, both ways are followed as far as all others go.
  * A jump or a call through a table (tables.ts) is followed to each place that the table names.
  * Whatever is not understood ends everything, with the address and the reason.
  */
@@ -172,6 +174,13 @@ function matching(opens: Open | undefined, depth: number, pc: number): Open | un
   return undefined;
 }
 
+/** Whether a secret that is inside of a branch has decided that control comes to it again. */
+function isDecidedInside(earlier: Open | undefined, opens: Open | undefined): boolean {
+  if (earlier === undefined) return false;
+  for (let one = opens; one !== undefined && one !== earlier; one = one.parent) if (one.isSecret) return true;
+  return false;
+}
+
 /** One way from a place where ways part. */
 interface Way {
   readonly to: number;
@@ -225,7 +234,8 @@ function part(
   const { depth } = frame;
   const { pc } = arrived;
   const earlier = matching(opens, depth, pc);
-  const isSecret = parting.isSecret || earlier?.isSecret === true;
+  // One way of a secret branch comes here again and another does not: how often it is come here says what is secret.
+  const isSecret = parting.isSecret || earlier?.isSecret === true || isDecidedInside(earlier, opens);
   let state = arrived;
   let made = new Set<Value>();
   if (earlier !== undefined && earlier.rounds >= ROUNDS) {

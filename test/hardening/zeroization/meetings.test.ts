@@ -57,6 +57,91 @@ begin compares_another_round
 5: test r9d, r9d
   je 1b
   jmp 6b
+
+# Only when rounds are joined already does the secret choose between another round and the end.
+begin goes_round_by_secret
+  xor r8d, r8d
+  movabs r9, 0x100000000
+  movabs r10, 0x100000005
+6: movzx ecx, byte ptr [rsi]
+  inc rsi
+  test ecx, ecx
+  je 9f
+  inc r9
+  mov r8, [rsi]
+  cmp r9, r10
+  jb 6b
+  test byte ptr [rdi], 1
+  jne 7f
+  mov r8d, 1
+  jmp 6b
+7: mov r8d, 2
+  cmp byte ptr [rsi], 5
+  je 9f
+  jmp 6b
+9: mov [rsp - 8], r8
+  xor ecx, ecx
+  xor eax, eax
+  ret
+
+# As above; the way that goes round writes nothing.
+begin ends_by_secret
+  xor r8d, r8d
+  mov rdx, [rsi + 16]
+  movabs r9, 0x100000000
+  movabs r10, 0x100000005
+6: movzx ecx, byte ptr [rsi]
+  inc rsi
+  test ecx, ecx
+  je 9f
+  inc r9
+  cmp r9, r10
+  jb 6b
+  test byte ptr [rdi], 1
+  jne 7f
+  jmp 6b
+7: mov edx, 2
+  cmp byte ptr [rsi], 5
+  je 9f
+  jmp 6b
+9: mov [rsp - 8], rdx
+  xor ecx, ecx
+  xor eax, eax
+  ret
+
+# As the first, through a table.
+begin goes_round_by_secret_table
+  xor r8d, r8d
+  xor edx, edx
+  movabs r9, 0x100000000
+  movabs r10, 0x100000005
+6: movzx ecx, byte ptr [rsi]
+  inc rsi
+  test ecx, ecx
+  je 9f
+  inc r9
+  mov r8, [rsi]
+  cmp r9, r10
+  jb 6b
+  movzx edx, byte ptr [rdi]
+  and edx, 1
+  jmp qword ptr [chosen + rdx * 8]
+5: mov r8d, 1
+  xor edx, edx
+  jmp 6b
+7: mov r8d, 2
+  xor edx, edx
+  cmp byte ptr [rsi], 5
+  je 9f
+  jmp 6b
+9: mov [rsp - 8], r8
+  xor ecx, ecx
+  xor eax, eax
+  ret
+.section .rodata
+.balign 8
+chosen: .quad 5b, 7b
+.text
 `;
 
 interface Case {
@@ -65,7 +150,14 @@ interface Case {
   readonly rounds: readonly number[];
 }
 
-const cases: readonly Case[] = [{ name: 'compares_another_round', rounds: [0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 0, 1] }];
+const around = [1, 1, 1, 1, 1, 0];
+
+const cases: readonly Case[] = [
+  { name: 'compares_another_round', rounds: [0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 0, 1] },
+  { name: 'goes_round_by_secret', rounds: around },
+  { name: 'ends_by_secret', rounds: around },
+  { name: 'goes_round_by_secret_table', rounds: around },
+];
 
 describe('where ways meet', () => {
   let program: Linked;
