@@ -78,6 +78,8 @@ const partIn = (value: Value, index: number): readonly [Value, number] => [
 function seenBytes({ question, processor, end }: Unseen): Seen {
   const seen = new Map<Value, Set<number>>();
   const add = (value: Value, index: number): void => {
+    // Zeros that a part was extended with are no bytes of its whole.
+    if (((value.taint >> index) & 1) === 0) return;
     const [whole, byte] = partIn(value, index);
     const bytes = seen.get(whole);
     if (bytes === undefined) seen.set(whole, new Set([byte]));

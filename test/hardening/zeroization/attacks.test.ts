@@ -77,6 +77,16 @@ begin leaves_flags_of_result
 mov eax, [rdi]
 and eax, 1
 ret
+begin leaves_more_than_it_returns
+mov rax, [rdi]
+mov [rsp-16], rax
+movzx eax, al
+ret
+begin leaves_half_that_it_returns_not
+mov rax, [rdi]
+mov [rsp-16], rax
+mov eax, eax
+ret
 begin clears_flags
 cmp byte ptr [rdi], 77
 mov eax, 0
@@ -512,6 +522,22 @@ describe('code that wants to be called clean', () => {
     });
     expect(seen.registers).toEqual(['rflags']);
   });
+
+  it.each([
+    ['leaves_more_than_it_returns', 4, 1],
+    ['leaves_more_than_it_returns', 8, 1],
+    ['leaves_half_that_it_returns_not', 8, 4],
+  ] as const)(
+    'may leave bytes that are in its result, and not the ones beside: %s in %i',
+    async (function_, result, n) => {
+      const expected = { from: n - 16, length: 8 - n };
+      expect(ask(function_, result).stack).toMatchObject({ kind: 'residue', residue: [expected] });
+      const args = [{ kind: 'secret', size: 32 } as const];
+      const seen = await observe(x86, image, { function: function_, arguments: args, result });
+      expect(seen.stack.every(({ start, end }) => expected.from <= start && end <= -8)).toBe(true);
+      expect(seen.stack).not.toEqual([]);
+    },
+  );
 
   it('shows by itself what a way leaves that does not return', () => {
     const panics = ask('panics');
