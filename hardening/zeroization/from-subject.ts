@@ -3,76 +3,40 @@
  */
 import { fail, hex } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
-import { type ElfSection, viewOf } from '../../linker/elf-file.ts';
 import type { Subject } from '../subject.ts';
 import { type Allocator, knownAllocators } from './blocks.ts';
 import type { FollowedImage } from './question.ts';
+import { codeLeft, relocatedMemory } from './relocated.ts';
 
 /**
  * Addresses of images that are loaded elsewhere than they say are those of the file: code reaches its data from itself.
- * Errors: 'image' for segments that overlap in memory.
+ * What relocations make of data is what they say for where the file says that the image lies.
+ * Errors: 'image' for segments that overlap in memory, and for relocations that are not there.
  */
 export function followedImage(subject: Subject): FollowedImage {
   refuseOverlaps(subject);
+  const relocated = relocatedMemory(subject);
   const at = (address: bigint): number => Number(address);
   const functions = functionSymbols(subject);
   const globalPointer = subject.symbols.find(({ name, section }) => name === '__global_pointer$' && section > 0);
   return {
     machine: subject.file.header.machine,
     ...(globalPointer !== undefined && { globalPointer: at(globalPointer.value) }),
-    code: subject.code.map(({ address, bytes }) => ({ address: at(address), bytes })),
+    code: codeLeft(
+      subject.code.map(({ address, bytes }) => ({ address: at(address), bytes })),
+      relocated,
+    ),
     memory: subject.loads.map(({ address, data, memorySize, flags }) => ({
       address: at(address),
       bytes: data,
       size: Math.max(memorySize, data.length),
       isWritable: (flags & elf.PF_W) !== 0,
     })),
-    changed: changedMemory(subject),
+    relocated,
     ...functions,
     allocators: allocatorsIn(functions.symbols, knownAllocators),
   };
 }
-
-type Changed = NonNullable<FollowedImage['changed']>;
-
-/** Words that a section of relocations changes, by their addresses. */
-function* changedWords({ type, data }: ElfSection): Generator<number> {
-  const view = viewOf(data);
-  const entry = type === elf.SHT_RELA ? elf.RELA_SIZE : type === elf.SHT_REL ? 16 : 0;
-  for (let at = 0; entry > 0 && at + entry <= data.length; at += entry) yield Number(view.getBigUint64(at, true));
-  if (type !== elf.SHT_RELR) return;
-  let next = 0;
-  for (let at = 0; at + 8 <= data.length; at += 8) {
-    // An even entry is an address; an odd one a bitmap over the 63 words that follow.
-    const word = view.getBigUint64(at, true);
-    const bits = (word & 1n) === 0n ? 1n : word >> 1n;
-    if ((word & 1n) === 0n) next = Number(word);
-    for (let i = 0; bits >> BigInt(i) > 0n; i++) if (((bits >> BigInt(i)) & 1n) === 1n) yield next + 8 * i;
-    next += (word & 1n) === 0n ? 8 : 63 * 8;
-  }
-}
-
-/** Of memory that is not writable, what dynamic relocations change: all of it where they cannot be found. */
-function changedMemory({ file, loads }: Subject): Changed {
-  const fixed = loads.filter(({ flags }) => (flags & elf.PF_W) === 0);
-  const isDynamic = file.segments.some(({ type }) => type === elf.PT_DYNAMIC);
-  const sections = file.sections.filter(({ flags }) => (flags & elf.SHF_ALLOC) !== 0);
-  if (isDynamic && sections.length === 0)
-    return fixed.map(({ address, end }) => ({ address: Number(address), size: Number(end - address) }));
-  const isFixed = (at: number): boolean =>
-    fixed.some(({ address, end }) => Number(address) < at + 8 && at < Number(end));
-  const changed: { readonly address: number; readonly size: number }[] = [];
-  for (const section of sections)
-    for (const address of changedWords(section)) {
-      if (!isFixed(address)) continue;
-      // So many that each table would be looked for among them: nothing is believed of any.
-      if (changed.length === MOST_CHANGED) return [{ address: 0, size: Number.MAX_SAFE_INTEGER }];
-      changed.push({ address, size: 8 });
-    }
-  return changed;
-}
-
-const MOST_CHANGED = 4096;
 
 /** Functions that allocate memory, of those that the image has: who comes first counts. */
 export function allocatorsIn(

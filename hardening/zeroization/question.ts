@@ -29,6 +29,14 @@ export interface Question {
   readonly clears: boolean;
 }
 
+/** Memory that relocations change before code runs. */
+export interface Relocated {
+  /** Words of eight bytes by their address; undefined: nobody knows what they are. */
+  readonly words: ReadonlyMap<number, bigint | undefined>;
+  /** Memory of which nobody knows what it is. */
+  readonly spans: readonly { readonly address: number; readonly size: number }[];
+}
+
 /** A linked image, as far as code sees it. */
 export interface FollowedImage {
   /** As ELF numbers machines. */
@@ -39,8 +47,8 @@ export interface FollowedImage {
   readonly symbols: ReadonlyMap<string, number>;
   /** What a register holds all the time for code to find its data by, where the machine has such a thing. */
   readonly globalPointer?: number;
-  /** Memory that is not what the file says where the image is loaded: what dynamic relocations change. */
-  readonly changed?: readonly { readonly address: number; readonly size: number }[];
+  /** What dynamic relocations change; see relocated.ts. */
+  readonly relocated?: Relocated;
   /** Names that several functions have; they are not among the symbols. */
   readonly ambiguous?: ReadonlySet<string>;
   /** Functions that allocate and free memory, by where they begin. */

@@ -6,6 +6,7 @@ import type { AccessContext } from './access.ts';
 import type { Region } from './memory.ts';
 import type { Processor } from './processor.ts';
 import type { FollowedImage, Question } from './question.ts';
+import { relocatedByte } from './relocated.ts';
 import { IMAGE, known, STACK, THREAD, unknown, type Value } from './values.ts';
 
 const FIRST_ARGUMENT = 3;
@@ -36,14 +37,15 @@ export function kindsOf(image: FollowedImage): AccessContext['kindAt'] {
   };
 }
 
-/** See AccessContext: memory of the image that nobody may write, and that nothing changes where the image is loaded. */
+/** See AccessContext: memory of the image that nobody may write, and that no relocation changes. */
 export function fixedIn(image: FollowedImage): AccessContext['isFixed'] {
-  const changed = image.changed ?? [];
   return ({ id }, low, high) => {
     if (id !== IMAGE) return false;
     const part = segmentAt(image, low);
     if (part === undefined || part.isWritable || high >= part.address + part.bytes.length) return false;
-    return changed.every(({ address, size }) => high < address || address + size <= low);
+    if (image.relocated !== undefined)
+      for (let at = low; at <= high; at++) if (relocatedByte(image.relocated, at) !== undefined) return false;
+    return true;
   };
 }
 
@@ -60,7 +62,10 @@ export function regionsOf(image: FollowedImage, question: Question): Region[] {
     region(STACK, 'the stack', () => publicByte),
     region(IMAGE, "the image's data", (address) => {
       const part = segmentAt(image, address);
-      return part === undefined ? publicByte : known(BigInt(part.bytes[address - part.address] ?? 0), 8);
+      if (part === undefined) return publicByte;
+      const relocated = image.relocated && relocatedByte(image.relocated, address);
+      if (relocated === null) return publicByte;
+      return known(BigInt(relocated ?? part.bytes[address - part.address] ?? 0), 8);
     }),
     region(THREAD, "the thread's data", () => publicByte),
   ];

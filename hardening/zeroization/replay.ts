@@ -13,6 +13,7 @@ import { allVerdicts } from './judge.ts';
 import type { Processor } from './processor.ts';
 import type { Answer, FollowedImage, Parts, Question, RegisterResidue, Residue, Status, Verdict } from './question.ts';
 import { argumentRegions, segmentAt } from './regions.ts';
+import { relocatedByte } from './relocated.ts';
 import { type Native, type Ran, type Run, type Runner, runnerOf } from './runners.ts';
 import { IMAGE, STACK, THREAD } from './values.ts';
 
@@ -93,7 +94,10 @@ function createRunMemory({ image, question }: Plan, secret: number, stack: bigin
   const imageByte = (address: number): number => {
     const part = segmentAt(image, address);
     if (part === undefined) return fail('limit', `a run reads ${hex(address)}, where nothing is`);
-    return part.bytes[address - part.address] ?? 0;
+    const relocated = image.relocated && relocatedByte(image.relocated, address);
+    if (relocated === null)
+      return fail('limit', `a run reads ${hex(address)}, which a relocation makes nobody knows what`);
+    return relocated ?? part.bytes[address - part.address] ?? 0;
   };
   const byteAt = (region: number, offset: number): number => {
     const own = written.get(region)?.get(offset);
