@@ -8,6 +8,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { builtOnce } from './built-once.ts';
 import { projectRoot, temporaryFolder } from './paths.ts';
 import { inParallel, type RunResult, runOrThrow } from './run.ts';
 import { sourceFolder } from './sources.ts';
@@ -157,12 +158,24 @@ export const ocaml: Program = {
 };
 
 /** Links `program` and returns the executable's path, in a fresh folder. `flags` are added for the driver. */
-export async function linkProgram(
+export function linkProgram(
   program: Program,
   target: Target,
   mode: LinkMode,
   flags: readonly string[] = [],
   choice: LinkerChoice = linkerUnderTest(),
+): Promise<string> {
+  // Several test files look at the same program.
+  const what = { program: program.name, target: target.name, mode, flags, choice };
+  return builtOnce(['program', what], () => linkAnew(program, target, mode, flags, choice));
+}
+
+async function linkAnew(
+  program: Program,
+  target: Target,
+  mode: LinkMode,
+  flags: readonly string[],
+  choice: LinkerChoice,
 ): Promise<string> {
   const inputs = await program.inputs(target, mode);
   const output = join(temporaryFolder('program'), 'program');

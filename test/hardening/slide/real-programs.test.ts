@@ -2,7 +2,7 @@
  * Real programs, moved: as a whole they become what a link at the new addresses gives, byte for byte; with their code in
  * any order they still do what they did.
  */
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { applyLayout } from '../../../hardening/slide/apply.ts';
 import { decodeSlideInfo } from '../../../hardening/slide/decode.ts';
 import { encodeSlideInfo } from '../../../hardening/slide/encode.ts';
@@ -12,7 +12,7 @@ import { temporaryFolder } from '../../support/paths.ts';
 import { cRuntime, cxx, lua, openssl, type Program, sqlite, x86 } from '../../support/programs.ts';
 import { createRandom } from '../../support/random.ts';
 import { randomLayout } from './random-layout.ts';
-import { linkedProgram, linkerArguments, runElf, sameBytes } from './slid-programs.ts';
+import { type Linked, linkedProgram, linkerArguments, runElf, sameBytes } from './slid-programs.ts';
 
 const layouts = process.env['CASEMATE_LONG'] === undefined ? 2 : 100;
 
@@ -23,9 +23,15 @@ async function argumentsOf(program: Program): Promise<string[]> {
 }
 
 describe.each([cRuntime, lua, cxx, sqlite, openssl])('$name', (program) => {
-  it('moved as a whole is what a link at the new addresses gives', async () => {
-    const args = await argumentsOf(program);
-    const { image, file, info } = linkedProgram(args);
+  let args: string[];
+  let linked: Linked;
+  beforeAll(async () => {
+    args = await argumentsOf(program);
+    linked = linkedProgram(args);
+  });
+
+  it('moved as a whole is what a link at the new addresses gives', () => {
+    const { image, file, info } = linked;
     const there = linkedProgram([...args, '--image-base=0x7a3000']);
     expect(sameBytes(writeElfFile(applyLayout(file, info, identityLayout(info))), image.bytes)).toBe(true);
     const segmentAddress = there.info.segments.map(({ address }) => address);
@@ -38,7 +44,7 @@ describe.each([cRuntime, lua, cxx, sqlite, openssl])('$name', (program) => {
   });
 
   it('runs the same with its code in any order and its segments anywhere', async () => {
-    const { file, info } = linkedProgram(await argumentsOf(program));
+    const { file, info } = linked;
     const bytes = encodeSlideInfo(info, file);
     const fields = info.groups.reduce((sum, { offsets }) => sum + offsets.length, 0);
     expect(bytes.length).toBeLessThan(2 * fields);
