@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readFile } from '../../base/files.ts';
 import { defaultHardening, hardenRiscv } from '../../targets/riscv64/harden.ts';
+import { everyNth } from '../support/long.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { echoed, freePort } from '../support/tcp.ts';
 import { requireTools } from '../support/tools.ts';
@@ -49,8 +50,11 @@ test('a board that cannot power off is stopped once start-up code has given up',
 });
 
 describe.each(['plain', 'hardened'])('%s', (kind) => {
+  /** Hardened on each; plain on the first, and all in long tests. */
+  const some = <T>(all: readonly T[]): T[] => (kind === 'hardened' ? [...all] : everyNth(all, 3));
+
   describe('hello', () => {
-    test.each([...machines, { machine: 'sifive_u', legacy: false }])(
+    test.each(some([...machines, { machine: 'sifive_u', legacy: false }]))(
       'greets on $machine and sleeps (legacy: $legacy)',
       async (machine) => {
         const before = Date.now();
@@ -77,7 +81,7 @@ describe.each(['plain', 'hardened'])('%s', (kind) => {
   });
 
   describe('kv', () => {
-    test.each(machines)('keeps what it was told over restarts on $machine (legacy: $legacy)', async (machine) => {
+    test.each(some(machines))('keeps what it was told over restarts on $machine (legacy: $legacy)', async (machine) => {
       const path = join(temporaryFolder('kv-riscv64'), 'store.img');
       writeFileSync(path, new Uint8Array(256 << 10));
       const blocks = [{ name: 'store', path }];
@@ -94,7 +98,7 @@ describe.each(['plain', 'hardened'])('%s', (kind) => {
   });
 
   describe('echo', () => {
-    test.each(machines)(
+    test.each(some(machines))(
       'echoes over several TCP connections at once on $machine (legacy: $legacy)',
       async (machine) => {
         const port = await freePort();

@@ -11,6 +11,7 @@ import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
 import { readElfSymbols, symbolTables } from '../../linker/elf-symbols.ts';
 import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { buildObject, SHT } from '../support/elf-builder.ts';
+import { everyNth } from '../support/long.ts';
 import { expectLinear } from '../support/processor-time.ts';
 import { cRuntime, linkProgram, riscv, x86 } from '../support/programs.ts';
 import { createRandom } from '../support/random.ts';
@@ -41,12 +42,12 @@ function expectPartition(file: ElfFile): void {
 }
 
 describe('reading and writing is the identity', () => {
-  test('on every 64-bit ELF program in /bin', () => {
+  test('on 64-bit ELF programs in /bin', () => {
     const files = readdirSync('/bin').map((name) => join('/bin', name));
     const programs = files.filter((path) => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 4 << 20);
     const found = programs.filter(isElf64);
     expect(found.length).toBeGreaterThan(50);
-    for (const path of found) expectIdentity(readFileSync(path), path);
+    for (const path of everyNth(found, 4)) expectIdentity(readFileSync(path), path);
   });
 
   test('on the objects, shared libraries and programs that come with the C compiler', async () => {

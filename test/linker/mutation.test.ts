@@ -21,8 +21,8 @@ requireTools('gcc', 'g++', 'clang', 'ar', 'riscv64-linux-gnu-gcc', 'riscv64-linu
 
 const long = process.env['CASEMATE_LONG'] === '1';
 const seed = Number(process.env['CASEMATE_SEED'] ?? 20_240_601);
-const inProcess = long ? 60_000 : 600;
-const wholeProcess = long ? 400 : 20;
+const inProcess = long ? 60_000 : 300;
+const wholeProcess = long ? 400 : 8;
 
 const report: string[] = [];
 let campaign: Campaign;
@@ -40,9 +40,9 @@ afterAll(() => {
 test('every unmutated corpus link succeeds', async () => {
   const { folder, links } = campaign;
   const failures: string[] = [];
-  for (const link of links) {
+  for (const [i, link] of links.entries()) {
     copyFileSync(link.good, join(folder, link.victim));
-    for (const { flags } of long ? link.variants : [link.variants[0]!, link.variants.at(-1)!]) {
+    for (const { flags } of long ? link.variants : [link.variants.at(-(i % 2))!]) {
       const program = linkerProgram(link.machine === 'riscv64' ? riscv : x86);
       const { status, stderr } = await run(program, [...link.args, ...flags, '-o', 'out'], { cwd: folder });
       if (status !== 0) failures.push(`${link.name} ${flags.join(' ')}: ${stderr}`);

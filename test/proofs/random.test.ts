@@ -14,10 +14,10 @@ import { programs, ranged } from '../support/generated/programs.ts';
 import { isLong } from '../support/long.ts';
 import { compiled, nativeValue, wordsOf, wordsOfNative } from '../support/native.ts';
 
-const PROGRAMS = isLong ? 2_000 : 200;
+const PROGRAMS = isLong ? 2_000 : 100;
 /** Programs that are proved, of four functions and of one, which takes less. */
-const PROVED = isLong ? 2_000 : 25;
-const PROVED_SMALL = isLong ? 2_000 : 80;
+const PROVED = isLong ? 2_000 : 12;
+const PROVED_SMALL = isLong ? 2_000 : 40;
 
 /** Runs the function on both and compares; how often both gave a value. */
 function compare(

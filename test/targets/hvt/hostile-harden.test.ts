@@ -26,7 +26,7 @@ import { inTurns } from '../../support/turns.ts';
 import { bootGuest, buildTestGuest } from './emulator-guest.ts';
 import { buildExample } from './guest.ts';
 
-const count = process.env['CASEMATE_LONG'] === '1' ? 40_000 : 300;
+const count = process.env['CASEMATE_LONG'] === '1' ? 40_000 : 100;
 const name = { base: 'base', slid: 'slid' };
 const MiB = 2 ** 20;
 

@@ -192,7 +192,7 @@ describe('mutated trees', () => {
     return random.next() < 0.2 ? tree.subarray(0, below(tree.length)) : tree;
   }
 
-  const count = process.env['CASEMATE_LONG'] === '1' ? 400_000 : 6000;
+  const count = process.env['CASEMATE_LONG'] === '1' ? 400_000 : 2000;
   test(`${count} of them are read to an end, and never beyond it`, { timeout: 1_200_000 }, async () => {
     const seeds = [await qemuTree('virt'), await qemuTree('virt,aia=aplic-imsic'), await qemuTree('sifive_u'), sound()];
     const random = createRandom(20, 4);

@@ -23,7 +23,7 @@ import { missing, readBack, type Versions, writeUntilKilled } from './sectors.ts
 requireTools('clang', 'qemu-system-riscv64');
 
 const long = process.env['CASEMATE_LONG'] === '1';
-const kills = long ? 100 : 5;
+const kills = long ? 100 : 3;
 const capacity = 2 << 20;
 
 let image: string;

@@ -22,7 +22,7 @@ import { guestProgram } from './stub-guest.ts';
 
 requireTools('clang', 'ld.lld');
 
-const count = process.env['CASEMATE_LONG'] === '1' ? 20_000 : 400;
+const count = process.env['CASEMATE_LONG'] === '1' ? 20_000 : 150;
 
 /** Where a field is, and its bytes. */
 type Field = readonly [at: number, width: 2 | 4 | 8];

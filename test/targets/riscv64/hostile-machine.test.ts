@@ -233,7 +233,7 @@ function mutate(copy: Buffer, draw: Random): void {
   }
 }
 
-const campaign = long ? 300 : 16;
+const campaign = long ? 300 : 8;
 test(`${campaign} trees changed at random end in a start or in one line`, { timeout: 3_600_000 }, async () => {
   const ends = { started: 0, refused: 0, other: 0 };
   for (let i = 0; i < campaign; i++) {
