@@ -185,7 +185,7 @@ describe('an answer that is not clear is unknown', () => {
     ['another case', 'echo UNSAT'],
     ['spaces', 'echo " unsat"'],
     ['giving up', 'echo unknown'],
-    ['endless output', 'while :; do echo unsat; done'],
+    ['endless output', 'exec yes unsat'],
   ])('%s', async (_, script) => {
     const answer = await askSolver(pretend('z3', script), text);
     expect(answer.result).toBe('unknown');
