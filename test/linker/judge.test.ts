@@ -56,7 +56,7 @@ test('the judge ends a linker that does not', async () => {
 });
 
 test('the judge measures memory', async () => {
-  const hog = 'exec node -e "Buffer.alloc(700 << 20, 1); require(`fs`).writeFileSync(`out`, ``)"';
+  const hog = 'exec node -e "Buffer.alloc(540 << 20, 1); require(`fs`).writeFileSync(`out`, ``)"';
   expect((await judge(hog.replaceAll('`', "'"))).join()).toMatch(/took \d+ MiB/);
 });
 

@@ -334,8 +334,10 @@ describe('branches', () => {
           const there = label('there');
           const items = back ? [there, ...fill, made] : [made, ...fill, there, x86.plain('hlt')];
           const { bytes, labels } = assemble(items, origin);
-          const found = icedTexts(bytes, origin);
-          const { text, length } = found[back ? found.length - 1 : 0]!;
+          // The fill is bytes, which need not be read one by one.
+          const at = back ? size : 0;
+          const { text, length } = icedTexts(bytes.subarray(at, at + 15), origin + at)[0]!;
+          if (back) expect(bytes.length).toBe(at + length);
           expect(text).toBe(`${name} ${labels.get('there')}`);
           const near = name === 'call' ? 5 : name === 'jmp' ? 5 : 6;
           const reaches = back ? size + 2 <= 128 : size <= 127;
