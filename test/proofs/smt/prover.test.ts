@@ -287,7 +287,7 @@ describe('a worker that fails costs one question, and the run goes on', () => {
 
   it('when it runs out of memory, which is bounded', async () => {
     const lines = Array.from(
-      { length: 25_000 },
+      { length: 12_000 },
       (_, i) => `(declare-const x${i} Int)(assert (< (+ x${i} ${i}) (* 3 x${i >> 1})))`,
     );
     const big = { name: 'big', text: `(set-logic QF_LIA)\n${lines.join('\n')}\n(check-sat)`, expect: 'unsat' as const };
