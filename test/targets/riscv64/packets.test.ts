@@ -14,7 +14,7 @@ import { hardenedGuest, launch } from './campaigns.ts';
 requireTools('clang', 'qemu-system-riscv64');
 
 const long = process.env['CASEMATE_LONG'] === '1';
-const count = long ? 100_000 : 5000;
+const count = long ? 100_000 : 2000;
 const queue = 64;
 
 const guestMac = Buffer.from('020000000001', 'hex');
