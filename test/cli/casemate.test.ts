@@ -160,3 +160,9 @@ describe('the linker’s bundle', () => {
     expect(text).not.toMatch(/node_modules\/(ajv|commander)\//);
   });
 });
+
+it('starts without the TypeScript compiler where nothing is proved', () => {
+  const holdsCompiler = (name: string): boolean =>
+    readFileSync(casemate.replace(/\w+\.js$/, `${name}.bundle.js`), 'utf8').includes('getPreEmitDiagnostics');
+  expect(['casemate', 'casemate-slide', 'casemate-prove'].map(holdsCompiler)).toEqual([false, false, true]);
+});
