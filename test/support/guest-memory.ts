@@ -120,14 +120,19 @@ export function hostMemory(pid: number, { memory, host }: Machine): HostMemory[]
       const count = (Number.parseInt(to, 16) - start) / PAGE;
       const present = Buffer.alloc(ENTRY * count);
       readSync(pages, present, 0, present.length, (start / PAGE) * ENTRY);
-      const own: number[] = [];
+      const isOwn = (at: number): boolean => at < host || at >= host + memory.length;
+      const isThere = (i: number): boolean => (present[ENTRY * i + ENTRY - 1]! & 0x80) !== 0;
+      const pieces: Buffer[] = [];
       for (let i = 0; i < count; i++) {
-        const at = start + PAGE * i;
-        const isThere = (present[ENTRY * i + ENTRY - 1]! & 0x80) !== 0;
-        if (isThere && (at < host || at >= host + memory.length)) own.push(at);
+        let next = i;
+        while (next < count && isThere(next) && isOwn(start + PAGE * next)) next++;
+        if (next === i) continue;
+        const piece = Buffer.alloc(PAGE * (next - i));
+        readSync(mem, piece, 0, piece.length, start + PAGE * i);
+        pieces.push(piece);
+        i = next;
       }
-      const bytes = Buffer.alloc(PAGE * own.length);
-      for (const [i, at] of own.entries()) readSync(mem, bytes, PAGE * i, PAGE, at);
+      const bytes = Buffer.concat(pieces);
       return [{ name: name === undefined || name === '' ? 'anonymous memory' : name, bytes }];
     });
   } finally {

@@ -41,9 +41,27 @@ export function patternsOf(name: string, secret: Uint8Array): Pattern[] {
   ];
 }
 
+/** A place in a pattern. */
+interface Place {
+  readonly pattern: Pattern;
+  readonly from: number;
+}
+
+/** The run that has the four bytes at `at`, if it counts. */
+function runAround(memory: Uint8Array, at: number, { pattern, from }: Place): Hit | undefined {
+  const { bytes, name, least } = pattern;
+  let before = 0;
+  while (before < from && before < at && memory[at - before - 1] === bytes[from - before - 1]) before++;
+  let after = 4;
+  while (from + after < bytes.length && at + after < memory.length && memory[at + after] === bytes[from + after])
+    after++;
+  const length = before + after;
+  return length < least ? undefined : { pattern: name, at: at - before, from: from - before, length };
+}
+
 /** Places of each word of four bytes in the patterns. */
-function indexOf(patterns: readonly Pattern[]): Map<number, { readonly pattern: Pattern; readonly from: number }[]> {
-  const index = new Map<number, { pattern: Pattern; from: number }[]>();
+function indexOf(patterns: readonly Pattern[]): Map<number, Place[]> {
+  const index = new Map<number, Place[]>();
   for (const pattern of patterns) {
     const bytes = Buffer.from(pattern.bytes);
     for (let from = 0; from + 4 <= bytes.length; from++) {
@@ -58,32 +76,28 @@ function indexOf(patterns: readonly Pattern[]): Map<number, { readonly pattern: 
   return index;
 }
 
-/** All runs in `memory`, by address. */
-export function findSecrets(memory: Uint8Array, patterns: readonly Pattern[]): Hit[] {
+/** Finds all runs in memory, by address. */
+export type Search = (memory: Uint8Array) => Hit[];
+
+/** A search for these patterns, for many pieces of memory. */
+export function searchFor(patterns: readonly Pattern[]): Search {
   const index = indexOf(patterns);
   const mayBe = new Uint8Array(0x10000);
   for (const word of index.keys()) mayBe[word & 0xffff] = 1;
-  const aligned = memory.byteOffset % 4 === 0 ? memory : Uint8Array.from(memory);
-  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 2);
-  const found = new Map<string, Hit>();
-  const measure = (at: number, { pattern, from }: { readonly pattern: Pattern; readonly from: number }): void => {
-    const { bytes } = pattern;
-    let before = 0;
-    while (before < from && before < at && aligned[at - before - 1] === bytes[from - before - 1]) before++;
-    let after = 4;
-    while (from + after < bytes.length && at + after < aligned.length && aligned[at + after] === bytes[from + after])
-      after++;
-    const length = before + after;
-    if (length < pattern.least) return;
-    const hit: Hit = { pattern: pattern.name, at: at - before, from: from - before, length };
-    found.set(`${hit.pattern} ${hit.at} ${hit.from}`, hit);
+  return (memory) => {
+    const aligned = memory.byteOffset % 4 === 0 ? memory : Uint8Array.from(memory);
+    const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 2);
+    const found = new Map<string, Hit>();
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i]!;
+      if (mayBe[word & 0xffff] === 0) continue;
+      for (const place of index.get(word) ?? []) {
+        const hit = runAround(aligned, 4 * i, place);
+        if (hit !== undefined) found.set(`${hit.pattern} ${hit.at} ${hit.from}`, hit);
+      }
+    }
+    return [...found.values()].sort((a, b) => a.at - b.at || a.from - b.from);
   };
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    if (mayBe[word & 0xffff] === 0) continue;
-    for (const place of index.get(word) ?? []) measure(4 * i, place);
-  }
-  return [...found.values()].sort((a, b) => a.at - b.at || a.from - b.from);
 }
 
 /**
