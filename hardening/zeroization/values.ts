@@ -170,7 +170,7 @@ export const isExact = (a: Value): boolean => a.kind === 'pointer' && a.low === 
 const words = new WeakMap<Value, Value | undefined>();
 
 /** What a value is the sign extension of. */
-export const extendedFrom = (a: Value): Value | undefined => words.get(a);
+export const extendedFrom = (a: Value): Value | undefined => (a.width === 64 ? words.get(a) : undefined);
 
 /** Whether a value of 64 bits is the sign extension of its lower half, whose bytes then say all of it. */
 export function isWord(a: Value): boolean {
@@ -214,6 +214,8 @@ export const mostOf = (a: Value): bigint =>
 export function byteOf(a: Value, index: number): Value {
   if (a.width === 8) return a;
   if (a.kind === 'known') return known((a.value >> BigInt(8 * index)) & 255n, 8);
+  const from = extendedFrom(a);
+  if (from !== undefined && 8 * index + 8 <= from.width) return byteOf(from, index);
   const most = a.kind === 'unknown' ? smaller(255n, a.most >> BigInt(8 * index)) : 255n;
   return partOf(a, index, unknown(8, (a.taint >> index) & 1, most, a.copy < 0 ? -1 : a.copy + index));
 }
@@ -233,6 +235,9 @@ export function extract(a: Value, low: number, width: number): Value {
   if (low === 0 && width === a.width) return a;
   if (a.kind === 'known') return known(a.value >> BigInt(low), width);
   if (a.kind === 'pointer') return unknown(width, everywhere(a.taint, width));
+  // What was extended is that itself again.
+  const from = extendedFrom(a);
+  if (from !== undefined && low + width <= from.width) return extract(from, low, width);
   const first = low >> 3;
   const down = a.taint >>> first;
   const isWithin = (low & 7) + width <= 8;

@@ -235,7 +235,7 @@ const writable = ({ file }: Image) =>
     ({ name, size }) => (name === '.data' || name === '.bss' || name === '.sdata' || name === '.sbss') && size > 0,
   );
 
-function requestOf(image: Image, subject: Subject, secret: number, { lower, shown }: Place): string {
+function requestOf(image: Image, subject: Subject, secret: number, { lower, shown, skew }: Place): string {
   const pointed = subject.arguments.flatMap((argument, i) => {
     if (argument.kind === 'value') return [];
     const size = argument.kind === 'public' ? argument.bytes.length : argument.size;
@@ -246,13 +246,13 @@ function requestOf(image: Image, subject: Subject, secret: number, { lower, show
         : argument.kind === 'secret'
           ? secretBytes(subject, secret, i, size)
           : Buffer.alloc(size, PAINT);
-    return [word(placeOf(i)) + word(size) + bytes.toString('hex')];
+    return [word(placeOf(i) + skew) + word(size) + bytes.toString('hex')];
   });
   const arena = image.address('oracle_arena');
   const values = Array.from({ length: 12 }, (_, i) => {
     const argument = subject.arguments[i];
     if (argument === undefined) return word(0);
-    return word(argument.kind === 'value' ? argument.value : arena + placeOf(i));
+    return word(argument.kind === 'value' ? argument.value : arena + placeOf(i) + skew);
   });
   const places = writable(image).map(({ address, size }) => word(address) + word(size));
   const head = [word(image.address(subject.function)), word(lower), word(shown), ...values];
@@ -338,6 +338,8 @@ interface Place {
   readonly lower: number;
   /** Bytes; a function that writes further down is an error. */
   readonly shown: number;
+  /** Bytes that what arguments point to lies behind a multiple of 64. */
+  readonly skew: number;
 }
 
 /** Runs the function with each of the secrets. */
@@ -345,11 +347,11 @@ export async function observe(
   target: Target,
   image: Image,
   subject: Subject,
-  { lower = 0, shown = SHOWN }: Partial<Place> = {},
+  { lower = 0, shown = SHOWN, skew = 0 }: Partial<Place> = {},
 ): Promise<Residue> {
   const machine = machineOf(target);
   const input = Array.from({ length: SECRETS }, (_, secret) =>
-    requestOf(image, subject, secret, { lower, shown }),
+    requestOf(image, subject, secret, { lower, shown, skew }),
   ).join('\n');
   const [command, args] = target.runner === undefined ? [image.path, []] : [requireTool(target.runner), [image.path]];
   const { stdout, status } = await run(command, args, { input, timeout: 120_000 });
