@@ -24,6 +24,7 @@ import {
   join,
   joinSecretly,
   known,
+  knownLow,
   limitOf,
   mostOf,
   pointer,
@@ -209,6 +210,8 @@ function onUnknown(places: Places, operator: BitOperator, a: Value, b: Value): V
       if (a.kind === 'known' && a.value === limit) return b;
       if (a.kind === 'unknown' && a.symbol === EVEN_RETURN && y === limit - 1n && b.kind === 'known') return a;
       const [some, mask] = a.kind === 'known' ? [b, a] : [a, b];
+      const low = mask.kind === 'known' ? knownLow(some) : undefined;
+      if (low !== undefined && mask.value <= limitOf(low.width)) return known(low.value & mask.value, width);
       const step = mask.kind === 'known' ? Math.max(some.step, stepOf(mask.value)) : 1;
       return unknown(width, taint & ~clear, smaller(x, y), -1, 0, undefined, 0, step);
     }

@@ -244,8 +244,11 @@ export function extract(a: Value, low: number, width: number): Value {
   const taint = isWithin ? down & 1 : ((low & 7) === 0 ? down : down | (down >>> 1)) & allBytes(width);
   const most = smaller(limitOf(width), low === 0 && a.most > limitOf(width) ? limitOf(width) : a.most >> BigInt(low));
   const isBytes = (low & 7) === 0 && width % 8 === 0;
-  const made = unknown(width, taint, most, isBytes && a.copy >= 0 ? a.copy + first : -1);
-  return isBytes ? partOf(a, first, made) : made;
+  const plain = unknown(width, taint, most, isBytes && a.copy >= 0 ? a.copy + first : -1);
+  const made = isBytes ? partOf(a, first, plain) : plain;
+  const constant = low === 0 ? knownLows.get(a) : undefined;
+  if (constant === undefined) return made;
+  return width <= constant.width ? known(constant.value, width) : withKnownLow(made, constant);
 }
 
 /** Bytes of a value from one on. */
@@ -285,7 +288,19 @@ export function concatenate(high: Value, low: Value): Value {
   const taint = whole ? low.taint | (high.taint << (low.width >> 3)) : everywhere(low.taint | high.taint, width);
   const follows = low.taint === 0 || high.taint === 0 || (low.copy >= 0 && high.copy === low.copy + (low.width >> 3));
   const start = low.taint !== 0 ? low.copy : high.copy - (low.width >> 3);
-  return unknown(width, taint, most, whole && follows && start >= 0 ? start : -1);
+  const made = unknown(width, taint, most, whole && follows && start >= 0 ? start : -1);
+  return low.kind === 'known' ? withKnownLow(made, low) : made;
+}
+
+/** Unknown values of which the lowest bits are known: a byte that was written to the register of something else. */
+const knownLows = new WeakMap<Value, Value>();
+
+/** A constant that the lowest bits of a value are. */
+export const knownLow = (a: Value): Value | undefined => (a.kind === 'unknown' ? knownLows.get(a) : undefined);
+
+function withKnownLow(a: Value, low: Value): Value {
+  if (a.kind === 'unknown') knownLows.set(a, low);
+  return a;
 }
 
 /** Pointers into so many regions may be meant by one value. */
