@@ -38,6 +38,8 @@ export type Length =
  */
 export type BufferKind = 'secret' | 'output' | 'state' | 'buffer';
 
+export type SymbolKind = 'secret symbol' | 'output symbol' | 'state symbol';
+
 /**
  * One argument or symbol. Arguments are numbered from 0 as the calling convention numbers the places of integers and
  * pointers: registers first, then the stack's words.
@@ -47,8 +49,8 @@ export type SecretItem =
   | { readonly kind: BufferKind; readonly argument: number; readonly length: Length }
   /** Is secret itself. */
   | { readonly kind: 'secret value'; readonly argument: number }
-  /** Secret bytes of the image's own data. */
-  | { readonly kind: 'secret symbol'; readonly symbol: string; readonly address: bigint; readonly bytes: number }
+  /** The first bytes of a variable of the image: secret, meant to be seen, or secret and somebody else's to erase. */
+  | { readonly kind: SymbolKind; readonly symbol: string; readonly address: bigint; readonly bytes: number }
   /** Has this value at every call. */
   | { readonly kind: 'value'; readonly argument: number; readonly value: number };
 
@@ -113,6 +115,8 @@ const KIND = {
   policy: 9,
   maxStack: 10,
   returns: 11,
+  'output symbol': 12,
+  'state symbol': 13,
 } as const;
 
 type Kind = keyof typeof KIND;
@@ -144,6 +148,8 @@ function itemWord(item: SecretItem): RawItem {
     case 'value':
       return plain(word(item.kind, item.argument, item.value));
     case 'secret symbol':
+    case 'output symbol':
+    case 'state symbol':
       return { address: item.address, word: word(item.kind, 0, item.bytes), name: item.symbol };
     default:
       return plain(sized(item.kind, item.argument, item.length));
@@ -203,8 +209,9 @@ function lengthProblem(length: Length, what: string): string | undefined {
 }
 
 function itemProblem(item: SecretItem): string | undefined {
-  if (item.kind === 'secret symbol') {
-    if (item.symbol === '' || item.symbol === '0') return 'a secret symbol has no name';
+  if ('symbol' in item) {
+    if (item.symbol === '' || item.symbol === '0')
+      return item.kind === 'output symbol' ? 'an output symbol has no name' : `a ${item.kind} has no name`;
     return lengthProblem({ kind: 'constant', bytes: item.bytes }, `the symbol ${printable(item.symbol)}`);
   }
   if (!isWhole(item.argument, 0, limits.arguments - 1))
@@ -228,7 +235,7 @@ export function problemsOf(annotation: SecretAnnotation): string[] {
   for (const item of items.slice(0, limits.items)) {
     const problem = itemProblem(item);
     if (problem !== undefined) problems.push(problem);
-    const subject = item.kind === 'secret symbol' ? item.symbol : item.argument;
+    const subject = 'symbol' in item ? item.symbol : item.argument;
     const shown = typeof subject === 'string' ? `the symbol ${printable(subject)}` : `argument ${subject}`;
     if (seen.has(subject)) problems.push(`${shown} is described twice`);
     seen.add(subject);
@@ -290,6 +297,8 @@ function meaningOf({ address, word: value, name }: RawItem): SecretItem | { kind
   const plain = argument === 0 && lengthCode === 0;
   switch (kind) {
     case 'secret symbol':
+    case 'output symbol':
+    case 'state symbol':
       return plain ? { kind, symbol: name, address, bytes: size } : `an item ${hex(value)}: a symbol is no argument`;
     case 'secret value':
       return lengthCode === 0 && size === 0 ? { kind, argument } : `an item ${hex(value)}: a value has no size`;

@@ -8,6 +8,7 @@
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { fail, printable } from '../base/errors.ts';
+import type { SecretItem } from '../base/secrets.ts';
 import schema from '../docs/schema/casemate.schema.json';
 import { parseJson, pointerStep, readablePath } from './json.ts';
 import { nearest } from './nearest.ts';
@@ -94,8 +95,11 @@ export interface ManifestStack {
 
 /** One argument or variable of a function that handles secrets; base/secrets.ts says what the kinds mean. */
 export interface ManifestSecretItem {
-  readonly is: 'secret' | 'secret value' | 'output' | 'state' | 'buffer' | 'value';
-  readonly argument: number;
+  readonly is: SecretItem['kind'];
+  /** Of all but variables. */
+  readonly argument?: number;
+  /** A variable. */
+  readonly symbol?: string;
   /** Of what it points to; with `length` at most. */
   readonly bytes?: number;
   /** The argument that says how many bytes there are. */

@@ -24,24 +24,30 @@ import type { InputFile } from '../linker/request.ts';
 import { unloadedNotesObject } from '../targets/hvt/notes.ts';
 import type { At, Manifest, ManifestSecretFunction, ManifestSecretItem } from './manifest.ts';
 
-/** Keys that an item of each kind has, besides `argument` and `is`; those that it must have first. */
+/** Keys that an item of each kind has, besides `is`; those that it must have first. */
 const keys = {
-  secret: { needs: ['bytes'], may: ['length'] },
-  output: { needs: ['bytes'], may: ['length'] },
-  state: { needs: ['bytes'], may: ['length'] },
-  buffer: { needs: ['bytes'], may: ['length'] },
-  value: { needs: ['value'], may: [] },
-  'secret value': { needs: [], may: [] },
+  secret: { needs: ['argument', 'bytes'], may: ['length'] },
+  output: { needs: ['argument', 'bytes'], may: ['length'] },
+  state: { needs: ['argument', 'bytes'], may: ['length'] },
+  buffer: { needs: ['argument', 'bytes'], may: ['length'] },
+  value: { needs: ['argument', 'value'], may: [] },
+  'secret value': { needs: ['argument'], may: [] },
+  'secret symbol': { needs: ['symbol', 'bytes'], may: [] },
+  'output symbol': { needs: ['symbol', 'bytes'], may: [] },
+  'state symbol': { needs: ['symbol', 'bytes'], may: [] },
 } as const satisfies Record<ManifestSecretItem['is'], object>;
 
 function itemOf(item: ManifestSecretItem, where: string): SecretItem {
-  const { is, argument, bytes, length, value } = item;
+  const { is, symbol, bytes, length, value } = item;
   const { needs, may }: { needs: readonly string[]; may: readonly string[] } = keys[is];
-  const given = (['bytes', 'length', 'value'] as const).filter((key) => item[key] !== undefined);
+  const given = (['argument', 'symbol', 'bytes', 'length', 'value'] as const).filter((key) => item[key] !== undefined);
   const missing = needs.find((key) => !given.some((one) => one === key));
   if (missing !== undefined) fail('manifest', `${where}: the key "${missing}" is missing; "${is}" has one`);
   const other = given.find((key) => !needs.includes(key) && !may.includes(key));
   if (other !== undefined) fail('manifest', `${where}: "${is}" has no "${other}"; remove it`);
+  if (is === 'secret symbol' || is === 'output symbol' || is === 'state symbol')
+    return { kind: is, symbol: symbol!, address: 0n, bytes: bytes! };
+  const argument = item.argument!;
   if (is === 'secret value') return { kind: is, argument };
   if (is === 'value') return { kind: is, argument, value: value! };
   return {

@@ -10,6 +10,7 @@ import { decodeAnnotations, SECRETS_NOTE, type SecretAnnotation } from '../../ba
 import * as elf from '../../linker/elf.ts';
 import type { ElfSymbol } from '../../linker/elf-symbols.ts';
 import type { Subject } from '../subject.ts';
+import type { Variable } from './question.ts';
 
 /** A note that is no record. */
 export interface UnreadNote {
@@ -87,6 +88,38 @@ export function functionOf(
     ({ address: start, bytes }) => start <= value && value < start + BigInt(bytes.length),
   );
   return isCode ? found : { reason: `${printable(name)} lies at ${hex(value)}, where the image has no code` };
+}
+
+const holds = { 'secret symbol': 'secret', 'output symbol': 'public', 'state symbol': 'state' } as const;
+
+/** The variables that a record is about, or why nobody knows what it says. */
+export function variablesOf(
+  subject: Subject,
+  { items }: Pick<SecretAnnotation, 'items'>,
+): readonly Variable[] | { readonly reason: string } {
+  const isVariable = ({ type, section }: ElfSymbol): boolean =>
+    (type === elf.STT_OBJECT || type === elf.STT_NOTYPE) && section !== elf.SHN_UNDEF && section !== elf.SHN_ABS;
+  const symbols = subject.symbols.filter(isVariable);
+  const variables: Variable[] = [];
+  for (const item of items) {
+    if (!('symbol' in item)) continue;
+    const shown = printable(item.symbol);
+    const found = oneOf(symbols, item.symbol, item.address, 'variable', subject.stripped);
+    if ('reason' in found) return found;
+    const { value, size } = found.symbol;
+    const end = value + BigInt(item.bytes);
+    if (size > 0n && item.bytes > size)
+      return { reason: `${shown} has ${size} bytes, and the record is about ${item.bytes}` };
+    const segment = subject.loads.find(
+      (load) => load.address <= value && end <= load.address + BigInt(load.memorySize),
+    );
+    if (segment === undefined)
+      return { reason: `${shown} lies at ${hex(value)}, where the image has no memory for it` };
+    if ((segment.flags & elf.PF_W) === 0 || (segment.flags & elf.PF_X) !== 0)
+      return { reason: `${shown} lies at ${hex(value)}, in memory that is no data that can be written` };
+    variables.push({ name: item.symbol, address: Number(value), size: item.bytes, holds: holds[item.kind] });
+  }
+  return variables;
 }
 
 /** Copies of a function that compilers make and name after it; `.cold` is a part of it, not a copy. */

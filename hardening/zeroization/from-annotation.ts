@@ -6,9 +6,9 @@
  * is erased for each length. What is not is asked again for single lengths, and there a residue is one that a call leaves;
  * that it is erased for those lengths shows nothing of the others.
  */
-import { CasemateError } from '../../base/errors.ts';
+import { CasemateError, printable } from '../../base/errors.ts';
 import type { Length, SecretAnnotation, SecretItem } from '../../base/secrets.ts';
-import type { Argument, Question } from './question.ts';
+import type { Argument, Question, Variable } from './question.ts';
 
 /** The arguments that are lengths, each with the largest bound that a record gives it. */
 function lengthsOf(items: readonly SecretItem[]): ReadonlyMap<number, number> {
@@ -41,7 +41,7 @@ export function sampleLengths({ items }: SecretAnnotation): AskedLengths[] {
   }));
 }
 
-function argumentOf(item: Exclude<SecretItem, { kind: 'secret symbol' }>, bytes: (length: Length) => number): Argument {
+function argumentOf(item: Exclude<SecretItem, { symbol: string }>, bytes: (length: Length) => number): Argument {
   switch (item.kind) {
     case 'secret':
       return { kind: 'secret', size: bytes(item.length) };
@@ -59,13 +59,17 @@ function argumentOf(item: Exclude<SecretItem, { kind: 'secret symbol' }>, bytes:
 }
 
 /** The question that a record asks: of all lengths at once, or of certain ones. */
-export function questionOf(annotation: SecretAnnotation, lengths?: AskedLengths): Question {
+export function questionOf(
+  annotation: SecretAnnotation,
+  lengths?: AskedLengths,
+  variables: readonly Variable[] = [],
+): Question {
   const bytes = (length: Length): number => {
     if (length.kind === 'constant') return length.bytes;
     return lengths?.values.get(length.argument) ?? length.most;
   };
   const own = annotation.items.flatMap((item): [number, Argument][] =>
-    item.kind === 'secret symbol' ? [] : [[item.argument, argumentOf(item, bytes)]],
+    'symbol' in item ? [] : [[item.argument, argumentOf(item, bytes)]],
   );
   const values = [...(lengths?.values ?? [])].map(([argument, value]): [number, Argument] => [
     argument,
@@ -76,6 +80,7 @@ export function questionOf(annotation: SecretAnnotation, lengths?: AskedLengths)
     arguments: Object.fromEntries([...own, ...values]),
     result: annotation.result,
     clears: annotation.policy.buffer,
+    ...(variables.length > 0 && { variables }),
   };
 }
 
@@ -101,6 +106,11 @@ export function assumptionsOf(annotation: SecretAnnotation, origin: keyof typeof
   if (origin === 'manifest' || origin === 'command line')
     texts.push(`no more than what ${shownOrigin[origin]} names is secret, which its object does not say`);
   for (const item of items) {
+    if (item.kind === 'output symbol')
+      texts.push(`what is left in ${printable(item.symbol)} is meant to be seen, ${by}`);
+    if (item.kind === 'state symbol') texts.push(`${printable(item.symbol)} is erased by others, ${by}`);
+    if (item.kind === 'secret symbol' && !annotation.policy.buffer)
+      texts.push(`${printable(item.symbol)} is erased by others, ${by}`);
     if (item.kind === 'output') texts.push(`what is left in argument ${item.argument} is meant to be seen, ${by}`);
     if (item.kind === 'state') texts.push(`callers erase what is left in argument ${item.argument}, ${by}`);
     if (item.kind === 'value') texts.push(`argument ${item.argument} is ${item.value} at every call, ${by}`);

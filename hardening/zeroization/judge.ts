@@ -9,8 +9,18 @@ import type { AccessContext } from './access.ts';
 
 import { byteAt, type CallPath, taintedBytes, writtenAt } from './memory.ts';
 import type { Processor, StatusRegister } from './processor.ts';
-import type { Answer, Argument, Parts, Question, RegisterResidue, Residue, Stop, Verdict } from './question.ts';
-import { argumentRegions } from './regions.ts';
+import type {
+  Answer,
+  Argument,
+  Parts,
+  Question,
+  RegisterResidue,
+  Residue,
+  Stop,
+  Variable,
+  Verdict,
+} from './question.ts';
+import { argumentRegions, variableAt } from './regions.ts';
 import type { State } from './state.ts';
 import { IMAGE, isWord, STACK, THREAD, type Value } from './values.ts';
 
@@ -96,6 +106,10 @@ function seenBytes({ question, processor, end }: Unseen): Seen {
         if (0 <= offset && offset < argument.size) add(value, index);
       });
   }
+  if (question.variables?.some(({ holds }) => holds === 'public'))
+    taintedBytes(end.memory, IMAGE, (offset, { value }, index) => {
+      if (variableAt(question, offset)?.holds === 'public') add(value, index);
+    });
   return seen;
 }
 
@@ -152,9 +166,9 @@ function stackVerdict(judged: Judged, residue: readonly Residue[]): Verdict<Resi
   return { kind: 'unknown', at: spilled.at, reason };
 }
 
-function bufferResidue({ end, access }: Judged, region: number, size: number): Residue[] {
+function bufferResidue({ end, access }: Judged, region: number, size: number, from = 0): Residue[] {
   const bytes: Byte[] = [];
-  for (let offset = 0; offset < size; offset++) {
+  for (let offset = from; offset < from + size; offset++) {
     const byte = byteAt(end.memory, access.regions[region]!, offset);
     if (byte.taint === 0) continue;
     const written = writtenAt(end.memory, region, offset)?.written;
@@ -199,7 +213,16 @@ export function judge(unseen: Unseen): Parts {
   const regions = argumentRegions(question);
   const buffers: Record<number, Verdict<Residue>> = {};
   const elsewhere: Record<string, Verdict<Residue>> = {
-    image: verdict(judged, writtenIn(judged, IMAGE)),
+    ...Object.fromEntries(
+      clearedVariables(question).map(({ name, address, size }) => [
+        `variable ${name}`,
+        verdict(judged, bufferResidue(judged, IMAGE, size, address)),
+      ]),
+    ),
+    image: verdict(
+      judged,
+      writtenIn(judged, IMAGE, (address) => variableAt(question, address) === undefined),
+    ),
     thread: verdict(judged, writtenIn(judged, THREAD)),
   };
   for (const [number, region] of regions) {
@@ -222,11 +245,18 @@ export function judge(unseen: Unseen): Parts {
   };
 }
 
+/** Secret variables that must be clear. */
+const clearedVariables = ({ clears, variables = [] }: Question): readonly Variable[] =>
+  clears ? variables.filter(({ holds }) => holds === 'secret') : [];
+
 /** The answer where code was not followed to its end. */
 export function unknownAnswer(question: Question, at: number, reason: string, shared: Shared): Answer {
   const unknown = { kind: 'unknown', at, reason } as const;
   const buffers: Record<number, Verdict<Residue>> = {};
-  const elsewhere: Record<string, Verdict<Residue>> = { image: unknown, thread: unknown };
+  const elsewhere: Record<string, Verdict<Residue>> = {
+    ...Object.fromEntries(clearedVariables(question).map(({ name }) => [`variable ${name}`, unknown])),
+    ...{ image: unknown, thread: unknown },
+  };
   for (const [number, { kind }] of Object.entries(question.arguments)) {
     if (kind === 'secret' && question.clears) buffers[Number(number)] = unknown;
     if (kind === 'secret' || kind === 'buffer') elsewhere[number] = unknown;

@@ -20,8 +20,19 @@ export type Argument =
   | { readonly kind: 'buffer'; readonly size: number; readonly receives?: 'public' | 'secret' }
   | { readonly kind: 'value'; readonly value: bigint };
 
+/** The first bytes of a variable of the image; what they hold at the entry, or at the return. */
+export interface Variable {
+  readonly name: string;
+  readonly address: number;
+  readonly size: number;
+  /** `secret`: from the beginning. `public`: what is left there is meant to be seen. `state`: it is somebody else's to erase. */
+  readonly holds: 'secret' | 'public' | 'state';
+}
+
 export interface Question {
   readonly function: string;
+  /** Variables of the image of which something is said. */
+  readonly variables?: readonly Variable[];
   readonly arguments: Readonly<Record<number, Argument>>;
   /** Bytes of the register of results that are meant to be seen; 0: it returns nothing. */
   readonly result: number;
@@ -108,8 +119,8 @@ export interface Parts {
   /** Secret buffers, if they must be clear; by argument. */
   readonly buffers: Readonly<Record<number, Verdict<Residue>>>;
   /**
-   * The image's data, the thread's, and for each pointer argument what lies around its bytes, or in them where it is no
-   * output: `image`, `thread`, or the argument's number.
+   * Secret variables, if they must be clear (`variable NAME`), the rest of the image's data, the thread's, and for each pointer argument what lies around its bytes, or in them where it is no
+   * output: `image`, `thread`, or the argument's number. Offsets are addresses in the first two.
    */
   readonly elsewhere: Readonly<Record<string, Verdict<Residue>>>;
   /** Memory that was freed with something in it, which nobody can erase any more. */

@@ -5,7 +5,7 @@
 import type { AccessContext } from './access.ts';
 import type { Region } from './memory.ts';
 import type { Processor } from './processor.ts';
-import type { FollowedImage, Question } from './question.ts';
+import type { FollowedImage, Question, Variable } from './question.ts';
 import { relocatedByte } from './relocated.ts';
 import { IMAGE, known, STACK, THREAD, unknown, type Value } from './values.ts';
 
@@ -51,6 +51,10 @@ export function fixedIn(image: FollowedImage): AccessContext['isFixed'] {
 
 const publicByte = unknown(8);
 
+/** The variable that a byte of the image is of, if anything is said of that. */
+export const variableAt = ({ variables = [] }: Question, address: number): Variable | undefined =>
+  variables.find((one) => one.address <= address && address < one.address + one.size);
+
 export function regionsOf(image: FollowedImage, question: Question): Region[] {
   const region = (id: number, name: string, initial: (offset: number) => Value): Region => ({
     id,
@@ -61,6 +65,8 @@ export function regionsOf(image: FollowedImage, question: Question): Region[] {
   const regions = [
     region(STACK, 'the stack', () => publicByte),
     region(IMAGE, "the image's data", (address) => {
+      const variable = variableAt(question, address);
+      if (variable?.holds === 'secret') return unknown(8, 1, 255n, address - variable.address);
       const part = segmentAt(image, address);
       if (part === undefined) return publicByte;
       const relocated = image.relocated && relocatedByte(image.relocated, address);
@@ -113,6 +119,8 @@ export function extentOf(question: Question, image: FollowedImage, processor: Pr
     }
     const argument = arguments_.get(region.id);
     if (argument !== undefined && 'size' in argument) return { low: 0, high: Math.max(0, argument.size - 1) };
+    const variable = region.id === IMAGE ? variableAt(question, anchor) : undefined;
+    if (variable !== undefined) return { low: variable.address, high: variable.address + variable.size - 1 };
     const part = region.id === IMAGE ? segmentAt(image, anchor) : undefined;
     return part && { low: part.address, high: part.address + part.size - 1 };
   };

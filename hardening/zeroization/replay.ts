@@ -12,7 +12,7 @@ import type { Allocator } from './blocks.ts';
 import { allVerdicts } from './judge.ts';
 import type { Processor } from './processor.ts';
 import type { Answer, FollowedImage, Parts, Question, RegisterResidue, Residue, Status, Verdict } from './question.ts';
-import { argumentRegions, segmentAt } from './regions.ts';
+import { argumentRegions, segmentAt, variableAt } from './regions.ts';
 import { relocatedByte } from './relocated.ts';
 import { type Native, type Ran, type Run, type Runner, runnerOf } from './runners.ts';
 import { IMAGE, STACK, THREAD } from './values.ts';
@@ -59,6 +59,9 @@ interface RunBlock {
   readonly site: number;
 }
 
+/** Numbers of secrets that are variables, behind those of arguments. */
+const FIRST_VARIABLE = 64;
+
 interface RunMemory extends Pick<Run, 'load' | 'store'> {
   readonly byteAt: (region: number, offset: number) => number;
   readonly blocks: RunBlock[];
@@ -92,6 +95,15 @@ function createRunMemory({ image, question }: Plan, secret: number, stack: bigin
     );
   }
   const imageByte = (address: number): number => {
+    const variable = variableAt(question, address);
+    if (variable?.holds === 'secret')
+      return secretByte(
+        secret,
+        FIRST_VARIABLE + variable.address,
+        variable.size,
+        address - variable.address,
+        undefined,
+      );
     const part = segmentAt(image, address);
     if (part === undefined) return fail('limit', `a run reads ${hex(address)}, where nothing is`);
     const relocated = image.relocated && relocatedByte(image.relocated, address);
@@ -246,7 +258,7 @@ function confirmedParts(
 ): Parts {
   const regions = argumentRegions(question);
   const regionOf = (name: string): number =>
-    name === 'image' ? IMAGE : name === 'thread' ? THREAD : regions.get(Number(name))!;
+    name === 'image' || name.startsWith('variable ') ? IMAGE : name === 'thread' ? THREAD : regions.get(Number(name))!;
   const each = (verdicts: Readonly<Record<string, Verdict<Residue>>>): Record<string, Verdict<Residue>> =>
     Object.fromEntries(
       Object.entries(verdicts).map(([name, one]) => [name, marked(one, (range) => shows(regionOf(name), range))]),

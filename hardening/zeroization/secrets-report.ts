@@ -44,6 +44,9 @@ const MOST_SHOWN = 8;
 
 const signed = (offset: number): string => (offset < 0 ? `-${-offset}` : `+${offset}`);
 
+/** Parts of which offsets are addresses. */
+const isOfImage = (part: string): boolean => part === 'image' || part.startsWith('variable ');
+
 /** Memory that was freed, or that is still there. */
 const blockText = ({ name, allocatedAt, freedAt }: ResidueBlock, places: Places): string =>
   `${name}${allocatedAt === undefined ? '' : ` at ${instruction(places, allocatedAt)}`}, ` +
@@ -68,7 +71,7 @@ function byteLine(
   const where =
     part === 'stack'
       ? `${bytes} at ${signed(from)} from the stack pointer at the entry`
-      : part === 'image'
+      : isOfImage(part)
         ? `${bytes} at ${places.place(from)}`
         : `${bytes} at ${signed(from)}${block === undefined ? '' : ` of ${blockText(block, places)}`}`;
   const what = isVerbatim ? 'of the secret itself' : 'that depend on the secret';
@@ -192,7 +195,7 @@ function partJson({ part, outcome, bytes, registers, at, reason, when }: PartVer
     outcome,
     ...(bytes && {
       residue: bytes.map(({ from, length, at: writer, isVerbatim, block, path = [], status }) => ({
-        ...(part === 'image' ? { address: hex(from) } : { offset: from }),
+        ...(isOfImage(part) ? { address: hex(from) } : { offset: from }),
         bytes: length,
         verbatim: isVerbatim,
         ...(writer !== undefined && { writtenAt: shown(writer), ...placeJson(places, writer) }),

@@ -11,12 +11,20 @@ import { CasemateError, printable } from '../../base/errors.ts';
 import type { SecretAnnotation } from '../../base/secrets.ts';
 import type { Subject } from '../subject.ts';
 import { analyzeErasure, type Options } from './analyze.ts';
-import { annotationsOf, copiesOf, functionOf, isLeftOut, type UnreadNote } from './annotated.ts';
+import { annotationsOf, copiesOf, functionOf, isLeftOut, type UnreadNote, variablesOf } from './annotated.ts';
 import { OVER } from './follow.ts';
 import { type AskedLengths, assumptionsOf, questionOf, sampleLengths, showLengths } from './from-annotation.ts';
 import { followedImage } from './from-subject.ts';
 import { worseVerdict } from './judge.ts';
-import type { Answer, FollowedImage, Parts as LeftParts, RegisterResidue, Residue, Verdict } from './question.ts';
+import type {
+  Answer,
+  FollowedImage,
+  Parts as LeftParts,
+  RegisterResidue,
+  Residue,
+  Variable,
+  Verdict,
+} from './question.ts';
 
 export type Outcome = 'erased' | 'residue' | 'unknown';
 
@@ -148,8 +156,13 @@ function stopsOf({ stops, usesHeap }: Answer, annotation: SecretAnnotation): Sto
 type Judged = Pick<JudgedFunction, 'parts' | 'depth' | 'steps' | 'stops'> & { readonly believed: readonly string[] };
 
 /** Asks the analysis all that a record asks. */
-function answersTo(image: FollowedImage, annotation: SecretAnnotation, options: Options): Judged {
-  const answer = analyzeErasure(image, questionOf(annotation), options);
+function answersTo(
+  image: FollowedImage,
+  annotation: SecretAnnotation,
+  variables: readonly Variable[],
+  options: Options,
+): Judged {
+  const answer = analyzeErasure(image, questionOf(annotation, undefined, variables), options);
   const parts = partsOf(answer, annotation, answer.usesHeap === true);
   const whole = {
     ...(answer.depth !== undefined && { depth: answer.depth }),
@@ -159,7 +172,7 @@ function answersTo(image: FollowedImage, annotation: SecretAnnotation, options: 
   if (parts.every(({ outcome }) => outcome === 'erased')) return { parts, steps: answer.steps, ...whole };
   let { steps } = answer;
   const samples = sampleLengths(annotation).map((lengths) => {
-    const one = analyzeErasure(image, questionOf(annotation, lengths), options);
+    const one = analyzeErasure(image, questionOf(annotation, lengths, variables), options);
     steps += one.steps;
     // The same parts, whichever ways a length takes.
     return { lengths, parts: partsOf(one, annotation, answer.usesHeap === true) };
@@ -220,15 +233,15 @@ function judgeOne(
   if ('reason' in found) return unknown(found.reason);
   if (options.isOver?.() === true) return unknown(OVER, Number(found.symbol.value));
   const address = Number(found.symbol.value);
-  const symbol = annotation.items.find(({ kind }) => kind === 'secret symbol');
-  if (symbol !== undefined) return unknown('secrets in variables of the image are not followed', address);
+  const variables = variablesOf(subject, annotation);
+  if ('reason' in variables) return unknown(variables.reason, address);
   const followed = image();
   if ('reason' in followed) return unknown(followed.reason, address);
   const here: FollowedImage = {
     ...followed,
     symbols: new Map([...followed.symbols, [name, address]]),
   };
-  const { parts, depth, stops, steps, believed } = answersTo(here, annotation, options);
+  const { parts, depth, stops, steps, believed } = answersTo(here, annotation, variables, options);
   const copies = copiesOf(subject, name).map((copy) =>
     unknownPart(
       'copy',

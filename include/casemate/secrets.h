@@ -34,6 +34,9 @@
 #define CASEMATE_SECRET_VALUE(ARGUMENT) CASEMATE_WORD_(2, ARGUMENT, 0)
 /* Is a variable, by its name, whose first SIZE bytes are secret. */
 #define CASEMATE_SECRET_SYMBOL(SYMBOL, SIZE) CASEMATE_ITEM_OF_(SYMBOL, 3, 0, 0, SIZE)
+/* Is a variable whose first SIZE bytes are meant to be seen, or are secret and somebody else's to erase. */
+#define CASEMATE_OUTPUT_SYMBOL(SYMBOL, SIZE) CASEMATE_ITEM_OF_(SYMBOL, 12, 0, 0, SIZE)
+#define CASEMATE_STATE_SYMBOL(SYMBOL, SIZE) CASEMATE_ITEM_OF_(SYMBOL, 13, 0, 0, SIZE)
 /* Points to room for what is meant to be seen, such as a ciphertext. */
 #define CASEMATE_OUTPUT(ARGUMENT, SIZE) CASEMATE_ITEM_(4, ARGUMENT, 0, SIZE)
 #define CASEMATE_OUTPUT_LENGTH(ARGUMENT, LENGTH, MOST) CASEMATE_ITEM_(4, ARGUMENT, 1 + (LENGTH), MOST)

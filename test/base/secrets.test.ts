@@ -30,7 +30,7 @@ const item: fc.Arbitrary<SecretItem> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('secret value' as const), argument }),
   fc.record({
-    kind: fc.constant('secret symbol' as const),
+    kind: fc.constantFrom('secret symbol' as const, 'output symbol' as const, 'state symbol' as const),
     symbol: name,
     address: fc.bigInt(0n, 2n ** 64n - 1n),
     bytes: size,

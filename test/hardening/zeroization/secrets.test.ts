@@ -191,8 +191,8 @@ describe('a record', () => {
     ['deep', 'it takes 64 bytes of stack, and 63 are declared at most', { maxStack: 63 }],
     [
       'clean',
-      'secrets in variables',
-      { items: [{ kind: 'secret symbol', symbol: 'variable', address: 0n, bytes: 8 }] },
+      'the image has no variable absent',
+      { items: [{ kind: 'secret symbol', symbol: 'absent', address: 0n, bytes: 8 }] },
     ],
   ])('of %s is unknown, by name', (name, reason, change) => {
     const judged = judge(record(name, change));
