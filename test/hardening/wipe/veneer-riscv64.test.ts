@@ -41,10 +41,16 @@ describe('veneers of riscv64', () => {
     for (const flags of isLong ? [['-O2'], ['-O1', '-ffunction-sections'], ['-O0']] : [['-O2']]) {
       const own = ['-ffreestanding', '-DOWN_REFERENCE', '-DHUNGRY=400', ...flags];
       const object = await compileSubject(riscv, riscv.cc, 'results.c', own);
-      const wishes = (maxStack: number) =>
-        every.map((name) => ({ function: name, results: results[name] ?? ['a0'], maxStack }));
+      // At -O2 `deep` calls itself no more. Where it does, the veneer of the inner call clears what the outer one watches.
+      const isRecursive = !flags.includes('-O2');
+      const wishes = (maxStack: number, names = every.filter((name) => !isRecursive || name !== 'deep')) =>
+        names.map((name) => ({ function: name, results: results[name] ?? ['a0'], maxStack }));
       const { image, wiped } = linkPlanned([object], join(folder, 'results'), wishes(4096));
       expect((await execute(riscv, image.path)).status).toBe(0);
+      if (isRecursive) {
+        const recursive = linkPlanned([object], join(folder, 'recursive'), wishes(4096, ['deep']));
+        expect((await execute(riscv, recursive.image.path)).status).not.toBe(0);
+      }
       const planned = Object.fromEntries(wiped.map((one) => [one.function, one]));
       expect(planned['many']).toMatchObject({ arguments: 'stack' });
       expect(planned['hungry']).toMatchObject({ isProved: false, watched: 128 });
