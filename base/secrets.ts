@@ -64,6 +64,25 @@ export interface ErasurePolicy {
   readonly heap: boolean;
 }
 
+/** Functions that give and take memory: what C's function of that name does. The note numbers them from 1. */
+export const allocatorRoles = [
+  'malloc',
+  'calloc',
+  'realloc',
+  'reallocarray',
+  'aligned_alloc',
+  'posix_memalign',
+  'free',
+] as const;
+
+export type AllocatorRole = (typeof allocatorRoles)[number];
+
+/** A function that gives or takes memory; `wipes`: what it frees it sets to zeros first. */
+export interface DeclaredAllocator {
+  readonly role: AllocatorRole;
+  readonly wipes: boolean;
+}
+
 export interface SecretAnnotation {
   /** As assemblers see it. */
   readonly function: string;
@@ -81,6 +100,8 @@ export interface SecretAnnotation {
   readonly policy: ErasurePolicy;
   /** Bytes below the stack pointer at the entry that it takes at most, as declared and not shown. */
   readonly maxStack?: number;
+  /** It is an allocator, and the record says that and no more: nothing of it is judged. */
+  readonly allocator?: DeclaredAllocator;
 }
 
 /** What is looked at where nothing is said. */
@@ -117,7 +138,11 @@ const KIND = {
   returns: 11,
   'output symbol': 12,
   'state symbol': 13,
+  allocator: 14,
 } as const;
+
+/** Of an allocator that wipes, beside its number. */
+const WIPES = 256;
 
 type Kind = keyof typeof KIND;
 
@@ -157,9 +182,11 @@ function itemWord(item: SecretItem): RawItem {
 }
 
 /** The items of a record's note, in order: its own, then what else it says. */
-function rawItems({ items, result, returns, policy, maxStack }: SecretAnnotation): RawItem[] {
+function rawItems({ items, result, returns, policy, maxStack, allocator }: SecretAnnotation): RawItem[] {
   const mask = parts.reduce((bits, part, i) => bits | (policy[part] ? 1 << i : 0), 0);
   const plain = (kind: Kind, size: number): RawItem => ({ address: 0n, word: word(kind, 0, size), name: '0' });
+  if (allocator !== undefined)
+    return [plain('allocator', 1 + allocatorRoles.indexOf(allocator.role) + (allocator.wipes ? WIPES : 0))];
   return [
     ...items.map(itemWord),
     ...(result > 0 ? [plain('result', result)] : []),
@@ -226,7 +253,7 @@ function itemProblem(item: SecretItem): string | undefined {
 
 /** What contradicts itself or is out of bounds in a record; empty: nothing. */
 export function problemsOf(annotation: SecretAnnotation): string[] {
-  const { items, result, returns, maxStack } = annotation;
+  const { items, result, returns, maxStack, allocator } = annotation;
   const problems: string[] = [];
   if (annotation.function === '' || annotation.function.includes('\0')) problems.push('it names no function');
   if (items.length > limits.items)
@@ -247,7 +274,12 @@ export function problemsOf(annotation: SecretAnnotation): string[] {
     if (said !== undefined)
       problems.push(`argument ${argument} is the length of argument ${item.argument} and cannot be a ${said.kind} too`);
   }
-  if (!items.some(({ kind }) => kind.startsWith('secret'))) problems.push('nothing is secret');
+  if (allocator !== undefined) {
+    if (items.length > 0 || result > 0 || returns !== undefined || maxStack !== undefined)
+      problems.push('it is an allocator, and its record says more than that');
+    if (allocator.wipes && !['free', 'realloc', 'reallocarray'].includes(allocator.role))
+      problems.push(`${allocator.role} frees nothing, so it wipes nothing`);
+  } else if (!items.some(({ kind }) => kind.startsWith('secret'))) problems.push('nothing is secret');
   if (!isWhole(result, 0, limits.result))
     problems.push(`a result of ${result} bytes; a register of results has ${limits.result}`);
   if (returns !== undefined && !isWhole(returns, 0, limits.result))
@@ -308,6 +340,7 @@ function meaningOf({ address, word: value, name }: RawItem): SecretItem | { kind
     case 'policy':
     case 'maxStack':
     case 'returns':
+    case 'allocator':
       return plain ? { kind, size } : `an item ${hex(value)}, with bits that mean nothing`;
     default:
       return { kind, argument, length };
@@ -328,8 +361,8 @@ function decodeDescriptor(bytes: Buffer): SecretAnnotation | { readonly function
   const items: SecretItem[] = [];
   const said = new Map<Kind, number>();
   for (let at = name.next, count = 0; at < bytes.length; count++) {
-    // Result, what it returns, policy and stack are items of the note, too.
-    if (count === limits.items + 4) return { ...about, problem: `more than ${limits.items} arguments and symbols` };
+    // Result, what it returns, policy, stack and that it is an allocator are items of the note, too.
+    if (count === limits.items + 5) return { ...about, problem: `more than ${limits.items} arguments and symbols` };
     if (bytes.length - at < 17) return { ...about, problem: `${bytes.length - at} bytes after the last item` };
     const symbol = readString(bytes, at + 16, bytes.length);
     if (symbol === undefined) return { ...about, problem: `a symbol's name does not end within ${limits.name} bytes` };
@@ -345,6 +378,10 @@ function decodeDescriptor(bytes: Buffer): SecretAnnotation | { readonly function
   if (mask !== undefined && mask >> parts.length !== 0)
     return { ...about, problem: `a policy ${hex(mask)}, with bits that mean nothing` };
   const has = (part: (typeof parts)[number]): boolean => ((mask! >> parts.indexOf(part)) & 1) === 1;
+  const declared = said.get('allocator');
+  const role = declared === undefined ? undefined : allocatorRoles[(declared & ~WIPES) - 1];
+  if (declared !== undefined && role === undefined)
+    return { ...about, problem: `an allocator of kind ${declared}; there are 1 to ${allocatorRoles.length}` };
   const maxStack = said.get('maxStack');
   const returns = said.get('returns');
   const annotation: SecretAnnotation = {
@@ -359,6 +396,7 @@ function decodeDescriptor(bytes: Buffer): SecretAnnotation | { readonly function
         ? defaultPolicy
         : { buffer: has('buffer'), stack: has('stack'), registers: has('registers'), heap: has('heap') },
     ...(maxStack !== undefined && { maxStack }),
+    ...(role !== undefined && { allocator: { role, wipes: (declared! & WIPES) !== 0 } }),
   };
   const problems = problemsOf(annotation);
   return problems.length === 0 ? annotation : { ...about, problem: problems.join('; ') };

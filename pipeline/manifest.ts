@@ -8,7 +8,7 @@
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { fail, printable } from '../base/errors.ts';
-import type { SecretItem } from '../base/secrets.ts';
+import type { AllocatorRole, SecretItem } from '../base/secrets.ts';
 import schema from '../docs/schema/casemate.schema.json';
 import { parseJson, pointerStep, readablePath } from './json.ts';
 import { nearest } from './nearest.ts';
@@ -124,6 +124,8 @@ export interface ManifestSecretFunction {
 export interface ManifestSecrets {
   /** Every function with a record that the link has, but those that are waived, is put behind a veneer that wipes. */
   readonly wipe?: boolean;
+  /** Functions that give and take memory, by other names than C's. */
+  readonly allocators?: readonly { readonly function: string; readonly is: AllocatorRole; readonly wipes?: boolean }[];
   /** Variables of the image that hold secrets and are cleared before its program ends, besides those of records. */
   readonly variables?: readonly { readonly symbol: string; readonly bytes: number }[];
   readonly functions?: readonly ManifestSecretFunction[];

@@ -81,7 +81,19 @@ function annotationOf(declared: ManifestSecretFunction, pointer: string, at: At)
 
 /** The records of a manifest. Errors: 'manifest', by the key. */
 export function manifestAnnotations({ secrets }: Manifest, at: At): SecretAnnotation[] {
-  return (secrets?.functions ?? []).map((one, i) => annotationOf(one, `/secrets/functions/${i}`, at));
+  const allocators = (secrets?.allocators ?? []).map(({ function: name, is, wipes }, i): SecretAnnotation => {
+    const annotation: SecretAnnotation = {
+      ...{ function: name, address: 0n, origin: 'manifest', items: [], result: 0, policy: defaultPolicy },
+      allocator: { role: is, wipes: wipes === true },
+    };
+    const [problem] = problemsOf(annotation);
+    if (problem !== undefined) fail('manifest', `${at(`/secrets/allocators/${i}`)}: ${printable(name)}: ${problem}`);
+    return annotation;
+  });
+  return [
+    ...(secrets?.functions ?? []).map((one, i) => annotationOf(one, `/secrets/functions/${i}`, at)),
+    ...allocators,
+  ];
 }
 
 /** The object that brings a manifest's records; none for no record. */

@@ -83,7 +83,8 @@ export function wishesOfRecords(
   const placeOf = (name: string): number | string => addresses.get(name) ?? name;
   const byPlace = new Map<number | string, { readonly name: string; readonly records: SecretAnnotation[] }>();
   for (const record of recordsOf(image)) {
-    const { function: name, policy, address, origin } = record;
+    const { function: name, policy, address, origin, allocator } = record;
+    if (allocator !== undefined) continue;
     // Nothing needs it: an object's record then has no address either. Of what it names otherwise nobody knows.
     const isLeftOut = !addresses.has(name) && (address === 0n || origin === 'manifest');
     if (isLeftOut || exempt.has(name) || !(policy.stack || policy.registers)) continue;

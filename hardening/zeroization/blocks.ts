@@ -1,19 +1,7 @@
 /**
  * Memory that an allocator gives, as plain data: which functions give and take it, and what is known of each block.
  */
-
-/** What a function does: what C's function of that name does. */
-export const allocatorRoles = [
-  'malloc',
-  'calloc',
-  'realloc',
-  'reallocarray',
-  'aligned_alloc',
-  'posix_memalign',
-  'free',
-] as const;
-
-export type AllocatorRole = (typeof allocatorRoles)[number];
+import { type AllocatorRole, allocatorRoles } from '../../base/secrets.ts';
 
 export interface Allocator {
   readonly name: string;

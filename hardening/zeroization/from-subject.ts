@@ -4,6 +4,7 @@
 import { fail, hex } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import type { Subject } from '../subject.ts';
+import { annotationsOf } from './annotated.ts';
 import { type Allocator, knownAllocators } from './blocks.ts';
 import type { FollowedImage } from './question.ts';
 import { codeLeft, relocatedMemory } from './relocated.ts';
@@ -34,9 +35,15 @@ export function followedImage(subject: Subject): FollowedImage {
     })),
     relocated,
     ...functions,
-    allocators: allocatorsIn(functions.symbols, knownAllocators),
+    allocators: allocatorsIn(functions.symbols, [...declaredAllocators(subject), ...knownAllocators]),
   };
 }
+
+/** What an image's own records say. */
+const declaredAllocators = (subject: Subject): Allocator[] =>
+  annotationsOf(subject).annotations.flatMap(({ function: name, allocator }) =>
+    allocator === undefined ? [] : [{ name, ...allocator }],
+  );
 
 /** Functions that allocate memory, of those that the image has: who comes first counts. */
 export function allocatorsIn(

@@ -13,6 +13,7 @@
  * Whatever is not such a block's beginning is not freed here: that, memory that is freed twice, and memory that is used
  * after it was freed, is unknown.
  */
+import { printable } from '../../base/errors.ts';
 import { type AccessContext, store } from './access.ts';
 import { type Allocated, type Allocator, arityOf } from './blocks.ts';
 import type { CalleeEffects } from './callee-effects.ts';
@@ -230,6 +231,8 @@ export function callAllocator(context: HeapContext, state: State, isSecret: bool
   context.access.assume(
     'memory is allocated and freed by functions that do what C says of their names, or what is declared of them, and nothing else',
   );
+  if (allocator.wipes === true)
+    context.access.assume(`${printable(allocator.name)} sets to zeros what it frees, as its record says`);
   const effects = context.effectsOf(state.pc, arityOf[allocator.role]);
   const outcomes = outcomesOf(context, state, allocator);
   for (const outcome of outcomes) afterCall(context, outcome, effects, allocator.name);

@@ -280,7 +280,9 @@ export function judgeRecords(subject: Subject, asked: readonly Asked[], options:
 
 /** What an image's own notes ask, and what they say of functions that are not in it. */
 export function askedBy(subject: Subject): { readonly asked: Asked[] } & Pick<SecretsReport, 'absent' | 'problems'> {
-  const { annotations, problems } = annotationsOf(subject);
+  const { annotations: all, problems } = annotationsOf(subject);
+  // What allocators do is believed: heap.ts.
+  const annotations = all.filter(({ allocator }) => allocator === undefined);
   const absent = annotations.filter((annotation) => isLeftOut(subject, annotation));
   return {
     asked: annotations

@@ -69,6 +69,20 @@
 #define CASEMATE_SECRETS(FUNCTION, ...) \
     CASEMATE_NOTE_(FUNCTION, CASEMATE_JOIN_(casemate_secrets_, __COUNTER__), CASEMATE_COUNT_(__VA_ARGS__), __VA_ARGS__)
 
+/*
+ * FUNCTION gives or takes memory as C's function of that name does: whoever follows secrets takes it for that, and not for
+ * its code. CASEMATE_WIPES, added: what it frees it sets to zeros first; nobody shows that.
+ */
+#define CASEMATE_ALLOCATOR(FUNCTION, KIND) CASEMATE_SECRETS(FUNCTION, CASEMATE_WORD_(14, 0, KIND))
+#define CASEMATE_MALLOC 1
+#define CASEMATE_CALLOC 2
+#define CASEMATE_REALLOC 3
+#define CASEMATE_REALLOCARRAY 4
+#define CASEMATE_ALIGNED_ALLOC 5
+#define CASEMATE_POSIX_MEMALIGN 6
+#define CASEMATE_FREE 7
+#define CASEMATE_WIPES 256
+
 /* Only what is above is meant to be used. */
 
 /* 0, or an error of the compiler. */

@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type AllocatorRole,
+  allocatorRoles,
   decodeAnnotations,
   defaultPolicy,
   encodeAnnotation,
@@ -72,6 +74,27 @@ const secret = (argument_: number, bytes: number): SecretItem => ({
   kind: 'secret',
   argument: argument_,
   length: { kind: 'constant', bytes },
+});
+
+describe('a record of an allocator', () => {
+  const allocator = (role: AllocatorRole, wipes = false, change: Partial<SecretAnnotation> = {}): SecretAnnotation => ({
+    ...{ function: 'get', address: 7n, origin: 'source', items: [], result: 0, policy: defaultPolicy },
+    ...{ allocator: { role, wipes }, ...change },
+  });
+  it('is read as it is written, and says nothing else', () => {
+    for (const one of [...allocatorRoles.map((role) => allocator(role)), allocator('free', true)])
+      expect(decodeAnnotations(encodeAnnotation(one))).toEqual({ annotations: [one], problems: [] });
+    expect(problemsOf(allocator('malloc', true))).toEqual(['malloc frees nothing, so it wipes nothing']);
+    expect(problemsOf(allocator('free', false, { result: 4 }))).toEqual([
+      'it is an allocator, and its record says more than that',
+    ]);
+  });
+  it.each([0, 8, 255, 256, 1 << 20])('of kind %i is none', (kind) => {
+    const bytes = Buffer.from(encodeAnnotation(allocator('malloc')));
+    // The item's word is before its name of 4 bytes; the kind is in its upper half.
+    bytes.writeUInt32LE(kind, bytes.length - 8);
+    expect(decodeAnnotations(bytes).problems[0]?.problem).toContain(`an allocator of kind ${kind}`);
+  });
 });
 
 describe('records of secrets', () => {

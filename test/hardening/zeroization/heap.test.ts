@@ -3,6 +3,7 @@
  * an allocator whose blocks can be looked at afterwards. Erased where a run shows residue: never.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { defaultPolicy, type SecretAnnotation } from '../../../base/secrets.ts';
 import { type Subject as ImageSubject, readSubject } from '../../../hardening/subject.ts';
@@ -28,7 +29,7 @@ import {
   type SubjectCompiler,
   sourceOf,
 } from '../../support/erasure/oracle.ts';
-import { temporaryFolder } from '../../support/paths.ts';
+import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { riscv, type Target, x86 } from '../../support/toolchain.ts';
 
 const isLong = process.env['CASEMATE_LONG'] === '1';
@@ -313,6 +314,43 @@ describe('registers that hold the secret when memory is allocated', () => {
     expect(residue(analyzed(linked, 'survives').registers).map(({ register }) => register)).toEqual(['r9']);
     const found = residue(analyzed(linked, 'put_away_to_align').registers).map(({ register }) => register);
     expect(found).toEqual(expect.arrayContaining(['rcx', 'r11']));
+  });
+});
+
+const pools = `
+#include "${join(projectRoot, 'include/casemate/secrets.h')}"
+#include "${sourceOf('heap.h')}"
+CASEMATE_KEPT void *pool_get(size_t size) { return malloc(size); }
+CASEMATE_KEPT void pool_put(void *block) { free(block); }
+int uses(unsigned char *key) {
+  volatile unsigned char *own = pool_get(32);
+  if (own == 0) return 0;
+  for (int i = 0; i < 32; i++) own[i] = key[i];
+  int result = own[3] & 1;
+  pool_put((void *)own);
+  return result;
+}
+`;
+
+describe('an allocator that a record declares', () => {
+  const answer = async (name: string, records: string): Promise<Answer> => {
+    const object = await compileSubject(x86, 'gcc', 'heap.c', ['-O2', '-fno-builtin']);
+    const text = `${pools}${records}`;
+    return analyzed(await linkedText(x86, text, 'gcc', ['-O2'], folder, name, [object]), 'uses');
+  };
+  const get = 'CASEMATE_ALLOCATOR(pool_get, CASEMATE_MALLOC);';
+
+  it('gives and takes memory under its own name', async () => {
+    const { freed } = await answer('pools', `${get} CASEMATE_ALLOCATOR(pool_put, CASEMATE_FREE);`);
+    expect(confirmed(freed)).toBe(32);
+    expect(residue(freed)[0]!.block).toMatchObject({ name: 'memory that pool_get gave' });
+  });
+
+  it('leaves nothing where it says that it wipes, which is believed and said', async () => {
+    const wiping = `${get} CASEMATE_ALLOCATOR(pool_put, CASEMATE_FREE + CASEMATE_WIPES);`;
+    const { freed, assumptions } = await answer('wiping', wiping);
+    expect(freed.kind).toBe('erased');
+    expect(assumptions).toContain('pool_put sets to zeros what it frees, as its record says');
   });
 });
 
