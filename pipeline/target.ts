@@ -66,6 +66,9 @@ export const casemateHome = realpathSync.native(fileURLToPath(new URL('..', impo
 /** Headers of ours that any C may include. */
 const ownHeaders = join(casemateHome, 'include');
 
+/** The heap that comes with casemate (include/casemate/heap.h) clears what is freed. */
+const wipeFlags = ({ secrets }: Manifest): string[] => (secrets?.wipe === true ? ['-DCASEMATE_HEAP_WIPES'] : []);
+
 /** A plain executable: compiled for a hosted system, linked, and nothing more. */
 function elfPlan(manifest: Manifest): TargetPlan {
   const { link, secrets } = manifest;
@@ -75,7 +78,7 @@ function elfPlan(manifest: Manifest): TargetPlan {
     extension: '',
     defaultFlags: flags,
     // A call within one section leads past a veneer, where the assembler has resolved it.
-    requiredFlags: isWiped ? ['-ffunction-sections'] : [],
+    requiredFlags: [...(isWiped ? ['-ffunction-sections'] : []), ...wipeFlags(manifest)],
     platform: [],
     preconditions: [ourFile(trapSource, [...flags, '-std=c11', '-ffreestanding', '-nostdlibinc'])],
     libraries: new Map(),
@@ -168,7 +171,7 @@ function hvtPlan(manifest: Manifest): TargetPlan {
   return {
     extension: '.hvt',
     defaultFlags: hvtPlatform.cflags,
-    requiredFlags: [],
+    requiredFlags: wipeFlags(manifest),
     platform: layer ? platform : [],
     preconditions: [ourFile(verifiedModule.preconditions, moduleFlags(hvtPlatform))],
     libraries: librariesOf(hvtPlatform),
@@ -229,7 +232,7 @@ function riscvPlan(manifest: Manifest): TargetPlan {
   return {
     extension: '.riscv64',
     defaultFlags: riscvPlatform.cflags,
-    requiredFlags: [],
+    requiredFlags: wipeFlags(manifest),
     platform: layer ? platform : [],
     preconditions: [ourFile(verifiedModule.preconditions, moduleFlags(riscvPlatform))],
     libraries: librariesOf(riscvPlatform),

@@ -1,6 +1,6 @@
 /**
- * Variables that hold secrets are gone when a guest has ended, whatever ended it: the machine's memory, which a file keeps
- * for longer than the machine runs, has none of it. In the same program built without the wipe it is there.
+ * Variables that hold secrets are gone when a guest has ended, whatever ended it, and so is what it freed: the machine's
+ * memory, which a file keeps for longer than the machine runs, has none of it. In the same program built without the wipe it is there.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -22,17 +22,24 @@ const isLong = process.env['CASEMATE_LONG'] === '1';
 /** The secrets are made of the command line's first byte: the image has none of them. */
 const source = `#include <solo5.h>
 #include <casemate/secrets.h>
+#define CASEMATE_HEAP_CODE
+#include <casemate/heap.h>
 static volatile unsigned char key[32];
 volatile unsigned char named[24];
 static void fill(volatile unsigned char *to, unsigned size, unsigned from) {
     for (unsigned i = 0; i < size; i++) to[i] = (unsigned char)(from * 7 + i * 37 + (i ^ from) * 3);
 }
 CASEMATE_KEPT int parity(void) { return (key[3] ^ key[9]) & 1; }
-CASEMATE_SECRETS(parity, CASEMATE_SECRET_SYMBOL(key, 32), CASEMATE_RESULT(4), CASEMATE_RETURNS(4));
+CASEMATE_SECRETS(parity, CASEMATE_SECRET_SYMBOL(key, 32), CASEMATE_RESULT(4), CASEMATE_POLICY(0));
 int solo5_app_main(const struct solo5_start_info *info) {
     unsigned from = (unsigned char)info->cmdline[0];
     fill(key, sizeof key, from);
     fill(named, sizeof named, from + 1);
+    casemate_heap_init((void *)info->heap_start, info->heap_size);
+    unsigned char *block = malloc(40);
+    if (block == NULL) return 1;
+    fill(block, 40, from + 2);
+    free(block);
     const char *text = parity() ? "odd\\n" : "even\\n";
     solo5_console_write(text, 4);
     switch (info->cmdline[1]) {
@@ -47,7 +54,7 @@ int solo5_app_main(const struct solo5_start_info *info) {
 const FIRST = 65;
 const bytesOf = (size: number, from: number): Buffer =>
   Buffer.from(Array.from({ length: size }, (_, i) => (from * 7 + i * 37 + (i ^ from) * 3) & 255));
-const secrets = { key: bytesOf(32, FIRST), named: bytesOf(24, FIRST + 1) };
+const secrets = { key: bytesOf(32, FIRST), named: bytesOf(24, FIRST + 1), block: bytesOf(40, FIRST + 2) };
 
 type Target = 'hvt' | 'riscv64';
 
@@ -96,8 +103,8 @@ const ways: readonly (readonly [Target, string, boolean])[] = isLong
   : [['riscv64', 'a', false]];
 
 describe.each(ways)('a guest for %s that ends by %s (hardened: %s)', (target, way, harden) => {
-  it('leaves its secret variables in memory without the wipe, and none with it', async () => {
-    expect(foundIn(await memoryAfter(target, await built(target, false, harden), way))).toEqual(['key', 'named']);
+  it('leaves its secrets in memory without the wipe, and none with it', async () => {
+    expect(foundIn(await memoryAfter(target, await built(target, false, harden), way))).toEqual(Object.keys(secrets));
     expect(foundIn(await memoryAfter(target, await built(target, true, harden), way))).toEqual([]);
   });
 });
