@@ -183,7 +183,7 @@ function analyzeAt(
     effectsOf: createCalleeEffects(processor, never.all),
     neverReturns: never.all,
     believed: never.believed,
-    movingHeap: usesOfMovingHeap(image.symbols),
+    movingHeap: usesOfMovingHeap(image.symbols, image.ambiguous),
     ...options,
     isCode: (address) =>
       image.code.some(({ address: start, bytes }) => start <= address && address < start + bytes.length),

@@ -16,6 +16,7 @@ import { commonFacts, type Facts, noFacts, withFacts } from './facts.ts';
 import { END, meetingPlaces } from './flow.ts';
 import { callAllocator } from './heap.ts';
 import { bytesHeld, type Joining } from './memory.ts';
+import { MOVES } from './moving-heap.ts';
 import { giveUp } from './question.ts';
 import { copyState, type Frame, joinState, type State } from './state.ts';
 import { enter, type FollowContext, type Fork, leave, type Stopped, step } from './step.ts';
@@ -194,10 +195,12 @@ interface Parting {
   readonly ways: (state: State) => readonly Way[];
 }
 
-function branchWays({ processor, neverReturns }: FollowContext, state: State): Way[] {
+function branchWays({ processor, neverReturns, movingHeap }: FollowContext, state: State): Way[] {
   const { holds, fails } = processor.shownAt(state);
+  const { to: places } = processor.flowAt(state.pc, neverReturns);
+  for (const to of places) if (movingHeap.has(to)) giveUp(state.pc, MOVES);
   // The way straight on is the first.
-  return processor.flowAt(state.pc, neverReturns).to.map((to, i) => ({ to, facts: i === 0 ? fails : holds }));
+  return places.map((to, i) => ({ to, facts: i === 0 ? fails : holds }));
 }
 
 /** A jump through a table. What a loop's state says of where it goes is asked of the instruction again. */

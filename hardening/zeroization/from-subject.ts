@@ -61,15 +61,19 @@ export function allocatorsIn(
 /** All names of functions: several may mean one address, but a name that means several means none. */
 function functionSymbols({ symbols, code }: Subject): Pick<FollowedImage, 'symbols' | 'ambiguous'> {
   const found = new Map<string, number>();
-  const ambiguous = new Set<string>();
+  const ambiguous = new Map<string, Set<number>>();
   for (const { name, type, section, value } of symbols) {
     if (type !== elf.STT_FUNC || section === elf.SHN_UNDEF) continue;
     if (!code.some(({ address, bytes }) => address <= value && value < address + BigInt(bytes.length))) continue;
     const address = Number(value);
-    if (found.has(name) && found.get(name) !== address) ambiguous.add(name);
+    const other = found.get(name);
+    if (other !== undefined && other !== address) {
+      const all = ambiguous.get(name) ?? new Set([other]);
+      ambiguous.set(name, all.add(address));
+    }
     found.set(name, address);
   }
-  for (const name of ambiguous) found.delete(name);
+  for (const name of ambiguous.keys()) found.delete(name);
   return { symbols: found, ambiguous };
 }
 

@@ -15,8 +15,14 @@ export const MOVES = "OCaml's heap moves its values, and leaves copies of them";
 /** Whether a function is OCaml's own code, which has all its values there. */
 export const livesInMovingHeap = (name: string): boolean => ofModule.test(name);
 
-/** Entries of functions that nobody who has a secret may call. */
-export function usesOfMovingHeap(symbols: ReadonlyMap<string, number>): ReadonlySet<number> {
-  const names = [...symbols].filter(([name]) => ofModule.test(name) || ofRuntime.test(name));
-  return new Set(names.map(([, address]) => address));
+/** Entries of functions that nobody who has a secret may call, of names that mean one function, or several. */
+export function usesOfMovingHeap(
+  symbols: ReadonlyMap<string, number>,
+  ambiguous: ReadonlyMap<string, ReadonlySet<number>> = new Map(),
+): ReadonlySet<number> {
+  const isOne = (name: string): boolean => ofModule.test(name) || ofRuntime.test(name);
+  return new Set([
+    ...[...symbols].filter(([name]) => isOne(name)).map(([, address]) => address),
+    ...[...ambiguous].filter(([name]) => isOne(name)).flatMap(([, addresses]) => [...addresses]),
+  ]);
 }

@@ -61,7 +61,7 @@ export interface FollowedImage {
   /** What dynamic relocations change; see relocated.ts. */
   readonly relocated?: Relocated;
   /** Names that several functions have; they are not among the symbols. */
-  readonly ambiguous?: ReadonlySet<string>;
+  readonly ambiguous?: ReadonlyMap<string, ReadonlySet<number>>;
   /** Functions that allocate and free memory, by where they begin. */
   readonly allocators?: ReadonlyMap<number, Allocator>;
 }

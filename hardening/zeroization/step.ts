@@ -90,8 +90,10 @@ export function step(context: FollowContext, state: State): Truth | Stopped | Fo
       state.pc = control.to;
       return undefined;
     case 'branch':
-      if (control.condition === true) state.pc = control.to;
-      else if (control.condition === false) state.pc = processor.next(pc);
+      if (control.condition === true) {
+        if (context.movingHeap.has(control.to)) giveUp(pc, MOVES);
+        state.pc = control.to;
+      } else if (control.condition === false) state.pc = processor.next(pc);
       else return control.condition;
       return undefined;
     case 'jump': {

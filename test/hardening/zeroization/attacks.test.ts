@@ -376,6 +376,20 @@ add rsp, 8
 ret
 begin ends_in_a_moving_heap
 jmp caml_alloc_string
+begin ends_in_a_moving_heap_or_not
+test esi, esi
+je caml_alloc_string
+xor eax, eax
+ret
+begin ends_in_a_moving_heap_by_constant
+xor eax, eax
+je caml_alloc_string
+ret
+begin ends_in_one_of_two_in_a_moving_heap
+jmp caml_twin
+.type caml_twin, @function
+caml_twin: xor eax, eax
+ret
 begin exit
 call _exit
 begin _exit
@@ -394,6 +408,8 @@ both: .quad 0
 const twin = `.text
 .type twin, @function
 twin: ret
+.type caml_twin, @function
+caml_twin: ret
 .section .note.GNU-stack, "", @progbits
 `;
 
@@ -456,6 +472,9 @@ describe('code that wants to be called clean', () => {
     ['camlVault__seal_12', /^OCaml's heap moves its values, and leaves copies of them$/],
     ['keeps_it_in_a_moving_heap', /^OCaml's heap moves its values/],
     ['ends_in_a_moving_heap', /^OCaml's heap moves its values/],
+    ['ends_in_a_moving_heap_or_not', /^OCaml's heap moves its values/],
+    ['ends_in_a_moving_heap_by_constant', /^OCaml's heap moves its values/],
+    ['ends_in_one_of_two_in_a_moving_heap', /^OCaml's heap moves its values/],
   ])('is unknown where nobody can tell: %s', (name, reason) => {
     const { stack } = ask(name);
     expect(stack.kind === 'unknown' ? stack.reason : stack.kind).toMatch(reason);
