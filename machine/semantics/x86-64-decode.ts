@@ -245,6 +245,9 @@ export function operationOf(instruction: Instruction): Operation | Refusal {
   if (isEvex && instruction.opMask !== Register.None) return refused('masks of AVX-512 have no meaning here');
   if (isString(name) && instruction.segmentPrefix !== Register.None)
     return refused('a string in another segment has no meaning here');
+  const { SegPtr16, SegPtr32, SegPtr64 } = library.MemorySize;
+  const isFar = [SegPtr16, SegPtr32, SegPtr64].includes(instruction.memorySize);
+  if (isFar && (name === 'jmp' || name === 'call')) return refused('to another segment it has no meaning here');
   if (common.name === 'nop' || isBranch || isString(name))
     return hasMeaning(common.name) ? common : refused('it has no meaning here');
   if (hasMeaning(name) && !isEvex) {

@@ -390,6 +390,12 @@ jmp caml_twin
 .type caml_twin, @function
 caml_twin: xor eax, eax
 ret
+begin jumps_far
+jmp fword ptr [rip+far]
+begin calls_far
+call fword ptr [rip+far]
+xor eax, eax
+ret
 begin exit
 call _exit
 begin _exit
@@ -398,6 +404,8 @@ jmp _exit
 
 .section .rodata
 constant: .quad 0
+far: .long caml_vault_stub
+.word 0
 .data
 kept: .quad 0
 .section .both, "awx", @progbits
@@ -475,6 +483,8 @@ describe('code that wants to be called clean', () => {
     ['ends_in_a_moving_heap_or_not', /^OCaml's heap moves its values/],
     ['ends_in_a_moving_heap_by_constant', /^OCaml's heap moves its values/],
     ['ends_in_one_of_two_in_a_moving_heap', /^OCaml's heap moves its values/],
+    ['jumps_far', /^jmp: to another segment it has no meaning here/],
+    ['calls_far', /^call: to another segment it has no meaning here/],
   ])('is unknown where nobody can tell: %s', (name, reason) => {
     const { stack } = ask(name);
     expect(stack.kind === 'unknown' ? stack.reason : stack.kind).toMatch(reason);
