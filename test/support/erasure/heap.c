@@ -27,7 +27,8 @@ void *calloc(size_t number, size_t size) {
 }
 
 static struct library_block *block_of(void *block) {
-  for (unsigned long i = 0; i < count; i++)
+  /* All of the table: with a count, code that finds none would be followed that runs never come to. */
+  for (unsigned long i = 0; i < 16; i++)
     if (library_heap + library_blocks[i].start == block) return &library_blocks[i];
   return 0;
 }
