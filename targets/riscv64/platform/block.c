@@ -3,9 +3,9 @@
  *
  * Data is copied to and from memory that was taken for devices, 64 KiB at a time, and cleared there once the request is
  * done: it may be a key, and whoever reads one can clear the memory that it asked for and no other. (Of what a device has
- * copied itself, and of memory that a device which does not answer still writes to, nothing is said.) Where a device has a cache
- * that survives no power failure (it offers FLUSH), every write is followed by a flush, so that what was written stays
- * written once the call has returned.
+ * copied itself, and of memory that a device which does not answer still writes to, nothing is said.) Where a device has
+ * a cache that survives no power failure (it offers FLUSH), every write is followed by a flush, so that what was written
+ * stays written once the call has returned.
  */
 #include "clock-scale.h"
 #include "devices.h"
@@ -84,34 +84,28 @@ solo5_result_t solo5_block_acquire(const char *name, solo5_handle_t *handle, str
     return SOLO5_R_OK;
 }
 
-solo5_result_t solo5_block_write(solo5_handle_t handle, solo5_off_t offset, const uint8_t *buf, size_t size) {
+/* A piece after another. Where it `writes`, `buf` is only read; where a read fails, what `buf` holds is not said. */
+static solo5_result_t transfer(solo5_handle_t handle, solo5_off_t offset, uint8_t *buf, size_t size, bool writes) {
     struct block *block = device_for(handle, offset, buf, size);
     if (block == NULL) return SOLO5_R_EINVAL;
     while (size > 0) {
         uint32_t part = size < CHUNK ? (uint32_t)size : CHUNK;
-        memcpy(block->data, buf, part);
-        solo5_result_t result = request(block, REQUEST_WRITE, offset / SECTOR, part);
+        if (writes) memcpy(block->data, buf, part);
+        solo5_result_t result = request(block, writes ? REQUEST_WRITE : REQUEST_READ, offset / SECTOR, part);
+        if (!writes) memcpy(buf, block->data, part);
         memset(block->data, 0, part);
         if (result != SOLO5_R_OK) return result;
         buf += part;
         offset += part;
         size -= part;
     }
-    return block->virtio.features & FEATURE_FLUSH ? request(block, REQUEST_FLUSH, 0, 0) : SOLO5_R_OK;
+    return writes && block->virtio.features & FEATURE_FLUSH ? request(block, REQUEST_FLUSH, 0, 0) : SOLO5_R_OK;
+}
+
+solo5_result_t solo5_block_write(solo5_handle_t handle, solo5_off_t offset, const uint8_t *buf, size_t size) {
+    return transfer(handle, offset, (uint8_t *)(uintptr_t)buf, size, true);
 }
 
 solo5_result_t solo5_block_read(solo5_handle_t handle, solo5_off_t offset, uint8_t *buf, size_t size) {
-    struct block *block = device_for(handle, offset, buf, size);
-    if (block == NULL) return SOLO5_R_EINVAL;
-    while (size > 0) {
-        uint32_t part = size < CHUNK ? (uint32_t)size : CHUNK;
-        solo5_result_t result = request(block, REQUEST_READ, offset / SECTOR, part);
-        if (result == SOLO5_R_OK) memcpy(buf, block->data, part);
-        memset(block->data, 0, part);
-        if (result != SOLO5_R_OK) return result;
-        buf += part;
-        offset += part;
-        size -= part;
-    }
-    return SOLO5_R_OK;
+    return transfer(handle, offset, buf, size, false);
 }

@@ -22,16 +22,20 @@ __attribute__((weak)) void *memmove(void *to, const void *from, size_t size) {
 }
 
 __attribute__((weak)) void *memset(void *to, int byte, size_t size) {
-    unsigned char *t = to;
+    unsigned char *t = to, *end = t + size;
     word pattern = (unsigned char)byte * 0x0101010101010101u;
-    for (; size > 0 && (uintptr_t)t % WORD != 0; size--) *t++ = (unsigned char)byte;
-    /* Eight at a time: memory that devices write to is cleared after each request (block.c). */
-    for (; size >= 8 * WORD; size -= 8 * WORD, t += 8 * WORD) {
-        word *w = (word *)t;
-        w[0] = w[1] = w[2] = w[3] = w[4] = w[5] = w[6] = w[7] = pattern;
+    while (t < end) {
+        if ((uintptr_t)t % WORD != 0 || (size_t)(end - t) < WORD) {
+            *t++ = (unsigned char)byte;
+            continue;
+        }
+        /* Four words at a time: memory that devices write to is cleared after each request (block.c). */
+        for (; (size_t)(end - t) >= 4 * WORD; t += 4 * WORD) {
+            word *w = (word *)t;
+            w[0] = w[1] = w[2] = w[3] = pattern;
+        }
+        for (; (size_t)(end - t) >= WORD; t += WORD) *(word *)t = pattern;
     }
-    for (; size >= WORD; size -= WORD, t += WORD) *(word *)t = pattern;
-    while (size-- > 0) *t++ = (unsigned char)byte;
     return to;
 }
 
