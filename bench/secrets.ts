@@ -1,7 +1,7 @@
 /**
  * What wiping after a function costs: a ChaCha20 block of our own C, and libsodium's X25519 from Debian's archive, each
  * behind a veneer and bare in one program. They take turns of a millisecond; a ratio is the median over all turns of
- * wiped / bare.
+ * wiped / bare. Then what the analysis of erasure costs (secrets/analysis.ts).
  *
  * Prints Markdown. Options: --runs N, turns (default 300).
  */
@@ -15,6 +15,7 @@ import { projectRoot } from '../test/support/paths.ts';
 import { runOrThrow } from '../test/support/run.ts';
 import { requireLibrary, requireTool } from '../test/support/tools.ts';
 import { type Check, checkLines, machineLine, median } from './report.ts';
+import { measureAnalysis } from './secrets/analysis.ts';
 
 const { values } = parseArgs({ options: { runs: { type: 'string' } }, strict: false });
 const turns = Number(values['runs'] ?? 300);
@@ -74,6 +75,8 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
+const analysis = await measureAnalysis();
+checks.push(...analysis.checks);
 console.log(`# Wiping after a function
 
 - ${machineLine()}
@@ -83,5 +86,7 @@ console.log(`# Wiping after a function
 | routine | compiler | bytes of stack | wiped | bare | more |
 | --- | --- | --- | ---: | ---: | ---: |
 ${rows.join('\n')}
+
+${analysis.text}
 
 ${checkLines(checks).join('\n')}`);

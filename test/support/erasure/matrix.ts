@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { readSubject } from '../../../hardening/subject.ts';
 import { analyzeErasure } from '../../../hardening/zeroization/analyze.ts';
 import { followedImage } from '../../../hardening/zeroization/from-subject.ts';
-import type { Residue, Verdict } from '../../../hardening/zeroization/question.ts';
+import type { FollowedImage, Question, Residue, Verdict } from '../../../hardening/zeroization/question.ts';
 import { runOrThrow } from '../run.ts';
+import type { Image } from '../small-links.ts';
 import type { Target } from '../toolchain.ts';
 import { requireTool } from '../tools.ts';
 import { compileSubject, linkSubjects, observe, type SubjectCompiler, wholeProgram } from './oracle.ts';
@@ -51,6 +52,33 @@ export const createTally = (): Tally => ({ verdicts: 0, unsound: [], unknown: []
 const confirmedIn = (verdict: Verdict<Residue>): readonly Residue[] =>
   verdict.kind === 'residue' ? verdict.residue.filter(({ status }) => status === 'confirmed') : [];
 
+interface Linked {
+  readonly name: string;
+  readonly image: Image;
+  readonly followed: FollowedImage;
+  /** Names of scrubbers, sorted. */
+  readonly scrubbers: readonly string[];
+}
+
+/** The program of one build. */
+export async function linkBuild(build: Build, folder: string): Promise<Linked> {
+  const { target, compiler, level } = build;
+  const name = `wipes-${target.name}-${compiler}-${level.replaceAll(' ', '')}`;
+  const image = await linkSubjects(target, await objectsOf(build, folder), join(folder, name), await archivesOf(build));
+  const followed = followedImage(readSubject(readFileSync(image.path), name));
+  const scrubbers = [...followed.symbols.keys()].filter((one) => /^(argument|local)_/.test(one)).sort();
+  if (scrubbers.length < 34) throw new Error(`${name}: only ${scrubbers.length} subjects`);
+  return { name, image, followed, scrubbers };
+}
+
+/** What is asked of a scrubber. */
+export const scrubberQuestion = (name: string): Question => ({
+  function: name,
+  arguments: { 0: { kind: 'secret', size: 32 } },
+  result: 4,
+  clears: true,
+});
+
 /** Holds functions of one build, by their place in the alphabet, against runs. */
 export async function judgeBuild(
   build: Build,
@@ -58,20 +86,15 @@ export async function judgeBuild(
   folder: string,
   takes: (index: number) => boolean = () => true,
 ): Promise<void> {
-  const { target, compiler, level } = build;
-  const name = `wipes-${target.name}-${compiler}-${level.replaceAll(' ', '')}`;
-  const image = await linkSubjects(target, await objectsOf(build, folder), join(folder, name), await archivesOf(build));
-  const followed = followedImage(readSubject(readFileSync(image.path), name));
-  const all = [...followed.symbols.keys()].filter((one) => /^(argument|local)_/.test(one)).sort();
-  if (all.length < 34) throw new Error(`${name}: only ${all.length} subjects`);
-  for (const subject of all.filter((_, i) => takes(i))) {
+  const { target } = build;
+  const { name, image, followed, scrubbers } = await linkBuild(build, folder);
+  for (const subject of scrubbers.filter((_, i) => takes(i))) {
     const seen = await observe(target, image, {
       function: subject,
       arguments: [{ kind: 'secret', size: 32 }],
       result: 4,
     });
-    const question = { function: subject, arguments: { 0: { kind: 'secret', size: 32 } as const }, result: 4 };
-    const answer = analyzeErasure(followed, { ...question, clears: true });
+    const answer = analyzeErasure(followed, scrubberQuestion(subject));
     const hold = (part: string, verdict: Verdict<unknown>, isClean: boolean): void => {
       tally.verdicts++;
       const what = `${name} ${subject} ${part}`;

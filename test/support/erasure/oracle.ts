@@ -13,15 +13,14 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { projectRoot } from '../paths.ts';
 import { run, runOrThrow } from '../run.ts';
 import { type Image, readImage } from '../small-links.ts';
 import { compileCached, link, type Target } from '../toolchain.ts';
 import { requireTool, type Tool } from '../tools.ts';
 
-const here = dirname(fileURLToPath(import.meta.url));
-export const sourceOf = (name: string): string => join(here, name);
+export const sourceOf = (name: string): string => join(projectRoot, 'test/support/erasure', name);
 
 export type Argument =
   /** A pointer to secret bytes. */
