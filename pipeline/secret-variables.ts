@@ -22,7 +22,7 @@ export interface SecretVariable {
 }
 
 /** The object's name in messages and maps. */
-export const VARIABLES_OBJECT = 'casemate/secret-variables.o';
+const VARIABLES_OBJECT = 'casemate/secret-variables.o';
 
 /** As the layer's secrets.c has them. */
 const TABLE = 'layer_secret_variables';

@@ -46,7 +46,7 @@ const declaredAllocators = (subject: Subject): Allocator[] =>
   );
 
 /** Functions that allocate memory, of those that the image has: who comes first counts. */
-export function allocatorsIn(
+function allocatorsIn(
   symbols: ReadonlyMap<string, number>,
   allocators: readonly Allocator[],
 ): ReadonlyMap<number, Allocator> {

@@ -16,6 +16,14 @@ export function segmentAt(image: FollowedImage, address: number): FollowedImage[
   return image.memory.find((part) => part.address <= address && address < part.address + part.size);
 }
 
+/** A byte of the image as it is when its code begins; null: a relocation makes nobody knows what of it; undefined: none is there. */
+export function imageByte(image: FollowedImage, address: number): number | null | undefined {
+  const part = segmentAt(image, address);
+  if (part === undefined) return undefined;
+  const relocated = image.relocated && relocatedByte(image.relocated, address);
+  return relocated === undefined ? (part.bytes[address - part.address] ?? 0) : relocated;
+}
+
 /** Pages of memory are found by region and offset: no image's address may be mistaken for another region's offset. */
 const HIGHEST = 2 ** 44;
 
@@ -67,11 +75,8 @@ export function regionsOf(image: FollowedImage, question: Question): Region[] {
     region(IMAGE, "the image's data", (address) => {
       const variable = variableAt(question, address);
       if (variable?.holds === 'secret') return unknown(8, 1, 255n, address - variable.address);
-      const part = segmentAt(image, address);
-      if (part === undefined) return publicByte;
-      const relocated = image.relocated && relocatedByte(image.relocated, address);
-      if (relocated === null) return publicByte;
-      return known(BigInt(relocated ?? part.bytes[address - part.address] ?? 0), 8);
+      const byte = imageByte(image, address);
+      return typeof byte === 'number' ? known(BigInt(byte), 8) : publicByte;
     }),
     region(THREAD, "the thread's data", () => publicByte),
   ];

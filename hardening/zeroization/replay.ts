@@ -12,8 +12,7 @@ import type { Allocator } from './blocks.ts';
 import { allVerdicts } from './judge.ts';
 import type { Processor } from './processor.ts';
 import type { Answer, FollowedImage, Parts, Question, RegisterResidue, Residue, Status, Verdict } from './question.ts';
-import { argumentRegions, segmentAt, variableAt } from './regions.ts';
-import { relocatedByte } from './relocated.ts';
+import { argumentRegions, imageByte, variableAt } from './regions.ts';
 import { type Native, type Ran, type Run, type Runner, runnerOf } from './runners.ts';
 import { IMAGE, STACK, THREAD } from './values.ts';
 
@@ -94,7 +93,7 @@ function createRunMemory({ image, question }: Plan, secret: number, stack: bigin
       isSecret(offset) ? secretByte(secret, number, size, offset, like) : filler(region, offset),
     );
   }
-  const imageByte = (address: number): number => {
+  const initialByte = (address: number): number => {
     const variable = variableAt(question, address);
     if (variable?.holds === 'secret')
       return secretByte(
@@ -104,17 +103,15 @@ function createRunMemory({ image, question }: Plan, secret: number, stack: bigin
         address - variable.address,
         undefined,
       );
-    const part = segmentAt(image, address);
-    if (part === undefined) return fail('limit', `a run reads ${hex(address)}, where nothing is`);
-    const relocated = image.relocated && relocatedByte(image.relocated, address);
-    if (relocated === null)
-      return fail('limit', `a run reads ${hex(address)}, which a relocation makes nobody knows what`);
-    return relocated ?? part.bytes[address - part.address] ?? 0;
+    const byte = imageByte(image, address);
+    if (byte === undefined) return fail('limit', `a run reads ${hex(address)}, where nothing is`);
+    if (byte === null) return fail('limit', `a run reads ${hex(address)}, which a relocation makes nobody knows what`);
+    return byte;
   };
   const byteAt = (region: number, offset: number): number => {
     const own = written.get(region)?.get(offset);
     if (own !== undefined) return own;
-    return region === IMAGE ? imageByte(offset) : (initial.get(region)?.(offset) ?? filler(region, offset));
+    return region === IMAGE ? initialByte(offset) : (initial.get(region)?.(offset) ?? filler(region, offset));
   };
   const placeOf = (address: bigint): readonly [number, number] => {
     if (address < LOWEST) return [IMAGE, Number(address)];

@@ -12,6 +12,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { framesOf } from '../examples/dns/packets.ts';
 import { respondTo } from '../examples/dns/reference.ts';
 import { type FrameWire, openFrameWire } from '../support/frame-wire.ts';
+import { isLong as long } from '../support/long.ts';
 import { run } from '../support/run.ts';
 import { requireFile, requireTool, requireTools } from '../support/tools.ts';
 import { buildVerified, programOfFile } from '../support/verified-host.ts';
@@ -25,7 +26,6 @@ requireTools('clang', 'gcc', 'dig', 'qemu-system-riscv64');
 const resources = execFileSync(requireTool('clang'), ['-print-resource-dir'], { encoding: 'utf8' }).trim();
 requireFile(join(resources, 'lib/linux/libclang_rt.msan-x86_64.a'), 'libclang-rt-14-dev');
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const hex = (frame: Buffer | undefined): string | undefined => frame?.toString('hex');
 
 describe('as a process', () => {

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { frames, passes, type Rule, textOf } from '../examples/firewall/reference.ts';
 import { type FrameWire, openFrameWire } from '../support/frame-wire.ts';
+import { isLong as long } from '../support/long.ts';
 import { requireTools } from '../support/tools.ts';
 import { whileRunning } from '../support/while-running.ts';
 import { buildExample } from '../targets/hvt/guest.ts';
@@ -13,7 +14,6 @@ import * as net from './host/frames.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const any = ['0.0.0.0', 0] as const;
 const rules: readonly Rule[] = [
   { action: 'allow', direction: 'out', protocol: 17, source: ['10.0.0.0', 8], destination: any, ports: [53, 53] },

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { defaultHardening, hardenImage } from '../../targets/hvt/harden.ts';
 import { readHvtImage } from '../../targets/hvt/image.ts';
 import { slideImage } from '../../targets/hvt/slide.ts';
+import { isLong as long } from '../support/long.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { echoed, freePort } from '../support/tcp.ts';
 import { requireTools } from '../support/tools.ts';
@@ -14,7 +15,6 @@ import { boot, buildExample } from '../targets/hvt/guest.ts';
 
 requireTools('clang');
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const slides = long ? 100 : 3;
 /** A hundred layouts take a while. */
 const patience = { timeout: long ? 1_800_000 : 120_000 };

@@ -4,13 +4,12 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { isLong as long } from '../support/long.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { createRandom } from '../support/random.ts';
 import { type RunResult, run } from '../support/run.ts';
 import { requireTools } from '../support/tools.ts';
 import { hostProgram } from './host/program.ts';
-
-const long = process.env['CASEMATE_LONG'] === '1';
 
 requireTools('gcc');
 

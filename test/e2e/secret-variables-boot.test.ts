@@ -12,12 +12,11 @@ import { bootHvt } from '../../targets/hvt/boot.ts';
 import { bootRiscv } from '../../targets/riscv64/boot.ts';
 import { project } from '../pipeline/support.ts';
 import { builtOnce } from '../support/built-once.ts';
+import { isLong } from '../support/long.ts';
 import { projectRoot, temporaryFolder } from '../support/paths.ts';
 import { findTool, requireTools } from '../support/tools.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
-
-const isLong = process.env['CASEMATE_LONG'] === '1';
 
 /** The secrets are made of the command line's first byte: the image has none of them. */
 const source = `#include <solo5.h>

@@ -5,6 +5,7 @@ import { buildProject } from '../../pipeline/build.ts';
 import { createProgress } from '../../pipeline/progress.ts';
 import { slideImage } from '../../targets/hvt/slide.ts';
 import { project } from '../pipeline/support.ts';
+import { isLong } from '../support/long.ts';
 import { requireTools } from '../support/tools.ts';
 import { boot } from '../targets/hvt/guest.ts';
 import * as riscv from '../targets/riscv64/machines.ts';
@@ -99,7 +100,7 @@ test('an image for riscv64 says what it would, hardened and at an address of its
   expect(result.console).toContain(console);
 });
 
-test.skipIf(process.env['CASEMATE_LONG'] !== '1')('verified TypeScript does so, and stays proved', async () => {
+test.skipIf(!isLong)('verified TypeScript does so, and stays proved', async () => {
   const { output, verified: known } = await built('hvt', true);
   expect(known!.functions.map(({ status }) => status)).toEqual(['proved', 'proved']);
   expect(known!.functions[0]!.places.map(({ symbol }) => symbol)).toContain('__unwiped_blend');

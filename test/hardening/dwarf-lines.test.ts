@@ -7,12 +7,11 @@ import { sourceLines } from '../../hardening/dwarf-lines.ts';
 import { SHT_CASEMATE_SLIDE } from '../../hardening/slide/codec.ts';
 import { readSubject, type Subject } from '../../hardening/subject.ts';
 import type { ElfSection } from '../../linker/elf-file.ts';
+import { isLong } from '../support/long.ts';
 import { runOrThrow } from '../support/run.ts';
 import { type Image, project } from '../support/small-links.ts';
 import { riscv, type Target, x86 } from '../support/toolchain.ts';
 import { requireTool, type Tool } from '../support/tools.ts';
-
-const isLong = process.env['CASEMATE_LONG'] === '1';
 
 const program = `
 #include "inner.h"

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeAnnotations, defaultPolicy, type SecretAnnotation } from '../../base/secrets.ts';
+import { isLong } from '../support/long.ts';
 import { projectRoot, temporaryFolder } from '../support/paths.ts';
 import { run } from '../support/run.ts';
 import { type Image, project, type Source } from '../support/small-links.ts';
@@ -98,7 +99,7 @@ const builds = [
   buildOf(x86, 'gcc', '-O2 -fPIC'),
   buildOf(x86, 'clang', '-O0'),
   buildOf(riscv, 'riscv64-linux-gnu-gcc', '-O2'),
-  ...(process.env['CASEMATE_LONG'] === '1'
+  ...(isLong
     ? [
         buildOf(x86, 'gcc', '-O0'),
         buildOf(x86, 'clang', '-O2 -fPIC'),

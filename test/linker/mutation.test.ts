@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Campaign, figures, runCampaign, runProcesses } from '../support/hostile/campaign.ts';
 import { buildCorpus } from '../support/hostile/corpus.ts';
 import { makeAttempt } from '../support/hostile/mutants.ts';
+import { isLong as long } from '../support/long.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { run } from '../support/run.ts';
 import { linkerProgram, riscv, x86 } from '../support/toolchain.ts';
@@ -19,7 +20,6 @@ import { requireTools } from '../support/tools.ts';
 
 requireTools('gcc', 'g++', 'clang', 'ar', 'riscv64-linux-gnu-gcc', 'riscv64-linux-gnu-g++', 'time');
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const seed = Number(process.env['CASEMATE_SEED'] ?? 20_240_601);
 const inProcess = long ? 60_000 : 300;
 const wholeProcess = long ? 400 : 8;

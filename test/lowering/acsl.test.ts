@@ -3,12 +3,11 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { prelude } from '../../lowering/c/prelude.ts';
+import { isLong as long } from '../support/long.ts';
 import { lowerFile, lowerText, type Unit } from '../support/lowered.ts';
 import { projectRoot, temporaryFolder } from '../support/paths.ts';
 import { runOrThrow } from '../support/run.ts';
 import { requireTool } from '../support/tools.ts';
-
-const long = process.env['CASEMATE_LONG'] === '1';
 
 const unit = lowerText(
   'acsl.ts',

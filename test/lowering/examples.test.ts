@@ -17,6 +17,7 @@ import { calledFunctions, reachableFrom } from '../../lowering/reachable.ts';
 import { guestMac } from '../e2e/host/frames.ts';
 import { framesOf } from '../examples/dns/packets.ts';
 import { frames, rulesOf, textOf } from '../examples/firewall/reference.ts';
+import { isLong as long } from '../support/long.ts';
 import { type Call, drawCalls, runLowered, writeUnit } from '../support/lowered.ts';
 import { allBuilds } from '../support/lowered-builds.ts';
 import type { Given } from '../support/lowered-driver.ts';
@@ -24,7 +25,6 @@ import { nativeValue, wordsOfNative } from '../support/native.ts';
 import { projectRoot } from '../support/paths.ts';
 import { programOfFiles } from '../support/verified-host.ts';
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const PACKETS = long ? 500 : 20;
 
 const small = readdirSync(join(projectRoot, 'examples/contracts')).map((name) => `examples/contracts/${name}`);

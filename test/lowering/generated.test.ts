@@ -14,13 +14,13 @@ import { classPrograms } from '../support/generated/classes.ts';
 import { constructPrograms } from '../support/generated/constructs.ts';
 import { programs } from '../support/generated/programs.ts';
 import { valuePrograms } from '../support/generated/values.ts';
+import { isLong as long } from '../support/long.ts';
 import { type Build, type Call, drawCalls, runLowered, writeUnit } from '../support/lowered.ts';
 import { allBuilds, sanitized } from '../support/lowered-builds.ts';
 import { compiled, nativeValue, wordsOfNative } from '../support/native.ts';
 import { requireTool } from '../support/tools.ts';
 import { inTurns } from '../support/turns.ts';
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const PROGRAMS = long ? 2_000 : 50;
 /** Programs of one file of C. */
 const TOGETHER = 50;

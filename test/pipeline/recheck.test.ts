@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { countsOf, recheckWithFramaC, verdictOf } from '../../pipeline/recheck.ts';
 import { programOf } from '../support/contracts.ts';
+import { isLong } from '../support/long.ts';
 
 const report = (main: unknown): unknown => ({ 'wp:functions': { f: { 'wp:section': { 'wp:main': main } } } });
 const dropped = [{ function: 'x.ts#f', text: 'ensures ...', why: 'no form' }];
@@ -22,7 +23,7 @@ describe('a verdict', () => {
   });
 });
 
-describe.runIf(process.env['CASEMATE_LONG'] === '1')('Frama-C', () => {
+describe.runIf(isLong)('Frama-C', () => {
   it('validates a true contract, and not a false one', async () => {
     const { functions } = await recheckWithFramaC(
       programOf(`

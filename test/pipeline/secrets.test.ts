@@ -6,6 +6,7 @@ import { type BuildResult, buildProject } from '../../pipeline/build.ts';
 import { parseManifest } from '../../pipeline/manifest.ts';
 import { createProgress } from '../../pipeline/progress.ts';
 import { manifestAnnotations } from '../../pipeline/secrets.ts';
+import { isLong } from '../support/long.ts';
 import { errorOf, project, rejectionOf } from './support.ts';
 
 const source = `
@@ -89,7 +90,7 @@ describe('a build', () => {
     expect(nothing.message).toContain('there is nothing to waive of zero');
   });
 
-  it.skipIf(process.env['CASEMATE_LONG'] !== '1')(
+  it.skipIf(!isLong)(
     'judges an image for hvt as it is hardened, where its code lies elsewhere than its notes say',
     async () => {
       const functions = [{ function: 'solo5_app_main', arguments: [{ argument: 0, is: 'secret', bytes: 8 }] }];

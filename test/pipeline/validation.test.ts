@@ -12,12 +12,11 @@ import { createProgress } from '../../pipeline/progress.ts';
 import { countsOf, requireValidation } from '../../pipeline/validation-policy.ts';
 import { validate } from '../../proofs/validation/validate.ts';
 import { hvtNotesObject } from '../../targets/hvt/notes.ts';
+import { isLong } from '../support/long.ts';
 import { projectRoot } from '../support/paths.ts';
 import { harmful } from '../support/validated-functions.ts';
 import { askQueries } from '../support/validation.ts';
 import { errorOf, project, rejectionOf } from './support.ts';
-
-const isLong = process.env['CASEMATE_LONG'] === '1';
 
 const source = `import type { u8, u32 } from 'casemate';
 /** @ensures result <= 127 */

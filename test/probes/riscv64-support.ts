@@ -9,6 +9,7 @@ import { probes } from '../../targets/riscv64/probes.ts';
 import { type ProbeReport, type ProbeRun, runProbes } from '../../targets/riscv64/run-probes.ts';
 import type { Mode } from '../../targets/riscv64/stage0/config.ts';
 import { builtOnce } from '../support/built-once.ts';
+import { isLong } from '../support/long.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { findTool, requireTools } from '../support/tools.ts';
 
@@ -16,7 +17,7 @@ requireTools('clang', 'qemu-system-riscv64');
 
 export const silent: Progress = { phase: async (_name, work) => work(() => {}), note: () => {}, detail: () => {} };
 export const host = { find: findTool, spawn, emulator: '' };
-export const long = process.env['CASEMATE_LONG'] === '1';
+export const long = isLong;
 
 export const modes: readonly Mode[] = ['sv39', 'sv48', 'sv57'];
 export const machines = ['virt', 'virt,aia=aplic-imsic', 'sifive_u'] as const;

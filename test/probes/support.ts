@@ -11,6 +11,7 @@ import { probes } from '../../targets/hvt/probes.ts';
 import { type ProbeReport, runProbes } from '../../targets/hvt/run-probes.ts';
 import { findStub } from '../../targets/hvt/stage0/stub.ts';
 import { builtOnce } from '../support/built-once.ts';
+import { isLong } from '../support/long.ts';
 import { projectRoot, temporaryFolder } from '../support/paths.ts';
 import { findTool, requireTools } from '../support/tools.ts';
 
@@ -32,7 +33,7 @@ const dependOnProcessor = probes
 
 /** What runs on a model: everything on the first and in long tests, else what depends on the model. */
 export function probesFor(cpu: string): readonly string[] {
-  const all = cpu === processors[0][0] || process.env['CASEMATE_LONG'] === '1';
+  const all = cpu === processors[0][0] || isLong;
   return all ? probes.map(({ name }) => name) : ['control', ...dependOnProcessor];
 }
 

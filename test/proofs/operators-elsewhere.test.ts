@@ -8,13 +8,13 @@ import { describe, expect, it } from 'vitest';
 import { acslDefinitions, coqDefinitions } from '../../analyzers/operators/columns.ts';
 import { operatorOf } from '../../analyzers/operators.ts';
 import { prelude } from '../../lowering/c/prelude.ts';
+import { isLong as long } from '../support/long.ts';
 import { boundaryCases, byteCases, type Case, expected, expectedDigest, forPairs } from '../support/operator-cases.ts';
 import { hasC, lowerCases, operatorDriver, operatorOutput } from '../support/operator-driver.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { runOrThrow } from '../support/run.ts';
 import { requireTool } from '../support/tools.ts';
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const cases = long ? [...byteCases(), ...boundaryCases()] : [];
 
 /** The column's text with operands put in. */

@@ -9,6 +9,7 @@ import { parseRules } from '../../../examples/firewall/parse.ts';
 import { verifyProgram } from '../../../proofs/verify.ts';
 import * as net from '../../e2e/host/frames.ts';
 import { askProver, failures, library } from '../../support/contracts.ts';
+import { isLong } from '../../support/long.ts';
 import { frames, passes, rulesOf, textOf } from './reference.ts';
 
 const parsed = (text: string): number | undefined =>
@@ -152,14 +153,11 @@ describe('the proof', () => {
     ['the last rule is not looked at', 'i < count; i++', 'i < count - 1; i++'],
   ] as const;
   // Each proves the whole file again.
-  it.each(process.env['CASEMATE_LONG'] === '1' ? mistakes : mistakes.slice(0, 1))(
-    'fails if %s',
-    async (_, from, to) => {
-      expect(source.split(from)).toHaveLength(2);
-      const { program } = analyze([{ name: path, text: source.replace(from, to) }], library);
-      expect(failures(await verifyProgram(program!, { ask: askProver(200_000) })).join('\n')).toMatch(
-        /ensures|invariant/,
-      );
-    },
-  );
+  it.each(isLong ? mistakes : mistakes.slice(0, 1))('fails if %s', async (_, from, to) => {
+    expect(source.split(from)).toHaveLength(2);
+    const { program } = analyze([{ name: path, text: source.replace(from, to) }], library);
+    expect(failures(await verifyProgram(program!, { ask: askProver(200_000) })).join('\n')).toMatch(
+      /ensures|invariant/,
+    );
+  });
 });

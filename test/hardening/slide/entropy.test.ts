@@ -5,8 +5,8 @@ import { addressEntropy, addUniform, windowEntropy } from '../../../hardening/sl
 import { createSlideArena } from '../../../hardening/slide/kernels/kernels.ts';
 import { layoutSlide, roomOf, type SlideProblem, shapeOf } from '../../../hardening/slide/layout.ts';
 import { gaussLegendre, sumBefore } from '../../../hardening/slide/shuffle.ts';
+import { isLong as long } from '../../support/long.ts';
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const MiB = 1 << 20;
 
 /** Entropies of counts, as their definitions have it. */

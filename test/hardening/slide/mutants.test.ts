@@ -8,9 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { type SlideCode, type SlideForm, slideObligations } from '../../../hardening/slide/obligations.ts';
 import { prove, type Verdict } from '../../../proofs/smt/prove.ts';
 import { findSolvers } from '../../../proofs/smt/solver.ts';
+import { isLong as long } from '../../support/long.ts';
 import { spaceFolder, spaceFrom } from './space-text.ts';
-
-const long = process.env['CASEMATE_LONG'] === '1';
 
 const changes: readonly (readonly [from: RegExp, to: readonly string[]])[] = [
   [/\ba\.add\(/g, ['a.subtract(']],

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compileSubject, driverObjects, observe, type Subject } from '../../support/erasure/oracle.ts';
 import { linkPlanned } from '../../support/erasure/wiped.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { execute, riscv } from '../../support/toolchain.ts';
 
 const folder = temporaryFolder('wipe-riscv64');
 const subject = (name: string): Subject => ({ function: name, arguments: [{ kind: 'secret', size: 32 }], result: 4 });
-const isLong = process.env['CASEMATE_LONG'] === '1';
 
 describe('veneers of riscv64', () => {
   it.each(isLong ? [['-O2', '-ffunction-sections'], ['-O1'], ['-Os', '-mno-relax', '-ffunction-sections']] : [['-O2']])(

@@ -18,6 +18,7 @@ import {
   targetFlags,
 } from '../../support/erasure/oracle.ts';
 import { linkAlone, linkPlanned, linkWiped, type WipedProgram } from '../../support/erasure/wiped.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { compile, execute, x86 } from '../../support/toolchain.ts';
 import type { Tool } from '../../support/tools.ts';
@@ -29,7 +30,6 @@ const wipe = (name: string, more: Partial<WipeRequest> = {}): WipeRequest => ({
   ...more,
 });
 
-const isLong = process.env['CASEMATE_LONG'] === '1';
 const callers = [
   ...['calls_worker', 'by_table_of_static'],
   ...(isLong ? ['jumps_to_worker', 'calls_alias', 'by_table_of_global', 'by_address_of_global'] : []),

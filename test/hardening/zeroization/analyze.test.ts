@@ -16,6 +16,7 @@ import {
   seenKinds,
 } from '../../support/erasure/analysis.ts';
 import { type Argument, compileSubject, observe } from '../../support/erasure/oracle.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { x86 } from '../../support/toolchain.ts';
 import type { Tool } from '../../support/tools.ts';
@@ -101,7 +102,7 @@ const text: readonly Argument[] = [
   { kind: 'public', bytes: new Uint8Array(24).fill(7) },
   { kind: 'value', value: 24n },
 ];
-const levels = process.env['CASEMATE_LONG'] === '1' ? ['-O0', '-O1', '-O2', '-O3', '-Os'] : ['-O0', '-O2'];
+const levels = isLong ? ['-O0', '-O1', '-O2', '-O3', '-Os'] : ['-O0', '-O2'];
 const builds = (['gcc', 'clang'] as const)
   .flatMap((compiler) => levels.map((level) => [compiler, level] as const))
   .filter(([compiler, level]) => levels.length > 2 || compiler === 'gcc' || level === '-O2');

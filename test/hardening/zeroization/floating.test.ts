@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { analyzed, intelAssembly, type Linked, linkedText, residue } from '../../support/erasure/analysis.ts';
 import { observe } from '../../support/erasure/oracle.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { x86 } from '../../support/toolchain.ts';
 
@@ -58,7 +59,7 @@ begin in_loop
 `;
 
 const names = ['compares', 'by_condition', 'only_moves', 'converts', 'divides', 'converts_public', 'in_loop'];
-const chosen = process.env['CASEMATE_LONG'] === '1' ? names : names.slice(0, 3);
+const chosen = isLong ? names : names.slice(0, 3);
 
 describe('floating point', () => {
   let program: Linked;

@@ -29,10 +29,10 @@ import {
   type SubjectCompiler,
   sourceOf,
 } from '../../support/erasure/oracle.ts';
+import { isLong } from '../../support/long.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { riscv, type Target, x86 } from '../../support/toolchain.ts';
 
-const isLong = process.env['CASEMATE_LONG'] === '1';
 const folder = temporaryFolder('heap');
 
 const value = (number: bigint): Argument => ({ kind: 'value', value: number });

@@ -7,10 +7,10 @@
  */
 import { describe, expect, it } from 'vitest';
 import { type Build, createTally, judgeBuild, levels } from '../../support/erasure/matrix.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { riscv, x86 } from '../../support/toolchain.ts';
 
-const isLong = process.env['CASEMATE_LONG'] === '1';
 const folder = temporaryFolder('matrix');
 
 const x86Builds = (['gcc', 'clang'] as const).flatMap((compiler) =>

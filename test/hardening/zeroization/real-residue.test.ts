@@ -12,6 +12,7 @@ import type { Verdict } from '../../../hardening/zeroization/question.ts';
 import { questionOf } from '../../support/erasure/analysis.ts';
 import { cryptography, linkCryptography } from '../../support/erasure/crypto.ts';
 import { observe, type Residue } from '../../support/erasure/oracle.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { x86 } from '../../support/toolchain.ts';
 
@@ -35,7 +36,7 @@ function held(
   ];
 }
 
-describe.skipIf(process.env['CASEMATE_LONG'] !== '1')('cryptography as Debian compiled it', () => {
+describe.skipIf(!isLong)('cryptography as Debian compiled it', () => {
   it('leaves secrets in dead stack and registers nearly everywhere, and is never said to be clean there', async () => {
     const image = await linkCryptography(join(temporaryFolder('crypto'), 'subjects'));
     const followed = followedImage(readSubject(readFileSync(image.path), 'cryptography'));

@@ -7,6 +7,7 @@ import { analyzeErasure, defaults } from '../../../hardening/zeroization/analyze
 import type { Answer, Argument, Verdict } from '../../../hardening/zeroization/question.ts';
 import { type Linked, linkedObjects } from '../../support/erasure/analysis.ts';
 import { compileSubject, observe } from '../../support/erasure/oracle.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { riscv } from '../../support/toolchain.ts';
 
@@ -83,7 +84,7 @@ describe('RISC-V code that wants to be called clean', () => {
     expect(remains(ask(name))).toEqual(where);
   });
 
-  it.runIf(process.env['CASEMATE_LONG'] === '1').each(left.filter(([, , seen]) => seen === 'seen'))(
+  it.runIf(isLong).each(left.filter(([, , seen]) => seen === 'seen'))(
     'leaves what runs show: %s',
     async (name, where) => {
       const seen = await observe(riscv, program.image, {

@@ -12,6 +12,7 @@ import { questionOf } from '../../support/erasure/analysis.ts';
 import { subjectsOf } from '../../support/erasure/crypto.ts';
 import { linkOpenssl, opensslSubjects } from '../../support/erasure/openssl.ts';
 import { compilerFlags, linkSubjects, observe, type Subject } from '../../support/erasure/oracle.ts';
+import { isLong } from '../../support/long.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import type { Image } from '../../support/small-links.ts';
 import { compileCached, riscv } from '../../support/toolchain.ts';
@@ -78,7 +79,7 @@ describe('real cryptography', () => {
     ['clang', '-O2'],
     ['riscv64-linux-gnu-gcc', '-Os'],
   ];
-  it.runIf(process.env['CASEMATE_LONG'] === '1').each(builds)(
+  it.runIf(isLong).each(builds)(
     'of OpenSSL by %s %s leaves what runs show, and little is unknown',
     async (compiler, level) => {
       const image = await linkOpenssl(compiler, level, join(folder, `openssl-${compiler}${level}`));

@@ -10,11 +10,11 @@ import type { Answer, FollowedImage, Question } from '../../../hardening/zeroiza
 import { SHF_ALLOC, SHT_RELA, SHT_RELR } from '../../../linker/elf.ts';
 import { intelAssembly, type Linked, linkedText, residue } from '../../support/erasure/analysis.ts';
 import { observe } from '../../support/erasure/oracle.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { riscv, type Target, x86 } from '../../support/toolchain.ts';
 import type { Tool } from '../../support/tools.ts';
 
-const isLong = process.env['CASEMATE_LONG'] === '1';
 const folder = temporaryFolder('tables');
 
 /** The first argument points to the secret; of the second nobody knows anything. */

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { data, type Item, label } from '../../../machine/assemble/listing.ts';
 import * as x86 from '../../../machine/assemble/x86-64.ts';
 import { ADDRESS, statusOn, verdictOn } from '../../support/hand-written.ts';
+import { isLong } from '../../support/long.ts';
 
-const isLong = process.env['CASEMATE_LONG'] === '1';
 const { alu, aluImmediate, call, cmovcc, imul, jcc, jmp, jmpRegister, lea, leaLabel, load, memory, mov } = x86;
 const { movImmediate, pop, push, setcc, store, storeImmediate, test: compareZero } = x86;
 const ret = x86.ret();

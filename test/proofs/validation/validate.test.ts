@@ -2,10 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { validate } from '../../../proofs/validation/validate.ts';
 import { programOf } from '../../support/contracts.ts';
+import { isLong } from '../../support/long.ts';
 import { harmful, functionsText as text } from '../../support/validated-functions.ts';
 import { askQueries, type CodeOfFunction, compileFunctions } from '../../support/validation.ts';
-
-const isLong = process.env['CASEMATE_LONG'] === '1';
 
 let compiled: Promise<CodeOfFunction[]> | undefined;
 const functions = (): Promise<CodeOfFunction[]> => {

@@ -2,11 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { validate } from '../../../proofs/validation/validate.ts';
 import { programOf } from '../../support/contracts.ts';
+import { isLong } from '../../support/long.ts';
 import { functionsText, harmful } from '../../support/validated-functions.ts';
 import { askQueries, type CodeOfFunction, compileFunctions } from '../../support/validation.ts';
 import { programOfFile } from '../../support/verified-host.ts';
-
-const isLong = process.env['CASEMATE_LONG'] === '1';
 
 /** What x86-64 alone has: records and arrays on the stack, vectors, narrow arguments. */
 const further = `

@@ -18,6 +18,7 @@ import { defaultHardening, hardenImage } from '../../../targets/hvt/harden.ts';
 import { readHvtImage } from '../../../targets/hvt/image.ts';
 import { slideImage } from '../../../targets/hvt/slide.ts';
 import { FIELD } from '../../../targets/hvt/stage0/config.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { createRandom, type Random } from '../../support/random.ts';
 import { runOrThrow } from '../../support/run.ts';
@@ -26,7 +27,7 @@ import { inTurns } from '../../support/turns.ts';
 import { bootGuest, buildTestGuest } from './emulator-guest.ts';
 import { buildExample } from './guest.ts';
 
-const count = process.env['CASEMATE_LONG'] === '1' ? 40_000 : 100;
+const count = isLong ? 40_000 : 100;
 const name = { base: 'base', slid: 'slid' };
 const MiB = 2 ** 20;
 

@@ -4,6 +4,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { rawImage } from '../../../targets/riscv64/harden.ts';
 import type { Mode } from '../../../targets/riscv64/stage0/config.ts';
+import { isLong as long } from '../../support/long.ts';
 import { requireTools } from '../../support/tools.ts';
 import { boot, guestProgram, harden, type Machine, type Said, shown } from './stub-guest.ts';
 
@@ -42,7 +43,6 @@ const probes: Record<string, number> = {
 };
 
 const modes = { sv39: 8n, sv48: 9n, sv57: 10n } as const;
-const long = process.env['CASEMATE_LONG'] === '1';
 
 let program: Uint8Array;
 beforeAll(async () => {

@@ -17,6 +17,7 @@ import {
   type TreeOptions,
   wide,
 } from '../../support/device-tree.ts';
+import { isLong } from '../../support/long.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { createRandom, type Random } from '../../support/random.ts';
 import { run, runOrThrow } from '../../support/run.ts';
@@ -192,7 +193,7 @@ describe('mutated trees', () => {
     return random.next() < 0.2 ? tree.subarray(0, below(tree.length)) : tree;
   }
 
-  const count = process.env['CASEMATE_LONG'] === '1' ? 400_000 : 2000;
+  const count = isLong ? 400_000 : 2000;
   test(`${count} of them are read to an end, and never beyond it`, { timeout: 1_200_000 }, async () => {
     const seeds = [await qemuTree('virt'), await qemuTree('virt,aia=aplic-imsic'), await qemuTree('sifive_u'), sound()];
     const random = createRandom(20, 4);

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bootRiscv } from '../../../targets/riscv64/boot.ts';
+import { isLong } from '../../support/long.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { freePort } from '../../support/tcp.ts';
 import { findTool, requireTools } from '../../support/tools.ts';
@@ -238,7 +239,7 @@ async function wire(): Promise<{ socket: Socket; port: number; guest: number }> 
 }
 
 describe('frames', () => {
-  const count = process.env['CASEMATE_LONG'] === '1' ? 100_000 : 5000;
+  const count = isLong ? 100_000 : 5000;
   test.each(machines.slice(0, 2))(
     `none of ${count} is lost in the guest (legacy: $legacy)`,
     async (machine) => {

@@ -14,6 +14,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { isLong as long } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
 import { createRandom } from '../../support/random.ts';
 import { requireTools } from '../../support/tools.ts';
@@ -22,7 +23,6 @@ import { missing, readBack, type Versions, writeUntilKilled } from './sectors.ts
 
 requireTools('clang', 'qemu-system-riscv64');
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const kills = long ? 100 : 3;
 const capacity = 2 << 20;
 

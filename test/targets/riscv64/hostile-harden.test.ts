@@ -13,6 +13,7 @@ import { defaultHardening, hardenRiscv, rawImage } from '../../../targets/riscv6
 import { STUB_SIZE } from '../../../targets/riscv64/stage0/config.ts';
 import { findStub } from '../../../targets/riscv64/stage0/stub.ts';
 import { deviceTree } from '../../support/fdt.ts';
+import { isLong } from '../../support/long.ts';
 import { createRandom, type Random } from '../../support/random.ts';
 import { Rv64 } from '../../support/rv64.ts';
 import { requireTools } from '../../support/tools.ts';
@@ -22,7 +23,7 @@ import { guestProgram } from './stub-guest.ts';
 
 requireTools('clang', 'ld.lld');
 
-const count = process.env['CASEMATE_LONG'] === '1' ? 20_000 : 150;
+const count = isLong ? 20_000 : 150;
 
 /** Where a field is, and its bytes. */
 type Field = readonly [at: number, width: 2 | 4 | 8];

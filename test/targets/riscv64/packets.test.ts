@@ -7,13 +7,13 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type FrameWire, frameReader, openFrameWire } from '../../support/frame-wire.ts';
+import { isLong as long } from '../../support/long.ts';
 import { createRandom } from '../../support/random.ts';
 import { requireTools } from '../../support/tools.ts';
 import { hardenedGuest, launch } from './campaigns.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const count = long ? 100_000 : 2000;
 const queue = 64;
 

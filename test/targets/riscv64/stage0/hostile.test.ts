@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { LEAST_FREE, LEAST_HEAP } from '../../../../targets/riscv64/stage0/placement.ts';
 import { deviceTree, type TreeNode, wide } from '../../../support/fdt.ts';
+import { isLong as long } from '../../../support/long.ts';
 import { requireTools } from '../../../support/tools.ts';
 import { inATurn, inTurns } from '../../../support/turns.ts';
 import { guestProgram } from '../stub-guest.ts';
@@ -13,7 +14,6 @@ import { BASE, LOADED, MIB, PROGRAM, type Start, start, virtTree } from './suppo
 
 requireTools('clang', 'ld.lld');
 
-const long = process.env['CASEMATE_LONG'] === '1';
 const small = 8 * MIB;
 const messages = {
   fdt: 'casemate: ABORT: stage 0: no device tree, or a damaged one\n',
