@@ -38,6 +38,11 @@ pop rcx
 xor eax, eax
 xor ecx, ecx
 _start: ret
+.type spins, @function
+spins: mov ecx, -1
+1: dec ecx
+jne 1b
+ret
 .section .note.casemate.secrets,"",%note
 .balign 4
 .byte ${[...note].join(',')}
@@ -49,6 +54,12 @@ describe('casemate secrets', () => {
     made = await project(x86, { 'a.s': text, 'plain.s': '.globl _start\n_start: ret\n' });
     await made.link('a.o', '-o', 'noted');
     await made.link('plain.o', '-o', 'plain');
+  });
+
+  it('gives up after --budget, and calls unknown what was not followed by then', () => {
+    const { status, stdout } = secrets(made.path('noted'), '--function', 'spins', '--arg', '0:8', '--budget', '1');
+    expect(status).toBe(3);
+    expect(stdout).toMatch(/unknown {2}spins\n.*the time for it is over/);
   });
 
   it('says where something is left and which instruction wrote it, and exits 1', () => {
