@@ -1,0 +1,32 @@
+/*
+ * From the kernel's entry to the platform layer: the image is protected, memory and devices are found and mapped, the
+ * boot block is written and made read-only, the capabilities are given up. start-*.S calls this with a stack.
+ */
+#include "stage0.h"
+
+/* The platform layer's: start.c. */
+_Noreturn void sel4_start(const struct boot_block *boot);
+
+_Noreturn void sel4_stage0(struct sel4_bootinfo *info);
+
+/* Pages of its own. */
+static union {
+    struct boot_block block;
+    char pages[(sizeof(struct boot_block) + SEL4_PAGE - 1) / SEL4_PAGE * SEL4_PAGE];
+} boot __attribute__((aligned(SEL4_PAGE)));
+
+_Noreturn void sel4_stage0(struct sel4_bootinfo *info) {
+    sel4_slot keep[SEL4_MOST_KEPT];
+    struct boot_block *block = &boot.block;
+    sel4_info = info;
+    sel4_buffer = info->ipc_buffer;
+    sel4_protect();
+    block->magic = BOOT_MAGIC;
+    block->stack_low = (uintptr_t)sel4_stack_low;
+    block->stack_top = (uintptr_t)sel4_stack_top;
+    sel4_make_heap(block);
+    size_t kept = sel4_find_resources(block, keep);
+    sel4_protect_range(boot.pages, boot.pages + sizeof boot.pages, SEL4_READ, SEL4_DEFAULT_ATTRIBUTES | SEL4_EXECUTE_NEVER);
+    sel4_seal(keep, kept);
+    sel4_start(block);
+}
