@@ -1,10 +1,10 @@
 /*
  * The seal: after it, nothing can change what is mapped, because the program's thread has no capability left.
  *
- * What could make memory or address spaces (untypeds, the ASID pool and its control) is deleted. Then the thread is moved
- * to a capability space of its own, empty but for what it keeps; the old one, with the frames of its own pages, its own
- * TCB and its address space, is out of reach for good. A frame's capability cannot simply be deleted, since that unmaps
- * the page, and must not stay: with its TCB a thread can have the kernel write messages into any frame that it has.
+ * What could make memory or more pools of address spaces is deleted. Then the thread is moved to a capability space of its
+ * own, empty but for what it keeps; the old one is out of reach for good. Deleting is not enough: a frame's capability
+ * takes its page along and the ASID pool's the whole address space, and both must not stay. With frames and its TCB a
+ * thread can have the kernel write messages into any of its pages; with the pool and a page table, have another space.
  *
  * Then every way back is tried, by the names that the capabilities had; one that is not refused ends the boot.
  */
@@ -50,18 +50,22 @@ static void refused(const char *what, uint64_t error) {
     if (error == SEL4_NO_ERROR) sel4_give_up(what, error);
 }
 
-/* Each must be refused: by the names that capabilities had before. */
-static void try_ways_back(sel4_slot page, sel4_slot untyped, sel4_slot free) {
-    /* This code's own page, writable. */
-    refused("not sealed: Page_Map", sel4_page_map(page, (uintptr_t)sel4_image, SEL4_READ | SEL4_WRITE, SEL4_DEFAULT_ATTRIBUTES));
+/*
+ * Each must be refused. Names are those that the capabilities had before, where there are such: in a space without any
+ * one name is as good as another, but beyond its last slot the kernel answers with a fault, which ends a thread.
+ */
+static void try_ways_back(void) {
+    const sel4_slot memory = SPACE_OLD, nothing = SPACE_SELF;
+    refused("not sealed: Page_Map", sel4_page_map(SEL4_SLOT_BOOTINFO_FRAME, (uintptr_t)sel4_info, SEL4_READ | SEL4_WRITE,
+                                                  SEL4_DEFAULT_ATTRIBUTES));
     /* An address space of our own, from what is left of memory. */
-    refused("not sealed: Untyped_Retype", sel4_retype(untyped, SEL4_OBJECT_VSPACE, SEL4_VSPACE_BITS, 1));
-    sel4_buffer->slots[0] = free;
+    refused("not sealed: Untyped_Retype", sel4_retype(memory, SEL4_OBJECT_VSPACE, SEL4_VSPACE_BITS, 1));
+    sel4_buffer->slots[0] = nothing;
     refused("not sealed: ASIDPool_Assign",
             sel4_invoke(SEL4_SLOT_ASID_POOL, sel4_message_info(SEL4_LABEL_ASID_POOL_ASSIGN, 1, 0), 0, 0, 0, 0));
     refused("not sealed: TCB_SetSpace", set_space(SEL4_SLOT_CNODE));
-    /* Another capability for the page. */
-    refused("not sealed: CNode_Copy", copy_to(SEL4_SLOT_CNODE, free, SEL4_DEPTH, page));
+    /* Another capability for a page. */
+    refused("not sealed: CNode_Copy", copy_to(SEL4_SLOT_CNODE, nothing, SPACE_BITS, SEL4_SLOT_BOOTINFO_FRAME));
 }
 
 void sel4_seal(const sel4_slot *keep, size_t count) {
@@ -70,11 +74,13 @@ void sel4_seal(const sel4_slot *keep, size_t count) {
     keep_as(space, SPACE_OLD, SEL4_SLOT_CNODE);
     keep_as(space, SPACE_SELF, space);
     for (sel4_slot slot = sel4_info->untyped.start; slot < sel4_info->untyped.end; slot++) sel4_delete(slot);
-    for (sel4_slot slot = SEL4_SLOT_IRQ_CONTROL; slot <= SEL4_SLOT_IO_PORT_CONTROL; slot++) sel4_delete(slot);
+    sel4_delete(SEL4_SLOT_IRQ_CONTROL);
+    sel4_delete(SEL4_SLOT_ASID_CONTROL);
+    sel4_delete(SEL4_SLOT_IO_PORT_CONTROL);
     sel4_require("the seal: TCB_SetSpace", set_space(space));
     /* Now by the new space's names; the old one's last use is to lose its address space. */
     sel4_require("the seal", sel4_delete_in(SPACE_OLD, SEL4_SLOT_VSPACE, SEL4_DEPTH));
     sel4_require("the seal", sel4_delete_in(SPACE_SELF, SPACE_OLD, SPACE_BITS));
     sel4_require("the seal", sel4_delete_in(SPACE_SELF, SPACE_SELF, SPACE_BITS));
-    try_ways_back(sel4_info->image_frames.start, sel4_info->untyped.start, sel4_free_slot());
+    try_ways_back();
 }

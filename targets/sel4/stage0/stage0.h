@@ -26,6 +26,7 @@ struct sel4_settings {
     uint64_t devices; /* where device registers are mapped */
 };
 extern const volatile struct sel4_settings sel4_settings;
+#define SEL4_SETTINGS_MAGIC 0x31305345344c4553u /* "SEL4ES01" */
 
 /*
  * invoke.c: the error of an invocation, 0 when it was done. `info` is sel4_message_info's; words beyond the fourth and

@@ -1,0 +1,122 @@
+/**
+ * How a root image for seL4 lies in memory, as a linker script.
+ *
+ * It is linked for one address, which the build draws (base-address.ts), and loaded by the kernel page by page from its
+ * first address to its last, gaps included. Text comes first, then what is only read (what would be RELRO elsewhere is
+ * complete when the file is written), then what is written, then the stack; a page that start-up code takes away lies
+ * between each two and at both ends of the stack. The ELF headers are not loaded.
+ *
+ * The template of thread-local variables is found by the words at layer_tls_template, in place of program headers.
+ */
+import { hex } from '../../base/errors.ts';
+import { PAGE } from '../regions.ts';
+
+export interface LayoutRequest {
+  /** Of the first page. */
+  readonly base: bigint;
+  /** Bytes of stack, whole pages. */
+  readonly stack: number;
+}
+
+/** The script's text. */
+export function sel4Layout({ base, stack }: LayoutRequest): string {
+  return `SECTIONS
+{
+  . = ${hex(base)};
+  PROVIDE_HIDDEN(sel4_image = .);
+  .text :
+  {
+    KEEP(*(.text._start))
+    *(.text.unlikely .text.*_unlikely .text.unlikely.*)
+    *(.text.startup .text.startup.*)
+    *(.text.hot .text.hot.*)
+    *(.text .stub .text.* .gnu.linkonce.t.*)
+  }
+  .init : { KEEP(*(SORT_NONE(.init))) }
+  .fini : { KEEP(*(SORT_NONE(.fini))) }
+  .iplt : { *(.iplt) }
+  PROVIDE(__etext = .);
+  PROVIDE(_etext = .);
+  PROVIDE(etext = .);
+  . = ALIGN(CONSTANT(MAXPAGESIZE));
+  PROVIDE_HIDDEN(sel4_text_end = .);
+
+  . = . + ${PAGE};
+  PROVIDE_HIDDEN(sel4_read = .);
+  .sel4.settings : { KEEP(*(.sel4.settings)) }
+  .note.solo5.manifest : { KEEP(*(.note.solo5.manifest)) }
+  .note.gnu.property : { *(.note.gnu.property) }
+  .note.gnu.build-id : { *(.note.gnu.build-id) }
+  .rodata :
+  {
+    . = ALIGN(8);
+    PROVIDE_HIDDEN(layer_tls_template = .);
+    QUAD(SIZEOF(.tdata))
+    QUAD(SIZEOF(.tbss) > 0 ? ADDR(.tbss) + SIZEOF(.tbss) - layer_tls_start : SIZEOF(.tdata))
+    QUAD(MAX(ALIGNOF(.tdata), ALIGNOF(.tbss)))
+    *(.rodata .rodata.* .gnu.linkonce.r.*)
+  }
+  .srodata : { *(.srodata.cst16) *(.srodata.cst8) *(.srodata.cst4) *(.srodata.cst2) *(.srodata .srodata.*) }
+  .eh_frame_hdr : { *(.eh_frame_hdr) }
+  .eh_frame : { KEEP(*(.eh_frame)) }
+  .gcc_except_table : { *(.gcc_except_table .gcc_except_table.*) }
+  . = ALIGN(MAX(1, MAX(ALIGNOF(.tdata), ALIGNOF(.tbss))));
+  PROVIDE_HIDDEN(layer_tls_start = .);
+  .tdata : { *(.tdata .tdata.* .gnu.linkonce.td.*) }
+  .tbss : { *(.tbss .tbss.* .gnu.linkonce.tb.*) *(.tcommon) }
+  .preinit_array :
+  {
+    PROVIDE_HIDDEN(__preinit_array_start = .);
+    KEEP(*(.preinit_array))
+    PROVIDE_HIDDEN(__preinit_array_end = .);
+  }
+  .init_array :
+  {
+    PROVIDE_HIDDEN(__init_array_start = .);
+    KEEP(*(SORT_BY_INIT_PRIORITY(.init_array.*) SORT_BY_INIT_PRIORITY(.ctors.*)))
+    KEEP(*(.init_array .ctors))
+    PROVIDE_HIDDEN(__init_array_end = .);
+  }
+  .fini_array :
+  {
+    PROVIDE_HIDDEN(__fini_array_start = .);
+    KEEP(*(SORT_BY_INIT_PRIORITY(.fini_array.*) SORT_BY_INIT_PRIORITY(.dtors.*)))
+    KEEP(*(.fini_array .dtors))
+    PROVIDE_HIDDEN(__fini_array_end = .);
+  }
+  .data.rel.ro : { *(.data.rel.ro.local .data.rel.ro.local.*) *(.data.rel.ro .data.rel.ro.* .gnu.linkonce.d.rel.ro.*) }
+  .got : { *(.got) *(.got.plt) *(.igot.plt) }
+  . = ALIGN(CONSTANT(MAXPAGESIZE));
+  PROVIDE_HIDDEN(sel4_read_end = .);
+
+  . = . + ${PAGE};
+  PROVIDE_HIDDEN(sel4_write = .);
+  .data : { *(.data .data.* .gnu.linkonce.d.*) SORT(CONSTRUCTORS) }
+  .sdata :
+  {
+    PROVIDE(__global_pointer$ = . + 0x800);
+    *(.sdata .sdata.* .gnu.linkonce.s.*)
+  }
+  PROVIDE(_edata = .);
+  PROVIDE(edata = .);
+  . = ALIGN(8);
+  PROVIDE_HIDDEN(__bss_start = .);
+  .sbss : { *(.dynsbss) *(.sbss .sbss.* .gnu.linkonce.sb.*) *(.scommon) }
+  .bss : { *(.dynbss) *(.bss .bss.* .gnu.linkonce.b.*) *(COMMON) }
+  . = ALIGN(CONSTANT(MAXPAGESIZE));
+  PROVIDE_HIDDEN(__bss_end = .);
+  PROVIDE_HIDDEN(sel4_write_end = .);
+  .stack (NOLOAD) :
+  {
+    . = . + ${PAGE};
+    PROVIDE_HIDDEN(sel4_stack_low = .);
+    . = . + ${stack};
+    PROVIDE_HIDDEN(sel4_stack_top = .);
+    . = . + ${PAGE};
+  }
+  PROVIDE(_end = .);
+  PROVIDE(end = .);
+  PROVIDE_HIDDEN(sel4_image_end = .);
+}
+`;
+}

@@ -1,0 +1,108 @@
+/**
+ * What the boot files of all machines are made of: an image as one run of bytes, and an ELF file of pieces that a loader
+ * puts at physical addresses.
+ *
+ * seL4's own loader does this at run time with a program of its own; here the work is done when the file is written, so
+ * that all that runs before the kernel is a page of our instructions.
+ */
+import { alignUp } from '../../../base/arithmetic.ts';
+import { fail, hex } from '../../../base/errors.ts';
+import * as elf from '../../../linker/elf.ts';
+import type { ElfFile } from '../../../linker/elf-file.ts';
+import { writeElfFile } from '../../../linker/write-elf-file.ts';
+import { PAGE, pageUp } from '../../regions.ts';
+
+/** Bytes at an address; `memory` of them, the rest zeros. */
+export interface Piece {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+  readonly memory: number;
+}
+
+/** What an ELF file loads, ascending by `place`. */
+function loads(file: ElfFile) {
+  return file.segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0);
+}
+
+/** An image larger than this would not fit the memory of any machine that the kernels we know are made for. */
+const MOST_IMAGE = 1 << 30;
+
+/** The root image as the kernel wants it: all pages from its first to its last, gaps as zeros. Errors: 'image', 'limit'. */
+export function flatImage(file: ElfFile, bytes: Uint8Array, where: string): Piece {
+  const segments = loads(file);
+  if (segments.length === 0) fail('image', `${where}: has no PT_LOAD; there is nothing to run`);
+  const start = segments.reduce((low, { address }) => (address < low ? address : low), segments[0]!.address);
+  const end = segments.reduce((high, { address, memorySize }) => {
+    const last = address + BigInt(memorySize);
+    return last > high ? last : high;
+  }, 0n);
+  if (start % BigInt(PAGE) !== 0n) fail('image', `${where}: begins at ${hex(start)}, which is no page's first byte`);
+  if (end - start > BigInt(MOST_IMAGE))
+    fail('limit', `${where}: spans ${hex(end - start)} bytes of addresses; at most ${hex(MOST_IMAGE)} are packed`);
+  const flat = new Uint8Array(pageUp(Number(end - start)));
+  for (const { address, offset, fileSize } of segments)
+    flat.set(bytes.subarray(offset, offset + fileSize), Number(address - start));
+  return { address: start, bytes: flat, memory: flat.length };
+}
+
+/** A kernel's own pieces, by physical address. */
+export function kernelPieces(file: ElfFile, bytes: Uint8Array): Piece[] {
+  return loads(file).map(({ loadAddress, offset, fileSize, memorySize }) => ({
+    address: loadAddress,
+    bytes: bytes.subarray(offset, offset + fileSize),
+    memory: memorySize,
+  }));
+}
+
+/** Fails with 'image' when two pieces would lie over each other. */
+function checkApart(pieces: readonly Piece[], where: string): void {
+  const sorted = pieces.toSorted((a, b) => (a.address < b.address ? -1 : 1));
+  for (const [i, piece] of sorted.entries()) {
+    const before = sorted[i - 1];
+    const end = before === undefined ? 0n : before.address + BigInt(before.memory);
+    if (piece.address < end)
+      fail('image', `${where}: one part is at ${hex(piece.address)}, where another ends at ${hex(end)}`);
+  }
+}
+
+/** An executable of pieces at physical addresses, entered at `entry`; what is in front in the list is in front in the file. */
+export function bootElf(machine: number, entry: bigint, pieces: readonly Piece[], where: string): Uint8Array {
+  checkApart(pieces, where);
+  let offset = alignUp(elf.EHDR_SIZE + pieces.length * elf.PHDR_SIZE, PAGE);
+  const placed = pieces.map((piece) => {
+    const at = offset;
+    offset = alignUp(offset + piece.bytes.length, PAGE);
+    return { ...piece, at };
+  });
+  const ident = new Uint8Array(16);
+  // 64 bits, little-endian, version 1.
+  ident.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  return writeElfFile({
+    header: {
+      ident,
+      type: elf.ET_EXEC,
+      machine,
+      version: 1,
+      entry,
+      programHeadersOffset: elf.EHDR_SIZE,
+      sectionHeadersOffset: 0,
+      flags: 0,
+      programHeaderSize: elf.PHDR_SIZE,
+      sectionHeaderSize: 0,
+      nameTable: 0,
+    },
+    segments: placed.map(({ address, bytes, memory, at }) => ({
+      type: elf.PT_LOAD,
+      flags: elf.PF_R | elf.PF_W | elf.PF_X,
+      offset: at,
+      address,
+      loadAddress: address,
+      fileSize: bytes.length,
+      memorySize: memory,
+      align: PAGE,
+    })),
+    sections: [],
+    rest: placed.map(({ at, bytes }) => ({ offset: at, data: bytes })),
+    size: offset,
+  });
+}

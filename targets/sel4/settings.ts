@@ -1,0 +1,62 @@
+/**
+ * The words in a root image that a build fills in when the image is linked: what its start-up code must know and no
+ * compiler could (stage0/stage0.h has the same structure).
+ */
+import { fail, hex } from '../../base/errors.ts';
+import { type ElfFile, viewOf } from '../../linker/elf-file.ts';
+import type { TextKind } from '../regions.ts';
+
+export const SETTINGS_SECTION = '.sel4.settings';
+const MAGIC = 0x31305345344c4553n;
+const SIZE = 40;
+const READ = 2n;
+
+export interface SeL4Settings {
+  readonly text: TextKind;
+  readonly heap: bigint;
+  /** Bytes, whole large pages. */
+  readonly heapSize: number;
+  readonly devices: bigint;
+}
+
+function sectionOf(file: ElfFile, where: string): number {
+  const index = file.sections.findIndex(({ name }) => name === SETTINGS_SECTION);
+  const section = file.sections[index];
+  if (section === undefined)
+    return fail('image', `${where}: has no section ${SETTINGS_SECTION}; it was not made for seL4 by casemate`);
+  if (section.data.length !== SIZE)
+    fail('image', `${where}: ${SETTINGS_SECTION} has ${section.data.length} bytes; must have ${SIZE}`);
+  const magic = viewOf(section.data).getBigUint64(0, true);
+  if (magic !== MAGIC) fail('image', `${where}: ${SETTINGS_SECTION} begins with ${hex(magic)}; must be ${hex(MAGIC)}`);
+  return index;
+}
+
+/** The file with these settings. Errors: 'image' when it has no place for them. */
+export function withSettings(file: ElfFile, settings: SeL4Settings, where: string): ElfFile {
+  const index = sectionOf(file, where);
+  const data = new Uint8Array(SIZE);
+  const words = [
+    MAGIC,
+    settings.text === 'execute' ? 0n : READ,
+    settings.heap,
+    BigInt(settings.heapSize),
+    settings.devices,
+  ];
+  for (const [i, word] of words.entries()) viewOf(data).setBigUint64(8 * i, word, true);
+  return { ...file, sections: file.sections.map((section, i) => (i === index ? { ...section, data } : section)) };
+}
+
+/** What an image's settings are. Errors: 'image'. */
+export function readSettings(file: ElfFile, where: string): SeL4Settings {
+  const view = viewOf(file.sections[sectionOf(file, where)]!.data);
+  const word = (i: number): bigint => view.getBigUint64(8 * i, true);
+  const heapSize = word(3);
+  if (heapSize > BigInt(Number.MAX_SAFE_INTEGER))
+    fail('image', `${where}: asks for a heap of ${hex(heapSize)} bytes, beyond any machine`);
+  return {
+    text: word(1) === 0n ? 'execute' : 'read-execute',
+    heap: word(2),
+    heapSize: Number(heapSize),
+    devices: word(4),
+  };
+}
