@@ -18,7 +18,7 @@ import { DEFAULT_STACK, hardenImage } from '../targets/hvt/harden.ts';
 import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
-import { type PlatformSources, sharedHeaders, trapSource, verifiedModule } from '../targets/platform/sources.ts';
+import { type PlatformSources, trapSource, verifiedModule } from '../targets/platform/sources.ts';
 import { DEFAULT_STACK as DEFAULT_RISCV_STACK, hardenRiscv } from '../targets/riscv64/harden.ts';
 import { checkFitsMemory, readRiscvImage, roomIn, withLoadAddresses } from '../targets/riscv64/image.ts';
 import { riscvLayout } from '../targets/riscv64/layout.ts';
@@ -136,9 +136,14 @@ const ourFile = (path: string, flags: readonly string[]): SourceFile => ({
 
 /** The folders of a platform layer, its include folder first, and its files with their flags. */
 function layerOf(layer: PlatformSources): { folders: readonly string[]; platform: readonly SourceFile[] } {
-  const folders = [layer.include, sharedHeaders, verifiedModule.folder, ...layer.sources.map((path) => dirname(path))];
+  const folders = [
+    layer.include,
+    ...layer.headers,
+    verifiedModule.folder,
+    ...layer.sources.map((path) => dirname(path)),
+  ];
   const flags = [...layer.cflags, ...layer.platformCflags];
-  for (const folder of [layer.include, sharedHeaders]) flags.push(`-I${join(casemateHome, folder)}`);
+  for (const folder of [layer.include, ...layer.headers]) flags.push(`-I${join(casemateHome, folder)}`);
   return {
     folders: [...new Set(folders)].map((folder) => join(casemateHome, folder)),
     platform: layer.sources.map((path) => ourFile(path, flags)),

@@ -7,7 +7,13 @@
  * root; whoever runs the compiler resolves them and maps them out of debug information.
  */
 
-import { type LayerCalls, type PlatformSources, sharedInclude, sharedSources } from '../platform/sources.ts';
+import {
+  type LayerCalls,
+  type PlatformSources,
+  sharedHeaders,
+  sharedInclude,
+  sharedSources,
+} from '../platform/sources.ts';
 
 const folder = 'targets/hvt/platform';
 
@@ -37,6 +43,7 @@ export const hvtPlatform: PlatformSources & {
     ...sharedSources,
   ],
   include: sharedInclude,
+  headers: [sharedHeaders],
   cflags: [
     '--target=x86_64-unknown-none-elf',
     '-std=c11',

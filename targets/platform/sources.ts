@@ -1,8 +1,11 @@
 /**
- * What a target's platform layer is as data, and the files that all layers share.
+ * What a target's platform layer is as data, and the files that layers share.
  *
  * Every target implements Solo5's public API (include/solo5.h). What of that knows nothing of a machine (Solo5's own
- * words on the command line, the manifest's form, how ticks become nanoseconds) is in layer/; the rest is the target's.
+ * words on the command line, the manifest's form, how ticks become nanoseconds) is in layer/. What needs no more than
+ * memory described by a boot block and devices described by a device tree is in machine/, and in virtio/ for the devices
+ * that are reached over virtio-mmio; arch/ has the little of it that only a processor's own instructions can do. The rest
+ * is the target's.
  */
 
 /** A function of a layer, and the object that it is in. */
@@ -26,6 +29,8 @@ export interface PlatformSources {
   readonly sources: readonly string[];
   /** What programs include <solo5.h> from. */
   readonly include: string;
+  /** Folders of headers that the layer's own files include, and programs do not see. */
+  readonly headers: readonly string[];
   /** clang flags for the layer and for programs alike; a program's own flags come after them. */
   readonly cflags: readonly string[];
   /** Further flags for the layer's own files. */
@@ -44,6 +49,56 @@ export const sharedHeaders = 'targets/platform/layer';
 export const sharedSources: readonly string[] = ['arguments.c', 'forget.c', 'secrets.c'].map(
   (file) => `${sharedHeaders}/${file}`,
 );
+
+const sharedMachine = 'targets/platform/machine';
+const sharedVirtio = 'targets/platform/virtio';
+
+const inFolder = (folder: string, files: readonly string[]): readonly string[] =>
+  files.map((file) => `${folder}/${file}`);
+
+/** Layers whose guests start with a boot block: their C files but for devices, and every header of the shared part. */
+export const machineSources: readonly string[] = inFolder(sharedMachine, [
+  ...['start.c', 'canary.c', 'ending.c', 'text.c', 'options.c', 'fdt.c', 'machine.c', 'address.c', 'heap.c'],
+  ...['tls.c', 'clock.c', 'mem.c'],
+]);
+
+/** Devices over virtio-mmio. */
+export const virtioSources: readonly string[] = inFolder(sharedVirtio, [
+  ...['virtio.c', 'devices.c', 'net.c', 'block.c', 'random.c'],
+]);
+
+/** Of each processor that such guests run on. */
+export const archSources = {
+  riscv64: inFolder('targets/platform/arch/riscv64', ['copy.S']),
+} as const;
+
+/** Where the files of the shared part find headers, on a processor. */
+export function machineHeaders(arch: keyof typeof archSources): readonly string[] {
+  return [sharedHeaders, sharedMachine, sharedVirtio, `targets/platform/arch/${arch}`];
+}
+
+/** The object of a layer's source, as builds name it. */
+export const objectOf = (source: string): string => `casemate/${source}.o`;
+
+/** What machine code does not show of the calls of the shared part. */
+export const machineCalls = {
+  constructors: { name: 'run_constructors', object: objectOf(`${sharedMachine}/start.c`) },
+  // The one visitor of a tree: machine.c.
+  indirect: [
+    {
+      from: { name: 'layer_fdt_walk', object: objectOf(`${sharedMachine}/fdt.c`) },
+      to: ['visit', 'reserve'].map((name) => ({ name, object: objectOf(`${sharedMachine}/machine.c`) })),
+    },
+  ],
+  activations: [
+    // A damaged canary ends the program. It is told of by code with a canary, and nothing is promised if that is damaged too.
+    { name: '__stack_chk_fail', object: objectOf(`${sharedMachine}/canary.c`), count: 1 },
+    // What has waited for a free buffer writes again, and does not wait then.
+    { name: 'solo5_net_write', object: objectOf(`${sharedVirtio}/net.c`), count: 2 },
+  ],
+  /** Where the program's stack begins. */
+  entry: { name: 'layer_start', object: objectOf(`${sharedMachine}/start.c`) },
+} as const satisfies LayerCalls & { readonly entry: LayerFunction };
 
 /** The module `casemate/platform` in C, over what every layer implements: for programs that import it. */
 export const verifiedModule = {

@@ -6,7 +6,7 @@
  * is read only, what is read only once relocated (RELRO), and what is written: each on pages of its own.
  *
  * Start-up code finds its relocations by symbols around them, and the template of thread-local variables by the words at
- * rv_tls_template, in place of program headers.
+ * layer_tls_template, in place of program headers.
  */
 export const riscvLayout = `SECTIONS
 {
@@ -45,9 +45,9 @@ export const riscvLayout = `SECTIONS
   .rodata :
   {
     . = ALIGN(8);
-    PROVIDE_HIDDEN(rv_tls_template = .);
+    PROVIDE_HIDDEN(layer_tls_template = .);
     QUAD(SIZEOF(.tdata))
-    QUAD(SIZEOF(.tbss) > 0 ? ADDR(.tbss) + SIZEOF(.tbss) - rv_tls_start : SIZEOF(.tdata))
+    QUAD(SIZEOF(.tbss) > 0 ? ADDR(.tbss) + SIZEOF(.tbss) - layer_tls_start : SIZEOF(.tdata))
     QUAD(MAX(ALIGNOF(.tdata), ALIGNOF(.tbss)))
     *(.rodata .rodata.* .gnu.linkonce.r.*)
   }
@@ -58,7 +58,7 @@ export const riscvLayout = `SECTIONS
 
   . = ALIGN(CONSTANT(MAXPAGESIZE));
   . = ALIGN(MAX(1, MAX(ALIGNOF(.tdata), ALIGNOF(.tbss))));
-  PROVIDE_HIDDEN(rv_tls_start = .);
+  PROVIDE_HIDDEN(layer_tls_start = .);
   .tdata : { *(.tdata .tdata.* .gnu.linkonce.td.*) }
   .tbss : { *(.tbss .tbss.* .gnu.linkonce.tb.*) *(.tcommon) }
   .preinit_array :

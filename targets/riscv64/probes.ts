@@ -19,7 +19,7 @@ export const riscvProbeFiles: ProbeFiles = {
   sources: ['main.c', 'memory.c', 'stack.c', 'sweep.c', 'undo.c', 'attempt.S']
     .map((file) => `${folder}/${file}`)
     .concat(sharedProbeSource),
-  headers: [`${folder}/probe.h`, 'targets/riscv64/platform/boot.h', sharedProbeHeader],
+  headers: [`${folder}/probe.h`, 'targets/platform/machine/boot.h', sharedProbeHeader],
 };
 
 /** Values of scause. */

@@ -218,14 +218,14 @@ it('the layer for riscv64 keeps to its own small stacks, before the program and 
   const { image } = await buildProject({ folder, lock: 'verify', progress: quiet });
   const { calls } = riscvPlatform;
   const boundFrom = (name: string, file: string): number => {
-    const entry = { name, object: `casemate/targets/riscv64/platform/${file}.o` };
+    const entry = { name, object: `casemate/targets/${file}.o` };
     const bound = boundOfImage({ image, manifest, at: () => '', target: { ...calls, entry } });
     if (!('bytes' in bound)) throw new Error(bound.map((one) => `${one.name}: ${one.text}`).join('\n'));
     return bound.bytes;
   };
   // start.S and the stub keep 16 KiB for each.
-  expect(boundFrom('rv_plain_boot', 'plain.c')).toBeLessThan(16384);
-  expect(boundFrom('rv_relocate', 'relocate.c')).toBeLessThan(16384);
-  expect(boundFrom('rv_trap_report', 'traps.c')).toBeLessThan(16384);
-  expect(boundFrom('rv_start', 'start.c')).toBeLessThan(16384);
+  expect(boundFrom('rv_plain_boot', 'riscv64/platform/plain.c')).toBeLessThan(16384);
+  expect(boundFrom('rv_relocate', 'riscv64/platform/relocate.c')).toBeLessThan(16384);
+  expect(boundFrom('rv_trap_report', 'riscv64/platform/traps.c')).toBeLessThan(16384);
+  expect(boundFrom('layer_start', 'platform/machine/start.c')).toBeLessThan(16384);
 });

@@ -55,7 +55,7 @@ export function hvtRegions(machine: Machine, subject: Subject, guestSize: number
   ];
 }
 
-/** targets/riscv64/platform/boot.h */
+/** targets/platform/machine/boot.h */
 const BOOT = { magic: 0x3130544f4f424d43n, count: 136, ranges: 144, most: 48, range: 32, heap: 64 };
 const kinds = ['image', 'stack', 'stack for traps', 'heap', 'device tree', "a device's registers"];
 

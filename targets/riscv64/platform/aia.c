@@ -30,13 +30,13 @@ static void write_imsic(uint64_t number, uint64_t value) {
 }
 
 bool rv_aia_init(void) {
-    for (size_t i = 0; i < rv_machine.imsic_count; i++) {
-        const struct machine_imsic *imsic = &rv_machine.imsics[i];
+    for (size_t i = 0; i < layer_machine.imsic_count; i++) {
+        const struct machine_imsic *imsic = &layer_machine.imsics[i];
         hart = rv_find_hart(imsic->harts);
         if (imsic->phandle == 0 || hart == NO_HART) continue;
-        for (size_t j = 0; j < rv_machine.aplic_count && aplic == NULL; j++) {
-            if (rv_machine.aplics[j].msi_parent != imsic->phandle) continue;
-            aplic = rv_registers(rv_machine.aplics[j].registers.address, APLIC_SIZE);
+        for (size_t j = 0; j < layer_machine.aplic_count && aplic == NULL; j++) {
+            if (layer_machine.aplics[j].msi_parent != imsic->phandle) continue;
+            aplic = layer_registers(layer_machine.aplics[j].registers.address, APLIC_SIZE);
         }
         if (aplic == NULL) continue;
         write_imsic(THRESHOLD, 0);

@@ -10,14 +10,14 @@
 static bool has_dbcn;
 static char buffer[256] __attribute__((aligned(256))); /* in one page */
 
-void rv_console_init(void) { has_dbcn = sbi_has(SBI_DBCN); }
+void layer_console_init(void) { has_dbcn = sbi_has(SBI_DBCN); }
 
 /* Calls that take nothing, one after another, until the rest of a text is lost. */
 #define PATIENCE 1000000u
 
 static void write_buffer(size_t size) {
     /* Without one the text is lost: an error would want to be told of here, too. */
-    uint64_t address = rv_find_physical(buffer, sizeof buffer);
+    uint64_t address = layer_find_physical(buffer, sizeof buffer);
     if (address == NO_PHYSICAL) return;
     size_t done = 0;
     for (unsigned idle = 0; done < size && idle < PATIENCE; idle++) {
@@ -41,26 +41,3 @@ void solo5_console_write(const char *buf, size_t size) {
         size -= part;
     }
 }
-
-void rv_put(const char *text) {
-    size_t size = 0;
-    while (text[size] != '\0') size++;
-    solo5_console_write(text, size);
-}
-
-static void put_number(uint64_t value, unsigned base) {
-    char text[20];
-    size_t at = sizeof text;
-    do {
-        text[--at] = "0123456789abcdef"[value % base];
-        value /= base;
-    } while (value != 0);
-    solo5_console_write(text + at, sizeof text - at);
-}
-
-void rv_put_hex(uint64_t value) {
-    rv_put("0x");
-    put_number(value, 16);
-}
-
-void rv_put_decimal(uint64_t value) { put_number(value, 10); }

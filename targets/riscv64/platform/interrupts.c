@@ -24,20 +24,20 @@ static enum { NONE, PLIC, AIA } controller;
 static volatile uint32_t *priorities, *enabled, *context;
 
 uint32_t rv_find_hart(struct fdt_value pairs) {
-    uint64_t wanted = (uint64_t)rv_machine.hart_phandle << 32 | SUPERVISOR_EXTERNAL;
+    uint64_t wanted = (uint64_t)layer_machine.hart_phandle << 32 | SUPERVISOR_EXTERNAL;
     for (uint32_t i = 0; i < pairs.size / 8 && i < MOST_CONTEXTS; i++) {
-        if (rv_machine.hart_phandle != 0 && rv_fdt_number(pairs, 2 * i, 2) == wanted) return i;
+        if (layer_machine.hart_phandle != 0 && layer_fdt_number(pairs, 2 * i, 2) == wanted) return i;
     }
     return NO_HART;
 }
 
 static bool init_plic(void) {
-    uint32_t number = rv_find_hart(rv_machine.plic_contexts);
-    uint64_t plic = rv_machine.plic.address;
-    if (rv_machine.plic.size == 0 || number == NO_HART) return false;
-    priorities = rv_registers(plic + PRIORITY, PAGE_SIZE);
-    enabled = rv_registers(plic + ENABLE + number * ENABLE_STRIDE, ENABLE_STRIDE);
-    context = rv_registers(plic + CONTEXT + number * CONTEXT_STRIDE, 8);
+    uint32_t number = rv_find_hart(layer_machine.plic_contexts);
+    uint64_t plic = layer_machine.plic.address;
+    if (layer_machine.plic.size == 0 || number == NO_HART) return false;
+    priorities = layer_registers(plic + PRIORITY, PAGE_SIZE);
+    enabled = layer_registers(plic + ENABLE + number * ENABLE_STRIDE, ENABLE_STRIDE);
+    context = layer_registers(plic + CONTEXT + number * CONTEXT_STRIDE, 8);
     if (priorities == NULL || enabled == NULL || context == NULL) return false;
     /* A source that a boot loader left enabled would end every wait. */
     for (unsigned i = 0; i < ENABLE_STRIDE / 4; i++) enabled[i] = 0;
@@ -45,12 +45,12 @@ static bool init_plic(void) {
     return true;
 }
 
-void rv_interrupts_init(void) {
+void layer_interrupts_init(void) {
     if (init_plic()) controller = PLIC;
     else if (rv_aia_init()) controller = AIA;
 }
 
-bool rv_interrupt_enable(uint32_t source) {
+bool layer_interrupt_enable(uint32_t source) {
     if (source == 0 || source >= MOST_SOURCES || controller == NONE) return false;
     if (controller == AIA) return rv_aia_enable(source);
     priorities[source] = 1;
@@ -58,7 +58,7 @@ bool rv_interrupt_enable(uint32_t source) {
     return true;
 }
 
-void rv_interrupts_accept(void) {
+void layer_interrupts_accept(void) {
     if (controller == AIA) rv_aia_accept();
     if (controller != PLIC) return;
     /* Claiming and completing; 0: there is none. If there are more, the next wait is over at once. */

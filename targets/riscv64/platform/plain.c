@@ -22,8 +22,8 @@ struct piece {
 
 /* The free memory from `start` on, at most to `end`, with its borders on pages; empty when `start` is not free. */
 static struct piece free_from(uint64_t start, uint64_t end) {
-    const struct fdt_range *busy = rv_machine.reserved;
-    for (const struct fdt_range *last = busy + rv_machine.reserved_count; busy < last; busy++) {
+    const struct fdt_range *busy = layer_machine.reserved;
+    for (const struct fdt_range *last = busy + layer_machine.reserved_count; busy < last; busy++) {
         if (start >= busy->address + busy->size || busy->address >= end) continue;
         end = busy->address;
     }
@@ -32,8 +32,8 @@ static struct piece free_from(uint64_t start, uint64_t end) {
 
 /* The end of the memory that holds the image; 0 when none does. */
 static uint64_t memory_end(void) {
-    for (size_t i = 0; i < rv_machine.memory_count; i++) {
-        const struct fdt_range *memory = &rv_machine.memory[i];
+    for (size_t i = 0; i < layer_machine.memory_count; i++) {
+        const struct fdt_range *memory = &layer_machine.memory[i];
         uint64_t end = memory->address + memory->size;
         if ((uintptr_t)rv_image >= memory->address && (uintptr_t)rv_image_end <= end) return end;
     }
@@ -50,8 +50,8 @@ static struct piece largest_free(void) {
             struct piece free = free_from(start, end);
             if (free.end > free.start && free.end - free.start > best.end - best.start) best = free;
         }
-        if (i == rv_machine.reserved_count) return best;
-        start = rv_machine.reserved[i].address + rv_machine.reserved[i].size;
+        if (i == layer_machine.reserved_count) return best;
+        start = layer_machine.reserved[i].address + layer_machine.reserved[i].size;
     }
 }
 
@@ -62,7 +62,7 @@ static void add(struct fdt_range range, enum boot_kind kind) {
 
 /* Three words of the seed are the program's; the fourth becomes the canary. */
 static void take_seed(void) {
-    struct fdt_value seed = rv_machine.rng_seed;
+    struct fdt_value seed = layer_machine.rng_seed;
     uint8_t *bytes = (uint8_t *)(uintptr_t)seed.data;
     if (seed.size >= sizeof block.seed) {
         memcpy(block.seed, bytes, sizeof block.seed);
@@ -73,22 +73,22 @@ static void take_seed(void) {
      * The time's low bits vary most: the product has them all over the word. The lowest byte is 0, so that a string that
      * runs over the end of its buffer neither reads nor forges it.
      */
-    block.canary = (block.seed[3] ^ rv_ticks() * 0x9e3779b97f4a7c15u) & ~(uint64_t)0xff;
+    block.canary = (block.seed[3] ^ arch_ticks() * 0x9e3779b97f4a7c15u) & ~(uint64_t)0xff;
     block.seed[3] = 0;
 }
 
 const struct boot_block *rv_plain_boot(uint64_t hart, void *fdt) {
-    uint32_t size = rv_fdt_size(fdt);
-    if (size == 0) rv_abort("the firmware gave us no device tree");
-    const char *wrong = rv_machine_read(&rv_machine, fdt, size, hart);
-    if (wrong != NULL) rv_abort_because("the device tree is damaged", wrong);
+    uint32_t size = layer_fdt_size(fdt);
+    if (size == 0) layer_abort("the firmware gave us no device tree");
+    const char *wrong = layer_machine_read(&layer_machine, fdt, size, hart);
+    if (wrong != NULL) layer_abort_because("the device tree is damaged", wrong);
     block.magic = BOOT_MAGIC;
     block.hart = hart;
     block.fdt = (uintptr_t)fdt;
     block.fdt_size = size;
-    rv_machine.reserved[rv_machine.reserved_count++] = (struct fdt_range){block.fdt, size};
+    layer_machine.reserved[layer_machine.reserved_count++] = (struct fdt_range){block.fdt, size};
     struct piece memory = largest_free();
-    if (memory.end - memory.start < SMALLEST_FREE) rv_abort("not enough memory: give the machine more");
+    if (memory.end - memory.start < SMALLEST_FREE) layer_abort("not enough memory: give the machine more");
     uint64_t reserve = ((memory.end - memory.start) / 4) & ~(uint64_t)(PAGE_SIZE - 1);
     if (reserve > STACK_RESERVE) reserve = STACK_RESERVE;
     block.stack_low = memory.end - reserve;
@@ -103,9 +103,9 @@ const struct boot_block *rv_plain_boot(uint64_t hart, void *fdt) {
     add((struct fdt_range){block.stack_low, reserve}, BOOT_STACK);
     add((struct fdt_range){block.heap, block.heap_size}, BOOT_HEAP);
     add((struct fdt_range){block.fdt, size}, BOOT_FDT);
-    add(rv_machine.rtc, BOOT_REGISTERS);
-    add(rv_machine.plic, BOOT_REGISTERS);
-    for (size_t i = 0; i < rv_machine.aplic_count; i++) add(rv_machine.aplics[i].registers, BOOT_REGISTERS);
-    for (size_t i = 0; i < rv_machine.virtio_count; i++) add(rv_machine.virtio[i].registers, BOOT_REGISTERS);
+    add(layer_machine.rtc, BOOT_REGISTERS);
+    add(layer_machine.plic, BOOT_REGISTERS);
+    for (size_t i = 0; i < layer_machine.aplic_count; i++) add(layer_machine.aplics[i].registers, BOOT_REGISTERS);
+    for (size_t i = 0; i < layer_machine.virtio_count; i++) add(layer_machine.virtio[i].registers, BOOT_REGISTERS);
     return &block;
 }

@@ -50,7 +50,7 @@ _start:
     li ra, 0
     li s0, 0
     mv a0, a2
-    tail rv_start
+    tail layer_start
     .size _start, . - _start
 
     .section .rodata.rv_plain_status, "a", @progbits

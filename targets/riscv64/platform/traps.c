@@ -10,12 +10,12 @@ _Noreturn void rv_trap_report(uint64_t cause, uint64_t value, uint64_t pc);
 
 _Noreturn void rv_trap_report(uint64_t cause, uint64_t value, uint64_t pc) {
     layer_forget_secrets();
-    rv_put("casemate: ABORT: trap: scause ");
-    rv_put_hex(cause);
-    rv_put(" stval ");
-    rv_put_hex(value);
-    rv_put(" sepc ");
-    rv_put_hex(pc);
-    rv_put("\n");
-    rv_end(SOLO5_EXIT_ABORT);
+    layer_put("casemate: ABORT: trap: scause ");
+    layer_put_hex(cause);
+    layer_put(" stval ");
+    layer_put_hex(value);
+    layer_put(" sepc ");
+    layer_put_hex(pc);
+    layer_put("\n");
+    layer_end(SOLO5_EXIT_ABORT);
 }

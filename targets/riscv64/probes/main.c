@@ -12,7 +12,7 @@ extern uintptr_t __stack_chk_guard;
 static void say_machine(void) {
     say("machine ");
     say_hex(satp() >> 60);
-    say(rv_boot->has_entropy ? " entropy\n" : " -\n");
+    say(layer_boot->has_entropy ? " entropy\n" : " -\n");
 }
 
 static void say_place(const char *what, uint64_t address) {
@@ -28,9 +28,9 @@ static void where(void) {
     __asm__ volatile("auipc %0, 0" : "=r"(pc));
     say_place("pc", pc);
     say_place("stack", (uintptr_t)__builtin_frame_address(0));
-    say_place("heap", rv_boot->heap);
-    say_place("trap-stack", rv_boot->trap_stack_low);
-    say_place("boot-block", (uintptr_t)rv_boot);
+    say_place("heap", layer_boot->heap);
+    say_place("trap-stack", layer_boot->trap_stack_low);
+    say_place("boot-block", (uintptr_t)layer_boot);
     say_place("canary", __stack_chk_guard);
 }
 

@@ -21,11 +21,11 @@ static __attribute__((noinline, aligned(16))) void victim(void) { __asm__ volati
 uintptr_t text_address(void) { return hidden((uintptr_t)victim); }
 
 /* Past what the platform layer has taken of the heap. */
-uintptr_t heap_page(void) { return (rv_boot->heap + rv_boot->heap_size / 2) & ~(uintptr_t)(PAGE - 1); }
+uintptr_t heap_page(void) { return (layer_boot->heap + layer_boot->heap_size / 2) & ~(uintptr_t)(PAGE - 1); }
 
 const struct boot_range *range_of(enum boot_kind kind) {
-    for (uint64_t i = 0; i < rv_boot->range_count && i < BOOT_MOST_RANGES; i++) {
-        if (rv_boot->ranges[i].kind == kind) return &rv_boot->ranges[i];
+    for (uint64_t i = 0; i < layer_boot->range_count && i < BOOT_MOST_RANGES; i++) {
+        if (layer_boot->ranges[i].kind == kind) return &layer_boot->ranges[i];
     }
     return NULL;
 }
@@ -76,8 +76,8 @@ static uintptr_t stub_page(uintptr_t page) {
 /* An idle virtio device, or where there is none the interrupt controller: what reads as no instruction. */
 static uintptr_t device(void) {
     uintptr_t found = 0;
-    for (uint64_t i = 0; i < rv_boot->range_count && i < BOOT_MOST_RANGES; i++) {
-        const struct boot_range *range = &rv_boot->ranges[i];
+    for (uint64_t i = 0; i < layer_boot->range_count && i < BOOT_MOST_RANGES; i++) {
+        const struct boot_range *range = &layer_boot->ranges[i];
         if (range->kind != BOOT_REGISTERS) continue;
         if (found == 0 || *(volatile uint32_t *)range->virtual_address == 0x74726976) found = range->virtual_address;
     }
@@ -103,17 +103,17 @@ static bool writes(const char *name) {
     if (equal(name, "write-rodata")) return try_write((uintptr_t)code_in_rodata), true;
     if (equal(name, "write-relro")) return try_write((uintptr_t)code_in_relro), true;
     if (equal(name, "write-null")) return try_write(0), true;
-    if (equal(name, "write-boot-block")) return try_write((uintptr_t)&rv_boot->hart), true;
-    if (equal(name, "write-device-tree")) return try_write(rv_boot->fdt), true;
+    if (equal(name, "write-boot-block")) return try_write((uintptr_t)&layer_boot->hart), true;
+    if (equal(name, "write-device-tree")) return try_write(layer_boot->fdt), true;
     if (equal(name, "write-firmware")) return try_write(FIRMWARE), true;
     if (equal(name, "write-page-tables")) return try_write(page_tables()), true;
     if (equal(name, "write-stub")) return try_write(stub_page(STUB_CODE)), true;
     if (equal(name, "write-physical-text")) return try_write((text_address() - range_of(BOOT_IMAGE)->virtual_address) +
                                                              stub_page(STUB_PAGES)), true;
-    if (equal(name, "write-below-heap")) return try_write(rv_boot->heap - 1), true;
-    if (equal(name, "write-above-heap")) return try_write(rv_boot->heap + rv_boot->heap_size), true;
-    if (equal(name, "write-below-trap-stack")) return try_write(rv_boot->trap_stack_low - 1), true;
-    if (equal(name, "write-above-trap-stack")) return try_write(rv_boot->trap_stack_top), true;
+    if (equal(name, "write-below-heap")) return try_write(layer_boot->heap - 1), true;
+    if (equal(name, "write-above-heap")) return try_write(layer_boot->heap + layer_boot->heap_size), true;
+    if (equal(name, "write-below-trap-stack")) return try_write(layer_boot->trap_stack_low - 1), true;
+    if (equal(name, "write-above-trap-stack")) return try_write(layer_boot->trap_stack_top), true;
     return false;
 }
 
@@ -124,12 +124,12 @@ static bool executes(const char *name) {
     if (equal(name, "execute-bss")) return try_execute(copied_code((uintptr_t)code_in_bss)), true;
     if (equal(name, "execute-heap")) return try_execute(copied_code(heap_page())), true;
     if (equal(name, "execute-stack")) return execute_stack(), true;
-    if (equal(name, "execute-trap-stack")) return try_execute(copied_code(rv_boot->trap_stack_low)), true;
+    if (equal(name, "execute-trap-stack")) return try_execute(copied_code(layer_boot->trap_stack_low)), true;
     if (equal(name, "execute-null")) return try_execute(0), true;
     /* The last of the ranges, which no machine here has so many of. */
     if (equal(name, "execute-boot-block"))
-        return try_execute_planted((uintptr_t)&rv_boot->ranges[BOOT_MOST_RANGES - 1]), true;
-    if (equal(name, "execute-device-tree")) return try_execute_planted(rv_boot->fdt), true;
+        return try_execute_planted((uintptr_t)&layer_boot->ranges[BOOT_MOST_RANGES - 1]), true;
+    if (equal(name, "execute-device-tree")) return try_execute_planted(layer_boot->fdt), true;
     if (equal(name, "execute-device")) return try_execute(device()), true;
     if (equal(name, "execute-firmware")) return try_execute(FIRMWARE), true;
     if (equal(name, "execute-page-tables")) return try_execute_planted(page_tables()), true;

@@ -12,7 +12,7 @@
 #include "say.h"
 
 /* The platform layer's. */
-extern const struct boot_block *rv_boot;
+extern const struct boot_block *layer_boot;
 
 /*
  * Each of these does the probe that `name` says and returns true when nothing stopped it, or returns false when it is

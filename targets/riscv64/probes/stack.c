@@ -17,8 +17,8 @@ static __attribute__((noinline)) uintptr_t descend(uintptr_t lowest) {
 
 /* The fault must be in the page under the stack, which is guard; without one it goes on for a page more. */
 static void overflow(void) {
-    tries(rv_boot->stack_low - PAGE, rv_boot->stack_low - 1);
-    succeeded(descend(rv_boot->stack_low - 2 * PAGE));
+    tries(layer_boot->stack_low - PAGE, layer_boot->stack_low - 1);
+    succeeded(descend(layer_boot->stack_low - 2 * PAGE));
 }
 
 static __attribute__((noinline)) uint8_t smash(size_t size) {
@@ -30,8 +30,8 @@ static __attribute__((noinline)) uint8_t smash(size_t size) {
 
 bool probe_stack(const char *name) {
     if (equal(name, "overflow-stack")) return overflow(), true;
-    if (equal(name, "write-below-stack")) return try_write(rv_boot->stack_low - 1), true;
-    if (equal(name, "write-above-stack")) return try_write(rv_boot->stack_top), true;
+    if (equal(name, "write-below-stack")) return try_write(layer_boot->stack_low - 1), true;
+    if (equal(name, "write-above-stack")) return try_write(layer_boot->stack_top), true;
     if (equal(name, "smash-stack")) {
         uintptr_t here = (uintptr_t)__builtin_frame_address(0);
         tries(here, here);

@@ -43,9 +43,9 @@ static unsigned rights_of(const struct boot_range *range) {
 }
 
 static bool is_mapped(uintptr_t page) {
-    if (page == (uintptr_t)rv_boot) return true;
-    for (uint64_t i = 0; i < rv_boot->range_count && i < BOOT_MOST_RANGES; i++) {
-        const struct boot_range *range = &rv_boot->ranges[i];
+    if (page == (uintptr_t)layer_boot) return true;
+    for (uint64_t i = 0; i < layer_boot->range_count && i < BOOT_MOST_RANGES; i++) {
+        const struct boot_range *range = &layer_boot->ranges[i];
         if (page + PAGE > range->virtual_address && page < range->virtual_address + range->size) return true;
     }
     return false;
@@ -68,9 +68,9 @@ static uintptr_t wrong_in(const struct boot_range *range) {
 
 static void sweep_pages(void) {
     tries(0, ~(uintptr_t)0);
-    uintptr_t block = (uintptr_t)rv_boot & ~(uintptr_t)(PAGE - 1), wrong = wrong_access(block, READ);
-    for (uint64_t i = 0; wrong == 0 && i < rv_boot->range_count && i < BOOT_MOST_RANGES; i++)
-        wrong = wrong_in(&rv_boot->ranges[i]);
+    uintptr_t block = (uintptr_t)layer_boot & ~(uintptr_t)(PAGE - 1), wrong = wrong_access(block, READ);
+    for (uint64_t i = 0; wrong == 0 && i < layer_boot->range_count && i < BOOT_MOST_RANGES; i++)
+        wrong = wrong_in(&layer_boot->ranges[i]);
     if (wrong == 0) wrong = wrong_neighbour(block - PAGE);
     if (wrong == 0) wrong = wrong_neighbour(block + PAGE);
     if (wrong == 0) return nothing_found();

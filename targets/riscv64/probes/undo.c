@@ -52,19 +52,19 @@ static void allow(uint64_t *root, uint64_t mode, uintptr_t page, uint64_t frame)
             *entry = physical(next_table) >> 2 | TABLE;
             next_table += 512;
         }
-        table = (uint64_t *)(rv_boot->heap + ((*entry >> 10 << 12) - range_of(BOOT_HEAP)->physical_address));
+        table = (uint64_t *)(layer_boot->heap + ((*entry >> 10 << 12) - range_of(BOOT_HEAP)->physical_address));
     }
     table[page >> 12 & 511] = frame >> 2 | EVERYTHING;
 }
 
 /* The program's own pages, all permissions on each. Of a large range the pages that this needs. */
 static void undo_tables(void) {
-    uint64_t mode = rv_boot->mode, *root = (uint64_t *)heap_page();
+    uint64_t mode = layer_boot->mode, *root = (uint64_t *)heap_page();
     if (mode == 0) return try_execute(copied_code(heap_page()));
     next_table = root + 512;
     for (size_t i = 0; i < TABLES * 512; i++) root[i] = 0;
-    for (uint64_t i = 0; i < rv_boot->range_count && i < BOOT_MOST_RANGES; i++) {
-        const struct boot_range *range = &rv_boot->ranges[i];
+    for (uint64_t i = 0; i < layer_boot->range_count && i < BOOT_MOST_RANGES; i++) {
+        const struct boot_range *range = &layer_boot->ranges[i];
         if (range->kind == BOOT_REGISTERS) continue;
         uint64_t skip = range->kind == BOOT_HEAP ? (uintptr_t)root - range->virtual_address : 0;
         for (uint64_t at = skip; at < range->size && at < skip + (1u << 20); at += PAGE)
@@ -72,7 +72,7 @@ static void undo_tables(void) {
     }
     /* The boot block lies after the copy of the device tree. */
     const struct boot_range *tree = range_of(BOOT_FDT);
-    allow(root, mode, (uintptr_t)rv_boot & ~(uintptr_t)(PAGE - 1), tree->physical_address + tree->size);
+    allow(root, mode, (uintptr_t)layer_boot & ~(uintptr_t)(PAGE - 1), tree->physical_address + tree->size);
     uintptr_t code = copied_code((uintptr_t)(root + TABLES * 512));
     __asm__ volatile("csrw satp, %0; sfence.vma" : : "r"(mode << 60 | physical(root) >> 12) : "memory");
     try_execute(code);

@@ -3,7 +3,7 @@
  *
  * One page, readable only, its address in a2 when the program starts. The program has no identity map, so this is how it
  * finds its stack and heap, the registers of its devices, and the physical address behind a buffer that a device is to
- * read or write. The C side of the same layout is platform/boot.h.
+ * read or write. The C side of the same layout is targets/platform/machine/boot.h.
  */
 import { hex } from '../../../base/errors.ts';
 

@@ -41,7 +41,7 @@ int main(void) {
         struct machine machine;
         if (size > 0 && fread(exact, 1, size, stdin) != size) return 2;
         /* malloc aligns to 16, and the sanitizer guards the very next byte. */
-        const char *wrong = rv_machine_read(&machine, exact, size, 0);
+        const char *wrong = layer_machine_read(&machine, exact, size, 0);
         if (wrong == NULL) report(&machine);
         else printf("%s", wrong);
         printf("\n");

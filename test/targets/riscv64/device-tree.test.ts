@@ -30,7 +30,7 @@ const folder = temporaryFolder('device-tree');
 
 beforeAll(async () => {
   reader = join(folder, 'reader');
-  const platform = join(projectRoot, 'targets/riscv64/platform');
+  const platform = join(projectRoot, 'targets/platform/machine');
   // gcc, because its sanitizers come with it.
   await runOrThrow(requireTool('gcc'), [
     ...['-O1', '-g', '-Wall', '-Wextra', '-Werror', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'],

@@ -47,10 +47,10 @@ beforeAll(async () => {
   const hello = await buildGuest(
     'small',
     `#include <solo5.h>
-    extern const uint64_t *const rv_boot; /* platform/boot.h: word 2 is the tree's address, 3 its size */
+    extern const uint64_t *const layer_boot; /* targets/platform/machine/boot.h: word 2 is the tree's address, 3 its size */
     int solo5_app_main(const struct solo5_start_info *info) {
-      const uint8_t *tree = (const uint8_t *)rv_boot[2];
-      for (uint64_t i = 0, run = 0; i < rv_boot[3]; i++) {
+      const uint8_t *tree = (const uint8_t *)layer_boot[2];
+      for (uint64_t i = 0, run = 0; i < layer_boot[3]; i++) {
         run = tree[i] == 0x5a ? run + 1 : 0;
         if (run == 4) solo5_console_write("seed! ", 6);
       }

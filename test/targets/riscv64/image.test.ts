@@ -94,7 +94,8 @@ describe('an image', () => {
 describe('the layer as objects', () => {
   test('compiles without a warning and has no name that could meet a program’s own', async () => {
     const folder = path.slice(0, path.lastIndexOf('/'));
-    const flags = [...riscvPlatform.cflags, ...riscvPlatform.platformCflags, '-Werror', '-Itargets/platform/layer'];
+    const headers = riscvPlatform.headers.map((folder) => `-I${folder}`);
+    const flags = [...riscvPlatform.cflags, ...riscvPlatform.platformCflags, '-Werror', ...headers];
     const compile = async (source: string): Promise<string> => {
       const object = `${folder}/${source.replaceAll('/', '-')}.o`;
       const args = [...flags, `-I${riscvPlatform.include}`, '-c', source, '-o', object];
@@ -111,8 +112,8 @@ describe('the layer as objects', () => {
     const missing = new Set(symbols.map(([, , name]) => name!).filter((name) => !defined.has(name)));
     expect([...missing].sort()).toEqual([
       ...['__bss_end', '__bss_start', '__global_pointer$', '__init_array_end', '__init_array_start'],
-      ...['__solo5_mft1_note', 'rv_image', 'rv_image_end', 'rv_rela', 'rv_rela_end', 'rv_relr', 'rv_relr_end'],
-      ...['rv_tls_start', 'rv_tls_template', 'solo5_app_main'],
+      ...['__solo5_mft1_note', 'layer_tls_start', 'layer_tls_template'],
+      ...['rv_image', 'rv_image_end', 'rv_rela', 'rv_rela_end', 'rv_relr', 'rv_relr_end', 'solo5_app_main'],
     ]);
   });
 });

@@ -1,7 +1,8 @@
 /*
- * The boot block: what the code that ran before us says of the machine's memory. A protected image's start-up stub
- * makes one, in a page that is read-only from then on (its TypeScript side: targets/riscv64/stage0/boot-block.ts); a
- * plain image makes one for itself (plain.c), in which virtual addresses are physical ones.
+ * The boot block: what the code that ran before us says of the machine's memory. On bare RISC-V a protected image's
+ * start-up stub makes one, in a page that is read-only from then on (its TypeScript side:
+ * targets/riscv64/stage0/boot-block.ts); a plain image makes one for itself (targets/riscv64/platform/plain.c), in which
+ * virtual addresses are physical ones.
  */
 #ifndef BOOT_H
 #define BOOT_H

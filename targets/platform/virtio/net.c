@@ -33,37 +33,37 @@ static unsigned end;
 
 static struct net *net_of(solo5_handle_t handle) { return handle < MANIFEST_MAX ? nets[handle] : NULL; }
 
-bool rv_net_open(struct net *net, volatile uint32_t *registers, uint32_t interrupt) {
+bool layer_net_open(struct net *net, volatile uint32_t *registers, uint32_t interrupt) {
     struct virtio *virtio = &net->virtio;
-    if (!rv_virtio_open(virtio, registers, FEATURE_MTU | FEATURE_MAC, 2)) return false;
+    if (!layer_virtio_open(virtio, registers, FEATURE_MTU | FEATURE_MAC, 2)) return false;
     if (!(virtio->features & FEATURE_MAC)) return false;
-    uint64_t mtu = virtio->features & FEATURE_MTU ? rv_virtio_config(virtio, CONFIG_MTU, 2) : DEFAULT_MTU;
+    uint64_t mtu = virtio->features & FEATURE_MTU ? layer_virtio_config(virtio, CONFIG_MTU, 2) : DEFAULT_MTU;
     if (mtu < 68 || mtu > LARGEST_MTU) return false;
     net->largest = mtu + SOLO5_NET_HLEN;
     net->header_size = virtio->modern ? 12 : 10;
     net->stride = align_up(FRAME + net->largest, 64);
-    net->receive = (uint8_t *)rv_take_memory(VIRTIO_QUEUE * net->stride) + FRAME;
-    net->send = (uint8_t *)rv_take_memory(VIRTIO_QUEUE * net->stride) + FRAME;
+    net->receive = (uint8_t *)layer_take_memory(VIRTIO_QUEUE * net->stride) + FRAME;
+    net->send = (uint8_t *)layer_take_memory(VIRTIO_QUEUE * net->stride) + FRAME;
     for (uint16_t i = 0; i < VIRTIO_QUEUE; i++) {
         size_t at = i * net->stride - net->header_size;
         uint32_t size = (uint32_t)(net->header_size + net->largest);
-        rv_virtio_describe(&virtio->queues[RECEIVE], i, net->receive + at, size, VIRTQ_WRITE, 0);
-        rv_virtio_describe(&virtio->queues[SEND], i, net->send + at, size, 0, 0);
-        rv_virtio_offer(&virtio->queues[RECEIVE], i);
+        layer_virtio_describe(&virtio->queues[RECEIVE], i, net->receive + at, size, VIRTQ_WRITE, 0);
+        layer_virtio_describe(&virtio->queues[SEND], i, net->send + at, size, 0, 0);
+        layer_virtio_offer(&virtio->queues[RECEIVE], i);
     }
-    net->interrupts = rv_interrupt_enable(interrupt);
-    rv_virtio_start(virtio);
-    rv_virtio_publish(virtio, RECEIVE);
+    net->interrupts = layer_interrupt_enable(interrupt);
+    layer_virtio_start(virtio);
+    layer_virtio_publish(virtio, RECEIVE);
     return true;
 }
 
 solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struct solo5_net_info *info) {
     if (handle == NULL || info == NULL) return SOLO5_R_EINVAL;
-    uint64_t found = rv_acquire(name, MANIFEST_NET);
+    uint64_t found = layer_acquire(name, MANIFEST_NET);
     if (found == 0) return SOLO5_R_EINVAL;
-    struct net *net = rv_net(found);
+    struct net *net = layer_net(found);
     for (size_t i = 0; i < SOLO5_NET_ALEN; i++)
-        info->mac_address[i] = rv_virtio_config8(&net->virtio, CONFIG_MAC + i);
+        info->mac_address[i] = layer_virtio_config8(&net->virtio, CONFIG_MAC + i);
     info->mtu = net->largest - SOLO5_NET_HLEN;
     nets[found] = net;
     if (found >= end) end = (unsigned)found + 1;
@@ -74,7 +74,7 @@ solo5_result_t solo5_net_acquire(const char *name, solo5_handle_t *handle, struc
 /* Takes back the buffers that were sent. */
 static void reclaim(struct net *net) {
     size_t head, size;
-    while (rv_virtio_take(&net->virtio.queues[SEND], &head, &size)) {
+    while (layer_virtio_take(&net->virtio.queues[SEND], &head, &size)) {
         if (head < VIRTIO_QUEUE) net->busy &= ~(1ull << head);
     }
 }
@@ -90,7 +90,7 @@ static bool wait_for_next(struct net *net) {
     do {
         reclaim(net);
         if (!next_is_busy(net)) return true;
-    } while (rv_virtio_await(&net->virtio.queues[SEND], PATIENCE));
+    } while (layer_virtio_await(&net->virtio.queues[SEND], PATIENCE));
     return false;
 }
 
@@ -109,9 +109,9 @@ solo5_result_t solo5_net_write(solo5_handle_t handle, const uint8_t *buf, size_t
     net->busy |= 1ull << i;
     net->next = (i + 1) % VIRTIO_QUEUE;
     queue->memory->descriptors[i].size = (uint32_t)(net->header_size + size);
-    copy_fast(net->send + i * net->stride, buf, size);
-    rv_virtio_offer(queue, (uint16_t)i);
-    rv_virtio_publish_fast(&net->virtio, SEND);
+    arch_copy(net->send + i * net->stride, buf, size);
+    layer_virtio_offer(queue, (uint16_t)i);
+    layer_virtio_publish_fast(&net->virtio, SEND);
     return SOLO5_R_OK;
 }
 
@@ -120,17 +120,17 @@ solo5_result_t solo5_net_read(solo5_handle_t handle, uint8_t *buf, size_t size, 
     if (net == NULL || buf == NULL || read_size == NULL || size < net->largest) return SOLO5_R_EINVAL;
     struct virtq *queue = &net->virtio.queues[RECEIVE];
     size_t head, used;
-    if (!rv_virtio_take(queue, &head, &used)) return SOLO5_R_AGAIN;
+    if (!layer_virtio_take(queue, &head, &used)) return SOLO5_R_AGAIN;
     if (head >= VIRTIO_QUEUE) return SOLO5_R_AGAIN; /* never offered */
     used -= net->header_size;
     bool sound = used >= SOLO5_NET_HLEN && used <= net->largest;
     if (sound) {
         *read_size = used;
-        copy_fast(buf, net->receive + head * net->stride, used);
+        arch_copy(buf, net->receive + head * net->stride, used);
     }
-    rv_virtio_offer(queue, (uint16_t)head);
+    layer_virtio_offer(queue, (uint16_t)head);
     /* The device has enough of the others: it is told of some at a time. */
-    if (queue->offered % BATCH == 0) rv_virtio_publish(&net->virtio, RECEIVE);
+    if (queue->offered % BATCH == 0) layer_virtio_publish(&net->virtio, RECEIVE);
     return sound ? SOLO5_R_OK : SOLO5_R_AGAIN;
 }
 
@@ -139,7 +139,7 @@ static solo5_handle_set_t ready_devices(void) {
     solo5_handle_set_t ready = 0;
     for (size_t h = 1; h < end; h++) {
         struct net *net = nets[h];
-        if (net != NULL && rv_virtio_has_used(&net->virtio.queues[RECEIVE])) ready |= 1ull << h;
+        if (net != NULL && layer_virtio_has_used(&net->virtio.queues[RECEIVE])) ready |= 1ull << h;
     }
     return ready;
 }
@@ -150,12 +150,12 @@ static uint64_t allow_interrupts(bool allow) {
     for (size_t h = 1; h < end; h++) {
         struct net *net = nets[h];
         if (net == NULL) continue;
-        rv_virtio_allow_interrupts(&net->virtio.queues[RECEIVE], allow);
-        if (!allow) rv_virtio_acknowledge(&net->virtio);
+        layer_virtio_allow_interrupts(&net->virtio.queues[RECEIVE], allow);
+        if (!allow) layer_virtio_acknowledge(&net->virtio);
         uint64_t wait = net->interrupts ? LONGEST_WAIT : POLL_INTERVAL;
         if (wait < longest) longest = wait;
     }
-    if (!allow) rv_interrupts_accept();
+    if (!allow) layer_interrupts_accept();
     return longest;
 }
 
@@ -164,12 +164,12 @@ void solo5_yield(solo5_time_t deadline, solo5_handle_set_t *ready_set) {
     for (;;) {
         ready = ready_devices();
         if (ready != 0) break;
-        uint64_t ticks = rv_ticks();
-        solo5_time_t now = rv_nanoseconds(ticks);
+        uint64_t ticks = arch_ticks();
+        solo5_time_t now = layer_nanoseconds(ticks);
         if (now >= deadline) break;
         uint64_t longest = allow_interrupts(true);
         /* A frame that came before interrupts were allowed announces itself in no other way. */
-        if (ready_devices() == 0) rv_wait(ticks, deadline - now < longest ? deadline - now : longest);
+        if (ready_devices() == 0) layer_wait(ticks, deadline - now < longest ? deadline - now : longest);
         allow_interrupts(false);
     }
     if (ready_set != NULL) *ready_set = ready;

@@ -1,6 +1,6 @@
 /*
- * With memcpy (copy.S) the four functions that compilers call on their own. Words where both sides allow them, bytes
- * elsewhere. Weak, so that a C library among the inputs may bring its own.
+ * With memcpy (the processor's copy.S) the four functions that compilers call on their own. Words where both sides allow
+ * them, bytes elsewhere. Weak, so that a C library among the inputs may bring its own.
  */
 #include "layer.h"
 

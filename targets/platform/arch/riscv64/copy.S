@@ -2,18 +2,18 @@
  * Copying memory, which is most of what a frame costs: words where both sides allow them, bytes elsewhere, because
  * firmware emulates unaligned words on some processors, at a hundred times the cost.
  *
- *   memcpy    weak, so that a C library among the inputs may bring its own
- *   rv_copy   the same to the layer itself, which relies on what is left alone: a0, a3 to a7 and everything that a
- *             function has to keep (platform.h), so that whoever calls it for every frame saves no registers
+ *   memcpy      weak, so that a C library among the inputs may bring its own
+ *   layer_copy  the same to the layer itself, which relies on what is left alone: a0, a3 to a7 and everything that a
+ *               function has to keep (arch.h), so that whoever calls it for every frame saves no registers
  */
     .section .text.memcpy, "ax", @progbits
     .weak memcpy
     .type memcpy, @function
-    .globl rv_copy
-    .type rv_copy, @function
+    .globl layer_copy
+    .type layer_copy, @function
     .p2align 1
 memcpy:
-rv_copy:
+layer_copy:
     mv t1, a0
     xor t0, a0, a1
     andi t0, t0, 7

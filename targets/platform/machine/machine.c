@@ -20,7 +20,7 @@ static bool is_named(const char *name, const char *word) {
 
 static bool is_disabled(const struct fdt_node *node) {
     struct fdt_value status = node->properties[FDT_STATUS];
-    return status.data != NULL && !rv_fdt_lists(status, "okay") && !rv_fdt_lists(status, "ok");
+    return status.data != NULL && !layer_fdt_lists(status, "okay") && !layer_fdt_lists(status, "ok");
 }
 
 /* Adds a range to a list that has room for `most`. */
@@ -39,32 +39,32 @@ static void reserve(void *context, uint64_t address, uint64_t size) {
 }
 
 static void add_virtio(struct machine *machine, const struct fdt_node *node) {
-    struct fdt_range registers = rv_fdt_reg(node, 0);
+    struct fdt_range registers = layer_fdt_reg(node, 0);
     /* The registers that every device has, and some of its own. */
     if (registers.size < 0x120 || machine->virtio_count == MACHINE_VIRTIO) return;
     struct machine_virtio *at = &machine->virtio[machine->virtio_count++];
     for (; at > machine->virtio && at[-1].registers.address > registers.address; at--) *at = at[-1];
     at->registers = registers;
-    at->interrupt = rv_fdt_cell(node->properties[FDT_INTERRUPTS], 0);
+    at->interrupt = layer_fdt_cell(node->properties[FDT_INTERRUPTS], 0);
 }
 
 static void add_imsic(struct machine *machine, const struct fdt_node *node) {
     if (machine->imsic_count == MACHINE_AIA) return;
     struct machine_imsic *imsic = &machine->imsics[machine->imsic_count++];
-    imsic->phandle = rv_fdt_cell(node->properties[FDT_PHANDLE], 0);
+    imsic->phandle = layer_fdt_cell(node->properties[FDT_PHANDLE], 0);
     imsic->harts = node->properties[FDT_INTERRUPTS_EXTENDED];
 }
 
 static void add_aplic(struct machine *machine, const struct fdt_node *node) {
     if (machine->aplic_count == MACHINE_AIA) return;
     struct machine_aplic *aplic = &machine->aplics[machine->aplic_count++];
-    aplic->msi_parent = rv_fdt_cell(node->properties[FDT_MSI_PARENT], 0);
-    aplic->registers = rv_fdt_reg(node, 0);
+    aplic->msi_parent = layer_fdt_cell(node->properties[FDT_MSI_PARENT], 0);
+    aplic->registers = layer_fdt_reg(node, 0);
 }
 
 static void add_plic(struct machine *machine, const struct fdt_node *node) {
     if (machine->plic.size != 0) return;
-    machine->plic = rv_fdt_reg(node, 0);
+    machine->plic = layer_fdt_reg(node, 0);
     machine->plic_contexts = node->properties[FDT_INTERRUPTS_EXTENDED];
 }
 
@@ -77,11 +77,11 @@ static const char compatible[COMPATIBLE][20] = {
 static void visit_device(struct machine *machine, const struct fdt_node *node) {
     if (!node->parent.addressable || is_disabled(node)) return;
     unsigned i = 0;
-    while (i < COMPATIBLE && !rv_fdt_lists(node->properties[FDT_COMPATIBLE], compatible[i])) i++;
+    while (i < COMPATIBLE && !layer_fdt_lists(node->properties[FDT_COMPATIBLE], compatible[i])) i++;
     switch (i) {
     case ADD_VIRTIO: add_virtio(machine, node); break;
     case ADD_RTC:
-        if (machine->rtc.size == 0) machine->rtc = rv_fdt_reg(node, 0);
+        if (machine->rtc.size == 0) machine->rtc = layer_fdt_reg(node, 0);
         break;
     case ADD_IMSIC: add_imsic(machine, node); break;
     case ADD_APLIC: add_aplic(machine, node); break;
@@ -94,11 +94,11 @@ static void visit_device(struct machine *machine, const struct fdt_node *node) {
 /* One cell or two. */
 static void take_timebase(struct machine *machine, const struct fdt_node *node) {
     struct fdt_value value = node->properties[FDT_TIMEBASE_FREQUENCY];
-    if (value.size == 4 || value.size == 8) machine->timebase_frequency = rv_fdt_number(value, 0, value.size / 4);
+    if (value.size == 4 || value.size == 8) machine->timebase_frequency = layer_fdt_number(value, 0, value.size / 4);
 }
 
 static int visit_cpu(struct machine *machine, const struct fdt_node *node) {
-    if (!is_named(node->name, "cpu") || rv_fdt_reg(node, 0).address != machine->hart) return OTHER;
+    if (!is_named(node->name, "cpu") || layer_fdt_reg(node, 0).address != machine->hart) return OTHER;
     take_timebase(machine, node);
     return OUR_CPU;
 }
@@ -112,9 +112,9 @@ static int visit_top(struct machine *machine, const struct fdt_node *node) {
     if (is_named(node->name, "chosen")) {
         machine->bootargs = node->properties[FDT_BOOTARGS];
         machine->rng_seed = node->properties[FDT_RNG_SEED];
-    } else if (rv_fdt_lists(node->properties[FDT_DEVICE_TYPE], "memory") && !is_disabled(node)) {
+    } else if (layer_fdt_lists(node->properties[FDT_DEVICE_TYPE], "memory") && !is_disabled(node)) {
         struct fdt_range range;
-        for (uint32_t i = 0; (range = rv_fdt_reg(node, i)).address != FDT_NO_RANGE; i++)
+        for (uint32_t i = 0; (range = layer_fdt_reg(node, i)).address != FDT_NO_RANGE; i++)
             add_range(machine, machine->memory, &machine->memory_count, MACHINE_MEMORY, range);
     } else visit_device(machine, node);
     return OTHER;
@@ -129,10 +129,10 @@ static int visit(void *context, const struct fdt_node *node) {
     case CPUS: return visit_cpu(machine, node);
     case OUR_CPU:
         if (is_named(node->name, "interrupt-controller"))
-            machine->hart_phandle = rv_fdt_cell(node->properties[FDT_PHANDLE], 0);
+            machine->hart_phandle = layer_fdt_cell(node->properties[FDT_PHANDLE], 0);
         return OTHER;
     case RESERVED_MEMORY:
-        for (uint32_t i = 0; (range = rv_fdt_reg(node, i)).address != FDT_NO_RANGE; i++)
+        for (uint32_t i = 0; (range = layer_fdt_reg(node, i)).address != FDT_NO_RANGE; i++)
             reserve(machine, range.address, range.size);
         return OTHER;
     }
@@ -140,11 +140,11 @@ static int visit(void *context, const struct fdt_node *node) {
     return OTHER;
 }
 
-const char *rv_machine_read(struct machine *machine, const void *fdt, uint32_t size, uint64_t hart) {
+const char *layer_machine_read(struct machine *machine, const void *fdt, uint32_t size, uint64_t hart) {
     *machine = (struct machine){.hart = hart};
     static struct fdt_visitor visitor = {.node = visit, .reserved = reserve};
     visitor.context = machine;
-    const char *wrong = rv_fdt_walk(fdt, size, &visitor);
+    const char *wrong = layer_fdt_walk(fdt, size, &visitor);
     if (wrong != NULL) return wrong;
     if (machine->overflow) return "it has more memory ranges than there is room for";
     struct fdt_value bootargs = machine->bootargs;

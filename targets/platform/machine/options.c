@@ -8,7 +8,7 @@
  * The first is how `casemate boot` tells the guest's console from the firmware's, and learns the exit status of a machine
  * that has no other way to pass one on: TOKEN is new for every boot, so that no program prints such a line by accident.
  */
-#include "platform.h"
+#include "guest.h"
 
 #define MOST_BINDINGS 16
 
@@ -49,15 +49,15 @@ static bool read_hex(const char *text, size_t size, uint64_t *value) {
 static void take_device(const char *word, size_t size) {
     size_t at = 0;
     while (at < size && word[at] != '@') at++;
-    if (at == 0 || at == size || binding_count == MOST_BINDINGS) rv_abort("--casemate:device= must be NAME@ADDRESS");
+    if (at == 0 || at == size || binding_count == MOST_BINDINGS) layer_abort("--casemate:device= must be NAME@ADDRESS");
     struct binding *binding = &bindings[binding_count++];
     binding->name = word;
     binding->name_size = at;
     if (!read_hex(word + at + 1, size - at - 1, &binding->address))
-        rv_abort("--casemate:device=: the address must be hexadecimal");
+        layer_abort("--casemate:device=: the address must be hexadecimal");
 }
 
-const char *rv_take_options(const char *cmdline) {
+const char *layer_take_options(const char *cmdline) {
     for (;;) {
         const char *text = layer_program_arguments(cmdline), *word;
         if ((word = after(text, "--casemate:console=")) != NULL) {
@@ -69,17 +69,17 @@ const char *rv_take_options(const char *cmdline) {
     }
 }
 
-const struct binding *rv_binding(size_t i) { return i < binding_count ? &bindings[i] : NULL; }
+const struct binding *layer_binding(size_t i) { return i < binding_count ? &bindings[i] : NULL; }
 
-void rv_tell_boot(int status) {
+void layer_tell_boot(int status) {
     if (token == NULL) return;
-    rv_put("casemate-");
+    layer_put("casemate-");
     solo5_console_write(token, token_size);
-    if (status < 0) rv_put(": begin\n");
+    if (status < 0) layer_put(": begin\n");
     else {
-        rv_put(": exit ");
-        rv_put_decimal((unsigned)status & 255);
+        layer_put(": exit ");
+        layer_put_decimal((unsigned)status & 255);
         /* QEMU's serial port holds back up to two bytes while nobody reads its output, and forgets them at power-off. */
-        rv_put("\n\n");
+        layer_put("\n\n");
     }
 }

@@ -24,24 +24,24 @@ static uint64_t acquired;           /* bit h: handle h */
 _Static_assert(sizeof(struct net) <= PAGE_SIZE && sizeof(struct block) <= PAGE_SIZE, "a page holds a device's state");
 
 static _Noreturn void missing(const struct manifest_device *device, const char *why) {
-    rv_put(device->type == MANIFEST_NET ? "casemate: ABORT: the machine has no network device for \""
+    layer_put(device->type == MANIFEST_NET ? "casemate: ABORT: the machine has no network device for \""
                                         : "casemate: ABORT: the machine has no block device for \"");
-    rv_put(device->name);
-    rv_put("\" of the image's manifest: ");
-    rv_put(why);
-    rv_put("\n");
-    rv_end(SOLO5_EXIT_ABORT);
+    layer_put(device->name);
+    layer_put("\" of the image's manifest: ");
+    layer_put(why);
+    layer_put("\n");
+    layer_end(SOLO5_EXIT_ABORT);
 }
 
 static void find_candidates(void) {
-    for (size_t i = 0; i < rv_machine.virtio_count; i++) {
+    for (size_t i = 0; i < layer_machine.virtio_count; i++) {
         volatile uint32_t *registers =
-            rv_registers(rv_machine.virtio[i].registers.address, rv_machine.virtio[i].registers.size);
+            layer_registers(layer_machine.virtio[i].registers.address, layer_machine.virtio[i].registers.size);
         if (registers == NULL) continue;
-        candidates[i].type = rv_virtio_type(registers);
+        candidates[i].type = layer_virtio_type(registers);
         candidates[i].registers = registers;
         /* A boot loader may have left it at work, on memory that is ours now. */
-        if (candidates[i].type != 0) rv_virtio_stop(registers);
+        if (candidates[i].type != 0) layer_virtio_stop(registers);
     }
 }
 
@@ -54,13 +54,13 @@ static void open(size_t handle, size_t at) {
     const struct manifest_device *device = &MANIFEST->device[handle];
     struct candidate *candidate = &candidates[at];
     volatile uint32_t *registers = candidate->registers;
-    if (at == rv_machine.virtio_count || !fits(candidate, device))
+    if (at == layer_machine.virtio_count || !fits(candidate, device))
         missing(device, "add one, or correct --casemate:device=");
     candidate->registers = NULL;
-    devices[handle] = rv_take_memory(PAGE_SIZE);
+    devices[handle] = layer_take_memory(PAGE_SIZE);
     bool opened = device->type == MANIFEST_NET
-                      ? rv_net_open(devices[handle], registers, rv_machine.virtio[at].interrupt)
-                      : rv_block_open(devices[handle], registers);
+                      ? layer_net_open(devices[handle], registers, layer_machine.virtio[at].interrupt)
+                      : layer_block_open(devices[handle], registers);
     if (!opened) missing(device, "the one there is refuses to work with us");
 }
 
@@ -78,28 +78,28 @@ static void open_bound(const struct binding *binding) {
         if (is_named(&MANIFEST->device[h], binding)) break;
     }
     /* Such a word is a mistake that would go unnoticed. */
-    if (h >= MANIFEST->entries) rv_abort("--casemate:device= names a device that is not in the image's manifest");
+    if (h >= MANIFEST->entries) layer_abort("--casemate:device= names a device that is not in the image's manifest");
     if (devices[h] != NULL) return;
-    while (at < rv_machine.virtio_count && rv_machine.virtio[at].registers.address != binding->address) at++;
-    if (at == rv_machine.virtio_count) missing(&MANIFEST->device[h], "nothing is where --casemate:device= says");
+    while (at < layer_machine.virtio_count && layer_machine.virtio[at].registers.address != binding->address) at++;
+    if (at == layer_machine.virtio_count) missing(&MANIFEST->device[h], "nothing is where --casemate:device= says");
     open(h, at);
 }
 
-void rv_devices_init(void) {
+void layer_devices_init(void) {
     if (MANIFEST->version != MANIFEST_VERSION || MANIFEST->entries > MANIFEST_MAX)
-        rv_abort("the image's device manifest is not of version 1 or has more than 64 entries");
+        layer_abort("the image's device manifest is not of version 1 or has more than 64 entries");
     find_candidates();
     const struct binding *binding;
-    for (size_t i = 0; (binding = rv_binding(i)) != NULL; i++) open_bound(binding);
+    for (size_t i = 0; (binding = layer_binding(i)) != NULL; i++) open_bound(binding);
     for (size_t h = 1; h < MANIFEST->entries; h++) {
         if (devices[h] != NULL) continue;
         size_t at = 0;
-        while (at < rv_machine.virtio_count && !fits(&candidates[at], &MANIFEST->device[h])) at++;
+        while (at < layer_machine.virtio_count && !fits(&candidates[at], &MANIFEST->device[h])) at++;
         open(h, at);
     }
 }
 
-uint64_t rv_acquire(const char *name, uint32_t type) {
+uint64_t layer_acquire(const char *name, uint32_t type) {
     if (name == NULL) return 0;
     for (size_t i = 1; i < MANIFEST->entries; i++) {
         const struct manifest_device *device = &MANIFEST->device[i];
@@ -116,12 +116,12 @@ static void *device_of(uint64_t handle, uint32_t type) {
     return MANIFEST->device[handle].type == type ? devices[handle] : NULL;
 }
 
-struct net *rv_net(uint64_t handle) { return device_of(handle, MANIFEST_NET); }
+struct net *layer_net(uint64_t handle) { return device_of(handle, MANIFEST_NET); }
 
-struct block *rv_block(uint64_t handle) { return device_of(handle, MANIFEST_BLOCK); }
+struct block *layer_block(uint64_t handle) { return device_of(handle, MANIFEST_BLOCK); }
 
-volatile uint32_t *rv_rng(void) {
-    for (size_t i = 0; i < rv_machine.virtio_count; i++) {
+volatile uint32_t *layer_rng(void) {
+    for (size_t i = 0; i < layer_machine.virtio_count; i++) {
         if (candidates[i].registers != NULL && candidates[i].type == VIRTIO_RNG) return candidates[i].registers;
     }
     return NULL;

@@ -29,17 +29,18 @@ struct block_request {
 
 #define HEADER_SIZE offsetof(struct block_request, status)
 
-bool rv_block_open(struct block *block, volatile uint32_t *registers) {
+bool layer_block_open(struct block *block, volatile uint32_t *registers) {
     struct virtio *virtio = &block->virtio;
-    if (!rv_virtio_open(virtio, registers, FEATURE_BLOCK_SIZE | FEATURE_FLUSH, 1)) return false;
-    block->block_size = virtio->features & FEATURE_BLOCK_SIZE ? rv_virtio_config(virtio, CONFIG_BLOCK_SIZE, 4) : SECTOR;
-    uint64_t sectors = rv_virtio_config(virtio, CONFIG_CAPACITY, 8);
+    if (!layer_virtio_open(virtio, registers, FEATURE_BLOCK_SIZE | FEATURE_FLUSH, 1)) return false;
+    block->block_size =
+        virtio->features & FEATURE_BLOCK_SIZE ? layer_virtio_config(virtio, CONFIG_BLOCK_SIZE, 4) : SECTOR;
+    uint64_t sectors = layer_virtio_config(virtio, CONFIG_CAPACITY, 8);
     uint64_t size = block->block_size;
     if (size < SECTOR || size > CHUNK || (size & (size - 1)) != 0 || sectors > UINT64_MAX / SECTOR) return false;
     block->capacity = sectors * SECTOR & ~(size - 1);
-    block->request = rv_take_memory(sizeof *block->request);
-    block->data = rv_take_memory(CHUNK);
-    rv_virtio_start(virtio);
+    block->request = layer_take_memory(sizeof *block->request);
+    block->data = layer_take_memory(CHUNK);
+    layer_virtio_start(virtio);
     return true;
 }
 
@@ -51,15 +52,15 @@ static solo5_result_t request(struct block *block, uint32_t type, uint64_t secto
     header->type = type;
     header->sector = sector;
     header->status = 255;
-    rv_virtio_describe(queue, DESCRIPTOR_HEADER, header, HEADER_SIZE, VIRTQ_NEXT,
-                    size > 0 ? DESCRIPTOR_DATA : DESCRIPTOR_STATUS);
-    rv_virtio_describe(queue, DESCRIPTOR_DATA, block->data, size, VIRTQ_NEXT | (type == REQUEST_READ ? VIRTQ_WRITE : 0),
-                    DESCRIPTOR_STATUS);
-    rv_virtio_describe(queue, DESCRIPTOR_STATUS, (const void *)&header->status, 1, VIRTQ_WRITE, 0);
-    rv_virtio_offer(queue, DESCRIPTOR_HEADER);
-    rv_virtio_publish(&block->virtio, 0);
+    layer_virtio_describe(queue, DESCRIPTOR_HEADER, header, HEADER_SIZE, VIRTQ_NEXT,
+                          size > 0 ? DESCRIPTOR_DATA : DESCRIPTOR_STATUS);
+    layer_virtio_describe(queue, DESCRIPTOR_DATA, block->data, size,
+                          VIRTQ_NEXT | (type == REQUEST_READ ? VIRTQ_WRITE : 0), DESCRIPTOR_STATUS);
+    layer_virtio_describe(queue, DESCRIPTOR_STATUS, (const void *)&header->status, 1, VIRTQ_WRITE, 0);
+    layer_virtio_offer(queue, DESCRIPTOR_HEADER);
+    layer_virtio_publish(&block->virtio, 0);
     /* If not, it may still write to our memory: it gets no more requests. */
-    block->broken = !rv_virtio_await(queue, PATIENCE);
+    block->broken = !layer_virtio_await(queue, PATIENCE);
     if (block->broken) return SOLO5_R_EUNSPEC;
     queue->taken = queue->announced;
     return header->status == 0 ? SOLO5_R_OK : SOLO5_R_EUNSPEC;
@@ -67,7 +68,7 @@ static solo5_result_t request(struct block *block, uint32_t type, uint64_t secto
 
 /* The device when the range is made of whole blocks inside it, else NULL. */
 static struct block *device_for(solo5_handle_t handle, solo5_off_t offset, const void *data, size_t size) {
-    struct block *block = rv_block(handle);
+    struct block *block = layer_block(handle);
     if (block == NULL || data == NULL || size == 0 || size % block->block_size != 0 || offset % block->block_size != 0)
         return NULL;
     return offset <= block->capacity && size <= block->capacity - offset ? block : NULL;
@@ -75,9 +76,9 @@ static struct block *device_for(solo5_handle_t handle, solo5_off_t offset, const
 
 solo5_result_t solo5_block_acquire(const char *name, solo5_handle_t *handle, struct solo5_block_info *info) {
     if (handle == NULL || info == NULL) return SOLO5_R_EINVAL;
-    uint64_t found = rv_acquire(name, MANIFEST_BLOCK);
+    uint64_t found = layer_acquire(name, MANIFEST_BLOCK);
     if (found == 0) return SOLO5_R_EINVAL;
-    const struct block *block = rv_block(found);
+    const struct block *block = layer_block(found);
     info->capacity = block->capacity;
     info->block_size = block->block_size;
     *handle = found;

@@ -49,6 +49,6 @@ struct machine {
 };
 
 /* Reads the tree of at most `size` readable bytes for `hart`. NULL when all is well, else what is wrong with it. */
-const char *rv_machine_read(struct machine *machine, const void *fdt, uint32_t size, uint64_t hart);
+const char *layer_machine_read(struct machine *machine, const void *fdt, uint32_t size, uint64_t hart);
 
 #endif

@@ -119,8 +119,9 @@ static void deliver(struct walk *walk) {
     /* The specification's defaults, where a bus says nothing. */
     parent->address_cells = 2;
     parent->size_cells = 1;
-    if (properties[FDT_ADDRESS_CELLS].size == 4) parent->address_cells = rv_fdt_cell(properties[FDT_ADDRESS_CELLS], 0);
-    if (properties[FDT_SIZE_CELLS].size == 4) parent->size_cells = rv_fdt_cell(properties[FDT_SIZE_CELLS], 0);
+    if (properties[FDT_ADDRESS_CELLS].size == 4)
+        parent->address_cells = layer_fdt_cell(properties[FDT_ADDRESS_CELLS], 0);
+    if (properties[FDT_SIZE_CELLS].size == 4) parent->size_cells = layer_fdt_cell(properties[FDT_SIZE_CELLS], 0);
     /* Below a bus that translates addresses, or has none, `reg` is not what the processor sees. */
     bool transparent = properties[FDT_RANGES].data != NULL && properties[FDT_RANGES].size == 0;
     parent->addressable = walk->depth == 1 || (walk->node.parent.addressable && transparent);
@@ -172,7 +173,7 @@ static enum fault walk_reserved(const uint8_t *fdt, size_t size, const struct fd
     return RESERVATIONS_ENDLESS;
 }
 
-uint32_t rv_fdt_size(const void *fdt) {
+uint32_t layer_fdt_size(const void *fdt) {
     if (fdt == NULL || (uintptr_t)fdt % 8 != 0 || get32((const uint8_t *)fdt + AT_MAGIC) != MAGIC) return 0;
     uint64_t size = get32((const uint8_t *)fdt + AT_SIZE);
     return size >= FDT_HEADER_SIZE && size <= FDT_LARGEST ? (uint32_t)size : 0;
@@ -184,7 +185,7 @@ static bool lies_inside(const uint8_t *fdt, unsigned at_offset, unsigned at_size
 }
 
 static enum fault walk_tree(const uint8_t *fdt, size_t readable, const struct fdt_visitor *visitor) {
-    size_t size = readable < FDT_HEADER_SIZE ? 0 : rv_fdt_size(fdt);
+    size_t size = readable < FDT_HEADER_SIZE ? 0 : layer_fdt_size(fdt);
     if (size == 0) return NO_HEADER;
     if (size > readable) return CUT_OFF;
     /* 16 and 17 differ in nothing that is read here. */
@@ -209,33 +210,33 @@ static enum fault walk_tree(const uint8_t *fdt, size_t readable, const struct fd
     return walk_structure(walk);
 }
 
-const char *rv_fdt_walk(const void *tree, uint32_t size, const struct fdt_visitor *visitor) {
+const char *layer_fdt_walk(const void *tree, uint32_t size, const struct fdt_visitor *visitor) {
     enum fault fault = walk_tree(tree, size, visitor);
     return fault == FINE ? NULL : faults[fault];
 }
 
-uint32_t rv_fdt_cell(struct fdt_value value, uint32_t index) {
+uint32_t layer_fdt_cell(struct fdt_value value, uint32_t index) {
     return index < value.size / 4 ? (uint32_t)get32(value.data + 4 * index) : 0;
 }
 
-uint64_t rv_fdt_number(struct fdt_value value, uint32_t at, uint32_t cells) {
+uint64_t layer_fdt_number(struct fdt_value value, uint32_t at, uint32_t cells) {
     uint64_t result = 0;
-    for (uint32_t i = 0; i < cells; i++) result = result << 32 | rv_fdt_cell(value, at + i);
+    for (uint32_t i = 0; i < cells; i++) result = result << 32 | layer_fdt_cell(value, at + i);
     return result;
 }
 
-struct fdt_range rv_fdt_reg(const struct fdt_node *node, uint32_t index) {
+struct fdt_range layer_fdt_reg(const struct fdt_node *node, uint32_t index) {
     struct fdt_value reg = node->properties[FDT_REG];
     struct fdt_range none = {FDT_NO_RANGE, 0};
     if (node->parent.address_cells < 1 || node->parent.address_cells > 2 || node->parent.size_cells > 2) return none;
     uint32_t cells = node->parent.address_cells + node->parent.size_cells, at = index * cells;
     if (index >= reg.size / 4 / cells) return none;
-    struct fdt_range range = {rv_fdt_number(reg, at, node->parent.address_cells),
-                              rv_fdt_number(reg, at + node->parent.address_cells, node->parent.size_cells)};
+    struct fdt_range range = {layer_fdt_number(reg, at, node->parent.address_cells),
+                              layer_fdt_number(reg, at + node->parent.address_cells, node->parent.size_cells)};
     return range.size <= UINT64_MAX - range.address ? range : none;
 }
 
-bool rv_fdt_lists(struct fdt_value value, const char *text) {
+bool layer_fdt_lists(struct fdt_value value, const char *text) {
     for (size_t at = 0; at < value.size;) {
         if (is_string(value.data + at, value.size - at, text)) return true;
         while (at < value.size && value.data[at] != 0) at++;

@@ -69,21 +69,21 @@ struct fdt_visitor {
 #define FDT_HEADER_SIZE 40u
 
 /* The size that the tree at `fdt` says it has; 0 when there is no tree or it is larger than FDT_LARGEST. */
-uint32_t rv_fdt_size(const void *fdt);
+uint32_t layer_fdt_size(const void *fdt);
 
 /* Walks the tree of at most `size` readable bytes. NULL when all is well, else what is wrong with it. */
-const char *rv_fdt_walk(const void *fdt, uint32_t size, const struct fdt_visitor *visitor);
+const char *layer_fdt_walk(const void *fdt, uint32_t size, const struct fdt_visitor *visitor);
 
 /* The number in the `index`th cell; 0 when there is no such cell. */
-uint32_t rv_fdt_cell(struct fdt_value value, uint32_t index);
+uint32_t layer_fdt_cell(struct fdt_value value, uint32_t index);
 
 /* A number of `cells` cells, 0 to 2, from cell `at` on. */
-uint64_t rv_fdt_number(struct fdt_value value, uint32_t at, uint32_t cells);
+uint64_t layer_fdt_number(struct fdt_value value, uint32_t at, uint32_t cells);
 
 /* The `index`th address and size of a node; FDT_NO_RANGE when there is none, or one that wraps around. */
-struct fdt_range rv_fdt_reg(const struct fdt_node *node, uint32_t index);
+struct fdt_range layer_fdt_reg(const struct fdt_node *node, uint32_t index);
 
 /* Whether a list of NUL-terminated strings holds `text`. */
-bool rv_fdt_lists(struct fdt_value value, const char *text);
+bool layer_fdt_lists(struct fdt_value value, const char *text);
 
 #endif

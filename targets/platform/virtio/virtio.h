@@ -5,7 +5,7 @@
 #ifndef VIRTIO_H
 #define VIRTIO_H
 
-#include "platform.h"
+#include "guest.h"
 
 enum { VIRTIO_NET = 1, VIRTIO_BLOCK = 2, VIRTIO_RNG = 4 };
 
@@ -60,75 +60,72 @@ struct virtio {
 };
 
 /* The device type behind registers; 0 when there is none, or none that we can talk to. */
-uint32_t rv_virtio_type(volatile uint32_t *registers);
+uint32_t layer_virtio_type(volatile uint32_t *registers);
 
 /* Makes the device behind registers forget all it was told. */
-void rv_virtio_stop(volatile uint32_t *registers);
+void layer_virtio_stop(volatile uint32_t *registers);
 
 /*
  * Resets the device at `registers` and agrees on the `wanted` features that it has, with `queues` queues. False when it
- * refuses. It works once rv_virtio_start is called.
+ * refuses. It works once layer_virtio_start is called.
  */
-bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues);
-void rv_virtio_start(struct virtio *device);
+bool layer_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues);
+void layer_virtio_start(struct virtio *device);
 
 /* Reads a byte and a little-endian number of the device's own registers. */
-uint8_t rv_virtio_config8(const struct virtio *device, unsigned offset);
-uint64_t rv_virtio_config(const struct virtio *device, unsigned offset, unsigned size);
+uint8_t layer_virtio_config8(const struct virtio *device, unsigned offset);
+uint64_t layer_virtio_config(const struct virtio *device, unsigned offset, unsigned size);
 
-/* Describes memory of rv_take_memory. */
-void rv_virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
+/* Describes memory of layer_take_memory. */
+void layer_virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
                         uint16_t next);
 
 /* Whether the device may interrupt when it gives chains of a queue back. */
-void rv_virtio_allow_interrupts(struct virtq *queue, bool allow);
+void layer_virtio_allow_interrupts(struct virtq *queue, bool allow);
 /* Ends the device's interrupt request. */
-void rv_virtio_acknowledge(struct virtio *device);
+void layer_virtio_acknowledge(struct virtio *device);
 
 /* The rest is inlined: a call costs an emulator more than what is called. */
 
 #define INLINED static inline __attribute__((always_inline))
 #define VIRTIO_NOTIFY 0x50 /* byte offset of the register */
 
-/* Memory and registers, seen by both sides in the order in which they are written here. */
-INLINED void rv_virtio_barrier(void) { __asm__ volatile("fence iorw, iorw" : : : "memory"); }
-
-/* Puts the chain that begins with descriptor `head` on the list of what the device is to have: see rv_virtio_publish. */
-INLINED void rv_virtio_offer(struct virtq *queue, uint16_t head) {
+/* Puts the chain that begins with descriptor `head` on the list of what the device gets by layer_virtio_publish. */
+INLINED void layer_virtio_offer(struct virtq *queue, uint16_t head) {
     queue->memory->available.ring[queue->offered++ % VIRTIO_QUEUE] = head;
 }
 
 /* Gives the device all chains that were put on the list, and tells it, if it wants to be told. */
-void rv_virtio_publish(struct virtio *device, unsigned index);
+void layer_virtio_publish(struct virtio *device, unsigned index);
 
 /* The same, for where it is done for every frame. */
-INLINED void rv_virtio_publish_fast(struct virtio *device, unsigned index) {
+INLINED void layer_virtio_publish_fast(struct virtio *device, unsigned index) {
     struct virtq *queue = &device->queues[index];
-    rv_virtio_barrier();
+    arch_barrier();
     queue->memory->available.index = queue->offered;
-    rv_virtio_barrier();
+    arch_barrier();
     if (!(queue->used->flags & 1)) device->registers[VIRTIO_NOTIFY / 4] = index;
 }
 
 /* Whether the device has given a chain back. */
-INLINED bool rv_virtio_has_used(const struct virtq *queue) { return queue->used->index != queue->taken; }
+INLINED bool layer_virtio_has_used(const struct virtq *queue) { return queue->used->index != queue->taken; }
 
-/* What rv_virtio_take does when all that was announced is taken: looks for more. */
-INLINED bool rv_virtio_look(struct virtq *queue) {
+/* What layer_virtio_take does when all that was announced is taken: looks for more. */
+INLINED bool layer_virtio_look(struct virtq *queue) {
     queue->announced = queue->used->index;
-    rv_virtio_barrier();
+    arch_barrier();
     return queue->announced != queue->taken;
 }
 
 /* Looks for so many nanoseconds; false when the device has given nothing back. */
-bool rv_virtio_await(struct virtq *queue, uint64_t patience);
+bool layer_virtio_await(struct virtq *queue, uint64_t patience);
 
 /*
  * Takes one chain back: its head and how many bytes the device wrote, both still to be checked. The device's index is
  * read only when all of what it announced last is taken: a barrier costs as much as a dozen instructions.
  */
-INLINED bool rv_virtio_take(struct virtq *queue, size_t *head, size_t *size) {
-    if (queue->taken == queue->announced && !rv_virtio_look(queue)) return false;
+INLINED bool layer_virtio_take(struct virtq *queue, size_t *head, size_t *size) {
+    if (queue->taken == queue->announced && !layer_virtio_look(queue)) return false;
     size_t at = queue->taken++ % VIRTIO_QUEUE;
     *head = queue->used->ring[at].id;
     *size = queue->used->ring[at].size;

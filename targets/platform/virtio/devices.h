@@ -26,17 +26,17 @@ struct block {
 };
 
 /* The device of a handle, when it has this type and was acquired; else NULL. Types are the manifest's. */
-struct net *rv_net(uint64_t handle);
-struct block *rv_block(uint64_t handle);
+struct net *layer_net(uint64_t handle);
+struct block *layer_block(uint64_t handle);
 
 /* The handle of a device that is then acquired; 0 when there is none to have. */
-uint64_t rv_acquire(const char *name, uint32_t type);
+uint64_t layer_acquire(const char *name, uint32_t type);
 
 /* The registers of a source of random numbers; NULL when the machine has none. */
-volatile uint32_t *rv_rng(void);
+volatile uint32_t *layer_rng(void);
 
 /* net.c, block.c: false when the device refuses. `interrupt` is its source; 0: none. */
-bool rv_net_open(struct net *net, volatile uint32_t *registers, uint32_t interrupt);
-bool rv_block_open(struct block *block, volatile uint32_t *registers);
+bool layer_net_open(struct net *net, volatile uint32_t *registers, uint32_t interrupt);
+bool layer_block_open(struct block *block, volatile uint32_t *registers);
 
 #endif

@@ -30,7 +30,7 @@ static void set64(const struct virtio *device, unsigned offset, uint64_t value) 
     set(device, offset + 4, (uint32_t)(value >> 32));
 }
 
-uint32_t rv_virtio_type(volatile uint32_t *registers) {
+uint32_t layer_virtio_type(volatile uint32_t *registers) {
     if (registers[MAGIC / 4] != 0x74726976 /* "virt" */) return 0;
     uint32_t version = registers[VERSION / 4];
     return version == 1 || version == 2 ? registers[DEVICE_ID / 4] : 0;
@@ -57,10 +57,10 @@ static bool open_queue(struct virtio *device, unsigned index) {
     struct virtq *queue = &device->queues[index];
     set(device, QUEUE_SELECT, index);
     if (get(device, QUEUE_MAX) < VIRTIO_QUEUE) return false;
-    queue->memory = rv_take_memory(sizeof(struct virtq_memory));
+    queue->memory = layer_take_memory(sizeof(struct virtq_memory));
     queue->used = &queue->memory->used;
-    rv_virtio_allow_interrupts(queue, false);
-    uint64_t address = rv_physical((const void *)queue->memory, sizeof(struct virtq_memory));
+    layer_virtio_allow_interrupts(queue, false);
+    uint64_t address = layer_physical((const void *)queue->memory, sizeof(struct virtq_memory));
     set(device, QUEUE_SIZE, VIRTIO_QUEUE);
     if (!device->modern) {
         if (address / PAGE_SIZE > UINT32_MAX) return false;
@@ -75,10 +75,10 @@ static bool open_queue(struct virtio *device, unsigned index) {
     return true;
 }
 
-bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues) {
+bool layer_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_t wanted, unsigned queues) {
     device->registers = registers;
     device->modern = get(device, VERSION) == 2;
-    rv_virtio_stop(registers);
+    layer_virtio_stop(registers);
     set(device, STATUS, ACKNOWLEDGE);
     set(device, STATUS, ACKNOWLEDGE | DRIVER);
     if (!agree(device, wanted)) return false;
@@ -88,27 +88,27 @@ bool rv_virtio_open(struct virtio *device, volatile uint32_t *registers, uint32_
     return true;
 }
 
-void rv_virtio_start(struct virtio *device) {
-    rv_virtio_barrier();
+void layer_virtio_start(struct virtio *device) {
+    arch_barrier();
     set(device, STATUS, ACKNOWLEDGE | DRIVER | DRIVER_OK | (device->modern ? FEATURES_OK : 0));
 }
 
-void rv_virtio_stop(volatile uint32_t *registers) {
+void layer_virtio_stop(volatile uint32_t *registers) {
     registers[STATUS / 4] = 0;
-    rv_virtio_barrier();
+    arch_barrier();
 }
 
-uint8_t rv_virtio_config8(const struct virtio *device, unsigned offset) {
+uint8_t layer_virtio_config8(const struct virtio *device, unsigned offset) {
     return ((volatile uint8_t *)device->registers)[CONFIG + offset];
 }
 
 static uint64_t read_config(const struct virtio *device, unsigned offset, unsigned size) {
     uint64_t value = 0;
-    for (size_t i = 0; i < size; i++) value |= (uint64_t)rv_virtio_config8(device, offset + i) << 8 * i;
+    for (size_t i = 0; i < size; i++) value |= (uint64_t)layer_virtio_config8(device, offset + i) << 8 * i;
     return value;
 }
 
-uint64_t rv_virtio_config(const struct virtio *device, unsigned offset, unsigned size) {
+uint64_t layer_virtio_config(const struct virtio *device, unsigned offset, unsigned size) {
     uint64_t value = 0;
     /* A device may change it meanwhile; one that never stops doing so is not waited for. */
     for (size_t i = 0; i < 8; i++) {
@@ -119,32 +119,32 @@ uint64_t rv_virtio_config(const struct virtio *device, unsigned offset, unsigned
     return value;
 }
 
-void rv_virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
+void layer_virtio_describe(struct virtq *queue, uint16_t index, const void *data, uint32_t size, uint16_t flags,
                         uint16_t next) {
     volatile struct virtq_descriptor *descriptor = &queue->memory->descriptors[index % VIRTIO_QUEUE];
-    descriptor->address = rv_physical(data, size);
+    descriptor->address = layer_physical(data, size);
     descriptor->size = size;
     descriptor->flags = flags;
     descriptor->next = next;
 }
 
-void rv_virtio_allow_interrupts(struct virtq *queue, bool allow) {
+void layer_virtio_allow_interrupts(struct virtq *queue, bool allow) {
     queue->memory->available.flags = allow ? 0 : 1;
     /* Whoever allows them looks at the queue next; that they still come for a while is no harm. */
-    if (allow) rv_virtio_barrier();
+    if (allow) arch_barrier();
 }
 
-void rv_virtio_publish(struct virtio *device, unsigned index) { rv_virtio_publish_fast(device, index); }
+void layer_virtio_publish(struct virtio *device, unsigned index) { layer_virtio_publish_fast(device, index); }
 
-bool rv_virtio_await(struct virtq *queue, uint64_t patience) {
+bool layer_virtio_await(struct virtq *queue, uint64_t patience) {
     solo5_time_t limit = solo5_clock_monotonic() + patience;
-    while (!rv_virtio_look(queue)) {
+    while (!layer_virtio_look(queue)) {
         if (solo5_clock_monotonic() >= limit) return false;
     }
     return true;
 }
 
-void rv_virtio_acknowledge(struct virtio *device) {
+void layer_virtio_acknowledge(struct virtio *device) {
     uint32_t pending = get(device, INTERRUPT_STATUS);
     if (pending != 0) set(device, INTERRUPT_ACKNOWLEDGE, pending);
 }
