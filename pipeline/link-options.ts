@@ -6,10 +6,10 @@
  * linker's defaults is written. No JSON-schema code is imported here: casemate-ld loads this file.
  */
 import { fail } from '../base/errors.ts';
+import { pointerStep } from '../base/json.ts';
 import { type BuildIdAlgorithm, type BuildIdStyle, defaultOptions, type LinkOptions } from '../linker/request.ts';
 import type { LinkerScript } from '../linker/script/ast.ts';
 import { parseExpression } from '../linker/script/parse.ts';
-import { pointerStep } from './json.ts';
 import type { At, ManifestLink, ManifestNumber } from './manifest.ts';
 
 /** Options spelled alike on both sides, whose values are JSON scalars already. */

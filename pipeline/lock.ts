@@ -11,7 +11,7 @@
  */
 import { createHash } from 'node:crypto';
 import { fail, printable } from '../base/errors.ts';
-import { parseJson } from './json.ts';
+import { parseJson } from '../base/json.ts';
 
 export interface Lock {
   /** First line of the compiler's --version; absent when nothing was compiled. */

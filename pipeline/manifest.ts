@@ -8,9 +8,9 @@
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { fail, printable } from '../base/errors.ts';
+import { parseJson, pointerStep, readablePath } from '../base/json.ts';
 import type { AllocatorRole, SecretItem } from '../base/secrets.ts';
 import schema from '../docs/schema/casemate.schema.json';
-import { parseJson, pointerStep, readablePath } from './json.ts';
 import { nearest } from './nearest.ts';
 
 /** A number, or a hexadecimal one as text ("0x100000"). */

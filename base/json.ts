@@ -5,7 +5,7 @@
  * saw and what we did could differ) and turns "__proto__" into something else than a key. This reader refuses
  * duplicates and "__proto__", bounds nesting, and otherwise accepts exactly RFC 8259.
  */
-import { type ErrorCode, fail, printable } from '../base/errors.ts';
+import { type ErrorCode, fail, printable } from './errors.ts';
 
 export interface JsonDocument {
   readonly value: unknown;

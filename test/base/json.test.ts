@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseJson, readablePath } from '../../pipeline/json.ts';
-import { errorOf } from './support.ts';
+import { parseJson, readablePath } from '../../base/json.ts';
+import { errorOf } from '../pipeline/support.ts';
 
 describe('hand-written JSON', () => {
   it('reads exactly what JSON.parse reads', () => {
