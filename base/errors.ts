@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'undecided' // verified TypeScript of which no solver says whether it keeps its contracts, or secrets of which nobody knows
   | 'residue' // a function that leaves a secret behind
   | 'tool' // an external program that is missing or failed
+  | 'kernel' // a seL4 kernel whose files are broken, of two builds, or not what an image needs
   | 'image' // a finished image that breaks its target's rules
   | 'limit'; // an input that asks for more than we allow
 
