@@ -8,6 +8,8 @@
  */
 
 import {
+  archHeaders,
+  archSources,
   type LayerCalls,
   type PlatformSources,
   sharedHeaders,
@@ -39,11 +41,11 @@ export const hvtPlatform: PlatformSources & {
     `${folder}/devices.c`,
     `${folder}/net.c`,
     `${folder}/block.c`,
-    `${folder}/mem.c`,
+    ...archSources['x86-64'],
     ...sharedSources,
   ],
   include: sharedInclude,
-  headers: [sharedHeaders],
+  headers: [sharedHeaders, archHeaders('x86-64')],
   cflags: [
     '--target=x86_64-unknown-none-elf',
     '-std=c11',

@@ -67,14 +67,19 @@ export const virtioSources: readonly string[] = inFolder(sharedVirtio, [
   ...['virtio.c', 'devices.c', 'net.c', 'block.c', 'random.c'],
 ]);
 
-/** Of each processor that such guests run on. */
+/** Of each processor. */
 export const archSources = {
-  riscv64: inFolder('targets/platform/arch/riscv64', ['copy.S']),
+  'x86-64': inFolder('targets/platform/arch/x86-64', ['mem.c', 'tls.c']),
+  riscv64: ['targets/platform/arch/riscv64/copy.S', `${sharedMachine}/goldfish.c`],
 } as const;
 
+export type Arch = keyof typeof archSources;
+
+export const archHeaders = (arch: Arch): string => `targets/platform/arch/${arch}`;
+
 /** Where the files of the shared part find headers, on a processor. */
-export function machineHeaders(arch: keyof typeof archSources): readonly string[] {
-  return [sharedHeaders, sharedMachine, sharedVirtio, `targets/platform/arch/${arch}`];
+export function machineHeaders(arch: Arch): readonly string[] {
+  return [sharedHeaders, sharedMachine, sharedVirtio, archHeaders(arch)];
 }
 
 /** The object of a layer's source, as builds name it. */

@@ -32,6 +32,7 @@ export const toolPackages = {
   perl: 'perl',
   'qemu-aarch64-static': 'qemu-user-static',
   'qemu-riscv64-static': 'qemu-user-static',
+  'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-riscv64': 'qemu-system-misc',
   readelf: 'binutils',
   'riscv64-linux-gnu-ar': 'binutils-riscv64-linux-gnu',

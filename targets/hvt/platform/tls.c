@@ -1,32 +1,13 @@
 /*
- * Thread-local storage (System V ABI for x86-64, variant II).
+ * Thread-local storage on hvt: where the template of a thread's variables is, and how the thread pointer is set. The rest
+ * is the processor's (targets/platform/arch/x86-64/tls.c).
  *
- * A thread's block is the image of its variables followed by the thread control block, which the thread pointer names:
- *
- *   | variables, size rounded up to their alignment | self | ... | canary at 0x28 | ... |
- *                                                   ^ thread pointer (FS base)
- *
- * The template of the variables is what PT_TLS describes. We find it through the program headers, which our built-in
- * layout maps at __ehdr_start, as other linkers' do. A linker script that maps no headers leaves that symbol undefined:
- * the link fails, rather than a program whose variables lie outside of its block.
+ * The template is what PT_TLS describes. We find it through the program headers, which our built-in layout maps at
+ * __ehdr_start, as other linkers' do. A linker script that maps no headers leaves that symbol undefined: the link fails,
+ * rather than a program whose variables lie outside of its block.
  */
 #include "platform.h"
-
-struct control_block {
-    uintptr_t self;
-    uintptr_t reserved[4];
-    uintptr_t canary; /* %fs:0x28, read by objects compiled with the default stack protector */
-    uintptr_t unused[2];
-};
-
-_Static_assert(offsetof(struct control_block, canary) == 0x28, "the ABI's canary is at %fs:0x28");
-
-struct template {
-    const char *image;
-    size_t file_size;
-    size_t size; /* rounded up to alignment */
-    size_t alignment;
-};
+#include "tls.h"
 
 struct elf_header {
     uint8_t ident[16];
@@ -46,12 +27,10 @@ enum { PT_LOAD = 1, PT_TLS = 7 };
 
 extern const char __ehdr_start[];
 
-#define SMALLEST_ALIGNMENT 64u
-
-static struct template tls_template(void) {
+struct tls_template layer_find_tls_template(void) {
     const struct elf_header *header = (const struct elf_header *)__ehdr_start;
     const struct program_header *segment = (const struct program_header *)(__ehdr_start + header->phoff);
-    struct template result = {.alignment = 1};
+    struct tls_template result = {.alignment = 1};
     uintptr_t slide = 0;
     for (unsigned i = 0; i < header->phnum; i++) {
         /* The segment that holds the headers says where they were linked to lie. */
@@ -64,35 +43,6 @@ static struct template tls_template(void) {
     }
     result.image += slide;
     return result;
-}
-
-static size_t block_alignment(const struct template *template) {
-    return template->alignment > SMALLEST_ALIGNMENT ? template->alignment : SMALLEST_ALIGNMENT;
-}
-
-static uintptr_t thread_pointer(const struct template *template, uintptr_t tls) {
-    return align_up(tls + template->size, block_alignment(template));
-}
-
-size_t solo5_tls_size(void) {
-    struct template template = tls_template();
-    return template.size + block_alignment(&template) - 1 + sizeof(struct control_block);
-}
-
-uintptr_t solo5_tls_tp_offset(uintptr_t tls) {
-    struct template template = tls_template();
-    return thread_pointer(&template, tls);
-}
-
-solo5_result_t solo5_tls_init(uintptr_t tls) {
-    if (tls == 0) return SOLO5_R_EINVAL;
-    struct template template = tls_template();
-    struct control_block *control = (struct control_block *)thread_pointer(&template, tls);
-    char *variables = (char *)control - template.size;
-    memset(variables, 0, template.size);
-    memcpy(variables, template.image, template.file_size);
-    *control = (struct control_block){.self = (uintptr_t)control, .canary = __stack_chk_guard};
-    return SOLO5_R_OK;
 }
 
 solo5_result_t solo5_set_tls_base(uintptr_t base) {

@@ -12,6 +12,7 @@
 
 #define BOOT_MAGIC 0x3130544f4f424d43u /* "CMBOOT01" */
 #define BOOT_MOST_RANGES 48
+#define BOOT_MOST_INTERRUPTS 8
 
 enum boot_kind {
     BOOT_IMAGE,
@@ -28,6 +29,19 @@ struct boot_range {
     uint64_t physical_address;
     uint64_t size;
     uint64_t kind;
+};
+
+/*
+ * What a guest on seL4 keeps capabilities for, each by its slot; 0: it has none. None of them can change what is mapped.
+ */
+struct boot_capabilities {
+    uint64_t console_ports; /* of a serial port at 0x3f8 */
+    uint64_t clock_ports;   /* of the clock at 0x70 */
+    uint64_t notification;  /* that every interrupt below signals */
+    uint64_t interrupt_count;
+    struct {
+        uint64_t source, slot;
+    } interrupts[BOOT_MOST_INTERRUPTS];
 };
 
 struct boot_block {
@@ -47,6 +61,10 @@ struct boot_block {
     uint64_t canary;
     uint64_t range_count;
     struct boot_range ranges[BOOT_MOST_RANGES];
+    /* What follows is 0 on bare RISC-V, whose stub knows nothing of it. */
+    uint64_t frequency; /* of the processor's counter, where no device tree says it */
+    uint64_t command_line; /* virtual; text with an end, where no device tree has it */
+    struct boot_capabilities capabilities;
 };
 
 _Static_assert(offsetof(struct boot_block, stack_top) == 40, "start.S loads the stack from 40");

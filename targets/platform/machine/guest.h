@@ -70,9 +70,6 @@ void layer_clock_init(uint64_t frequency);
 /* clock.c: what solo5_clock_monotonic gives when the counter is at `ticks`; reading that costs more than a frame's copy. */
 solo5_time_t layer_nanoseconds(uint64_t ticks);
 
-/* tls.c: gives the initial thread its block. */
-void layer_tls_init(void);
-
 /* virtio/devices.c: finds a device of the machine for every device of the manifest. */
 void layer_devices_init(void);
 

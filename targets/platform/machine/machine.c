@@ -42,10 +42,10 @@ static void add_virtio(struct machine *machine, const struct fdt_node *node) {
     struct fdt_range registers = layer_fdt_reg(node, 0);
     /* The registers that every device has, and some of its own. */
     if (registers.size < 0x120 || machine->virtio_count == MACHINE_VIRTIO) return;
-    struct machine_virtio *at = &machine->virtio[machine->virtio_count++];
+    struct machine_device *at = &machine->virtio[machine->virtio_count++];
     for (; at > machine->virtio && at[-1].registers.address > registers.address; at--) *at = at[-1];
     at->registers = registers;
-    at->interrupt = layer_fdt_cell(node->properties[FDT_INTERRUPTS], 0);
+    at->interrupts = node->properties[FDT_INTERRUPTS];
 }
 
 static void add_imsic(struct machine *machine, const struct fdt_node *node) {
@@ -68,10 +68,18 @@ static void add_plic(struct machine *machine, const struct fdt_node *node) {
     machine->plic_contexts = node->properties[FDT_INTERRUPTS_EXTENDED];
 }
 
-/* What devices may be compatible with. */
-enum { ADD_VIRTIO, ADD_RTC, ADD_IMSIC, ADD_APLIC, ADD_PLIC, ADD_SIFIVE_PLIC, COMPATIBLE };
+static void add_place(struct machine *machine, enum machine_place place, const struct fdt_node *node) {
+    struct machine_device *device = &machine->places[place];
+    if (device->registers.size != 0) return;
+    device->registers = layer_fdt_reg(node, 0);
+    device->interrupts = node->properties[FDT_INTERRUPTS];
+}
+
+/* What devices may be compatible with: first those of enum machine_place. */
+enum { ADD_VIRTIO = MACHINE_PLACES, ADD_IMSIC, ADD_APLIC, ADD_PLIC, ADD_SIFIVE_PLIC, COMPATIBLE };
 static const char compatible[COMPATIBLE][20] = {
-    "virtio,mmio", "google,goldfish-rtc", "riscv,imsics", "riscv,aplic", "riscv,plic0", "sifive,plic-1.0.0",
+    "google,goldfish-rtc", "arm,pl031", "ns16550a", "sifive,uart0", "arm,pl011", "sifive,test0",
+    "virtio,mmio", "riscv,imsics", "riscv,aplic", "riscv,plic0", "sifive,plic-1.0.0",
 };
 
 static void visit_device(struct machine *machine, const struct fdt_node *node) {
@@ -80,14 +88,12 @@ static void visit_device(struct machine *machine, const struct fdt_node *node) {
     while (i < COMPATIBLE && !layer_fdt_lists(node->properties[FDT_COMPATIBLE], compatible[i])) i++;
     switch (i) {
     case ADD_VIRTIO: add_virtio(machine, node); break;
-    case ADD_RTC:
-        if (machine->rtc.size == 0) machine->rtc = layer_fdt_reg(node, 0);
-        break;
     case ADD_IMSIC: add_imsic(machine, node); break;
     case ADD_APLIC: add_aplic(machine, node); break;
     case ADD_PLIC:
     case ADD_SIFIVE_PLIC: add_plic(machine, node); break;
-    default: break;
+    case COMPATIBLE: break;
+    default: add_place(machine, i, node);
     }
 }
 

@@ -11,9 +11,20 @@
 #define MACHINE_VIRTIO 32
 #define MACHINE_AIA 4
 
-struct machine_virtio {
+struct machine_device {
     struct fdt_range registers;
-    uint32_t interrupt; /* source at the interrupt controller; 0: none */
+    struct fdt_value interrupts; /* as its controller counts them */
+};
+
+/* Devices of which one is enough: the first of its kind in the tree. */
+enum machine_place {
+    MACHINE_GOLDFISH_RTC,
+    MACHINE_PL031,
+    MACHINE_NS16550A,
+    MACHINE_SIFIVE_UART,
+    MACHINE_PL011,
+    MACHINE_SIFIVE_TEST, /* which powers the machine off */
+    MACHINE_PLACES,
 };
 
 /* An IMSIC of some privilege level: AIA's controller of messages. */
@@ -38,14 +49,14 @@ struct machine {
     bool overflow;         /* more memory or reservations than there is room for */
     struct fdt_value bootargs;
     struct fdt_value rng_seed;
-    struct fdt_range rtc;
+    struct machine_device places[MACHINE_PLACES];
     struct fdt_range plic;
     struct fdt_value plic_contexts; /* pairs of phandle and interrupt number */
     struct fdt_range memory[MACHINE_MEMORY];
     struct fdt_range reserved[MACHINE_RESERVED + 1]; /* room for one that a plain image adds: the tree itself */
     struct machine_imsic imsics[MACHINE_AIA];
     struct machine_aplic aplics[MACHINE_AIA];
-    struct machine_virtio virtio[MACHINE_VIRTIO]; /* in ascending order of address */
+    struct machine_device virtio[MACHINE_VIRTIO]; /* in ascending order of address */
 };
 
 /* Reads the tree of at most `size` readable bytes for `hart`. NULL when all is well, else what is wrong with it. */

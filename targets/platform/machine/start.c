@@ -22,14 +22,25 @@ static __attribute__((noinline)) void run_constructors(void) {
 
 static struct solo5_start_info info; /* the program keeps a pointer to it */
 
-static __attribute__((noinline)) void prepare(void) {
-    if (layer_boot->magic != BOOT_MAGIC || layer_boot->fdt_size > FDT_LARGEST) layer_abort("the boot block is none");
-    layer_console_init();
+/* Gives the initial thread its variables. */
+static void init_first_thread(void) {
+    uintptr_t block = (uintptr_t)layer_take_memory(solo5_tls_size());
+    solo5_tls_init(block);
+    solo5_set_tls_base(solo5_tls_tp_offset(block));
+}
+
+/* Returns the command line that it holds. */
+static const char *read_tree(void) {
     const void *tree = (const void *)layer_boot->fdt;
     const char *wrong = layer_machine_read(&layer_machine, tree, (uint32_t)layer_boot->fdt_size, layer_boot->hart);
     if (wrong != NULL) layer_abort_because("the device tree is damaged", wrong);
-    info.cmdline = layer_machine.bootargs.size > 0 ? (const char *)layer_machine.bootargs.data : "";
-    info.cmdline = layer_take_options(info.cmdline);
+    return layer_machine.bootargs.size > 0 ? (const char *)layer_machine.bootargs.data : "";
+}
+
+static __attribute__((noinline)) void prepare(void) {
+    if (layer_boot->magic != BOOT_MAGIC || layer_boot->fdt_size > FDT_LARGEST) layer_abort("the boot block is none");
+    layer_console_init();
+    info.cmdline = layer_take_options(ARCH_HAS_TREE ? read_tree() : (const char *)layer_boot->command_line);
     layer_tell_boot(-1);
     uint64_t frequency = arch_frequency(&layer_machine);
     if (frequency == 0 || frequency > 10000000000u)
@@ -38,7 +49,7 @@ static __attribute__((noinline)) void prepare(void) {
     layer_interrupts_init();
     layer_heap_init();
     layer_devices_init();
-    layer_tls_init();
+    init_first_thread();
 }
 
 /* What is added to the canary; its lowest byte is 0. */

@@ -1,8 +1,8 @@
 /*
- * Thread-local storage (RISC-V psABI, variant I): the thread pointer names the first of a thread's variables.
+ * Thread-local storage, variant I: a thread's variables follow its control block, which a C library may want.
  *
- *   | 16 bytes that a C library may want | variables |
- *                                        ^ thread pointer (tp)
+ *   RISC-V    | 16 bytes | variables |           AArch64   | 16 bytes, and to the variables' alignment | variables |
+ *                        ^ thread pointer (tp)             ^ thread pointer (tpidr_el0)
  *
  * The template of the variables comes from the linker script, which puts their sizes beside it: images of these targets
  * do not load their program headers.
@@ -17,7 +17,7 @@ extern const struct {
     uint64_t alignment;
 } layer_tls_template;
 
-#define CONTROL_BLOCK 16u
+/* So that 16 bytes of control block are a whole number of it. */
 #define SMALLEST_ALIGNMENT 16u
 
 static size_t block_alignment(void) {
@@ -25,13 +25,16 @@ static size_t block_alignment(void) {
     return alignment > SMALLEST_ALIGNMENT ? alignment : SMALLEST_ALIGNMENT;
 }
 
-size_t solo5_tls_size(void) { return CONTROL_BLOCK + layer_tls_template.size + block_alignment() - 1; }
+size_t solo5_tls_size(void) {
+    size_t alignment = block_alignment();
+    return ARCH_TLS_BEFORE + ARCH_TLS_GAP(alignment) + layer_tls_template.size + alignment - 1;
+}
 
-uintptr_t solo5_tls_tp_offset(uintptr_t tls) { return align_up(tls + CONTROL_BLOCK, block_alignment()); }
+uintptr_t solo5_tls_tp_offset(uintptr_t tls) { return align_up(tls + ARCH_TLS_BEFORE, block_alignment()); }
 
 solo5_result_t solo5_tls_init(uintptr_t tls) {
     if (tls == 0) return SOLO5_R_EINVAL;
-    char *variables = (char *)solo5_tls_tp_offset(tls);
+    char *variables = (char *)solo5_tls_tp_offset(tls) + ARCH_TLS_GAP(block_alignment());
     memset((void *)tls, 0, (uintptr_t)variables - tls);
     memcpy(variables, layer_tls_start, layer_tls_template.file_size);
     memset(variables + layer_tls_template.file_size, 0, layer_tls_template.size - layer_tls_template.file_size);
@@ -41,10 +44,4 @@ solo5_result_t solo5_tls_init(uintptr_t tls) {
 solo5_result_t solo5_set_tls_base(uintptr_t base) {
     arch_set_thread_pointer(base);
     return SOLO5_R_OK;
-}
-
-void layer_tls_init(void) {
-    uintptr_t block = (uintptr_t)layer_take_memory(solo5_tls_size());
-    solo5_tls_init(block);
-    solo5_set_tls_base(solo5_tls_tp_offset(block));
 }

@@ -59,7 +59,7 @@ static void open(size_t handle, size_t at) {
     candidate->registers = NULL;
     devices[handle] = layer_take_memory(PAGE_SIZE);
     bool opened = device->type == MANIFEST_NET
-                      ? layer_net_open(devices[handle], registers, layer_machine.virtio[at].interrupt)
+                      ? layer_net_open(devices[handle], registers, arch_interrupt(layer_machine.virtio[at].interrupts))
                       : layer_block_open(devices[handle], registers);
     if (!opened) missing(device, "the one there is refuses to work with us");
 }

@@ -103,7 +103,7 @@ const struct boot_block *rv_plain_boot(uint64_t hart, void *fdt) {
     add((struct fdt_range){block.stack_low, reserve}, BOOT_STACK);
     add((struct fdt_range){block.heap, block.heap_size}, BOOT_HEAP);
     add((struct fdt_range){block.fdt, size}, BOOT_FDT);
-    add(layer_machine.rtc, BOOT_REGISTERS);
+    add(layer_machine.places[MACHINE_GOLDFISH_RTC].registers, BOOT_REGISTERS);
     add(layer_machine.plic, BOOT_REGISTERS);
     for (size_t i = 0; i < layer_machine.aplic_count; i++) add(layer_machine.aplics[i].registers, BOOT_REGISTERS);
     for (size_t i = 0; i < layer_machine.virtio_count; i++) add(layer_machine.virtio[i].registers, BOOT_REGISTERS);

@@ -5,7 +5,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hvtPlatform } from '../../../targets/hvt/platform.ts';
-import { sharedHeaders } from '../../../targets/platform/sources.ts';
 import { everyNth } from '../../support/long.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { runOrThrow } from '../../support/run.ts';
@@ -400,7 +399,7 @@ describe('the layer as objects', () => {
       await runOrThrow(requireTool('clang'), [
         ...[...hvtPlatform.cflags, ...hvtPlatform.platformCflags, '-Werror'],
         `-I${join(projectRoot, hvtPlatform.include)}`,
-        `-I${join(projectRoot, sharedHeaders)}`,
+        ...hvtPlatform.headers.map((headers) => `-I${join(projectRoot, headers)}`),
         ...['-c', join(projectRoot, source), '-o', join(folder, `${source.replaceAll('/', '-')}.o`)],
       ]);
     }

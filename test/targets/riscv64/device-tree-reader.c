@@ -18,16 +18,27 @@ static unsigned touch(struct fdt_value value) {
     return sum;
 }
 
+/* In the order of enum machine_place. */
+static const char *const places[MACHINE_PLACES] = {"rtc", "pl031", "ns16550a", "sifive-uart", "pl011", "test"};
+
+static void print_interrupts(struct fdt_value cells) {
+    for (uint32_t i = 0; i < cells.size / 4; i++) printf("%c%u", i == 0 ? '!' : ',', layer_fdt_cell(cells, i));
+}
+
 static void report(const struct machine *machine) {
     printf("ok timebase=%llu", (unsigned long long)machine->timebase_frequency);
     for (uint32_t i = 0; i < machine->memory_count; i++) print_range("memory", machine->memory[i]);
     for (uint32_t i = 0; i < machine->reserved_count; i++) print_range("reserved", machine->reserved[i]);
     for (uint32_t i = 0; i < machine->virtio_count; i++) {
         print_range("virtio", machine->virtio[i].registers);
-        printf("!%u", machine->virtio[i].interrupt);
+        print_interrupts(machine->virtio[i].interrupts);
         if (i > 0 && machine->virtio[i].registers.address < machine->virtio[i - 1].registers.address) abort();
     }
-    if (machine->rtc.size > 0) print_range("rtc", machine->rtc);
+    for (unsigned i = 0; i < MACHINE_PLACES; i++) {
+        if (machine->places[i].registers.size == 0) continue;
+        print_range(places[i], machine->places[i].registers);
+        print_interrupts(machine->places[i].interrupts);
+    }
     if (machine->plic.size > 0) print_range("plic", machine->plic);
     printf(" hart_phandle=%u seed=%u bootargs=%.*s", machine->hart_phandle, machine->rng_seed.size,
            (int)machine->bootargs.size, machine->bootargs.data == NULL ? "" : (const char *)machine->bootargs.data);

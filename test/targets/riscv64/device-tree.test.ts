@@ -23,7 +23,7 @@ import { createRandom, type Random } from '../../support/random.ts';
 import { run, runOrThrow } from '../../support/run.ts';
 import { requireTool, requireTools } from '../../support/tools.ts';
 
-requireTools('gcc', 'qemu-system-riscv64');
+requireTools('gcc', 'qemu-system-riscv64', 'qemu-system-aarch64');
 
 let reader: string;
 const folder = temporaryFolder('device-tree');
@@ -57,10 +57,13 @@ async function read(trees: readonly Uint8Array[]): Promise<string[]> {
 const sound = (machine?: MachineTree, options?: TreeOptions) => deviceTree(machineTree(machine), options);
 
 /** What QEMU gives its guests. */
-async function qemuTree(machine: string): Promise<Buffer> {
+async function qemuTree(
+  machine: string,
+  emulator: 'qemu-system-riscv64' | 'qemu-system-aarch64' = 'qemu-system-riscv64',
+): Promise<Buffer> {
   const path = join(folder, `${machine.replace(/\W/g, '-')}.dtb`);
   const args = ['-nographic', '-M', `${machine},dumpdtb=${path}`];
-  await runOrThrow(requireTool('qemu-system-riscv64'), args, { timeout: 30_000 });
+  await runOrThrow(requireTool(emulator), args, { timeout: 30_000 });
   const tree = readFileSync(path);
   // The file is longer than the tree.
   return tree.subarray(0, tree.readUInt32BE(4));
@@ -76,13 +79,25 @@ describe('a sound tree', () => {
     ]);
     const transports = [1, 2, 3, 4, 5, 6, 7, 8].map((i) => ` virtio=1000${i}000+1000!${i}`).join('');
     expect(virt).toBe(
-      `ok timebase=10000000 memory=80000000+8000000${transports} rtc=101000+1000 plic=c000000+600000 hart_phandle=2 ` +
-        'seed=32 bootargs=',
+      `ok timebase=10000000 memory=80000000+8000000${transports} rtc=101000+1000!11 ns16550a=10000000+100!10 ` +
+        'test=100000+1000 plic=c000000+600000 hart_phandle=2 seed=32 bootargs=',
     );
-    expect(aia).toContain(`${transports} rtc=101000+1000 hart_phandle=`);
+    expect(aia).toContain(`${transports.replaceAll(/!./g, '$&,4')} rtc=101000+1000!11,4 `);
     expect(own).toMatch(/hart_phandle=2 seed=32 bootargs=some words$/);
     expect(sifive).toMatch(
-      /^ok timebase=1000000 memory=80000000\+8000000 plic=c000000\+4000000 hart_phandle=\d+ seed=0/,
+      /^ok timebase=1000000 memory=80000000\+8000000 sifive-uart=10010000\+1000!4 plic=c000000\+4000000 hart_phandle=\d+ seed=0/,
+    );
+  });
+
+  test('of an AArch64 machine gives its clock, its serial port and 32 transports with three cells an interrupt', async () => {
+    const [virt] = await read([await qemuTree('virt', 'qemu-system-aarch64')]);
+    const transports = Array.from(
+      { length: 32 },
+      (_, i) => ` virtio=${(0xa000000 + 512 * i).toString(16)}+200!0,${16 + i},1`,
+    );
+    expect(virt).toBe(
+      `ok timebase=0 memory=40000000+8000000${transports.join('')} pl031=9010000+1000!0,2,4 pl011=9000000+1000!0,1,4 ` +
+        'hart_phandle=0 seed=32 bootargs=',
     );
   });
 

@@ -16,12 +16,22 @@ static inline uint64_t arch_ticks(void) {
     return ticks;
 }
 
+/* Whether machines of this kind describe themselves in a device tree. */
+#define ARCH_HAS_TREE true
+
 /* Ticks per second; 0: not known. */
 static inline uint64_t arch_frequency(const struct machine *machine) { return machine->timebase_frequency; }
 
 #define ARCH_NO_FREQUENCY "the device tree has no timebase-frequency"
 
+/* The source of a device's interrupt at the controller; 0: none. */
+static inline uint32_t arch_interrupt(struct fdt_value interrupts) { return layer_fdt_cell(interrupts, 0); }
+
 static inline void arch_set_thread_pointer(uintptr_t base) { __asm__ volatile("mv tp, %0" : : "r"(base) : "memory"); }
+
+/* Bytes before what the thread pointer names, and from there to the variables: see tls.c. */
+#define ARCH_TLS_BEFORE 16u
+#define ARCH_TLS_GAP(alignment) 0u
 
 /* copy.S: memcpy, inlined as a call that changes few registers. */
 static inline __attribute__((always_inline)) void arch_copy(void *to, const void *from, size_t size) {

@@ -1,8 +1,9 @@
 /*
  * The four functions that compilers call on their own. String instructions: short, no tables, and as fast as any
- * loop for all but small sizes on CPUs of the last ten years (moving upwards over an overlap excepted). Weak, so that a C library among the inputs may bring its own.
+ * loop for all but small sizes on CPUs of the last ten years (moving upwards over an overlap excepted). Weak, so that a
+ * C library among the inputs may bring its own.
  */
-#include "platform.h"
+#include "layer.h"
 
 __attribute__((weak)) void *memcpy(void *restrict to, const void *restrict from, size_t size) {
     void *start = to;
