@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile } from '../base/files.ts';
+import { bootSeL4Image, type SeL4BootOptions } from '../pipeline/boot-sel4.ts';
 import { probeImage } from '../pipeline/probe-image.ts';
 import { spawnChild } from '../pipeline/scratch.ts';
 import { findProgram } from '../pipeline/tools.ts';
@@ -13,6 +14,7 @@ import type { Host } from '../targets/hvt/machine.ts';
 import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
 import { bootRiscv } from '../targets/riscv64/boot.ts';
 import { isRiscvImage } from '../targets/riscv64/image.ts';
+import { isSeL4Image } from '../targets/sel4/image.ts';
 import { findingsStatus, findingTable } from './check.ts';
 import { print, standardOutput } from './output.ts';
 import { terminalProgress } from './progress.ts';
@@ -34,12 +36,16 @@ Examples:
   casemate boot build/hello.hvt -- Ada
   casemate boot build/kv.hvt --block store=disk.img -- get greeting
   casemate boot build/hello.riscv64 --machine virt,aia=aplic-imsic
+  casemate boot build/hello.sel4 --kernel kernel.elf
   casemate boot build/hello.hvt --probe --cpu EPYC
   casemate boot hardened.riscv64 --probe --machine sifive_u
   casemate boot build/echo.hvt --net net0=user,hostfwd=udp::7007-:7`;
 
 interface Flags {
-  readonly mem: string;
+  readonly mem?: string;
+  readonly kernel?: string;
+  readonly genConfig?: string;
+  readonly invocations?: string;
   readonly net?: readonly string[];
   readonly mac?: readonly string[];
   readonly block?: readonly string[];
@@ -86,7 +92,7 @@ function verdictOf(result: Omit<BootResult, 'tender'>, image: string): [line: st
 /** What becomes of programs that try what this image's protections forbid. */
 async function probe(image: string, flags: Flags): Promise<void> {
   const boot = {
-    memory: numberOf(flags.mem, '--mem'),
+    memory: numberOf(flags.mem ?? '512', '--mem'),
     tender: tenderOf(flags.tender),
     ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
     ...(flags.timeout === undefined ? {} : { timeout: numberOf(flags.timeout, '--timeout') }),
@@ -98,15 +104,33 @@ async function probe(image: string, flags: Flags): Promise<void> {
   process.exitCode = findingsStatus(findings);
 }
 
+/** The kernel of a root image for seL4, which must be named; nothing else has one. */
+function kernelOf(
+  image: string,
+  { kernel, genConfig, invocations }: Flags,
+  sel4: boolean,
+): SeL4BootOptions['sel4'] | undefined {
+  if (!sel4) {
+    if (kernel !== undefined) fail('usage', `--kernel: ${printable(image)} is no root image for seL4 of casemate's`);
+    return undefined;
+  }
+  if (kernel === undefined)
+    return fail('usage', `${printable(image)}: is a root image for seL4; name its kernel with --kernel`);
+  return { kernel, ...(genConfig && { genConfig }), ...(invocations && { invocations }) };
+}
+
 async function run(image: string, args: readonly string[], flags: Flags): Promise<void> {
-  const riscv = isRiscvImage(readFile(image));
+  const bytes = readFile(image);
+  const sel4 = isSeL4Image(bytes);
+  const riscv = !sel4 && isRiscvImage(bytes);
+  const kernel = kernelOf(image, flags, sel4);
   if (flags.machine !== undefined && !riscv) fail('usage', '--machine: for images for riscv64 only');
-  if (flags.tender !== 'auto' && riscv) fail('usage', `--tender ${printable(flags.tender)}: for hvt images only`);
+  if (flags.tender !== 'auto' && (riscv || sel4))
+    fail('usage', `--tender ${printable(flags.tender)}: for hvt images only`);
   if (flags.probe) return probe(image, flags);
   const options = {
     image,
     args,
-    memory: numberOf(flags.mem, '--mem'),
     blocks: withBlockSizes((flags.block ?? []).map(parseBlock), (flags.blockSize ?? []).map(parseBlockSize)),
     nets: withMacs((flags.net ?? []).map(parseNet), (flags.mac ?? []).map(parseMac)),
     ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
@@ -114,9 +138,12 @@ async function run(image: string, args: readonly string[], flags: Flags): Promis
     onConsole: (chunk: Uint8Array) => (standardOutput().write(chunk) ? undefined : once(standardOutput(), 'drain')),
     keepConsole: false,
   };
-  const result = riscv
-    ? await bootRiscv({ ...options, ...(flags.machine === undefined ? {} : { machine: flags.machine }) }, host)
-    : await bootHvt({ ...options, tender: tenderOf(flags.tender) }, host);
+  const memory = flags.mem === undefined ? {} : { memory: numberOf(flags.mem, '--mem') };
+  const result = await (kernel
+    ? bootSeL4Image({ ...options, ...memory, sel4: kernel }, host)
+    : riscv
+      ? bootRiscv({ ...options, ...memory, ...(flags.machine === undefined ? {} : { machine: flags.machine }) }, host)
+      : bootHvt({ ...options, memory: 512, ...memory, tender: tenderOf(flags.tender) }, host));
   const [line, status] = verdictOf(result, image);
   if (line !== '') process.stderr.write(`casemate: ${line}\n`);
   process.exitCode = status;
@@ -129,14 +156,17 @@ function collect(value: string, before: readonly string[] = []): readonly string
 
 export function bootCommand(): Command {
   return new Command('boot')
-    .summary('run an image: hvt, with or without KVM, or riscv64')
+    .summary('run an image: hvt, with or without KVM, riscv64, or seL4')
     .description(
       'Runs IMAGE with ARGS. An hvt image: by solo5-hvt where it and /dev/kvm can be used, else in QEMU by an emulator of ' +
-        'the tender. An image for riscv64: in a machine of QEMU.',
+        'the tender. An image for riscv64: in a machine of QEMU. A root image for seL4: on its kernel, in the machine that that was built for.',
     )
     .argument('<IMAGE>', 'an hvt image, ours or any other, or an image for riscv64')
     .argument('[ARGS...]', "the guest's arguments, after --")
-    .option('--mem <MB>', 'memory of the guest', '512')
+    .option('--mem <MB>', 'memory of the guest (default: 512; for seL4 what the kernel was built for)')
+    .option('--kernel <ELF>', 'for a root image for seL4: the kernel that it was made for')
+    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h (default: found beside it)")
+    .option('--invocations <FILE>', "the kernel's invocations_all.json (default: found beside it)")
     .option('--net <NAME=BACKEND>', 'attach a network to the device NAME', collect)
     .option('--mac <NAME=ADDRESS>', 'hardware address of the device NAME (default: random)', collect)
     .option('--block <NAME=FILE>', 'attach a file to the block device NAME', collect)

@@ -5,7 +5,7 @@ import { fail, hex, printable } from '../base/errors.ts';
 import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildResult, buildProject } from '../pipeline/build.ts';
-import { type Target, targets } from '../pipeline/manifest.ts';
+import { type ManifestSeL4, type Target, targets } from '../pipeline/manifest.ts';
 import { countsOf, type ValidatedFunction, type ValidationReport } from '../pipeline/validation-policy.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { parseBudget, parseSeconds } from './budget.ts';
@@ -147,6 +147,10 @@ function summary(result: BuildResult): string {
 interface Options {
   readonly output?: string;
   readonly target?: string;
+  readonly kernel?: string;
+  readonly genConfig?: string;
+  readonly invocations?: string;
+  readonly seed?: string;
   readonly updateLock?: boolean;
   readonly frozenLock?: boolean;
   readonly cache?: boolean;
@@ -163,13 +167,28 @@ function targetOf(text: string): Target {
   return found ?? fail('usage', `--target ${printable(text)}: must be one of ${targets.join(', ')}`);
 }
 
+/** What is said of a kernel on the command line; its files come with it. */
+function sel4Of({ kernel, genConfig, invocations, seed }: Options): ManifestSeL4 | undefined {
+  if (kernel === undefined && (genConfig !== undefined || invocations !== undefined))
+    fail('usage', '--gen-config and --invocations belong to --kernel, which is missing');
+  if (kernel === undefined && seed === undefined) return undefined;
+  return {
+    ...(kernel !== undefined && { kernel }),
+    ...(genConfig !== undefined && { genConfig }),
+    ...(invocations !== undefined && { invocations }),
+    ...(seed !== undefined && { seed }),
+  };
+}
+
 async function run(folder: string, options: Options): Promise<void> {
   if (options.updateLock && options.frozenLock) fail('usage', '--update-lock and --frozen-lock exclude each other');
+  const sel4 = sel4Of(options);
   const progress = terminalProgress(options.verbose === true);
   const result = await buildProject({
     folder,
     ...(options.output === undefined ? {} : { output: options.output }),
     ...(options.target === undefined ? {} : { target: targetOf(options.target) }),
+    ...(sel4 && { sel4 }),
     lock: options.updateLock ? 'update' : options.frozenLock ? 'frozen' : 'verify',
     afresh: options.cache === false,
     budget: options.budget,
@@ -188,6 +207,13 @@ export function buildCommand(): Command {
     .argument('<DIR>', 'folder that holds casemate.json')
     .option('-o, --output <FILE>', 'where the image goes (default: DIR/build/NAME.hvt)')
     .option('--target <TARGET>', `build for it instead of the manifest's: ${targets.join(', ')}`)
+    .option('--kernel <ELF>', 'for sel4: the kernel that the image is made for')
+    .option('--gen-config <FILE>', "for sel4: the kernel's gen_config.json or gen_config.h (default: found beside it)")
+    .option('--invocations <FILE>', "for sel4: the kernel's invocations_all.json (default: found beside it)")
+    .option(
+      '--seed <TEXT>',
+      "for sel4: decides where the image lies (default: the kernel's hash and the project's name)",
+    )
     .option('--update-lock', 'accept changed inputs and record them in casemate.lock')
     .option('--frozen-lock', 'fail on any difference from casemate.lock; prove and compile everything again')
     .option('--no-cache', 'prove everything and compile the platform layer again, whatever earlier runs have kept')

@@ -23,20 +23,30 @@ import { parseWish } from '../hardening/wipe/wish.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import { type LinkResult, link } from '../linker/link.ts';
 import type { InputFile, LinkRequest } from '../linker/request.ts';
+import { readKernel } from '../targets/sel4/kernel-files.ts';
 import { type Audit, auditImage } from './audit.ts';
 import { claimants, requireOwnNote, reservedNote } from './claims.ts';
 import { readLinkInputs } from './link-inputs.ts';
 import { linkOptions } from './link-options.ts';
 import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
-import { type At, type Manifest, type ParsedManifest, parseManifest, type Target } from './manifest.ts';
-import { type Confinement, confine, isInside, statIfPresent } from './paths.ts';
+import {
+  type At,
+  type Manifest,
+  type ManifestSeL4,
+  type ParsedManifest,
+  parseManifest,
+  type Target,
+} from './manifest.ts';
+import { type Confinement, confine, confinePath, isInside, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
 import { requireWiper, secretVariables, withVariableTable } from './secret-variables.ts';
 import { type BuiltSecrets, hasRecords, requireErased, secretsObjects } from './secrets.ts';
 import { compileProject } from './sources.ts';
 import { requireStack, type StackReport } from './stack.ts';
-import { type TargetPlan, targetPlan } from './target.ts';
+import { targetPlan } from './target.ts';
+import type { TargetPlan } from './target-parts.ts';
+import type { SeL4Choice } from './target-sel4.ts';
 import { requireTool } from './tools.ts';
 import type { ImageFunctionOfSource, ImageJob } from './validation.ts';
 import { recordText, requireValidation, requireValidator, type ValidationReport } from './validation-policy.ts';
@@ -52,6 +62,8 @@ export interface BuildRequest {
   readonly output?: string;
   /** Built for instead of the manifest's own target. */
   readonly target?: Target;
+  /** For target sel4: instead of the manifest's own kernel and seed. */
+  readonly sel4?: ManifestSeL4;
   readonly lock: LockMode;
   /** Proves everything and compiles the platform layer too, whatever earlier runs have kept; a frozen lock implies it. */
   readonly afresh?: boolean;
@@ -256,6 +268,30 @@ async function validateProject(
   }
 }
 
+/** The kernel of a build for seL4: the user's, from anywhere, or the manifest's, from the project or its roots. */
+function sel4Choice(
+  { sel4: own = {} }: BuildRequest,
+  manifest: Manifest,
+  at: At,
+  confinement: Confinement,
+): SeL4Choice | undefined {
+  if (manifest.target !== 'sel4') return undefined;
+  const seed = own.seed === undefined ? {} : { seed: own.seed };
+  if (own.kernel !== undefined) return { kernel: readKernel(own.kernel, own), ...seed };
+  const inside = (key: 'kernel' | 'genConfig' | 'invocations'): string | undefined => {
+    const path = manifest.sel4?.[key];
+    return path && confinePath(confinement, path, at(`/sel4/${key}`)).real;
+  };
+  const kernel = inside('kernel');
+  if (kernel === undefined) {
+    const where = at(manifest.sel4 === undefined ? '' : '/sel4');
+    return fail('manifest', `${where}: no kernel is named; give --kernel KERNEL.elf, or name it as "kernel" in "sel4"`);
+  }
+  const [genConfig, invocations] = [inside('genConfig'), inside('invocations')];
+  const paths = { ...(genConfig && { genConfig }), ...(invocations && { invocations }) };
+  return { kernel: readKernel(kernel, paths), ...seed };
+}
+
 /** Builds one project. Errors are CasemateErrors; on any of them no file has changed. */
 export async function buildProject(request: BuildRequest): Promise<BuildResult> {
   const { progress } = request;
@@ -264,7 +300,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const lockPath = join(request.folder, lockName);
   const lockBefore = loadLock(lockPath);
   const ledger = openLedger(lockBefore, request.lock, lockPath);
-  const target = targetPlan(manifest);
+  const target = targetPlan(manifest, sel4Choice(request, manifest, at, confinement));
   if (isValidated(request, manifest)) requireValidator(manifest);
   requireWiper(manifest, at);
   const records = secretsObjects(manifest, at);

@@ -133,8 +133,18 @@ export interface ManifestSecrets {
   readonly waive?: readonly ManifestWaiver[];
 }
 
-export const targets = ['hvt', 'riscv64', 'elf'] as const;
+export const targets = ['hvt', 'riscv64', 'sel4', 'elf'] as const;
 export type Target = (typeof targets)[number];
+
+/** What an image for seL4 is made for. */
+export interface ManifestSeL4 {
+  /** Path of kernel.elf; its configuration and labels lie beside it, or are named. */
+  readonly kernel?: string;
+  readonly genConfig?: string;
+  readonly invocations?: string;
+  /** Decides where the image, its heap and its devices lie. */
+  readonly seed?: string;
+}
 
 export interface Manifest {
   readonly name: string;
@@ -156,6 +166,7 @@ export interface Manifest {
   /** MiB. */
   readonly memory?: number;
   readonly harden?: ManifestHarden;
+  readonly sel4?: ManifestSeL4;
   readonly roots?: readonly string[];
 }
 
@@ -274,7 +285,7 @@ function checkMeaning(manifest: Manifest, at: At): void {
       ['harden', 'a plain executable is protected by the kernel that loads it'],
     ] as const) {
       if (manifest[key] !== undefined) {
-        fail('manifest', `${at(`/${key}`)}: ${why}; remove it or set "target" to "hvt" or "riscv64"`);
+        fail('manifest', `${at(`/${key}`)}: ${why}; remove it or set "target" to "hvt", "riscv64" or "sel4"`);
       }
     }
     if (manifest.platform === 'casemate') {
@@ -293,8 +304,17 @@ function checkMeaning(manifest: Manifest, at: At): void {
     const where = at(`/harden/require/${require.indexOf('pku')}`);
     fail('manifest', `${where}: found "pku"; RISC-V has no protection keys and needs none: its text is "xom"`);
   }
-  if (manifest.target === 'hvt' && mode !== undefined) {
-    fail('manifest', `${at('/harden/mode')}: found "${mode}"; paging modes are RISC-V's; remove it`);
+  if (manifest.target === 'sel4') {
+    const other = require.findIndex((what) => what !== 'xom');
+    if (other >= 0) {
+      const where = at(`/harden/require/${other}`);
+      fail('manifest', `${where}: found "${require[other]}"; of a root task for seL4 only "xom" can be required`);
+    }
+    if (manifest.platform === 'none')
+      fail('manifest', `${at('/platform')}: a root task for seL4 is started by our platform layer; remove it`);
+  }
+  if ((manifest.target === 'hvt' || manifest.target === 'sel4') && mode !== undefined) {
+    fail('manifest', `${at('/harden/mode')}: found "${mode}"; paging modes are bare RISC-V's to choose; remove it`);
   }
   if (manifest.target !== 'elf' && manifest.platform === 'none' && manifest.devices !== undefined) {
     const why = 'with "platform": "none" the inputs bring the notes that name devices';

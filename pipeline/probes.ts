@@ -11,7 +11,7 @@ import type { ProbeFiles } from '../targets/platform/sources.ts';
 import { riscvProbeFiles } from '../targets/riscv64/probes.ts';
 import { buildProject } from './build.ts';
 import type { Progress } from './progress.ts';
-import { casemateHome } from './target.ts';
+import { casemateHome } from './target-parts.ts';
 
 const filesOf: Readonly<Record<ProbeFiles['target'], ProbeFiles>> = { hvt: hvtProbeFiles, riscv64: riscvProbeFiles };
 

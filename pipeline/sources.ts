@@ -17,7 +17,7 @@ import type { Ledger } from './lock.ts';
 import type { At, Manifest } from './manifest.ts';
 import { openObjectCache } from './object-cache.ts';
 import { type Confinement, confinePath, isInside } from './paths.ts';
-import type { TargetPlan } from './target.ts';
+import type { TargetPlan } from './target-parts.ts';
 import { compilerFolder, requireTool } from './tools.ts';
 import type { VerifiedUnit } from './verified.ts';
 

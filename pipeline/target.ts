@@ -2,72 +2,37 @@
  * What a target adds to a build: how C is compiled for it, which objects join the link, and what the image must obey.
  *
  * A target is data and pure functions; the pipeline compiles, links and writes. Targets live in targets/<name>/; this
- * file turns one of them and a manifest into the plan that build.ts follows.
+ * file turns one of them and a manifest into the plan that build.ts follows. seL4's is in target-sel4.ts.
  */
-import { realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { PLATFORM_MODULE } from '../analyzers/platform.ts';
-import { CasemateError } from '../base/errors.ts';
+import { join } from 'node:path';
+import { CasemateError, fail } from '../base/errors.ts';
 import { withSlideSection } from '../hardening/slide/attach.ts';
 import { EF_RISCV_FLOAT_ABI_DOUBLE, EF_RISCV_RVC, EM_RISCV } from '../linker/elf.ts';
 import type { LinkedImage } from '../linker/image.ts';
-import type { InputFile, LinkOptions } from '../linker/request.ts';
 import { parseScript } from '../linker/script/parse.ts';
 import { DEFAULT_STACK, hardenImage } from '../targets/hvt/harden.ts';
 import { checkFits, readHvtImage } from '../targets/hvt/image.ts';
 import { ABI_SYMBOL, hvtNotesObject, MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { hvtPlatform } from '../targets/hvt/platform.ts';
-import { type PlatformSources, trapSource, verifiedModule } from '../targets/platform/sources.ts';
+import { trapSource, verifiedModule } from '../targets/platform/sources.ts';
 import { DEFAULT_STACK as DEFAULT_RISCV_STACK, hardenRiscv } from '../targets/riscv64/harden.ts';
 import { checkFitsMemory, readRiscvImage, roomIn, withLoadAddresses } from '../targets/riscv64/image.ts';
 import { riscvLayout } from '../targets/riscv64/layout.ts';
 import { riscvPlatform } from '../targets/riscv64/platform.ts';
-import type { SourceFile } from './compile.ts';
 import type { Manifest } from './manifest.ts';
-import type { TargetStack } from './stack.ts';
+import {
+  casemateHome,
+  layerOf,
+  librariesOf,
+  moduleFlags,
+  noteMissing,
+  ourFile,
+  ownHeaders,
+  type TargetPlan,
+  wipeFlags,
+} from './target-parts.ts';
+import { type SeL4Choice, sel4Plan } from './target-sel4.ts';
 import { hostedFlags } from './unit-flags.ts';
-
-export interface TargetPlan {
-  /** Of the image's file name, with its dot. */
-  readonly extension: string;
-  /** For the project's C files: defaults come before the manifest's flags, requirements after them. */
-  readonly defaultFlags: readonly string[];
-  readonly requiredFlags: readonly string[];
-  /** The platform layer: compiled with exactly these flags. */
-  readonly platform: readonly SourceFile[];
-  /** C of ours that joins when lowered TypeScript tests what callers must keep to: it says what was broken, and ends. */
-  readonly preconditions: readonly SourceFile[];
-  /** C of ours that joins when verified TypeScript imports a module, by the module's name. */
-  readonly libraries: ReadonlyMap<string, readonly SourceFile[]>;
-  /** Whether C is compiled to assembly text first: see compile.ts. */
-  readonly viaAssembly: boolean;
-  /** Absolute folders where the project's C files find the platform's headers. */
-  readonly includeFolders: readonly string[];
-  /** Absolute folders of the platform layer's headers and sources; their files are ours, not foreign. */
-  readonly platformFolders: readonly string[];
-  /** Objects made without a compiler (notes). They come before everything else. */
-  readonly objects: readonly InputFile[];
-  /** Link options that hold unless the manifest says otherwise. */
-  readonly link: Partial<LinkOptions>;
-  /** Symbols that must stay whatever else the manifest asks to keep. */
-  readonly keep: readonly string[];
-  /** Of which the build proves that a program with TypeScript fits. */
-  readonly stack: TargetStack;
-  /** The file to write, with what the target adds to a linked image; `note` tells what could not be added, and why. */
-  readonly finish: (image: LinkedImage, note: (text: string) => void) => Uint8Array;
-  /** Throws an 'image' error when the finished image breaks the target's rules. */
-  readonly check: (image: Uint8Array) => void;
-}
-
-/** casemate's own folder: this file lies one below it, both as source and bundled in dist/. */
-export const casemateHome = realpathSync.native(fileURLToPath(new URL('..', import.meta.url)));
-
-/** Headers of ours that any C may include. */
-const ownHeaders = join(casemateHome, 'include');
-
-/** The heap that comes with casemate (include/casemate/heap.h) clears what is freed. */
-const wipeFlags = ({ secrets }: Manifest): string[] => (secrets?.wipe === true ? ['-DCASEMATE_HEAP_WIPES'] : []);
 
 /** A plain executable: compiled for a hosted system, linked, and nothing more. */
 function elfPlan(manifest: Manifest): TargetPlan {
@@ -106,16 +71,6 @@ function finishSlidable(image: LinkedImage, name: string, note: (text: string) =
   }
 }
 
-function noteMissing(
-  protections: readonly { readonly name: string; readonly enforced: boolean; readonly detail: string }[],
-  image: string,
-  note: (text: string) => void,
-): void {
-  for (const { name, enforced, detail } of protections) {
-    if (!enforced) note(`casemate: warning: ${image}: not enforced: ${name}: ${detail}`);
-  }
-}
-
 /** The image with what a launch needs to slide it, and hardened when the manifest asks for it. */
 function finishHvt(image: LinkedImage, manifest: Manifest, note: (text: string) => void): Uint8Array {
   const name = `${manifest.name}.hvt`;
@@ -126,39 +81,6 @@ function finishHvt(image: LinkedImage, manifest: Manifest, note: (text: string) 
   const hardened = hardenImage(bytes, name, { require, stack: kib, executeOnly });
   noteMissing(hardened.protections, name, note);
   return hardened.bytes;
-}
-
-const ourFile = (path: string, flags: readonly string[]): SourceFile => ({
-  name: `casemate/${path}`,
-  path: join(casemateHome, path),
-  flags,
-});
-
-/** The folders of a platform layer, its include folder first, and its files with their flags. */
-function layerOf(layer: PlatformSources): { folders: readonly string[]; platform: readonly SourceFile[] } {
-  const folders = [
-    layer.include,
-    ...layer.headers,
-    verifiedModule.folder,
-    ...layer.sources.map((path) => dirname(path)),
-  ];
-  const flags = [...layer.cflags, ...layer.platformCflags];
-  for (const folder of [layer.include, ...layer.headers]) flags.push(`-I${join(casemateHome, folder)}`);
-  return {
-    folders: [...new Set(folders)].map((folder) => join(casemateHome, folder)),
-    platform: layer.sources.map((path) => ourFile(path, flags)),
-  };
-}
-
-/** For C of ours that lowered TypeScript needs, beside a platform layer. */
-function moduleFlags(layer: PlatformSources): string[] {
-  const include = [layer.include, verifiedModule.folder].map((folder) => `-I${join(casemateHome, folder)}`);
-  return [...layer.cflags, '-Wall', '-Wextra', ...include];
-}
-
-/** C of the modules that verified TypeScript may import. */
-function librariesOf(layer: PlatformSources): ReadonlyMap<string, readonly SourceFile[]> {
-  return new Map([[PLATFORM_MODULE, verifiedModule.sources.map((path) => ourFile(path, moduleFlags(layer)))]]);
 }
 
 /** Bytes of stack: the stub's, or what the platform layer keeps free of heap (targets/hvt/platform/memory.c). */
@@ -264,8 +186,16 @@ function riscvPlan(manifest: Manifest): TargetPlan {
   };
 }
 
-/** The plan of a manifest's target. */
-export function targetPlan(manifest: Manifest): TargetPlan {
-  const plans = { hvt: hvtPlan, riscv64: riscvPlan, elf: elfPlan };
-  return plans[manifest.target](manifest);
+/** The plan of a manifest's target; `sel4` is what an image for seL4 is made for. */
+export function targetPlan(manifest: Manifest, sel4?: SeL4Choice): TargetPlan {
+  switch (manifest.target) {
+    case 'hvt':
+      return hvtPlan(manifest);
+    case 'riscv64':
+      return riscvPlan(manifest);
+    case 'elf':
+      return elfPlan(manifest);
+    case 'sel4':
+      return sel4 === undefined ? fail('usage', 'an image for seL4 needs a kernel') : sel4Plan(manifest, sel4);
+  }
 }

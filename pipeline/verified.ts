@@ -28,7 +28,7 @@ import { type Confinement, confinePath, isConfined, isInside, lockName } from '.
 import { loadSources, openProofCache, type ProveRequest } from './prove.ts';
 import { type BuiltReport, proveForBuild } from './proved-before.ts';
 import type { SealedStore } from './sealed-store.ts';
-import type { TargetPlan } from './target.ts';
+import type { TargetPlan } from './target-parts.ts';
 import { unitFlags } from './unit-flags.ts';
 import { requireNoAssumptions, requireProofs } from './verified-policy.ts';
 import {

@@ -5,6 +5,7 @@
  * into an outcome. There is no tender: the machine powers off, and the guest's last word on the console says with which
  * status (console.ts).
  */
+import { basename } from 'node:path';
 import { CasemateError, fail, printable } from '../../base/errors.ts';
 import { readFile } from '../../base/files.ts';
 import { type AttachedDevice, attachDevices } from '../hvt/attach.ts';
@@ -47,7 +48,8 @@ export interface RiscvBootResult {
   readonly console: string;
 }
 
-function resolveDevice(device: AttachedDevice): AttachedDevice {
+/** A device with its file checked and its address drawn. Errors: 'usage', 'io'. */
+export function resolveDevice(device: AttachedDevice): AttachedDevice {
   if (device.type === 'block') {
     checkStorage(device.attachment.path, device.attachment.blockSize ?? 512);
     return device;
@@ -60,24 +62,43 @@ function resolveDevice(device: AttachedDevice): AttachedDevice {
   return { ...device, attachment: { ...device.attachment, mac, ...(mtu === undefined ? {} : { mtu }) } };
 }
 
-function endOf(end: ChildEnd, filter: ConsoleFilter, options: RiscvBootOptions): Omit<RiscvBootResult, 'console'> {
+function endOf(
+  end: ChildEnd,
+  filter: ConsoleFilter,
+  timeout: number | undefined,
+  path: string,
+): Omit<RiscvBootResult, 'console'> {
   const status = filter.status();
   if (status !== undefined) return { outcome: 'halted', status, reason: '' };
-  if (end.timedOut) return { outcome: 'timeout', status: -1, reason: `still running after ${options.timeout} s` };
+  if (end.timedOut) return { outcome: 'timeout', status: -1, reason: `still running after ${timeout} s` };
   if (filter.gaveUp()) return { outcome: 'killed', status: -1, reason: 'its start-up code gave up, as it says' };
   const errors = qemuErrors(end.errors);
   if (end.signal === null && end.status === 0) {
     return { outcome: 'killed', status: -1, reason: 'the machine powered off without an exit status of the guest' };
   }
   const how = end.signal === null ? `exit status ${end.status}` : `signal ${end.signal}`;
-  return fail('tool', `qemu-system-riscv64 stopped (${how}): ${errors || 'without a message'}`);
+  return fail('tool', `${basename(path)} stopped (${how}): ${errors || 'without a message'}`);
 }
 
-async function runLaunch(path: string, launch: RiscvLaunch, options: RiscvBootOptions, host: Host) {
+/** How QEMU is run for a guest that tells its end on the console. */
+export interface GuestRun {
+  /** QEMU's. */
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly token: string;
+  /** Whether the machine cannot power off: it is stopped once the guest, or its start-up code, has had its last word. */
+  readonly endless: boolean;
+}
+
+/** Runs a guest to its end. */
+export async function runGuest(
+  { path, args, token, endless }: GuestRun,
+  options: Pick<RiscvBootOptions, 'timeout' | 'abort' | 'onConsole' | 'keepConsole'>,
+  host: Host,
+): Promise<RiscvBootResult> {
   const chunks: Uint8Array[] = [];
   const timeout = checkTimeout(options.timeout);
-  const filter = consoleFilter(launch.token);
-  // sifive_u cannot power off: it is stopped once the guest, or its start-up code, has had its last word.
+  const filter = consoleFilter(token);
   const stop = new AbortController();
   const show = (bytes: Uint8Array): unknown => {
     if (bytes.length === 0) return undefined;
@@ -88,17 +109,17 @@ async function runLaunch(path: string, launch: RiscvLaunch, options: RiscvBootOp
   if (options.abort?.aborted) stop.abort();
   const end = await runPrinting(host, {
     path,
-    args: riscvQemuArguments(launch),
+    args: [...args],
     ...(timeout === undefined ? {} : { timeout }),
     abort: stop.signal,
     onConsole: (chunk) => {
       const waiting = show(filter.feed(chunk));
-      if ((filter.status() !== undefined || filter.gaveUp()) && launch.machine.startsWith('sifive_u')) stop.abort();
+      if ((filter.status() !== undefined || filter.gaveUp()) && endless) stop.abort();
       return waiting;
     },
   });
   await show(filter.end());
-  return { ...endOf(end, filter, options), console: Buffer.concat(chunks).toString() };
+  return { ...endOf(end, filter, options.timeout, path), console: Buffer.concat(chunks).toString() };
 }
 
 /**
@@ -130,5 +151,6 @@ export async function bootRiscv(options: RiscvBootOptions, host: Host): Promise<
     legacy: options.legacy ?? false,
     rng: options.rng ?? false,
   };
-  return runLaunch(path!, launch, options, host);
+  const run = { path: path!, args: riscvQemuArguments(launch), token: launch.token };
+  return runGuest({ ...run, endless: launch.machine.startsWith('sifive_u') }, options, host);
 }

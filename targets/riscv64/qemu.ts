@@ -30,15 +30,23 @@ export interface RiscvLaunch {
   readonly rng: boolean;
 }
 
-const transports = 8;
-/** Of the virt machine's first transport, and from one to the next. */
-const firstTransport = 0x10001000;
-const transportStride = 0x1000;
+/** Where a machine has its virtio-mmio transports. */
+export interface Transports {
+  readonly count: number;
+  /** Address of the first. */
+  readonly first: number;
+  /** From one to the next. */
+  readonly stride: number;
+}
+
+/** Of RISC-V's virt machine. */
+export const virtTransports: Transports = { count: 8, first: 0x10001000, stride: 0x1000 };
 
 /** What the kernel's command line may hold with room for the rest of a small device tree. */
 const longestCommandLine = 8191;
 
-function checkWord(text: string, option: string): string {
+/** Fails with 'usage' for what is no name with options. */
+export function checkWord(text: string, option: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*(,[+-]?[A-Za-z0-9._-]+(=[A-Za-z0-9._-]+)?)*$/.test(text))
     fail('usage', `${option} ${printable(text)}: must be a name with options, as QEMU spells them: NAME,KEY=VALUE`);
   return text;
@@ -79,36 +87,53 @@ function deviceArguments(device: AttachedDevice, transport: number): string[] {
   return netArguments(device.attachment, id, bus, mtu === undefined ? '' : `,host_mtu=${mtu}`);
 }
 
-function deviceWord(device: AttachedDevice, transport: number): string {
-  const address = (firstTransport + transport * transportStride).toString(16);
+function deviceWord(device: AttachedDevice, transport: number, { first, stride }: Transports): string {
+  const address = (first + transport * stride).toString(16);
   return `--casemate:device=${device.attachment.name}@${address}`;
 }
 
-/** The kernel's command line: words for the platform layer (platform/options.c), then the program's. */
-export function riscvCommandLine(launch: RiscvLaunch): string {
-  const words = [consoleWord(launch.token), ...launch.devices.map(deviceWord)];
+/** What a guest with virtio-mmio is launched with, whichever the machine. */
+export type MmioLaunch = Pick<RiscvLaunch, 'devices' | 'rng' | 'legacy' | 'token' | 'commandLine'>;
+
+/** The kernel's command line: words for the platform layer (its options.c), then the program's. */
+export function guestCommandLine(launch: MmioLaunch, transports: Transports = virtTransports): string {
+  const words = [consoleWord(launch.token), ...launch.devices.map((device, i) => deviceWord(device, i, transports))];
   return [...words, ...(launch.commandLine === '' ? [] : [launch.commandLine])].join(' ');
 }
 
+/** QEMU's arguments for devices on virtio-mmio; `transports` is undefined for a machine without. */
+export function mmioArguments(launch: MmioLaunch, machine: string, transports: Transports | undefined): string[] {
+  const { devices, rng, legacy } = launch;
+  if (transports === undefined) {
+    if (devices.length > 0 || rng) fail('usage', `--machine ${machine}: has no place for virtio devices; use virt`);
+    return [];
+  }
+  const room = transports.count - (rng ? 1 : 0);
+  if (devices.length > room) fail('limit', `${devices.length} devices; the machine has room for ${room}`);
+  return [
+    ...['-global', `virtio-mmio.force-legacy=${legacy}`],
+    ...devices.flatMap(deviceArguments),
+    ...(rng ? ['-device', `virtio-rng-device,bus=virtio-mmio-bus.${transports.count - 1}`] : []),
+  ];
+}
+
+/** A machine without a screen, confined, its serial line on standard input and output. */
+export const bareMachine: readonly string[] = [
+  '-no-user-config',
+  '-nodefaults',
+  ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+  ...['-display', 'none', '-no-reboot'],
+  ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+];
+
 /** Arguments for qemu-system-riscv64. */
 export function riscvQemuArguments(launch: RiscvLaunch): string[] {
-  const { devices, rng } = launch;
-  const room = transports - (rng ? 1 : 0);
   const machine = checkMachine(launch.machine);
-  if (devices.length > room) fail('limit', `${devices.length} devices; the machine has room for ${room}`);
-  if (!machine.startsWith('virt') && devices.length > 0)
-    fail('usage', `--machine ${machine}: has no place for virtio devices; use virt`);
   return [
-    '-no-user-config',
-    '-nodefaults',
-    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ...bareMachine,
     ...['-machine', machine, '-accel', 'tcg', '-m', `${launch.memory}M`],
     ...(launch.cpu === undefined ? [] : ['-cpu', checkWord(launch.cpu, '--cpu')]),
-    ...['-display', 'none', '-no-reboot'],
-    ...['-global', `virtio-mmio.force-legacy=${launch.legacy}`],
-    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
-    ...devices.flatMap(deviceArguments),
-    ...(rng ? ['-device', `virtio-rng-device,bus=virtio-mmio-bus.${transports - 1}`] : []),
-    ...['-kernel', launch.image, '-append', riscvCommandLine(launch)],
+    ...mmioArguments(launch, machine, machine.startsWith('virt') ? virtTransports : undefined),
+    ...['-kernel', launch.image, '-append', guestCommandLine(launch)],
   ];
 }

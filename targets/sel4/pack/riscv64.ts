@@ -29,7 +29,7 @@ export interface BootParts {
 /** Below the kernel and above the firmware, which takes the first 512 KiB of memory. */
 const STUB_BELOW_KERNEL = 0x100000n;
 /** Room for the device tree; one that is larger is not passed on. */
-const TREE_ROOM = 0x10000n;
+export const TREE_ROOM = 0x10000;
 
 const gigabyte = 1n << 30n;
 /** Valid, readable, writable, executable, accessed, dirty. */
@@ -164,7 +164,7 @@ export function planBoot(kernel: readonly Piece[], imageSize: number): BootPlan 
     return end > most ? end : most;
   }, 0n);
   const tree = upTo(high, BigInt(PAGE));
-  const image = tree + TREE_ROOM;
+  const image = tree + BigInt(TREE_ROOM);
   return { stub: low - STUB_BELOW_KERNEL, tree, image, imageEnd: image + BigInt(imageSize) };
 }
 

@@ -30,7 +30,7 @@ _Noreturn void sel4_give_up(const char *what, uint64_t error) {
     put(what);
     put(": seL4 error ");
     put(digits);
-#if SEL4_HAS_PUTCHAR
+#if SEL4_HAS_HALT
     sel4_send_number(SEL4_SYS_HALT, 0);
 #endif
     for (;;) sel4_send_number(SEL4_SYS_YIELD, 0);

@@ -1,0 +1,113 @@
+/**
+ * What a build for seL4 is: the plan of a root image, which depends on the kernel that it is for.
+ *
+ * The kernel says which machine it is, whether there is floating point, and every number of its interface; the seed says
+ * where the image lies. Protection is not an option here: a root task that does not protect itself has all its memory
+ * writable and executable.
+ */
+import { createHash } from 'node:crypto';
+import { fail } from '../base/errors.ts';
+import * as elf from '../linker/elf.ts';
+import { parseScript } from '../linker/script/parse.ts';
+import { MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
+import { verifiedModule } from '../targets/platform/sources.ts';
+import { drawAddresses, LARGE_PAGE } from '../targets/sel4/addresses.ts';
+import { readSeL4Image, rootImage } from '../targets/sel4/image.ts';
+import type { Kernel, SeL4Machine } from '../targets/sel4/kernel.ts';
+import { sel4Layout } from '../targets/sel4/layout.ts';
+import { checkRootImage, extraBootInfoOf } from '../targets/sel4/loading-rules.ts';
+import { TREE_ROOM } from '../targets/sel4/pack/riscv64.ts';
+import { sel4Platform } from '../targets/sel4/platform.ts';
+import type { Manifest } from './manifest.ts';
+import {
+  layerOf,
+  librariesOf,
+  moduleFlags,
+  noteMissing,
+  ourFile,
+  ownHeaders,
+  type TargetPlan,
+  wipeFlags,
+} from './target-parts.ts';
+
+/** What an image for seL4 is made for. */
+export interface SeL4Choice {
+  readonly kernel: Kernel;
+  /** Decides addresses; default: the kernel's hash and the project's name. */
+  readonly seed?: string;
+}
+
+const DEFAULT_STACK = 1 << 18;
+/** Mebibytes. */
+const DEFAULT_MEMORY = 16;
+
+/** e_machine and e_flags of objects that we make. */
+const objectMachine: Readonly<Record<SeL4Machine, { machine: number; flags: number }>> = {
+  'x86-64': { machine: elf.EM_X86_64, flags: 0 },
+  riscv64: { machine: elf.EM_RISCV, flags: elf.EF_RISCV_RVC | elf.EF_RISCV_FLOAT_ABI_DOUBLE },
+  aarch64: { machine: elf.EM_AARCH64, flags: 0 },
+};
+
+function objectFor({ machine, hasFpu }: Kernel): { machine: number; flags: number } {
+  const object = objectMachine[machine];
+  return machine === 'riscv64' && !hasFpu ? { ...object, flags: elf.EF_RISCV_RVC } : object;
+}
+
+function seedOf(manifest: Manifest, { kernel, seed }: SeL4Choice): Uint8Array {
+  const hash = createHash('sha256').update('casemate sel4 addresses\0');
+  return hash.update(seed ?? manifest.sel4?.seed ?? `${kernel.sha256}\0${manifest.name}`).digest();
+}
+
+/** The heap, in whole large pages. */
+export function heapOf({ memory = DEFAULT_MEMORY }: Manifest): number {
+  return Math.max(1, Math.floor((memory << 20) / LARGE_PAGE)) * LARGE_PAGE;
+}
+
+const stackOf = ({ harden }: Manifest): number => (harden?.stack === undefined ? DEFAULT_STACK : harden.stack << 10);
+
+/** A sealed root image for a kernel. */
+export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
+  const { kernel } = choice;
+  if (kernel.machine === 'x86-64' && (manifest.devices ?? []).length > 0)
+    fail('manifest', 'devices: there is no virtio-mmio on x86-64 seL4, and no other device is supported; remove them');
+  const layer = sel4Platform(kernel);
+  const { folders, platform } = layerOf(layer);
+  const name = `${manifest.name}.sel4`;
+  const addresses = drawAddresses(seedOf(manifest, choice), kernel.userTop);
+  const stack = stackOf(manifest);
+  const notes = { name: 'casemate/notes.o', bytes: manifestNoteObject(manifest.devices ?? [], objectFor(kernel)) };
+  const { executeOnly = 'auto', require = [] } = manifest.harden ?? {};
+  return {
+    extension: '.sel4',
+    defaultFlags: layer.cflags,
+    requiredFlags: wipeFlags(manifest),
+    platform,
+    preconditions: [ourFile(verifiedModule.preconditions, moduleFlags(layer))],
+    libraries: librariesOf(layer),
+    viaAssembly: kernel.machine === 'riscv64',
+    includeFolders: [...folders.slice(0, 1), ownHeaders],
+    platformFolders: [...folders, ownHeaders],
+    objects: [notes],
+    link: {
+      machine: kernel.machine,
+      maxPageSize: 0x1000,
+      scripts: [parseScript(sel4Layout({ base: addresses.image, stack }), '<layout for seL4>')],
+      entry: layer.entry,
+      gcSections: true,
+    },
+    keep: [MANIFEST_SYMBOL, 'sel4_settings'],
+    stack: { given: () => stack, ...layer.calls },
+    finish: (image, note) => {
+      const root = rootImage(image.bytes, name, { kernel, addresses, heapSize: heapOf(manifest), executeOnly });
+      const readable = root.protections.find((each) => each.name === 'execute-only text' && !each.enforced);
+      if (readable !== undefined && require.includes('xom'))
+        fail('image', `${name}: text cannot be execute-only, which is required: ${readable.detail}`);
+      noteMissing(root.protections, name, note);
+      return root.bytes;
+    },
+    check: (bytes) => {
+      readSeL4Image(bytes, name);
+      checkRootImage(bytes, name, kernel, extraBootInfoOf(kernel.machine, TREE_ROOM));
+    },
+  };
+}

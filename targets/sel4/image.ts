@@ -1,0 +1,138 @@
+/**
+ * Root images for seL4: what the linker gives becomes what a kernel loads, and is read again by whoever packs or boots it.
+ *
+ * Only PT_LOAD stays among the program headers: kernels for x86-64 load every header, whatever its type. What the start-up
+ * code enforces is decided here, from the finished code: text is execute-only unless something reads it or the machine
+ * cannot. A section that is not loaded says for which kernel, by SHA-256, the image was made; its numbers are that
+ * kernel's and mean something else to another.
+ */
+import { fail, printable } from '../../base/errors.ts';
+import { parseJson } from '../../base/json.ts';
+import { readNotes } from '../../hardening/notes.ts';
+import { readSubject } from '../../hardening/subject.ts';
+import * as elf from '../../linker/elf.ts';
+import { addSections } from '../../linker/elf-edit.ts';
+import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
+import { writeElfFile } from '../../linker/write-elf-file.ts';
+import { type Device, decodeManifest, MFT1 } from '../hvt/manifest.ts';
+import { NOTE_NAME } from '../hvt/notes.ts';
+import { type ExecuteOnly, type Protection, type Text, textOf } from '../protection.ts';
+import type { SeL4Addresses } from './addresses.ts';
+import type { Kernel, SeL4Machine } from './kernel.ts';
+import { protectionsOf } from './protections.ts';
+import { readSettings, type SeL4Settings, withSettings } from './settings.ts';
+
+/** Says which kernel an image is for, as JSON. */
+export const BINDING_SECTION = '.casemate.sel4';
+
+/** How an image and a kernel belong together. */
+export interface Binding {
+  /** Of kernel.elf, in hexadecimal. */
+  readonly kernel: string;
+  readonly machine: SeL4Machine;
+}
+
+export interface SeL4Image {
+  readonly file: ElfFile;
+  readonly bytes: Uint8Array;
+  readonly binding: Binding;
+  readonly settings: SeL4Settings;
+  readonly devices: readonly Device[];
+}
+
+export interface RootRequest {
+  readonly kernel: Kernel;
+  readonly addresses: SeL4Addresses;
+  /** Bytes, whole large pages. */
+  readonly heapSize: number;
+  readonly executeOnly: ExecuteOnly;
+}
+
+export interface RootImage {
+  readonly bytes: Uint8Array;
+  readonly protections: readonly Protection[];
+}
+
+const machines: Readonly<Record<SeL4Machine, number>> = {
+  'x86-64': elf.EM_X86_64,
+  riscv64: elf.EM_RISCV,
+  aarch64: 183,
+};
+
+/** Only what is loaded; the linker's other headers say nothing that a kernel should read. */
+function loadsOnly(file: ElfFile): ElfFile {
+  return { ...file, segments: file.segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0) };
+}
+
+function textFor(bytes: Uint8Array, name: string, { kernel, executeOnly }: RootRequest): Text {
+  if (kernel.machine === 'x86-64')
+    return { kind: 'read-execute', reason: 'x86-64 has no pages that can be executed and not read' };
+  return textOf(readSubject(bytes, name), executeOnly);
+}
+
+function bound(file: ElfFile, { sha256, machine }: Kernel): ElfFile {
+  const text = `${JSON.stringify({ kernel: sha256, machine } satisfies Binding)}\n`;
+  const section = { name: BINDING_SECTION, type: elf.SHT_PROGBITS, flags: 0, address: 0n, align: 1 };
+  return addSections(file, [{ ...section, data: Buffer.from(text) }]).file;
+}
+
+/** The linked image as a kernel takes it. Errors: 'image', 'layout', 'malformed-elf'. */
+export function rootImage(linked: Uint8Array, name: string, request: RootRequest): RootImage {
+  const where = printable(name);
+  const text = textFor(linked, name, request);
+  const { addresses, heapSize, kernel } = request;
+  const settings = { text: text.kind, heap: addresses.heap, heapSize, devices: addresses.devices };
+  const file = withSettings(loadsOnly(readElfFile(linked.slice(), name)), settings, where);
+  return { bytes: writeElfFile(bound(file, kernel)), protections: protectionsOf(kernel, text) };
+}
+
+function bindingOf(file: ElfFile, where: string): Binding {
+  const section = file.sections.find(({ name }) => name === BINDING_SECTION);
+  if (section === undefined)
+    return fail('image', `${where}: has no section ${BINDING_SECTION}; it was not made for seL4 by casemate`);
+  if (section.data.length > 4096)
+    fail('image', `${where}: ${BINDING_SECTION} has ${section.data.length} bytes; has 4096 at most`);
+  const { value } = parseJson(Buffer.from(section.data).toString('latin1'), `${where}: ${BINDING_SECTION}`, 'image');
+  const { kernel, machine } = (value ?? {}) as Partial<Record<keyof Binding, unknown>>;
+  if (typeof kernel !== 'string' || !/^[0-9a-f]{64}$/.test(kernel))
+    return fail('image', `${where}: ${BINDING_SECTION} names no kernel by its SHA-256`);
+  const known = (Object.keys(machines) as SeL4Machine[]).find((each) => each === machine);
+  return { kernel, machine: known ?? fail('image', `${where}: ${BINDING_SECTION} names no machine that we know`) };
+}
+
+function devicesOf(file: ElfFile, where: string): Device[] {
+  const section = file.sections.find(({ name }) => name === '.note.solo5.manifest');
+  const note =
+    section &&
+    readNotes(section.data, section.align).notes.find((each) => each.name === NOTE_NAME && each.type === MFT1);
+  return note === undefined ? [] : decodeManifest(note.descriptor, `${where}: MFT1 note`);
+}
+
+/** Whether a file says that it is a root image for seL4; it may be a broken one. */
+export function isSeL4Image(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(`${BINDING_SECTION}\0`, 0, 'latin1');
+}
+
+/** Reads a root image. Errors: 'image', and those of readElfFile. */
+export function readSeL4Image(bytes: Uint8Array, name: string): SeL4Image {
+  const where = printable(name);
+  const file = readElfFile(bytes, name);
+  const binding = bindingOf(file, where);
+  const { machine } = file.header;
+  if (machine !== machines[binding.machine])
+    fail(
+      'image',
+      `${where}: made for machine ${machine}; ${BINDING_SECTION} says ${machines[binding.machine]} (${binding.machine})`,
+    );
+  return { file, bytes, binding, settings: readSettings(file, where), devices: devicesOf(file, where) };
+}
+
+/** Fails with 'image' when an image was made for another kernel. */
+export function requireKernel({ binding }: SeL4Image, kernel: Kernel, where: string): void {
+  if (binding.kernel !== kernel.sha256)
+    fail(
+      'image',
+      `${where}: made for the kernel with SHA-256 ${binding.kernel}; ${printable(kernel.name)} has ${kernel.sha256}; ` +
+        "build the image again with this kernel, or give the kernel's own file",
+    );
+}

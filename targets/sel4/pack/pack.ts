@@ -1,0 +1,29 @@
+/**
+ * A kernel and a root image as the files that a machine is started with.
+ */
+import { fail, printable } from '../../../base/errors.ts';
+import { readElfFile } from '../../../linker/elf-file.ts';
+import { requireKernel, type SeL4Image } from '../image.ts';
+import type { Kernel, SeL4Machine } from '../kernel.ts';
+import { type BootParts, packRiscv } from './riscv64.ts';
+
+export interface BootFiles {
+  /** What firmware or an emulator starts. */
+  readonly boot: Uint8Array;
+  /** What it loads beside, on x86-64: the root image. */
+  readonly module?: Uint8Array;
+}
+
+const packers: Readonly<Partial<Record<SeL4Machine, (parts: BootParts) => BootFiles>>> = {
+  riscv64: (parts) => ({ boot: packRiscv(parts) }),
+};
+
+/** Errors: 'image' for an image of another kernel, or one that does not fit beside this; 'limit'. */
+export function packBoot(kernel: Kernel, image: SeL4Image, name: string): BootFiles {
+  const where = printable(name);
+  requireKernel(image, kernel, where);
+  const pack = packers[kernel.machine];
+  if (pack === undefined) return fail('image', `${where}: there is no boot file for ${kernel.machine} yet`);
+  const file = readElfFile(kernel.bytes, kernel.name);
+  return pack({ kernel: { file, bytes: kernel.bytes }, root: image, where });
+}

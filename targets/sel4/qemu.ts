@@ -1,0 +1,107 @@
+/**
+ * The command line that starts the machine that a kernel was built for.
+ *
+ * A kernel is made for one platform with one size of memory: which they are stands in its own files. QEMU has four of
+ * them. Devices are as on bare RISC-V: virtio-mmio transports at known addresses, bound by words on the command line.
+ */
+import { fail, printable } from '../../base/errors.ts';
+import {
+  bareMachine,
+  checkWord,
+  guestCommandLine,
+  type MmioLaunch,
+  mmioArguments,
+  type Transports,
+  virtTransports,
+} from '../riscv64/qemu.ts';
+import type { Kernel } from './kernel.ts';
+
+/** What QEMU must be told of a platform. */
+interface Platform {
+  readonly program: string;
+  /** Debian's package with it. */
+  readonly package: string;
+  readonly machine: string;
+  readonly cpu?: string;
+  /** Where its memory begins. */
+  readonly memoryBase: number;
+  /** Mebibytes, when the kernel's files say nothing. */
+  readonly memory: number;
+  readonly transports?: Transports;
+  /** Whether a guest can have it powered off. */
+  readonly endless: boolean;
+}
+
+/** By the kernel's PLAT. */
+const platforms: Readonly<Record<string, Platform>> = {
+  'qemu-riscv-virt': {
+    ...{ program: 'qemu-system-riscv64', package: 'qemu-system-misc', machine: 'virt' },
+    ...{ memoryBase: 0x80000000, memory: 512, transports: virtTransports, endless: true },
+  },
+  hifive: {
+    ...{ program: 'qemu-system-riscv64', package: 'qemu-system-misc', machine: 'sifive_u' },
+    ...{ memoryBase: 0x80000000, memory: 8192, endless: true },
+  },
+  'qemu-arm-virt': {
+    ...{ program: 'qemu-system-aarch64', package: 'qemu-system-arm', machine: 'virt', cpu: 'cortex-a53' },
+    ...{ memoryBase: 0x40000000, memory: 512, endless: true },
+    transports: { count: 32, first: 0x0a000000, stride: 0x200 },
+  },
+  pc99: {
+    ...{ program: 'qemu-system-x86_64', package: 'qemu-system-x86', machine: 'q35' },
+    cpu: 'Nehalem,+fsgsbase,+xsave,+xsaveopt,+syscall,+pdpe1gb',
+    ...{ memoryBase: 0, memory: 512, endless: true },
+  },
+};
+
+export interface SeL4Launch extends MmioLaunch {
+  readonly kernel: Kernel;
+  /** Paths of what pack/pack.ts made. */
+  readonly boot: string;
+  readonly module?: string;
+  /** Mebibytes; default: what the kernel was built for. */
+  readonly memory?: number;
+  readonly cpu?: string;
+}
+
+export interface SeL4Run {
+  readonly program: string;
+  readonly package: string;
+  readonly args: readonly string[];
+  readonly endless: boolean;
+}
+
+/** Errors: 'kernel' for a platform that QEMU does not have. */
+export function platformOf({ config, name }: Kernel): Platform {
+  const platform = config.get('PLAT');
+  const found = typeof platform === 'string' ? platforms[platform] : undefined;
+  if (found !== undefined) return found;
+  const known = Object.keys(platforms).join(', ');
+  return fail('kernel', `${printable(name)}: built for ${printable(String(platform), 40)}; QEMU can run: ${known}`);
+}
+
+/** Mebibytes of memory that a kernel was built for; undefined when its platform_gen.json says nothing. */
+export function builtMemory(kernel: Kernel, platformGen: unknown): number | undefined {
+  const ranges = (platformGen as { memory?: unknown } | null)?.memory;
+  if (!Array.isArray(ranges)) return undefined;
+  const ends = ranges.map((range: { end?: unknown }) => (typeof range?.end === 'number' ? range.end : 0));
+  const size = (Math.max(0, ...ends) - platformOf(kernel).memoryBase) / 2 ** 20;
+  return Number.isSafeInteger(size) && size >= 8 && size <= 65536 ? size : undefined;
+}
+
+/** What to run, and how. Errors: 'kernel', 'usage', 'limit'. */
+export function sel4Run(launch: SeL4Launch): SeL4Run {
+  const platform = platformOf(launch.kernel);
+  const cpu = launch.cpu === undefined ? platform.cpu : checkWord(launch.cpu, '--cpu');
+  const args = [
+    ...bareMachine,
+    ...['-machine', platform.machine, '-accel', 'tcg', '-m', `${launch.memory ?? platform.memory}M`],
+    ...(cpu === undefined ? [] : ['-cpu', cpu]),
+    ...mmioArguments(launch, platform.machine, platform.transports),
+    ...['-kernel', launch.boot],
+    ...(launch.module === undefined
+      ? ['-append', guestCommandLine(launch, platform.transports)]
+      : ['-initrd', launch.module]),
+  ];
+  return { program: platform.program, package: platform.package, args, endless: platform.endless };
+}
