@@ -5,6 +5,7 @@
  * read-only data and headers, then text, then data that becomes read-only after start-up (RELRO), then data and bss.
  * Being a script, it can be printed (--verbose), copied and changed by a user, and INSERT works against it.
  */
+import type { Machine } from './program.ts';
 import type { LinkerScript } from './script/ast.ts';
 import { parseScript } from './script/parse.ts';
 
@@ -12,7 +13,7 @@ import { parseScript } from './script/parse.ts';
 export const BUILTIN_NAME = '<built-in layout>';
 
 /** The script's text, as --verbose prints it. */
-export function builtinText(machine: 'x86-64' | 'riscv64', imageBase: number, pie: boolean): string {
+export function builtinText(machine: Machine, imageBase: number, pie: boolean): string {
   const riscv = machine === 'riscv64';
   const base = `SEGMENT_START("text-segment", 0x${imageBase.toString(16)})`;
   // In a PIE the dynamic section describes IRELATIVE relocations; start-up code must find this range empty.
@@ -113,6 +114,6 @@ export function builtinText(machine: 'x86-64' | 'riscv64', imageBase: number, pi
 `;
 }
 
-export function builtinScript(machine: 'x86-64' | 'riscv64', imageBase: number, pie: boolean): LinkerScript {
+export function builtinScript(machine: Machine, imageBase: number, pie: boolean): LinkerScript {
   return parseScript(builtinText(machine, imageBase, pie), BUILTIN_NAME);
 }

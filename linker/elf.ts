@@ -2,7 +2,7 @@
  * ELF's numbers, under the names that the gABI, the psABIs and GNU give them.
  *
  * Plain constants (not enums) so that bundling inlines them into the hot loops.
- * Sources: System V gABI 4.1 chapters 4 and 5; x86-64 psABI 1.0 table 4.10; RISC-V psABI 1.0 chapter 8.
+ * Sources: System V gABI 4.1 chapters 4 and 5; x86-64 psABI 1.0 table 4.10; RISC-V psABI 1.0 chapter 8; AAELF64 2023Q3.
  */
 
 export const EHDR_SIZE = 64;
@@ -16,6 +16,7 @@ export const ET_EXEC = 2;
 export const ET_DYN = 3;
 
 export const EM_X86_64 = 62;
+export const EM_AARCH64 = 183;
 export const EM_RISCV = 243;
 
 export const SHN_UNDEF = 0;

@@ -11,6 +11,7 @@ import { Special } from './arch/architecture.ts';
 import { DROPPED, pieceAt, recordsOf } from './eh-frame.ts';
 import * as elf from './elf.ts';
 import type { OutputSection } from './image.ts';
+import * as arm from './kernels/aarch64-numbers.ts';
 import { allObjects, type InputObject, Live, Role, sectionContents } from './program.ts';
 import { symbolSection } from './read-object.ts';
 import type { Relaxation } from './relax.ts';
@@ -120,20 +121,18 @@ function visitSection(
   const found: PlacedRelocation = { object, section: s, output, place: 0, type: 0, symbol: 0, addend: 0, target: 0 };
   const pieces = recordsOf(state.program, s);
   const base = t.relocs[s]!;
-  const x86 = state.architecture.machine === 'x86-64';
-  const relaxedTypes = x86 ? undefined : typesAfterRelaxation(context.relaxation, s);
+  const { machine } = state.architecture;
+  const relaxedTypes = machine === 'riscv64' ? typesAfterRelaxation(context.relaxation, s) : undefined;
   for (let r = 0; r < t.relocCount[s]!; r++) {
     const at = base + r * elf.RELA_SIZE;
     const offset = elf.readUnsigned64(object.view, at);
     const sym = object.view.getUint32(at + 12, true);
     const original = object.view.getUint32(at + 8, true);
-    const rewritten = x86
-      ? afterRewrite(context, s, offset, original)
-      : { type: afterRelaxation(original, relaxedTypes?.get(r)), move: 0, add: 0 };
+    const flags = special[sym]!;
+    const rewritten = whatBecameOf(context, s, offset, original, flags, relaxedTypes?.get(r));
     // The call of __tls_get_addr that belonged to the sequence is gone.
     if (rewritten.consumesNext) r++;
     const { type } = rewritten;
-    const flags = special[sym]!;
     if (type < 0 || (flags & Special.Dead) !== 0) continue;
     if (pieces && pieces.outputOffset[pieceAt(pieces, offset)] === DROPPED) continue;
     const place = sectionOffsetAddress(state.program, s, offset) + rewritten.move;
@@ -178,6 +177,60 @@ interface Rewritten {
   readonly move: number;
   readonly add: number;
   readonly consumesNext?: boolean;
+}
+
+/** What became of a relocation of section `s`; `relaxed` is the type that RISC-V's relaxation gave it. */
+function whatBecameOf(
+  context: WriteContext,
+  s: number,
+  offset: number,
+  type: number,
+  flags: number,
+  relaxed: number | undefined,
+): Rewritten {
+  switch (context.state.architecture.machine) {
+    case 'x86-64':
+      return afterRewrite(context, s, offset, type);
+    case 'riscv64':
+      return { type: afterRelaxation(type, relaxed), move: 0, add: 0 };
+    case 'aarch64':
+      return afterRewriteAarch64(context, s, offset, type, flags);
+  }
+}
+
+/** The same of an AArch64 program; see kernels/assembly/aarch64.ts for the rewrites. */
+function afterRewriteAarch64(context: WriteContext, s: number, offset: number, type: number, flags: number): Rewritten {
+  const same: Rewritten = { type, move: 0, add: 0 };
+  switch (type) {
+    case arm.TLSGD_ADR_PAGE21:
+    case arm.TLSDESC_ADR_PAGE21:
+    case arm.TLSIE_ADR_GOTTPREL_PAGE21:
+      return { ...same, type: arm.TLSLE_MOVW_TPREL_G1 };
+    case arm.TLSGD_ADD_LO12_NC:
+      return { ...same, type: arm.TLSLE_MOVW_TPREL_G0_NC, consumesNext: true };
+    case arm.TLSDESC_LD64_LO12:
+    case arm.TLSIE_LD64_GOTTPREL_LO12_NC: {
+      const isMovk = context.view.getUint32(fileOffsetOf(context.state, s) + offset, true) >>> 23 === 0x1e5;
+      return { ...same, type: isMovk ? arm.TLSLE_MOVW_TPREL_G0_NC : arm.TLSLE_MOVW_TPREL_G0 };
+    }
+    case arm.TLSLD_ADD_LO12_NC:
+      return { ...same, type: -1, consumesNext: true };
+    case arm.TLSLD_ADR_PAGE21:
+    case arm.TLSDESC_ADD_LO12:
+    case arm.TLSDESC_CALL:
+      return { ...same, type: -1 };
+    case arm.CALL26:
+    case arm.JUMP26:
+    case arm.CONDBR19:
+    case arm.TSTBR14:
+    case arm.ADR_PREL_LO21:
+    case arm.ADR_PREL_PG_HI21:
+    case arm.ADR_PREL_PG_HI21_NC:
+      // Of a weak symbol that nothing defines: no distance is left.
+      return (flags & Special.Undefined) !== 0 ? { ...same, type: -1 } : same;
+    default:
+      return same;
+  }
 }
 
 /** The relocation that fits the bytes in the output of an x86-64 program; see arch/x86-64.ts for the rewrites. */

@@ -14,6 +14,7 @@
 import { fail, printable } from '../base/errors.ts';
 import { u8, u32 } from './arena.ts';
 import * as elf from './elf.ts';
+import * as arm from './kernels/aarch64-numbers.ts';
 import * as layout from './kernels/layout.ts';
 import * as riscv from './kernels/riscv64-numbers.ts';
 import { nameCount } from './names.ts';
@@ -154,12 +155,20 @@ const addressTypes: Record<Program['machine'], ReadonlySet<number>> = {
     ...[riscv.HI20, riscv.LO12_I, riscv.LO12_S, riscv.RVC_BRANCH, riscv.RVC_JUMP, riscv.R32_PCREL, riscv.PLT32],
     riscv.GOT32_PCREL,
   ]),
+  aarch64: new Set([
+    ...[arm.ABS64, arm.ABS32, arm.PREL64, arm.PREL32, arm.PLT32, arm.GOTPCREL32, arm.GOTREL64, arm.GOTREL32],
+    ...[arm.ADR_PREL_LO21, arm.ADR_PREL_PG_HI21, arm.ADR_PREL_PG_HI21_NC, arm.ADD_ABS_LO12_NC, arm.JUMP26, arm.CALL26],
+    ...[arm.CONDBR19, arm.TSTBR14, arm.ADR_GOT_PAGE, arm.LD64_GOT_LO12_NC, arm.LD64_GOTPAGE_LO15, arm.GOT_LD_PREL19],
+    ...[arm.MOVW_UABS_G0, arm.MOVW_UABS_G0_NC, arm.MOVW_UABS_G1, arm.MOVW_UABS_G1_NC, arm.MOVW_UABS_G2],
+    ...[arm.MOVW_UABS_G2_NC, arm.MOVW_UABS_G3],
+  ]),
 };
 
 /** Types of branches that stay within a function, as compilers use them: calls have another. */
 const branchTypes: Record<Program['machine'], ReadonlySet<number>> = {
   'x86-64': new Set(),
   riscv64: new Set([riscv.BRANCH, riscv.JAL, riscv.RVC_BRANCH, riscv.RVC_JUMP]),
+  aarch64: new Set([arm.CONDBR19, arm.TSTBR14]),
 };
 
 /** Of x86-64: distances from a field of 4 bytes at the end of its instruction. */

@@ -7,6 +7,7 @@
 import { fail } from '../base/errors.ts';
 import { type AddressState, createAddressState, isEmpty, layoutSource } from './address-state.ts';
 import { assignAddresses } from './addresses.ts';
+import { aarch64 } from './arch/aarch64.ts';
 import type { Architecture } from './arch/architecture.ts';
 import { riscv64 } from './arch/riscv64.ts';
 import { x86_64 } from './arch/x86-64.ts';
@@ -52,7 +53,7 @@ export interface LinkResult {
 /** Most walks over the layout before we call it unstable. */
 const MAX_PASSES = 40;
 
-const architectures: Record<Program['machine'], Architecture> = { 'x86-64': x86_64, riscv64 };
+const architectures: Record<Program['machine'], Architecture> = { 'x86-64': x86_64, riscv64, aarch64 };
 
 /** Links. Errors are CasemateErrors of any linker code; nothing is written to disk. */
 export function link(request: LinkRequest): LinkResult {

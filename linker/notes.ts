@@ -3,18 +3,20 @@
  *
  * The property note states what ALL code keeps to (for example that every indirect target is marked): the output may
  * claim a feature only when every input does, so the inputs' notes are replaced by one with the intersection.
- * Sources: gABI "Note Section"; x86-64 psABI "Program Property"; Linux Extensions to gABI, ".note.gnu.property".
+ * Sources: gABI "Note Section"; x86-64 psABI "Program Property"; AAELF64 "Program Property"; Linux Extensions to gABI, ".note.gnu.property".
  */
 import { u8 } from './arena.ts';
 import { SHF_ALLOC, SHT_NOTE } from './elf.ts';
 import * as layout from './kernels/layout.ts';
 import { createNameTable, findText, nameCount, reserveNames } from './names.ts';
-import type { Program } from './program.ts';
+import type { Machine, Program } from './program.ts';
 import type { BuildIdStyle } from './request.ts';
 import { addSynthetic } from './synthetic.ts';
 
 const NT_GNU_BUILD_ID = 3;
 const NT_GNU_PROPERTY_TYPE_0 = 5;
+/** BTI and pointer authentication: what all code keeps to. */
+const GNU_PROPERTY_AARCH64_FEATURE_1_AND = 0xc0000000;
 const GNU_PROPERTY_X86_UINT32_AND_LO = 0xc0000002;
 const GNU_PROPERTY_X86_UINT32_AND_HI = 0xc0007fff;
 const GNU_PROPERTY_X86_UINT32_OR_LO = 0xc0008000;
@@ -101,7 +103,7 @@ export function mergeProperties(program: Program): void {
   for (const type of [...types].sort((a, b) => a - b)) {
     const values: (number | undefined)[] = all.map((properties) => properties.get(type));
     if (!everywhere) values.push(undefined);
-    const value = mergeProperty(type, values);
+    const value = mergeProperty(program.machine, type, values);
     if (value !== undefined && value !== 0) merged.push([type, value]);
   }
   if (merged.length === 0) return;
@@ -123,10 +125,11 @@ export function mergeProperties(program: Program): void {
   program.contents.set(section, bytes);
 }
 
-function mergeProperty(type: number, values: readonly (number | undefined)[]): number | undefined {
+function mergeProperty(machine: Machine, type: number, values: readonly (number | undefined)[]): number | undefined {
   const any = values.reduce<number>((all, value) => all | (value ?? 0), 0) >>> 0;
   const everywhere = values.every((value) => value !== undefined);
-  if (type >= GNU_PROPERTY_X86_UINT32_AND_LO && type <= GNU_PROPERTY_X86_UINT32_AND_HI) {
+  const isArmAnd = machine === 'aarch64' && type === GNU_PROPERTY_AARCH64_FEATURE_1_AND;
+  if (isArmAnd || (type >= GNU_PROPERTY_X86_UINT32_AND_LO && type <= GNU_PROPERTY_X86_UINT32_AND_HI)) {
     return everywhere ? values.reduce<number>((all, value) => all & value!, 0xffffffff) >>> 0 : undefined;
   }
   if (type >= GNU_PROPERTY_X86_UINT32_OR_LO && type <= GNU_PROPERTY_X86_UINT32_OR_HI) return any;

@@ -17,7 +17,7 @@
  * Invariant: whatever stands in the tables was checked against the bounds of its file when it was read.
  */
 import { type Arena, allocate, u32 } from './arena.ts';
-import { EM_RISCV, EM_X86_64 } from './elf.ts';
+import { elfMachines } from './identify.ts';
 import * as layout from './kernels/layout.ts';
 import { createNameTable, internText, type NameTable, nameCapacity, nameShown, nameText } from './names.ts';
 
@@ -148,8 +148,11 @@ export interface SymbolTable {
   extra: Int32Array;
 }
 
+/** The machines that are linked for. */
+export type Machine = 'x86-64' | 'riscv64' | 'aarch64';
+
 export interface Program {
-  readonly machine: 'x86-64' | 'riscv64';
+  readonly machine: Machine;
   readonly arena: Arena;
   /** Address of the block that leads kernels to the tables, and the block's words. */
   readonly block: number;
@@ -417,7 +420,7 @@ export function createProgram(machine: Program['machine'], arena: Arena, inputBy
   fitSymbols(program);
   fitNameClasses(program);
   reserveGlobalRefs(program, Math.max(4096, Math.ceil(inputBytes / 64)));
-  words[layout.MACHINE] = machine === 'x86-64' ? EM_X86_64 : EM_RISCV;
+  words[layout.MACHINE] = elfMachines[machine];
   words[layout.NO_NAME] = program.noName;
   return program;
 }

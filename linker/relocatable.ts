@@ -7,6 +7,8 @@
  * Source: gABI chapter 4, "Object Files".
  */
 import * as elf from './elf.ts';
+import { elfMachines } from './identify.ts';
+import type { Machine } from './program.ts';
 
 export interface NewRelocation {
   readonly offset: number;
@@ -41,7 +43,7 @@ export interface NewSymbol {
 }
 
 export interface NewObject {
-  readonly machine: 'x86-64' | 'riscv64';
+  readonly machine: Machine;
   /** e_flags: the ABI, which must fit the other objects'. */
   readonly flags: number;
   readonly sections: readonly NewSection[];
@@ -162,7 +164,7 @@ export function writeRelocatable(object: NewObject): Uint8Array {
   const view = new DataView(file.buffer);
   file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   view.setUint16(16, elf.ET_REL, true);
-  view.setUint16(18, object.machine === 'x86-64' ? elf.EM_X86_64 : elf.EM_RISCV, true);
+  view.setUint16(18, elfMachines[object.machine], true);
   view.setUint32(20, 1, true);
   elf.write64(view, 40, headers);
   view.setUint32(48, object.flags, true);

@@ -6,6 +6,7 @@
 import type { Arena } from './arena.ts';
 import type { Exposure } from './expose.ts';
 import type { Interposition } from './interpose.ts';
+import type { Machine } from './program.ts';
 import type { Expression, LinkerScript } from './script/ast.ts';
 
 /** One input in command-line order. Lazy members and groups need no positions: see resolve.ts. */
@@ -32,7 +33,7 @@ export interface LinkOptions {
   /** Position-independent executable (ET_DYN, no interpreter) instead of ET_EXEC. */
   readonly pie: boolean;
   /** -m emulation, when given: inputs of another machine are then refused. */
-  readonly machine?: 'x86-64' | 'riscv64';
+  readonly machine?: Machine;
   readonly gcSections: boolean;
   readonly printGcSections: boolean;
   /** -u: symbols that pull members and stay live. */

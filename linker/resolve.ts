@@ -51,7 +51,7 @@ function findMachine(request: LinkRequest, arena: Arena): Program['machine'] {
 function noMachineText(files: readonly InputFile[]): string {
   const first = files[0];
   if (!first) return 'no input files; name at least one object';
-  return `${printable(first.name)}: neither it nor another input is an x86-64 or riscv64 ELF object`;
+  return `${printable(first.name)}: neither it nor another input is an ELF object for x86-64, riscv64 or aarch64`;
 }
 
 /** Reads and resolves all inputs. Undefined symbols are left as such: scan.ts reports those that are used. */

@@ -117,7 +117,7 @@ function scanRelocation(scan: Scan, section: number, r: number, object: InputObj
   const isEh = t.role[section] === Role.EhFrame;
   const size = t.size[section]!;
   const type = view.getUint32(at + 8, true);
-  const need = type < 256 ? needs[type]! : Need.Unknown;
+  const need = needs[type] ?? Need.Unknown;
   const sym = view.getUint32(at + 12, true);
   if (sym >= symbolCount && (sym !== 0 || need === Need.Unknown)) badSymbol(scan, section, at, type, sym, object);
   if (need === Need.Unknown) unknownType(scan, section, at, type, object);

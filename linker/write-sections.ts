@@ -54,9 +54,7 @@ export function fileOffsetOf(state: AddressState, s: number): number {
 function gapBytes(state: AddressState, output: OutputSection): readonly number[] {
   if ((output.flags & elf.SHF_EXECINSTR) === 0) return [];
   const { architecture } = state;
-  if (output.name === '.init' || output.name === '.fini')
-    return architecture.machine === 'x86-64' ? [0x90] : [0x13, 0, 0, 0];
-  return architecture.trapBytes;
+  return output.name === '.init' || output.name === '.fini' ? architecture.nopBytes : architecture.trapBytes;
 }
 
 function fillRange(file: Uint8Array, from: number, to: number, bytes: readonly number[]): void {
@@ -268,10 +266,14 @@ export function writeInputs(context: WriteContext): RelocationJob {
   words[layout.WRITE_RELAX] = state.options.relax ? 1 : 0;
   words[layout.WRITE_PREPARED] = 0xffffffff;
   words[layout.WRITE_MACHINE] = architecture.elfMachine;
+  words[layout.WRITE_PIE] = state.options.pie ? 1 : 0;
   words[layout.WRITE_PLACES] = context.frames.places.byteOffset;
   const doubles = new Float64Array(arena.bytes.buffer, words.byteOffset, layout.WRITE_WORDS / 2);
   doubles[layout.WRITE_THREAD_POINTER] = -architecture.threadOffset(job.tables, 0);
   doubles[layout.WRITE_GOT] = job.tables.gotAddress;
+  doubles[layout.WRITE_TLS_START] = job.tables.tlsStart;
+  doubles[layout.WRITE_GLOBAL_POINTER] = job.tables.globalPointer;
+  program.words[layout.WRITING] = words.byteOffset;
   const prepare = (object: number): void => {
     if (words[layout.WRITE_PREPARED] === object) return;
     objectAddresses(program, objectAt(program, object), globals, context.got, context.iplt, address, special);

@@ -47,7 +47,7 @@ export function changedByVeneer(
 ): string | undefined {
   const wiped = veneers?.wiped.find((one) => one.function === symbol);
   if (wiped === undefined || returns === 0) return undefined;
-  const [register] = defaultResults[image.machine];
+  const [register] = defaultResults(image.machine);
   const kept = wiped.results.includes(register!) ? (wiped.resultBytes ?? 8) : 0;
   if (returns !== undefined && returns <= kept) return undefined;
   const what = returns === undefined ? 'its result, which is not in one register' : `what it returns in ${register}`;

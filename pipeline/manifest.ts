@@ -11,6 +11,7 @@ import { fail, printable } from '../base/errors.ts';
 import { parseJson, pointerStep, readablePath } from '../base/json.ts';
 import type { AllocatorRole, SecretItem } from '../base/secrets.ts';
 import schema from '../docs/schema/casemate.schema.json';
+import type { Machine } from '../linker/program.ts';
 import { nearest } from './nearest.ts';
 
 /** A number, or a hexadecimal one as text ("0x100000"). */
@@ -29,7 +30,7 @@ export interface ManifestLink {
   readonly inputs?: readonly (string | ManifestInput)[];
   readonly script?: string | readonly string[];
   readonly entry?: string;
-  readonly machine?: 'x86-64' | 'riscv64';
+  readonly machine?: Machine;
   readonly pie?: boolean;
   readonly gcSections?: boolean;
   readonly undefined?: readonly string[];

@@ -12,6 +12,7 @@ import { recordsOf } from '../hardening/wipe/from-records.ts';
 import { SHF_ALLOC, SHF_WRITE, STT_NOTYPE, STT_OBJECT } from '../linker/elf.ts';
 import type { Exposure } from '../linker/expose.ts';
 import type { LinkedImage } from '../linker/image.ts';
+import type { Machine } from '../linker/program.ts';
 import { type NewRelocation, writeRelocatable } from '../linker/relocatable.ts';
 import type { LinkRequest } from '../linker/request.ts';
 import type { At, Manifest } from './manifest.ts';
@@ -28,8 +29,8 @@ const VARIABLES_OBJECT = 'casemate/secret-variables.o';
 const TABLE = 'layer_secret_variables';
 const COUNT = 'layer_secret_variable_count';
 
-/** R_X86_64_64 and R_RISCV_64. Sources: the psABIs. */
-const pointerType = { 'x86-64': 1, riscv64: 2 } as const;
+/** R_X86_64_64, R_RISCV_64 and R_AARCH64_ABS64. Sources: the psABIs. */
+const pointerType: Readonly<Record<Machine, number>> = { 'x86-64': 1, riscv64: 2, aarch64: 257 };
 
 /** Each variable once, with the most bytes that anybody says of it; in the order of names. */
 function merged(variables: readonly SecretVariable[]): SecretVariable[] {

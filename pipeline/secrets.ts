@@ -16,7 +16,8 @@ import {
   type SecretItem,
 } from '../base/secrets.ts';
 import type { SecretsReport } from '../hardening/zeroization/secrets.ts';
-import { EF_RISCV_FLOAT_ABI_DOUBLE, EF_RISCV_RVC, EM_RISCV, EM_X86_64 } from '../linker/elf.ts';
+import { EF_RISCV_FLOAT_ABI_DOUBLE, EF_RISCV_RVC } from '../linker/elf.ts';
+import { elfMachines } from '../linker/identify.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import { objectAt } from '../linker/program.ts';
 import { objectsWithSection } from '../linker/provenance.ts';
@@ -100,10 +101,9 @@ export function manifestAnnotations({ secrets }: Manifest, at: At): SecretAnnota
 export function secretsObjects(manifest: Manifest, at: At): InputFile[] {
   const annotations = manifestAnnotations(manifest, at);
   if (annotations.length === 0) return [];
-  const isRiscv = manifest.target === 'riscv64' || manifest.link?.machine === 'riscv64';
-  const machine = isRiscv
-    ? { machine: EM_RISCV, flags: EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE }
-    : { machine: EM_X86_64, flags: 0 };
+  const name = manifest.target === 'riscv64' ? 'riscv64' : (manifest.link?.machine ?? 'x86-64');
+  const flags = name === 'riscv64' ? EF_RISCV_RVC | EF_RISCV_FLOAT_ABI_DOUBLE : 0;
+  const machine = { machine: elfMachines[name], flags };
   const notes = Buffer.concat(annotations.map(encodeAnnotation));
   return [{ name: 'casemate/secrets.o', bytes: unloadedNotesObject(SECRETS_NOTE.section, notes, machine) }];
 }

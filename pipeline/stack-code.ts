@@ -6,6 +6,8 @@
  * lead into the function that jumps. Where a compiler has moved a case into a cold part of the function, outside of it,
  * the table has no end that can be told, and there is none.
  */
+
+import { type DecodedMachine, requireDecoded } from '../hardening/decoded-machine.ts';
 import type { CodeFunction } from '../hardening/stack-bound.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import { functionsOf, type ImageFunction, linkerSymbol, relocationsOf } from '../linker/provenance.ts';
@@ -36,7 +38,7 @@ interface Word {
 }
 
 /** Sources: psABI for x86-64, "Relocation Types"; RISC-V psABI 1.0, "Relocation types". */
-const words: Record<LinkedImage['machine'], ReadonlyMap<number, Word>> = {
+const words: Record<DecodedMachine, ReadonlyMap<number, Word>> = {
   'x86-64': new Map([[1, { size: 8, relative: false }]]),
   riscv64: new Map([
     [1, { size: 4, relative: false }],
@@ -45,10 +47,13 @@ const words: Record<LinkedImage['machine'], ReadonlyMap<number, Word>> = {
   ]),
 };
 
+const wordsOf = ({ machine }: LinkedImage) => words[requireDecoded(machine, 'a bound of the stack')];
+
 export function relocatedWords(image: LinkedImage): Relocated[] {
   const { count, place, type, target } = relocationsOf(image);
+  const known = wordsOf(image);
   return Array.from({ length: count }, (_, i) => ({ place: place[i], type: type[i], target: target[i] })).filter(
-    (one) => words[image.machine].has(one.type),
+    (one) => known.has(one.type),
   );
 }
 
@@ -69,7 +74,7 @@ const riscvSteps: StepsOf = (bytes, address) => (at) => riscvStep(bytes, Number(
 
 /** What is known of the machine: how code is read, and its registers. */
 function machineOf(image: LinkedImage): { readonly stepsOf: StepsOf; readonly registers?: Registers } {
-  if (image.machine === 'x86-64')
+  if (requireDecoded(image.machine, 'a bound of the stack') === 'x86-64')
     return { stepsOf: x86Steps, registers: { initial: new Map(), kept: new Set(), returnBytes: 8 } };
   return { stepsOf: riscvSteps, registers: riscvRegisters(linkerSymbol(image, '__global_pointer$')) };
 }
@@ -110,7 +115,7 @@ export function codeOf(image: LinkedImage, relocated: readonly Relocated[]): Ima
       const found: bigint[] = [];
       for (let at = Number(table), size = 0; ; at += size) {
         const word = byPlace.get(at);
-        const kind = word && words[image.machine].get(word.type)!;
+        const kind = word && wordsOf(image).get(word.type)!;
         if (word === undefined || kind === undefined || kind.relative !== relative) return found;
         if (size !== 0 && kind.size !== size) return found;
         size = kind.size;

@@ -6,9 +6,11 @@
  * pointers, the program's constructors, is known from the image.
  */
 import { fail, hex, printable } from '../base/errors.ts';
+import { decodedMachine } from '../hardening/decoded-machine.ts';
 import { type StackBound, type StackReason, stackBound } from '../hardening/stack-bound.ts';
 import { originalName } from '../hardening/wipe/veneer.ts';
 import type { LinkedImage } from '../linker/image.ts';
+import type { Machine } from '../linker/program.ts';
 import type { ImageFunction } from '../linker/provenance.ts';
 import type { LayerCalls, LayerFunction } from '../targets/platform/sources.ts';
 import type { At, Manifest } from './manifest.ts';
@@ -40,8 +42,8 @@ export interface StackJob {
   readonly note: (text: string) => void;
 }
 
-/** Bytes below the stack pointer that code may use without moving it. Sources: the psABIs for x86-64 and RISC-V. */
-export const redZones = { 'x86-64': 128, riscv64: 0 } as const;
+/** Bytes below the stack pointer that code may use without moving it. Sources: the psABIs. */
+export const redZones: Readonly<Record<Machine, number>> = { 'x86-64': 128, riscv64: 0, aarch64: 0 };
 
 const constructorSections = new Set(['.init_array', '.preinit_array', '.ctors']);
 
@@ -64,6 +66,8 @@ export function boundOfImage({
 }: Pick<StackJob, 'image' | 'at' | 'target'> & { readonly manifest: Partial<Manifest> }):
   | StackBound
   | readonly StackReason[] {
+  if (decodedMachine(image.machine) === undefined)
+    return [{ name: 'the image', at: BigInt(image.entry), text: `the code of ${image.machine} is not read` }];
   const words = relocatedWords(image);
   const { functions, byStart, useOf } = codeOf(image, words);
   const { indirect = {}, recursion = {} } = manifest.stack ?? {};

@@ -1,7 +1,6 @@
 /**
  * How the C that TypeScript becomes is compiled, on each machine that there is one for: freestanding, with every warning
- * an error, by the target's own flags or, for a plain object, by these. aarch64 is a machine to compile for; nothing
- * links for it yet.
+ * an error, by the target's own flags or, for a plain object, by these.
  */
 
 /** What clang calls the machines. */

@@ -57,13 +57,14 @@ function x8664Fields(image: LinkedImage): ImageFields {
   return { moved, filledIn };
 }
 
-/** Relocations of RISC-V whose fields are words that hold an address: R_RISCV_32 and R_RISCV_64. */
-const riscvWords = new Set([1, 2]);
+/** Relocations whose fields are words that hold an address: R_RISCV_32 and _64, R_AARCH64_ABS32 and _ABS64. */
+const addressWords = { riscv64: new Set([1, 2]), aarch64: new Set([258, 257]) } as const;
 
 export function fieldsOf(image: LinkedImage): ImageFields {
   if (image.machine === 'x86-64') return x8664Fields(image);
   const { place, type, count } = relocationsOf(image);
+  const words = addressWords[image.machine];
   const filledIn = new Set<number>();
-  for (let i = 0; i < count; i++) if (riscvWords.has(type[i])) filledIn.add(place[i]);
+  for (let i = 0; i < count; i++) if (words.has(type[i])) filledIn.add(place[i]);
   return { moved: new Map(), filledIn };
 }

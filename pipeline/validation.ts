@@ -12,6 +12,7 @@
  */
 import type { FunctionIr, Program } from '../analyzers/ir.ts';
 import { hex, printable } from '../base/errors.ts';
+import { decodedMachine } from '../hardening/decoded-machine.ts';
 import { originalName } from '../hardening/wipe/veneer.ts';
 import { PF_W, PT_LOAD, SHF_ALLOC } from '../linker/elf.ts';
 import { type ElfSection, readElfFile } from '../linker/elf-file.ts';
@@ -248,6 +249,8 @@ export function subjectsOf(job: ImageJob): ImageFunctionOfSource[] {
     const loss = lost.get(functionName(fn));
     if (loss !== undefined) return loss;
     if (code.address === undefined) return 'the finished image has not the code that was linked';
+    const machine = decodedMachine(image.machine);
+    if (machine === undefined) return `the code of ${image.machine} is not read`;
     const section = find(code.address, code);
     if (typeof section === 'string') return section;
     // What is followed lies anywhere in it.
@@ -260,7 +263,7 @@ export function subjectsOf(job: ImageJob): ImageFunctionOfSource[] {
       function: fn,
       code: {
         ...{
-          machine: image.machine,
+          machine,
           address,
           bytes: section.data,
           absolute: fieldsWithin(fields, linked, size, address),

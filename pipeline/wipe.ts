@@ -7,6 +7,7 @@
  * made by.
  */
 import { fail, printable } from '../base/errors.ts';
+import { requireDecoded } from '../hardening/decoded-machine.ts';
 import { clobbersRiscv64, hasFloats, stackOperandsRiscv64 } from '../hardening/wipe/clobbers-riscv64.ts';
 import { calledAtHome, createClobbers } from '../hardening/wipe/clobbers-x86-64.ts';
 import { interpositionsOf, WIPE_OBJECT, wipeObjectRiscv64, wipeObjectX8664 } from '../hardening/wipe/object.ts';
@@ -75,7 +76,7 @@ export interface SaidOfStack {
 function knowledgeOf(image: LinkedImage, { stack, target }: SaidOfStack): CodeKnowledge {
   const code = codeOf(image, relocatedWords(image));
   const { useOf, byStart } = code;
-  const isX86 = image.machine === 'x86-64';
+  const isX86 = requireDecoded(image.machine, 'wiping after functions') === 'x86-64';
   const depthOf = (fn: ImageFunction): ProvedDepth => {
     const at = (pointer: string): string => `casemate.json${pointer}`;
     const manifest = stack === undefined ? {} : { stack };
@@ -125,7 +126,8 @@ function knowledgeOf(image: LinkedImage, { stack, target }: SaidOfStack): CodeKn
 
 /** The object with the veneers that are planned. */
 function veneersFor(image: LinkedImage, plan: readonly PlannedWipe[]): Uint8Array {
-  if (image.machine === 'x86-64') return wipeObjectX8664(plan, registerFilesOf(image));
+  if (requireDecoded(image.machine, 'wiping after functions') === 'x86-64')
+    return wipeObjectX8664(plan, registerFilesOf(image));
   return wipeObjectRiscv64(plan, hasFloats(image), image.flags);
 }
 

@@ -7,17 +7,20 @@
  */
 import { fail, printable } from '../../base/errors.ts';
 import { parseWish } from '../../hardening/wipe/wish.ts';
+import type { Machine } from '../../linker/program.ts';
 import type { BuildIdStyle } from '../../linker/request.ts';
 import { parseExpression } from '../../linker/script/parse.ts';
 import type { Draft, Flag } from './draft.ts';
 import { applyKeyword } from './keywords.ts';
 import { parseAddress, parseChoice } from './values.ts';
 
-const emulations: Record<string, 'x86-64' | 'riscv64'> = {
+const emulations: Record<string, Machine> = {
   elf_x86_64: 'x86-64',
   elf64lriscv: 'riscv64',
   elf64lriscv_lp64: 'riscv64',
   elf64lriscv_lp64f: 'riscv64',
+  aarch64linux: 'aarch64',
+  aarch64elf: 'aarch64',
 };
 
 /** A flag that sets one option to one value. */

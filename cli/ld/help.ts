@@ -73,7 +73,7 @@ export function helpText(): string {
   );
   const silent = [...Object.keys(ignoredKeywords), ...Object.keys(ignoredValueKeywords).map((name) => `${name}=`)];
   return `Usage: casemate-ld [options] file...
-Links ELF objects and archives into a static program for x86-64 or riscv64, as GNU ld does.
+Links ELF objects and archives into a static program for x86-64, riscv64 or aarch64, as GNU ld does.
 As the linker of a compiler: put a link named ld to it in a folder, and give the compiler -B FOLDER -static.
 
 A file that is neither an object nor an archive is read as a linker script. @FILE stands for the

@@ -7,13 +7,15 @@
  */
 import { dirname, isAbsolute, join } from 'node:path';
 import { fail, printable } from '../../base/errors.ts';
-import { isBitcode, isElf } from '../../linker/identify.ts';
+import { isBitcode, isElf, machineOf } from '../../linker/identify.ts';
+import type { Machine } from '../../linker/program.ts';
 import { isArchive } from '../../linker/read-archive.ts';
 import type { InputFile } from '../../linker/request.ts';
 import type { LinkerScript, ScriptInput } from '../../linker/script/ast.ts';
 import { maxScriptLength } from '../../linker/script/lex.ts';
 import { parseScript } from '../../linker/script/parse.ts';
 import type { LinkCommand } from './draft.ts';
+import { isOutputFormat, outputFormats } from './formats.ts';
 
 export interface FileAccess {
   /** Bytes of a file, or undefined when there is none of that name. */
@@ -37,11 +39,11 @@ export interface LoadedInputs {
 const maxScriptDepth = 16;
 const maxInputs = 100_000;
 
-const machineNames: Record<number, 'x86-64' | 'riscv64'> = { 62: 'x86-64', 243: 'riscv64' };
-const tripleOf = { 'x86-64': 'x86_64-linux-gnu', riscv64: 'riscv64-linux-gnu' } as const;
-
-/** Formats of OUTPUT_FORMAT that are ours; it may also be written for a machine's default. */
-const outputFormats = ['elf64-x86-64', 'elf64-littleriscv', 'default'];
+const tripleOf: Readonly<Record<Machine, string>> = {
+  'x86-64': 'x86_64-linux-gnu',
+  riscv64: 'riscv64-linux-gnu',
+  aarch64: 'aarch64-linux-gnu',
+};
 
 interface Loader {
   readonly command: LinkCommand;
@@ -50,7 +52,7 @@ interface Loader {
   readonly searchDirs: string[];
   /** GNU ld's own folders; a -T script takes their place. */
   standardDirs: boolean;
-  machine: 'x86-64' | 'riscv64' | undefined;
+  machine: Machine | undefined;
   readonly files: InputFile[];
   /** Archives by path: index in `files`. */
   readonly archives: Map<string, number>;
@@ -137,10 +139,10 @@ function parseBytes(loader: Loader, bytes: Uint8Array, path: string): LinkerScri
       return undefined;
     },
   });
-  if (script.outputFormat !== undefined && !outputFormats.includes(script.outputFormat)) {
+  if (script.outputFormat !== undefined && script.outputFormat !== 'default' && !isOutputFormat(script.outputFormat)) {
     fail(
       'script',
-      `${printable(path)}: OUTPUT_FORMAT(${printable(script.outputFormat, 60)}): casemate writes ${outputFormats.slice(0, 2).join(' and ')}; convert the output with objcopy -O`,
+      `${printable(path)}: OUTPUT_FORMAT(${printable(script.outputFormat, 60)}): casemate writes ${Object.values(outputFormats).join(', ')}; convert the output with objcopy -O`,
     );
   }
   return script;
@@ -188,7 +190,7 @@ function addPath(loader: Loader, path: string, whole: boolean, depth: number): v
   const archive = isArchive(bytes);
   if (archive || isElf(bytes) || isBitcode(bytes)) {
     if (archive) loader.archives.set(path, loader.files.length);
-    else if (bytes.length >= 20) loader.machine ??= machineNames[bytes[18] | (bytes[19] << 8)];
+    else loader.machine ??= machineOf(bytes, 0);
     loader.files.push({ name: path, bytes, ...(whole && { wholeArchive: true }) });
     return;
   }

@@ -15,6 +15,7 @@ import { writeRecording } from '../../pipeline/record.ts';
 import { failureText } from '../failure.ts';
 import { dependencyRule } from './dependencies.ts';
 import type { LinkCommand } from './draft.ts';
+import { outputFormats } from './formats.ts';
 import { helpText, versionText } from './help.ts';
 import { type FileAccess, type LoadedInputs, loadInputs } from './inputs.ts';
 import { parseCommandLine } from './parse.ts';
@@ -94,7 +95,7 @@ function answer({ action, sysroot, options }: LinkCommand): string {
   if (action === 'help') return helpText();
   if (action === 'version') return versionText;
   if (action === 'sysroot') return `${printable(sysroot)}\n`;
-  return options.machine === 'riscv64' ? 'elf64-littleriscv\n' : 'elf64-x86-64\n';
+  return `${outputFormats[options.machine ?? 'x86-64']}\n`;
 }
 
 function readText(path: string): string | undefined {

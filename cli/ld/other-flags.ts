@@ -7,6 +7,7 @@
  */
 import { fail, printable } from '../../base/errors.ts';
 import type { Flag } from './draft.ts';
+import { isOutputFormat } from './formats.ts';
 
 /** Names as `name`, `name=` (takes a value), `name[=]` (may take one), `-x` (a letter), `-x=` (a letter with a value). */
 type Names = string;
@@ -69,6 +70,7 @@ export const ignored: readonly (readonly [reason: string, names: Names])[] = [
   ['optimizes nothing but hash tables and string tables, which are kept small anyway', '-O[=] optimize'],
   ['segments stay page-aligned, which wastes file space and nothing else', 'nmagic -n'],
   ['debug sections stay uncompressed', 'compress-debug-sections= no-compress-debug-sections'],
+  [oneWay, 'no-fix-cortex-a53-843419 no-fix-cortex-a53-835769 no-enum-size-warning no-wchar-size-warning'],
   ['the inputs say what machine they are for', '-A= architecture= -G= gpsize='],
   ['no type information is written', 'ctf-variables no-ctf-variables ctf-share-types='],
 ];
@@ -76,6 +78,10 @@ export const ignored: readonly (readonly [reason: string, names: Names])[] = [
 /** Accepted with a warning, since something that was asked for is missing in the output. */
 export const warned: readonly (readonly [consequence: string, names: Names])[] = [
   ['text stays read-only', 'omagic -N'],
+  [
+    'code stays as it was compiled, and may go wrong on a Cortex-A53 with that erratum',
+    'fix-cortex-a53-843419[=] fix-cortex-a53-835769',
+  ],
   ['the note is not written', 'package-metadata[=]'],
   ['sections of one name are joined as the layout says', 'unique[=] split-by-file[=] split-by-reloc[=]'],
   ['identical functions are kept apart', 'icf= ignore-data-address-equality print-icf-sections'],
@@ -146,7 +152,7 @@ export const otherFlags: readonly Flag[] = [
     names: ['oformat'],
     argument: 'value',
     apply: (_draft, value, spelled) => {
-      if (!/^elf64-(x86-64|littleriscv)$/.test(value)) {
+      if (!isOutputFormat(value)) {
         fail('usage', `${spelled} ${printable(value, 60)}: casemate-ld writes ELF; convert its output with objcopy -O`);
       }
     },

@@ -28,7 +28,7 @@ function saidOf(records: readonly SecretAnnotation[], machine: LinkedImage['mach
   const maxStack = largest(records.map((record) => record.maxStack));
   return {
     ...(maxStack !== undefined && { maxStack }),
-    ...(bytes !== undefined && { results: bytes === 0 ? [] : defaultResults[machine] }),
+    ...(bytes !== undefined && { results: bytes === 0 ? [] : defaultResults(machine) }),
     ...(bytes !== undefined && bytes > 0 && bytes < 8 && { resultBytes: bytes }),
   };
 }

@@ -7,7 +7,9 @@
  */
 import { fail, printable } from '../../base/errors.ts';
 import type { LinkedImage } from '../../linker/image.ts';
+import type { Machine } from '../../linker/program.ts';
 import { functionsOf, type ImageFunction } from '../../linker/provenance.ts';
+import { type DecodedMachine, requireDecoded } from '../decoded-machine.ts';
 import type { Clobbers } from './clobbers-x86-64.ts';
 import { type ArgumentPlace, originalName, type WipeRequest } from './veneer.ts';
 
@@ -45,10 +47,15 @@ export interface PlannedWipe extends WipeRequest {
 const WATCHED = 128;
 
 /** Where integers and pointers are returned. */
-export const defaultResults: Record<LinkedImage['machine'], readonly string[]> = { 'x86-64': ['rax'], riscv64: ['a0'] };
+const returned: Record<DecodedMachine, readonly string[]> = { 'x86-64': ['rax'], riscv64: ['a0'] };
+
+/** Errors: 'unsupported-input' for a machine that no veneer is written for. */
+export function defaultResults(machine: Machine): readonly string[] {
+  return returned[requireDecoded(machine, 'wiping after functions')];
+}
 
 /** Registers that carry arguments. Sources: the psABIs for x86-64, section 3.2.3, and RISC-V, "Calling conventions". */
-const argumentRegisters: Record<LinkedImage['machine'], readonly string[]> = {
+const argumentRegisters: Record<DecodedMachine, readonly string[]> = {
   'x86-64': ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9', 'rax', 'r10', ...Array.from({ length: 8 }, (_, i) => `xmm${i}`)],
   riscv64: Array.from({ length: 8 }, (_, i) => [`a${i}`, `fa${i}`]).flat(),
 };
@@ -86,6 +93,7 @@ function depthFor(wish: WipeWish, proved: ProvedDepth): { depth: number; watched
 
 /** Plans for an image, with the veneers that it has already. Errors: 'undecided', 'undefined-symbol'. */
 export function planWipes(image: LinkedImage, wishes: readonly WipeWish[], code: CodeKnowledge): PlannedWipe[] {
+  const machine = requireDecoded(image.machine, 'wiping after functions');
   const bodies = bodiesOf(
     image,
     wishes.map(({ function: name }) => name),
@@ -96,11 +104,11 @@ export function planWipes(image: LinkedImage, wishes: readonly WipeWish[], code:
     const clobbers = code.clobbersOf(body);
     const keepsOthers = clobbers !== undefined && atHome.has(body.address);
     // An argument that it leaves where it was given may be a secret itself.
-    const given = keepsOthers ? [] : argumentRegisters[image.machine];
+    const given = keepsOthers ? [] : argumentRegisters[machine];
     return {
       function: wish.function,
       ...depthFor(wish, code.depthOf(body)),
-      results: wish.results ?? defaultResults[image.machine],
+      results: wish.results ?? returned[machine],
       ...(wish.resultBytes !== undefined && { resultBytes: wish.resultBytes }),
       ...(clobbers !== undefined && { clears: new Set([...clobbers, ...given]) }),
       keepsOthers,

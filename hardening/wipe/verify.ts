@@ -12,6 +12,7 @@ import type { LinkedImage } from '../../linker/image.ts';
 import { functionsOf, type ImageFunction, originOf, relocationsOf } from '../../linker/provenance.ts';
 import { createInstruction, decodeRiscv64, Kind } from '../../machine/decode-riscv64.ts';
 import { iced, sweep } from '../../machine/decode-x86-64.ts';
+import { type DecodedMachine, requireDecoded } from '../decoded-machine.ts';
 import { codeSections } from './code.ts';
 import { originalName } from './veneer.ts';
 
@@ -72,7 +73,8 @@ const namedInRiscv64: NamedIn = (image, visit) => {
 };
 
 function checkCode(image: LinkedImage, byEntry: ReadonlyMap<number, Wiped>): void {
-  const namedIn = image.machine === 'x86-64' ? namedInX8664 : namedInRiscv64;
+  const isX86 = requireDecoded(image.machine, 'veneers that wipe') === 'x86-64';
+  const namedIn = isX86 ? namedInX8664 : namedInRiscv64;
   namedIn(image, (at, named) => {
     const wiped = byEntry.get(named);
     // Inside of itself it loops, or is called again before it returns: all within what the veneer wipes.
@@ -92,17 +94,15 @@ const describing = /^\.(eh_frame|eh_frame_hdr|gcc_except_table|debug_.*)$/;
  * Relocation types by what their target is the address of: a word's or a sequence's anywhere, or, of x86-64, one in data
  * only, since in code the distance is from the instruction's end. Sources: the psABIs, "Relocation Types", "Relocations".
  */
-const addressTypes: Record<
-  LinkedImage['machine'],
-  { readonly all: ReadonlySet<number>; readonly data: ReadonlySet<number> }
-> = {
-  'x86-64': { all: new Set([1, 10, 11]), data: new Set([2, 4, 24]) },
-  riscv64: { all: new Set([1, 2, 16, 17, 18, 19, 20, 23, 26, 27, 28, 41, 44, 45, 57, 59]), data: new Set() },
-};
+const addressTypes: Record<DecodedMachine, { readonly all: ReadonlySet<number>; readonly data: ReadonlySet<number> }> =
+  {
+    'x86-64': { all: new Set([1, 10, 11]), data: new Set([2, 4, 24]) },
+    riscv64: { all: new Set([1, 2, 16, 17, 18, 19, 20, 23, 26, 27, 28, 41, 44, 45, 57, 59]), data: new Set() },
+  };
 
 function checkWords(image: LinkedImage, byEntry: ReadonlyMap<number, Wiped>): void {
   const { count, place, type, target } = relocationsOf(image);
-  const types = addressTypes[image.machine];
+  const types = addressTypes[requireDecoded(image.machine, 'veneers that wipe')];
   const sectionAt = (at: number) => image.sections.find(({ address, size }) => address <= at && at < address + size);
   for (let i = 0; i < count; i++) {
     const wiped = byEntry.get(target[i]!);

@@ -4,7 +4,10 @@
  * A machine is: its ELF number and page sizes, what each of its relocation types needs of the linker (a GOT slot, a
  * dynamic relocation, ...), how a section's relocations are applied, and how an IPLT entry looks. One file each.
  */
+import { MOST_TYPES } from '../kernels/layout.ts';
 import type { Program } from '../program.ts';
+
+export { MOST_TYPES };
 
 /** What a relocation type asks for besides arithmetic; the scan phase acts on it. */
 export const Need = {
@@ -21,9 +24,9 @@ export const Need = {
   GotRelaxable: 5,
   /** A GOT slot holding the offset from the thread pointer, unless the instruction can be rewritten. */
   GotTp: 6,
-  /** General dynamic TLS: rewritten on x86-64, a pair of GOT slots on RISC-V. */
+  /** General dynamic TLS: rewritten on x86-64 and AArch64, a pair of GOT slots on RISC-V. */
   TlsGd: 7,
-  /** Local dynamic TLS (x86-64): always rewritten. */
+  /** Local dynamic TLS (x86-64, AArch64): always rewritten. */
   TlsLd: 8,
   /** The GOT's own address. */
   GotBase: 9,
@@ -107,7 +110,7 @@ export interface Architecture {
   /** Default load address of ET_EXEC. */
   readonly imageBase: number;
   readonly relocationNames: readonly (string | undefined)[];
-  /** Need by relocation type (256 entries). */
+  /** Need by relocation type (MOST_TYPES entries). */
   readonly needs: Uint8Array;
   /** Numbers of R_*_RELATIVE and R_*_IRELATIVE. */
   readonly relativeType: number;
@@ -116,7 +119,9 @@ export interface Architecture {
   readonly gotHeaderSlots: number;
   /** `_GLOBAL_OFFSET_TABLE_` minus the start of .got. */
   readonly ipltEntrySize: number;
+  /** What gaps of code are filled with; and of code that falls through them (.init, .fini). */
   readonly trapBytes: readonly number[];
+  readonly nopBytes: readonly number[];
   writeIplt(out: DataView, offset: number, address: number, slotAddress: number): void;
   /**
    * Whether this GOT-using relocation is rewritten so that it needs no slot. The section is [start, end) of `bytes`, the

@@ -3,7 +3,7 @@
  * Source: RISC-V ELF psABI 1.0, table "Relocation types".
  */
 import * as R from '../kernels/riscv64-numbers.ts';
-import { Need } from './architecture.ts';
+import { MOST_TYPES, Need } from './architecture.ts';
 
 export { R };
 
@@ -30,7 +30,7 @@ for (const [type, name] of [
   names[type] = `R_RISCV_${name}`;
 }
 
-export const needs = new Uint8Array(256).fill(Need.Unknown);
+export const needs = new Uint8Array(MOST_TYPES).fill(Need.Unknown);
 for (const [need, types] of [
   [Need.Nothing, [R.NONE, R.RELAX, R.ALIGN, R.PCREL_LO12_I, R.PCREL_LO12_S, R.TPREL_ADD]],
   [Need.Nothing, [R.ADD8, R.ADD16, R.ADD32, R.ADD64, R.SUB8, R.SUB16, R.SUB32, R.SUB64, R.SUB6, R.SET6]],

@@ -8,13 +8,12 @@
  * Sources: RISC-V ELF psABI 1.0, chapter 8 "Relocations"; RISC-V unprivileged ISA for the encodings.
  */
 import { upperPart } from '../../base/arithmetic.ts';
-import { fail, hex } from '../../base/errors.ts';
-import { u32 } from '../arena.ts';
+import { fail } from '../../base/errors.ts';
 import * as elf from '../elf.ts';
 import * as layout from '../kernels/layout.ts';
 import { allObjects, type InputObject, type Program, Role } from '../program.ts';
 import type { AddressTables, Architecture, RelocationJob } from './architecture.ts';
-import { malformedRelocation, relocationOverflow, targetName } from './report.ts';
+import { aboutRelocation, cannotApply } from './report.ts';
 import { names, needs, R } from './riscv64-types.ts';
 
 /** Lets the kernel go on at relocation `r`, which needs `slot` (an address, or NaN); returns where it stopped. */
@@ -34,33 +33,10 @@ function applyFrom(job: RelocationJob, r: number, slot: number): number {
 
 /** Does what the kernel stopped at relocation `r` for, and lets it go on; returns where it stopped again. */
 function applyRelocation(job: RelocationJob, r: number): number {
-  switch (job.program.words[layout.RESULT]) {
-    case layout.APPLY_NEEDS_CONSTANTS:
-      setConstants(job);
-      return applyFrom(job, r, Number.NaN);
-    case layout.APPLY_NEEDS_SLOT: {
-      const stopped = applyFrom(job, r, slotAddress(job, aboutRelocation(job)));
-      // With its slot it either is applied or cannot be.
-      return stopped === r ? cannotApply(job) : stopped;
-    }
-    default:
-      return cannotApply(job);
-  }
-}
-
-/** Address of the relocation that the kernel stopped for. */
-function aboutRelocation(job: RelocationJob): number {
-  return job.relocs + job.program.words[layout.RESULT + 1]! * elf.RELA_SIZE;
-}
-
-/** Tells the kernel what is the same for all sections. */
-function setConstants({ program, tables }: RelocationJob): void {
-  const words = u32(program.arena, layout.RISCV_WORDS);
-  const { view } = program.arena;
-  words[layout.RISCV_PIE] = tables.pie ? 1 : 0;
-  view.setFloat64(words.byteOffset + layout.RISCV_TLS_START * 4, tables.tlsStart, true);
-  view.setFloat64(words.byteOffset + layout.RISCV_GLOBAL_POINTER * 4, tables.globalPointer, true);
-  program.words[layout.RISCV] = words.byteOffset;
+  if (job.program.words[layout.RESULT] !== layout.APPLY_NEEDS_SLOT) return cannotApply(job);
+  const stopped = applyFrom(job, r, slotAddress(job, aboutRelocation(job)));
+  // With its slot it either is applied or cannot be.
+  return stopped === r ? cannotApply(job) : stopped;
 }
 
 function slotAddress(job: RelocationJob, at: number): number {
@@ -72,44 +48,6 @@ function slotAddress(job: RelocationJob, at: number): number {
       return job.tables.tlsGdSlot(job, sym);
     default:
       return job.tables.gotSlot(job, sym);
-  }
-}
-
-/** Says why the kernel could not apply the relocation that it stopped for. */
-function cannotApply(job: RelocationJob): never {
-  const { view, program } = job;
-  const at = aboutRelocation(job);
-  const noted = (i: number): number => view.getFloat64(program.block + (layout.RESULT + 2 + i * 2) * 4, true);
-  const sym = view.getUint32(at + 12, true);
-  const refuse = (what: string): never => malformedRelocation(job, at, what);
-  switch (program.words[layout.RESULT]) {
-    case layout.APPLY_OUTSIDE: {
-      const offset = hex(elf.readUnsigned64(view, at));
-      return refuse(`offset ${offset} is outside the section of ${hex(job.size)} bytes`);
-    }
-    case layout.APPLY_SYMBOL:
-      return refuse(`symbol ${sym} of ${job.symbolCount}`);
-    case layout.APPLY_DEAD:
-      return refuse(`${targetName(job, at)} is in a discarded section; keep it or drop its user`);
-    case layout.APPLY_PIECE:
-      job.tables.pieceAddress(job, sym, elf.readSigned64(view, at + 16));
-      return refuse('refers to a piece that does not exist');
-    case layout.APPLY_OVERFLOW:
-      return relocationOverflow(job, at, noted(0), noted(1), noted(2));
-    case layout.APPLY_ODD:
-      return refuse(`target of the jump is at an odd distance, ${hex(noted(0))}`);
-    case layout.APPLY_LABEL:
-      return refuse('its label is not in the same section');
-    case layout.APPLY_NO_HIGH:
-      return refuse(`no high half (auipc) with a relocation at ${hex(noted(0))}, where its label is`);
-    case layout.APPLY_ULEB_PAST:
-      return refuse('the ULEB128 number runs past the section');
-    case layout.APPLY_ULEB_LONG:
-      return refuse('the ULEB128 number is too long');
-    case layout.APPLY_ULEB_SHORT:
-      return refuse(`${noted(0)} does not fit the ULEB128 number's bytes`);
-    default:
-      return refuse('cannot be applied to a static executable');
   }
 }
 
@@ -174,6 +112,7 @@ export const riscv64: Architecture = {
   gotHeaderSlots: 1,
   ipltEntrySize: 16,
   trapBytes: [0, 0],
+  nopBytes: [0x13, 0, 0, 0],
   writeIplt,
   rewritesGot: () => false,
   rewritesGotTp: () => false,

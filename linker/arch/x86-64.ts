@@ -10,7 +10,14 @@ import { fitsSigned } from '../../base/arithmetic.ts';
 import { hex } from '../../base/errors.ts';
 import { EM_X86_64, RELA_SIZE, readSigned64, readUnsigned64, write64 } from '../elf.ts';
 import type { Program } from '../program.ts';
-import { type AddressTables, type Architecture, Need, type RelocationJob, Special } from './architecture.ts';
+import {
+  type AddressTables,
+  type Architecture,
+  MOST_TYPES,
+  Need,
+  type RelocationJob,
+  Special,
+} from './architecture.ts';
 import { malformedRelocation, relocationOverflow, targetName } from './report.ts';
 import { R } from './x86-64-types.ts';
 
@@ -32,7 +39,7 @@ for (const [type, name] of [
   names[type] = `R_X86_64_${name}`;
 }
 
-const needs = new Uint8Array(256).fill(Need.Unknown);
+const needs = new Uint8Array(MOST_TYPES).fill(Need.Unknown);
 for (const [need, types] of [
   [Need.Nothing, [R.NONE, R.DTPOFF64, R.DTPOFF32, R.SIZE32, R.SIZE64, R.TLSDESC_CALL]],
   [Need.Address, [R.R64]],
@@ -418,6 +425,7 @@ export const x86_64: Architecture = {
   gotHeaderSlots: 0,
   ipltEntrySize: 16,
   trapBytes: [0xcc],
+  nopBytes: [0x90],
   writeIplt,
   rewritesGot,
   rewritesGotTp,

@@ -181,7 +181,17 @@ export interface Kernels {
   readonly readFrameHeader: (program: number, block: number) => number;
   readonly writeFrameHeader: (block: number, spare: number, to: number, address: number) => void;
 
-  // riscv64.ts
+  // aarch64.ts, riscv64.ts
+  readonly applyAarch64: (
+    program: number,
+    section: number,
+    from: number,
+    firstFound: number,
+    to: number,
+    places: number,
+    addresses: number,
+    special: number,
+  ) => number;
   readonly applyRiscv64: (
     program: number,
     section: number,

@@ -53,9 +53,9 @@ export const WANTED_COUNT = 34;
 export const OBJECTS = 35;
 /** By output section: where it starts in the file; 0xffffffff: it has no bytes there. */
 export const OUTPUT_OFFSETS = 36;
-/** Blocks of relaxation, 0 when nothing can be relaxed, and of RISC-V's relocations. */
+/** Blocks of relaxation, 0 when nothing can be relaxed, and of the writing phase (WRITE_...), once that has begun. */
 export const RELAXATION = 37;
-export const RISCV = 38;
+export const WRITING = 38;
 /** How many sections there are and there is room for; the same of objects, references and wanted symbols. */
 export const SECTION_COUNT = 39;
 export const SECTION_CAPACITY = 40;
@@ -206,10 +206,15 @@ export const WRITE_PREPARED = 10;
 export const WRITE_MACHINE = 11;
 /** i32 by relocation of the exception records being written: where it stands, -1: gone. */
 export const WRITE_PLACES = 12;
+/** 1 in a PIE. */
+export const WRITE_PIE = 13;
 /** f64, counted in words of 64 bits: where the thread pointer points, and the address of the GOT. */
 export const WRITE_THREAD_POINTER = 8;
 export const WRITE_GOT = 9;
-export const WRITE_WORDS = 20;
+/** Where the block of thread-locals starts; and RISC-V's global pointer. */
+export const WRITE_TLS_START = 10;
+export const WRITE_GLOBAL_POINTER = 11;
+export const WRITE_WORDS = 24;
 // What a kernel of that phase returns.
 export const WRITE_DONE = 0;
 /** The caller applies the current relocation and goes to the next. */
@@ -373,13 +378,8 @@ export const RELAX_NO_PADDING = 2;
 export const RELAX_SHORT_PADDING = 3;
 export const RELAX_OVERLAP = 4;
 
-// Block of what RISC-V's relocations need to know of the whole link: 1 in a PIE; two f64.
-export const RISCV_PIE = 0;
-export const RISCV_TLS_START = 2;
-export const RISCV_GLOBAL_POINTER = 4;
-export const RISCV_WORDS = 8;
 // Why a relocation was not applied, in RESULT; the words after it are particular to the reason.
-/** The relocation in RESULT + 1 needs its slot's address. */
+/** The relocation in RESULT + 1 needs its slot's (or veneer's) address. */
 export const APPLY_NEEDS_SLOT = 1;
 export const APPLY_OUTSIDE = 2;
 export const APPLY_SYMBOL = 3;
@@ -397,8 +397,17 @@ export const APPLY_ULEB_PAST = 10;
 export const APPLY_ULEB_SHORT = 11;
 export const APPLY_ULEB_LONG = 12;
 export const APPLY_UNKNOWN = 13;
-/** The block of RISCV_... is still to be made. */
-export const APPLY_NEEDS_CONSTANTS = 14;
+/** f64 from RESULT + 2 on: the value, and what it has to be a multiple of. */
+export const APPLY_COARSE = 14;
+/** f64 at RESULT + 2: the instruction that is not the one of a sequence that is rewritten. */
+export const APPLY_SEQUENCE = 15;
+/** A distance in a PIE to what does not move. */
+export const APPLY_FIXED = 16;
+/** f64 at RESULT + 2: the addend that asks for a slot of its own. */
+export const APPLY_SLOT_ADDEND = 17;
+
+/** Relocation types are below this, on every machine: AArch64's end at 1032. */
+export const MOST_TYPES = 1040;
 
 /** Largest alignment taken from an input (2^26): beyond it the padding alone could fill a disk. */
 export const MAX_ALIGN = 67108864;

@@ -2,6 +2,7 @@
  * ELF's numbers, as far as kernels need them, and the linker's own (program.ts). The tests hold them against those of
  * the phases.
  */
+export const EM_AARCH64: u32 = 183;
 export const EM_RISCV: u32 = 243;
 
 /** e_flags: compressed instructions are allowed. */

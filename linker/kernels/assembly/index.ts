@@ -6,6 +6,7 @@
  * checks every index that comes from a file before it uses it, and returns what is wrong as a number.
  */
 
+export * from './aarch64';
 export * from './addresses';
 export * from './archive';
 export * from './compact-frames';

@@ -4,7 +4,7 @@
  * Source: RISC-V unprivileged ISA, "Immediate Encoding Variants"; the C extension's formats; the psABI for widths.
  */
 import * as layout from '../layout';
-import { because } from './riscv64-reasons';
+import { because } from './reasons';
 
 /** Bytes that a type's field takes; beyond the table 4. */
 const WIDTHS = memory.data<u8>([

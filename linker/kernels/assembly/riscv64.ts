@@ -9,6 +9,7 @@ import * as layout from '../layout';
 import * as R from '../riscv64-numbers';
 import { localSection, objectRow, pieceAddress } from './addresses';
 import * as elf from './elf';
+import { about, because, checkBits, checkJump, overflow, reportTo, stopped, stoppedAt } from './reasons';
 import {
   setBase,
   setBType,
@@ -23,7 +24,6 @@ import {
   subtractUleb128,
   widthOf,
 } from './riscv64-fields';
-import { about, because, checkBits, checkJump, overflow, reportTo, stopped, stoppedAt } from './riscv64-reasons';
 import { getF64, getU8, getU32, word } from './words';
 
 /** Relocations at a label among which its high half is looked for: it has a RELAX beside it, no more. */
@@ -77,11 +77,10 @@ export function applyRiscv64(
 ): u32 {
   program = inProgram;
   reportTo(program);
-  const constants = word(program, layout.RISCV);
-  if (constants == 0) return stopped(from, layout.APPLY_NEEDS_CONSTANTS);
-  pie = word(constants, layout.RISCV_PIE) != 0;
-  tlsStart = <i64>load<f64>(constants + layout.RISCV_TLS_START * 4);
-  globalPointer = <i64>load<f64>(constants + layout.RISCV_GLOBAL_POINTER * 4);
+  const block = word(program, layout.WRITING);
+  pie = word(block, layout.WRITE_PIE) != 0;
+  tlsStart = <i64>getF64(block, layout.WRITE_TLS_START);
+  globalPointer = <i64>getF64(block, layout.WRITE_GLOBAL_POINTER);
   section = s;
   relocs = getU32(word(program, layout.SECTION_RELOCS), s);
   count = getU32(word(program, layout.SECTION_RELOC_COUNT), s);

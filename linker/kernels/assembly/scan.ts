@@ -44,7 +44,7 @@ export function scanSection(program: usize, s: u32, from: u32, needs: usize, pie
     const at = relocs + r * elf.RELA_SIZE;
     const type = load<u32>(at + 8);
     const sym = load<u32>(at + 12);
-    if (type > 255) return r;
+    if (type >= <u32>layout.MOST_TYPES) return r;
     const need = <u32>getU8(needs, type);
     if (sym == 0 && need == elf.NEED_NOTHING) continue;
     if (need > elf.NEED_TP_OFFSET || sym == 0 || sym >= symbolCount) return r;

@@ -6,6 +6,7 @@
  * caller does its part and calls again.
  */
 import * as layout from '../layout';
+import { applyAarch64 } from './aarch64';
 import { objectAddresses, objectRow } from './addresses';
 import { copyRelaxed } from './copy-relaxed';
 import { copyFrames } from './eh-frame';
@@ -98,8 +99,11 @@ function applySection(
   const count = getU32(word(program, layout.SECTION_RELOC_COUNT), s);
   const out = word(block, layout.WRITE_FILE) + <usize>to;
   let stopped: u32;
-  if (<u32>word(block, layout.WRITE_MACHINE) == elf.EM_RISCV) {
+  const machine = <u32>word(block, layout.WRITE_MACHINE);
+  if (machine == elf.EM_RISCV) {
     stopped = applyRiscv64(program, s, reloc, NaN, out, places, addresses, special);
+  } else if (machine == elf.EM_AARCH64) {
+    stopped = applyAarch64(program, s, reloc, NaN, out, places, addresses, special);
   } else {
     stopped = applyX8664(program, block, row, s, reloc, out, places);
   }

@@ -40,7 +40,7 @@ export function rewritesGotTp(at: usize, offset: u32, size: u32): bool {
 }
 
 /** Slot in the GOT of a global symbol of an object, -1 when it has none (or is no global). */
-function slotOf(program: usize, row: usize, sym: u32): i32 {
+export function slotOf(program: usize, row: usize, sym: u32): i32 {
   const firstGlobal = <u32>word(row, layout.OBJECT_FIRST_GLOBAL);
   if (sym < firstGlobal) return -1;
   const ref = <u32>word(row, layout.OBJECT_FIRST_GLOBAL_REF) + sym - firstGlobal;

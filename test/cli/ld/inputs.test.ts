@@ -158,7 +158,7 @@ describe('scripts of -T', () => {
   it('must exist and name a format of ours', () => {
     expect(failure('a.o -T no.ld', disk)).toBe('io: -T no.ld: no such file here or in the folders of -L');
     expect(failure('a.o -T b.ld', { 'a.o': elf, 'b.ld': 'OUTPUT_FORMAT(binary)' })).toMatch(
-      /^script: b.ld: OUTPUT_FORMAT\(binary\): casemate writes elf64-x86-64 and elf64-littleriscv/,
+      /^script: b.ld: OUTPUT_FORMAT\(binary\): casemate writes elf64-x86-64, elf64-littleriscv, elf64-littleaarch64;/,
     );
   });
 });

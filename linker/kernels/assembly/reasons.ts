@@ -1,5 +1,5 @@
 /**
- * Why a RISC-V relocation was not applied: notes it where arch/riscv64.ts reads it (APPLY_... in layout.ts).
+ * Why a relocation was not applied: notes it where the machine's file in arch/ reads it (APPLY_... in layout.ts).
  */
 import * as layout from '../layout';
 import { setF64, setWord } from './words';
@@ -49,4 +49,10 @@ export function checkBits(value: i64, bits: u32): u32 {
 /** The same for the distance of a jump. */
 export function checkJump(distance: i64, bits: u32): u32 {
   return (distance & 1) != 0 ? because(layout.APPLY_ODD, distance) : checkBits(distance, bits);
+}
+
+/** `value` has to be a multiple of `unit`. */
+export function tooCoarse(value: i64, unit: i64): u32 {
+  setF64(program + (layout.RESULT + 4) * 4, 0, <f64>unit);
+  return because(layout.APPLY_COARSE, value);
 }
