@@ -19,6 +19,14 @@ export interface Piece {
   readonly memory: number;
 }
 
+/** The first address of any range, and the first after all. */
+export function spanOf(ranges: readonly Pick<Piece, 'address' | 'memory'>[]): { start: bigint; end: bigint } {
+  const ascending = (a: bigint, b: bigint): number => (a < b ? -1 : 1);
+  const starts = ranges.map(({ address }) => address).sort(ascending);
+  const ends = ranges.map(({ address, memory }) => address + BigInt(memory)).sort(ascending);
+  return { start: starts[0] ?? 0n, end: ends.at(-1) ?? 0n };
+}
+
 /** What an ELF file loads, ascending by `place`. */
 function loads(file: ElfFile) {
   return file.segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0);
@@ -31,11 +39,7 @@ const MOST_IMAGE = 1 << 30;
 export function flatImage(file: ElfFile, bytes: Uint8Array, where: string): Piece {
   const segments = loads(file);
   if (segments.length === 0) fail('image', `${where}: has no PT_LOAD; there is nothing to run`);
-  const start = segments.reduce((low, { address }) => (address < low ? address : low), segments[0]!.address);
-  const end = segments.reduce((high, { address, memorySize }) => {
-    const last = address + BigInt(memorySize);
-    return last > high ? last : high;
-  }, 0n);
+  const { start, end } = spanOf(segments.map(({ address, memorySize }) => ({ address, memory: memorySize })));
   if (start % BigInt(PAGE) !== 0n) fail('image', `${where}: begins at ${hex(start)}, which is no page's first byte`);
   if (end - start > BigInt(MOST_IMAGE))
     fail('limit', `${where}: spans ${hex(end - start)} bytes of addresses; at most ${hex(MOST_IMAGE)} are packed`);

@@ -6,6 +6,7 @@ import { readElfFile } from '../../../linker/elf-file.ts';
 import { requireKernel, type SeL4Image } from '../image.ts';
 import type { Kernel, SeL4Machine } from '../kernel.ts';
 import { type BootParts, packRiscv } from './riscv64.ts';
+import { kernel32 } from './x86-64.ts';
 
 export interface BootFiles {
   /** What firmware or an emulator starts. */
@@ -16,6 +17,7 @@ export interface BootFiles {
 
 const packers: Readonly<Partial<Record<SeL4Machine, (parts: BootParts) => BootFiles>>> = {
   riscv64: (parts) => ({ boot: packRiscv(parts) }),
+  'x86-64': (parts) => ({ boot: kernel32(parts), module: parts.root.bytes }),
 };
 
 /** Errors: 'image' for an image of another kernel, or one that does not fit beside this; 'limit'. */

@@ -17,7 +17,7 @@ import type { ElfFile } from '../../../linker/elf-file.ts';
 import { assemble, data, type Item, label } from '../../../machine/assemble/listing.ts';
 import * as rv from '../../../machine/assemble/riscv64.ts';
 import { PAGE } from '../../regions.ts';
-import { bootElf, flatImage, kernelPieces, type Piece } from './boot-file.ts';
+import { bootElf, flatImage, kernelPieces, type Piece, spanOf } from './boot-file.ts';
 
 export interface BootParts {
   readonly kernel: { readonly file: ElfFile; readonly bytes: Uint8Array };
@@ -158,14 +158,10 @@ function stubBytes(facts: StubFacts): Uint8Array {
 
 /** Where the parts of a boot file go. Errors: 'image'. */
 export function planBoot(kernel: readonly Piece[], imageSize: number): BootPlan {
-  const low = kernel.reduce((least, { address }) => (address < least ? address : least), kernel[0]!.address);
-  const high = kernel.reduce((most, { address, memory }) => {
-    const end = address + BigInt(memory);
-    return end > most ? end : most;
-  }, 0n);
-  const tree = upTo(high, BigInt(PAGE));
+  const { start, end } = spanOf(kernel);
+  const tree = upTo(end, BigInt(PAGE));
   const image = tree + BigInt(TREE_ROOM);
-  return { stub: low - STUB_BELOW_KERNEL, tree, image, imageEnd: image + BigInt(imageSize) };
+  return { stub: start - STUB_BELOW_KERNEL, tree, image, imageEnd: image + BigInt(imageSize) };
 }
 
 /** A kernel and a root image as one ELF file for RISC-V. Errors: 'image', 'limit'. */
