@@ -119,6 +119,18 @@ function kernelOf(
   return { kernel, ...(genConfig && { genConfig }), ...(invocations && { invocations }) };
 }
 
+/** The same for a root image for seL4. */
+async function probeKernel(image: string, sel4: SeL4BootOptions['sel4'], flags: Flags): Promise<void> {
+  const { probeSeL4Image } = await import('../pipeline/probe-sel4.ts');
+  const boot = {
+    ...(flags.mem === undefined ? {} : { memory: numberOf(flags.mem, '--mem') }),
+    ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
+  };
+  const findings = await probeSeL4Image({ image, sel4, boot, host, progress: terminalProgress(false) });
+  print(findingTable(image, findings));
+  process.exitCode = findingsStatus(findings);
+}
+
 async function run(image: string, args: readonly string[], flags: Flags): Promise<void> {
   const bytes = readFile(image);
   const sel4 = isSeL4Image(bytes);
@@ -127,7 +139,7 @@ async function run(image: string, args: readonly string[], flags: Flags): Promis
   if (flags.machine !== undefined && !riscv) fail('usage', '--machine: for images for riscv64 only');
   if (flags.tender !== 'auto' && (riscv || sel4))
     fail('usage', `--tender ${printable(flags.tender)}: for hvt images only`);
-  if (flags.probe) return probe(image, flags);
+  if (flags.probe) return kernel === undefined ? probe(image, flags) : probeKernel(image, kernel, flags);
   const options = {
     image,
     args,

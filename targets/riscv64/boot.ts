@@ -88,11 +88,16 @@ export interface GuestRun {
   readonly token: string;
   /** Whether the machine cannot power off: it is stopped once the guest, or its start-up code, has had its last word. */
   readonly endless: boolean;
+  /** Words after which nothing more comes of the guest, such as a kernel's about a fault; they end the run. */
+  readonly fatal?: RegExp;
 }
+
+/** So much of what the console showed last is looked through for fatal words. */
+const FATAL_WITHIN = 512;
 
 /** Runs a guest to its end. */
 export async function runGuest(
-  { path, args, token, endless }: GuestRun,
+  { path, args, token, endless, fatal }: GuestRun,
   options: Pick<RiscvBootOptions, 'timeout' | 'abort' | 'onConsole' | 'keepConsole'>,
   host: Host,
 ): Promise<RiscvBootResult> {
@@ -100,8 +105,15 @@ export async function runGuest(
   const timeout = checkTimeout(options.timeout);
   const filter = consoleFilter(token);
   const stop = new AbortController();
+  let tail = '';
+  let stopped: string | undefined;
   const show = (bytes: Uint8Array): unknown => {
     if (bytes.length === 0) return undefined;
+    if (fatal !== undefined && stopped === undefined) {
+      tail = (tail + Buffer.from(bytes).toString('latin1')).slice(-FATAL_WITHIN);
+      stopped = fatal.exec(tail)?.[0];
+      if (stopped !== undefined) stop.abort();
+    }
     if (options.keepConsole !== false) chunks.push(bytes);
     return options.onConsole?.(bytes);
   };
@@ -119,6 +131,8 @@ export async function runGuest(
     },
   });
   await show(filter.end());
+  if (stopped !== undefined && filter.status() === undefined)
+    return { outcome: 'killed', status: -1, reason: stopped, console: Buffer.concat(chunks).toString() };
   return { ...endOf(end, filter, options.timeout, path), console: Buffer.concat(chunks).toString() };
 }
 

@@ -21,6 +21,9 @@ export interface SeL4Boot {
   readonly memory?: number;
 }
 
+/** What a kernel that prints says when it stops a thread for good, its last line of interest. */
+const kernelWords = /^(vm fault on|cap fault in|user exception|unknown syscall)[^\r\n]*(?=\r?\n)/m;
+
 /** Runs it to its end. Errors: 'usage', 'io', 'tool', 'kernel', 'limit'. */
 export async function bootSeL4(
   { kernel, image, boot, module, memory }: SeL4Boot,
@@ -45,5 +48,5 @@ export async function bootSeL4(
   const path = host.find(run.program);
   if (path === undefined)
     return fail('tool', `${run.program}: not found on PATH; install it with: apt-get install ${run.package}`);
-  return runGuest({ path, args: run.args, token, endless: run.endless }, options, host);
+  return runGuest({ path, args: run.args, token, endless: run.endless, fatal: kernelWords }, options, host);
 }

@@ -1,0 +1,130 @@
+/**
+ * What a probe's boot proves: how it ended, read from the console, against how it had to end.
+ *
+ * A kernel that prints names a fault and its address, and so does the first stage of an image with new addresses at
+ * every start; the address must be one that the probe announced. Other kernels stop the thread without a word: then an attempt counts
+ * as stopped when its announcement is the last that is heard, on a machine on which the control has succeeded.
+ */
+import { hex } from '../../base/errors.ts';
+import { announcement } from '../hvt/judge-probe.ts';
+import type { RiscvBootResult } from '../riscv64/boot.ts';
+import type { Access, Ending, Probe, ProbedState } from './probes.ts';
+
+/** How a boot ended. */
+export type Observed =
+  | { readonly kind: 'succeeds'; readonly value: bigint }
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'refused'; readonly error: bigint }
+  /** `code`: the kernel calls it a fault on code, else on data. */
+  | { readonly kind: 'faults'; readonly code: boolean; readonly address: bigint; readonly status: bigint }
+  /** Nothing more was heard. */
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'aborts'; readonly message: string }
+  /** Nothing that can be judged. */
+  | { readonly kind: 'unclear'; readonly reason: string };
+
+export interface ProbeVerdict {
+  readonly probe: string;
+  /** pass: ended as it had to. fail: ended otherwise. unknown: cannot be told. */
+  readonly outcome: 'pass' | 'fail' | 'unknown';
+  /** What happened, and on a failure what had to, without the probe's name; one line. */
+  readonly found: string;
+  readonly observed: Observed;
+}
+
+const number = '(0x[0-9a-f]{1,16})';
+/** How a kernel that prints says that a thread is stopped: seL4, src/api/faults.c and src/kernel/faulthandler.c. */
+export const kernelFault = new RegExp(`^vm fault on (code|data) at address ${number} with status ${number}`, 'm');
+
+const unclear = (reason: string): Observed => ({ kind: 'unclear', reason });
+
+function faultOf(rest: string, low: bigint, high: bigint): Observed | undefined {
+  const fault = kernelFault.exec(rest);
+  if (fault === null) return undefined;
+  const [address, status] = [BigInt(fault[2]!), BigInt(fault[3]!)];
+  if (address < low || address > high)
+    return unclear(`a fault at ${hex(address)}, while the probe went for ${hex(low)} to ${hex(high)}`);
+  return { kind: 'faults', code: fault[1] === 'code', address, status };
+}
+
+/** How the boot of the probe `name` ended. */
+export function observe(name: string, result: RiscvBootResult): Observed {
+  const announced = announcement(name, result.console);
+  if (announced === undefined) {
+    const end = result.outcome === 'halted' ? `halted with status ${result.status}` : result.reason;
+    return unclear(`the probe did not come to its attempt: ${end}`);
+  }
+  const { rest, low, high } = announced;
+  const fault = faultOf(rest, low, high);
+  if (fault !== undefined) return fault;
+  if (result.outcome === 'timeout')
+    return rest === '' ? { kind: 'silent' } : unclear('the guest went on, and did not end');
+  if (result.outcome !== 'halted') return unclear(result.reason);
+  if (result.status === 255) {
+    const abort = /^casemate: ABORT: (.*)$/m.exec(rest);
+    return abort === null ? unclear('the guest aborted without a word') : { kind: 'aborts', message: abort[1]! };
+  }
+  if (result.status !== 0) return unclear(`the guest halted with status ${result.status}`);
+  if (new RegExp(`^probe ${name} found nothing$`, 'm').test(rest)) return { kind: 'nothing' };
+  const said = new RegExp(`^probe ${name} (succeeded|refused) ${number}$`, 'm').exec(rest);
+  if (said === null) return unclear('the guest ended well, and did not say how the probe ended');
+  return said[1] === 'succeeded'
+    ? { kind: 'succeeds', value: BigInt(said[2]!) }
+    : { kind: 'refused', error: BigInt(said[2]!) };
+}
+
+const accesses: Readonly<Record<Access, string>> = { read: 'reading', write: 'writing', execute: 'executing' };
+
+function expectedWords(ending: Ending): string {
+  switch (ending.kind) {
+    case 'succeeds':
+      return 'has to get through';
+    case 'nothing':
+      return 'has to find nothing';
+    case 'refused':
+      return 'has to be refused';
+    case 'faults':
+      return `has to be stopped ${accesses[ending.access]}`;
+    case 'aborts':
+      return `has to end with "${ending.message}"`;
+  }
+}
+
+function observedWords(observed: Observed): string {
+  switch (observed.kind) {
+    case 'succeeds':
+      return 'got through';
+    case 'nothing':
+      return 'found nothing';
+    case 'refused':
+      return `refused with seL4's error ${observed.error}`;
+    case 'faults':
+      return `stopped by a fault on ${observed.code ? 'code' : 'data'} at ${hex(observed.address)}, status ${hex(observed.status)}`;
+    case 'silent':
+      return 'not heard of again; this kernel says nothing of faults';
+    case 'aborts':
+      return `ended with "${observed.message}"`;
+    case 'unclear':
+      return observed.reason;
+  }
+}
+
+function matches(ending: Ending, observed: Observed): boolean {
+  if (ending.kind === 'faults')
+    return (
+      observed.kind === 'silent' || (observed.kind === 'faults' && observed.code === (ending.access === 'execute'))
+    );
+  if (ending.kind === 'aborts') return observed.kind === 'aborts' && observed.message.includes(ending.message);
+  return ending.kind === observed.kind;
+}
+
+/** What the boot of a probe comes to. */
+export function judgeProbe(probe: Probe, state: ProbedState, result: RiscvBootResult): ProbeVerdict {
+  const observed = observe(probe.name, result);
+  const ending = probe.ends(state);
+  const words = observedWords(observed);
+  const verdict = { probe: probe.name, observed };
+  if (observed.kind === 'unclear') return { ...verdict, outcome: 'unknown', found: words };
+  if (matches(ending, observed)) return { ...verdict, outcome: 'pass', found: words };
+  return { ...verdict, outcome: 'fail', found: `${words}; ${expectedWords(ending)}` };
+}
