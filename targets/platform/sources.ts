@@ -70,6 +70,7 @@ export const virtioSources: readonly string[] = inFolder(sharedVirtio, [
 /** Of each processor. */
 export const archSources = {
   'x86-64': inFolder('targets/platform/arch/x86-64', ['mem.c', 'tls.c']),
+  aarch64: ['targets/platform/arch/aarch64/copy.S', `${sharedMachine}/pl031.c`],
   riscv64: ['targets/platform/arch/riscv64/copy.S', `${sharedMachine}/goldfish.c`],
 } as const;
 

@@ -44,6 +44,7 @@ export function sel4Layout({ base, stack }: LayoutRequest): string {
   . = . + ${PAGE};
   PROVIDE_HIDDEN(sel4_read = .);
   .sel4.settings : { KEEP(*(.sel4.settings)) }
+  .sel4.arguments : { *(.sel4.arguments) }
   .note.solo5.manifest : { KEEP(*(.note.solo5.manifest)) }
   .note.gnu.property : { *(.note.gnu.property) }
   .note.gnu.build-id : { *(.note.gnu.build-id) }

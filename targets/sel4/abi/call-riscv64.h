@@ -25,4 +25,12 @@ static inline void sel4_send_number(int64_t number, uint64_t first) {
     __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a7) : "memory");
 }
 
+/* Waits for a notification. */
+static inline void sel4_receive(sel4_slot notification) {
+    register uint64_t a0 __asm__("a0") = notification;
+    register uint64_t a6 __asm__("a6") = 0; /* where answers could be sent to, with a scheduling context */
+    register int64_t a7 __asm__("a7") = SEL4_SYS_RECV;
+    __asm__ volatile("ecall" : "+r"(a0) : "r"(a6), "r"(a7) : "a1", "a2", "a3", "a4", "a5", "memory");
+}
+
 #endif

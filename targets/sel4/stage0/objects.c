@@ -16,6 +16,8 @@ static uint64_t taken[4];    /* untypeds, by index, in a set of 256 */
 
 sel4_slot sel4_free_slot(void) { return sel4_info->empty.start + used_slots; }
 
+sel4_slot sel4_take_slot(void) { return sel4_info->empty.start + used_slots++; }
+
 uint64_t sel4_retype(sel4_slot untyped, uint64_t type, uint64_t bits, uint64_t count) {
     sel4_buffer->slots[0] = SEL4_SLOT_CNODE;
     sel4_buffer->words[4] = sel4_free_slot();

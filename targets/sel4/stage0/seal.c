@@ -10,7 +10,10 @@
  */
 #include "stage0.h"
 
-/* Slots of the new space: 1 << SPACE_BITS. The first ones are kept capabilities; two of the last serve the move. */
+/*
+ * Slots of the new space: 1 << SPACE_BITS. What is kept begins at SEL4_KEPT, where no capability was before that could undo
+ * anything: none must answer to its name. Two of the last serve the move.
+ */
 #define SPACE_BITS 5u
 #define SPACE_OLD 30u
 #define SPACE_SELF 31u
@@ -70,7 +73,7 @@ static void try_ways_back(void) {
 
 void sel4_seal(const sel4_slot *keep, size_t count) {
     sel4_slot space = sel4_make(sel4_take_untyped(SPACE_BITS + SLOT_BITS), SEL4_OBJECT_CNODE, SPACE_BITS, 1);
-    for (size_t i = 0; i < count; i++) keep_as(space, i + 1, keep[i]);
+    for (size_t i = 0; i < count; i++) keep_as(space, SEL4_KEPT + i, keep[i]);
     keep_as(space, SPACE_OLD, SEL4_SLOT_CNODE);
     keep_as(space, SPACE_SELF, space);
     for (sel4_slot slot = sel4_info->untyped.start; slot < sel4_info->untyped.end; slot++) sel4_delete(slot);

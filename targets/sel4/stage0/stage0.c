@@ -2,10 +2,8 @@
  * From the kernel's entry to the platform layer: the image is protected, memory and devices are found and mapped, the
  * boot block is written and made read-only, the capabilities are given up. start-*.S calls this with a stack.
  */
+#include "guest.h"
 #include "stage0.h"
-
-/* The platform layer's: start.c. */
-_Noreturn void sel4_start(const struct boot_block *boot);
 
 _Noreturn void sel4_stage0(struct sel4_bootinfo *info);
 
@@ -28,5 +26,5 @@ _Noreturn void sel4_stage0(struct sel4_bootinfo *info) {
     size_t kept = sel4_find_resources(block, keep);
     sel4_protect_range(boot.pages, boot.pages + sizeof boot.pages, SEL4_READ, SEL4_DEFAULT_ATTRIBUTES | SEL4_EXECUTE_NEVER);
     sel4_seal(keep, kept);
-    sel4_start(block);
+    layer_start(block);
 }

@@ -28,6 +28,10 @@ struct sel4_settings {
 extern const volatile struct sel4_settings sel4_settings;
 #define SEL4_SETTINGS_MAGIC 0x31305345344c4553u /* "SEL4ES01" */
 
+/* arguments.c, on x86-64: text, or nothing. */
+#define SEL4_ARGUMENTS_SIZE 2048
+extern const volatile char sel4_arguments[SEL4_ARGUMENTS_SIZE];
+
 /*
  * invoke.c: the error of an invocation, 0 when it was done. `info` is sel4_message_info's; words beyond the fourth and
  * capabilities that go with the message are put into the IPC buffer before.
@@ -63,6 +67,8 @@ uint64_t sel4_delete_in(sel4_slot cnode, sel4_slot slot, uint64_t depth);
 uint64_t sel4_delete(sel4_slot slot);
 /* objects.c: the first slot that nothing was put into. */
 sel4_slot sel4_free_slot(void);
+/* objects.c: the same, and whoever asks puts something into it. */
+sel4_slot sel4_take_slot(void);
 
 /* protect.c: gives every page of the image the rights of its segment, and takes the rest away. */
 void sel4_protect(void);
@@ -74,12 +80,13 @@ void sel4_make_heap(struct boot_block *block);
 
 /*
  * resources.c: finds the device tree and devices; adds what of them the layer needs to the boot block. Capabilities that
- * must outlive the seal go to `keep`, in the order in which the layer names them: 1, 2, ...; returns how many.
+ * must outlive the seal go to `keep`; the layer names them SEL4_KEPT, SEL4_KEPT + 1, ...; returns how many.
  */
-#define SEL4_MOST_KEPT 8
+#define SEL4_KEPT 16
+#define SEL4_MOST_KEPT 10
 size_t sel4_find_resources(struct boot_block *block, sel4_slot keep[SEL4_MOST_KEPT]);
 
-/* seal.c: gives up every capability, and tries every way back. `keep` names slots whose capabilities stay, as 1, 2, ... */
+/* seal.c: gives up every capability, and tries every way back. `keep` names slots whose capabilities stay, from SEL4_KEPT on. */
 void sel4_seal(const sel4_slot *keep, size_t count);
 
 #endif

@@ -1,0 +1,154 @@
+/**
+ * What the platform layer of a seL4 root task is made of and how C for it is compiled, as data, for one kernel.
+ *
+ * The start-up code (stage0) runs first, with capabilities, and leaves a boot block; from there on the layer is the one
+ * that bare RISC-V has (targets/platform/machine and virtio), with targets/sel4/platform in place of firmware. Every
+ * number of the kernel's interface reaches C as a definition (abi.ts), so a layer fits the kernel it was compiled for and
+ * no other. Code addresses data relative to itself, because a root image may lie anywhere in user space.
+ */
+import { fail, printable } from '../../base/errors.ts';
+import type { Device } from '../hvt/manifest.ts';
+import {
+  archSources,
+  type LayerCalls,
+  type LayerFunction,
+  machineCalls,
+  machineHeaders,
+  machineSources,
+  objectOf,
+  type PlatformSources,
+  sharedInclude,
+  sharedSources,
+  virtioSources,
+} from '../platform/sources.ts';
+import { cDefinitions } from './abi.ts';
+import type { Kernel, SeL4Machine } from './kernel.ts';
+import { isSet } from './kernel-config.ts';
+
+const stage0 = 'targets/sel4/stage0';
+const folder = 'targets/sel4/platform';
+const abi = 'targets/sel4/abi';
+
+const stage0Files = ['stage0.c', 'invoke.c', 'objects.c', 'protect.c', 'heap.c', 'resources.c', 'entropy.c', 'seal.c'];
+
+/** Of a machine whose devices are reached over virtio-mmio, and of one that has none for us. */
+const withDevices = virtioSources;
+const withoutDevices = [`${folder}/no-devices.c`];
+
+const ownFiles: Readonly<Record<SeL4Machine, readonly string[]>> = {
+  riscv64: withDevices,
+  aarch64: withDevices,
+  'x86-64': [`${stage0}/arguments.c`, `${folder}/tls.c`, `${folder}/cmos.c`, ...withoutDevices],
+};
+
+/** Sources in link order. */
+function sourcesOf({ machine }: Kernel): readonly string[] {
+  // Variant II of thread-local storage is in arch/x86-64.
+  const shared = machineSources.filter((file) => machine !== 'x86-64' || !file.endsWith('/tls.c'));
+  return [
+    `${stage0}/start-${machine}.S`,
+    ...[...stage0Files, 'settings.c'].map((file) => `${stage0}/${file}`),
+    ...['console.c', 'lifecycle.c', 'wait.c'].map((file) => `${folder}/${file}`),
+    ...shared,
+    ...ownFiles[machine],
+    ...archSources[machine],
+    ...sharedSources,
+  ];
+}
+
+function machineFlags(kernel: Kernel): readonly string[] {
+  const { config, configFile, hasFpu, machine } = kernel;
+  switch (machine) {
+    case 'riscv64':
+      return [
+        '--target=riscv64-unknown-elf',
+        ...(hasFpu ? ['-march=rv64gc', '-mabi=lp64d'] : ['-march=rv64imac', '-mabi=lp64']),
+        '-mcmodel=medany',
+      ];
+    case 'x86-64':
+      return [
+        ...['--target=x86_64-unknown-none-elf', '-mstack-protector-guard=global'],
+        // Large frames touch every page on their way down. Through -Xclang, because the driver passes it on for hosted
+        // targets only.
+        ...['-Xclang', '-fstack-clash-protection'],
+        ...(hasFpu ? [] : ['-mgeneral-regs-only']),
+      ];
+    case 'aarch64': {
+      const counter = isSet(config, 'EXPORT_VCNT_USER', configFile) ? 1 : 0;
+      return [
+        // Atomics in line: there is no library that would ask which ones the processor has.
+        ...['--target=aarch64-unknown-none-elf', '-mno-outline-atomics', `-DARCH_HAS_COUNTER=${counter}`],
+        ...(hasFpu ? [] : ['-mgeneral-regs-only']),
+      ];
+    }
+  }
+}
+
+export type SeL4Platform = PlatformSources & {
+  readonly calls: LayerCalls & { readonly entry: LayerFunction };
+};
+
+/** The layer for a kernel. */
+export function sel4Platform(kernel: Kernel): SeL4Platform {
+  const { machine } = kernel;
+  return {
+    sources: sourcesOf(kernel),
+    include: sharedInclude,
+    headers: [...machineHeaders(machine), abi, stage0],
+    cflags: [
+      ...machineFlags(kernel),
+      '-fpie',
+      // All of an image is linked at once: no symbol comes from elsewhere, so none needs the GOT.
+      '-fdirect-access-external-data',
+      '-std=c11',
+      '-O2',
+      '-ffreestanding',
+      // The compiler's own headers (stddef.h, stdint.h) and none of the host's.
+      '-nostdlibinc',
+      '-fno-common',
+      '-ffunction-sections',
+      '-fdata-sections',
+      '-fno-asynchronous-unwind-tables',
+      '-ftls-model=local-exec',
+      // The canary lives in __stack_chk_guard: see targets/platform/machine/canary.c.
+      '-fstack-protector-strong',
+    ],
+    platformCflags: ['-Oz', '-Wall', '-Wextra', '-fno-builtin', ...cDefinitions(kernel)],
+    entry: '_start',
+    calls: {
+      ...machineCalls,
+      activations: machineCalls.activations.filter(({ name }) => machine !== 'x86-64' || name !== 'solo5_net_write'),
+      // The start-up code is on the same stack.
+      entry: { name: 'sel4_stage0', object: objectOf(`${stage0}/stage0.c`) },
+    },
+  };
+}
+
+/**
+ * Refuses what a kernel and its machine cannot give. Errors: 'kernel', 'image'.
+ *
+ * Solo5 lets a program set its thread pointer, and x86-64 has kernels that let nobody do so.
+ */
+export function checkPlatform(kernel: Kernel, devices: readonly Device[], where: string): void {
+  const { config, configFile, machine, name } = kernel;
+  const has = (key: string): boolean => isSet(config, key, configFile);
+  const [device] = devices;
+  if (machine === 'x86-64' && device !== undefined)
+    fail(
+      'image',
+      `${printable(where)}: wants the ${device.type} device "${printable(device.name)}"; on seL4 devices are reached over ` +
+        'virtio-mmio, which x86-64 machines do not have: remove it from "devices", or build for riscv64 or aarch64',
+    );
+  if (machine === 'x86-64' && !has('FSGSBASE_INST') && !has('SET_TLS_BASE_SELF'))
+    fail(
+      'kernel',
+      `${printable(name)}: ${printable(configFile)} sets neither FSGSBASE_INST nor SET_TLS_BASE_SELF, so that no thread ` +
+        'can set its thread pointer; build the kernel with KernelFSGSBase=inst or KernelSetTLSBaseSelf',
+    );
+  if (machine === 'aarch64' && !has('ARM_TLS_REG_TPIDRU'))
+    fail(
+      'kernel',
+      `${printable(name)}: ${printable(configFile)} does not set ARM_TLS_REG_TPIDRU, so that the kernel does not keep the ` +
+        'thread pointer (TPIDR_EL0); build it with KernelArmTLSReg=tpidru',
+    );
+}
