@@ -12,13 +12,14 @@ import { readNotes } from '../../hardening/notes.ts';
 import { readSubject } from '../../hardening/subject.ts';
 import * as elf from '../../linker/elf.ts';
 import { addSections } from '../../linker/elf-edit.ts';
-import { type ElfFile, readElfFile } from '../../linker/elf-file.ts';
+import { type ElfFile, type ElfSegment, readElfFile } from '../../linker/elf-file.ts';
 import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { type Device, decodeManifest, MFT1 } from '../hvt/manifest.ts';
 import { NOTE_NAME } from '../hvt/notes.ts';
 import { type ExecuteOnly, type Protection, type Text, textOf } from '../protection.ts';
 import type { SeL4Addresses } from './addresses.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
+import { completeSections } from './layout.ts';
 import { protectionsOf } from './protections.ts';
 import { readSettings, type SeL4Settings, withSettings } from './settings.ts';
 
@@ -59,9 +60,29 @@ const machines: Readonly<Record<SeL4Machine, number>> = {
   aarch64: 183,
 };
 
+/** Whether all that a segment holds is complete when the file is: nobody needs to write it. */
+function isComplete(file: ElfFile, { address, memorySize }: ElfSegment): boolean {
+  const end = address + BigInt(memorySize);
+  return file.sections.every(
+    (section) =>
+      (section.flags & elf.SHF_ALLOC) === 0 ||
+      section.address < address ||
+      section.address >= end ||
+      completeSections.includes(section.name),
+  );
+}
+
 /** Only what is loaded; the linker's other headers say nothing that a kernel should read. */
 function loadsOnly(file: ElfFile): ElfFile {
-  return { ...file, segments: file.segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0) };
+  const loads = file.segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0);
+  const segments = loads.map((load) => (isComplete(file, load) ? { ...load, flags: load.flags & ~elf.PF_W } : load));
+  return { ...file, segments };
+}
+
+/** The file's word on text is what start-up code will enforce. */
+function withText(file: ElfFile, { kind }: Text): ElfFile {
+  const flagsOf = (flags: number): number => (flags & elf.PF_X && kind === 'execute' ? flags & ~elf.PF_R : flags);
+  return { ...file, segments: file.segments.map((segment) => ({ ...segment, flags: flagsOf(segment.flags) })) };
 }
 
 function textFor(bytes: Uint8Array, name: string, { kernel, executeOnly }: RootRequest): Text {
@@ -82,7 +103,7 @@ export function rootImage(linked: Uint8Array, name: string, request: RootRequest
   const text = textFor(linked, name, request);
   const { addresses, heapSize, kernel } = request;
   const settings = { text: text.kind, heap: addresses.heap, heapSize, devices: addresses.devices };
-  const file = withSettings(loadsOnly(readElfFile(linked.slice(), name)), settings, where);
+  const file = withSettings(withText(loadsOnly(readElfFile(linked.slice(), name)), text), settings, where);
   return { bytes: writeElfFile(bound(file, kernel)), protections: protectionsOf(kernel, text) };
 }
 

@@ -33,8 +33,10 @@ export interface ProbeVerdict {
 }
 
 const number = '(0x[0-9a-f]{1,16})';
+/** A number as the kernel prints it. */
+const printed = '(0|0x[0-9a-f]{1,16})';
 /** How a kernel that prints says that a thread is stopped: seL4, src/api/faults.c and src/kernel/faulthandler.c. */
-export const kernelFault = new RegExp(`^vm fault on (code|data) at address ${number} with status ${number}`, 'm');
+const kernelFault = new RegExp(`^vm fault on (code|data) at address ${printed} with status ${printed}`, 'm');
 
 const unclear = (reason: string): Observed => ({ kind: 'unclear', reason });
 

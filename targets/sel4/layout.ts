@@ -11,6 +11,11 @@
 import { hex } from '../../base/errors.ts';
 import { PAGE } from '../regions.ts';
 
+/** What compilers call writable, and nobody writes once the file is complete. */
+export const completeSections: readonly string[] = [
+  ...['.tdata', '.tbss', '.preinit_array', '.init_array', '.fini_array', '.data.rel.ro', '.got'],
+];
+
 export interface LayoutRequest {
   /** Of the first page. */
   readonly base: bigint;
@@ -61,6 +66,8 @@ export function sel4Layout({ base, stack }: LayoutRequest): string {
   .eh_frame_hdr : { *(.eh_frame_hdr) }
   .eh_frame : { KEEP(*(.eh_frame)) }
   .gcc_except_table : { *(.gcc_except_table .gcc_except_table.*) }
+
+  . = ALIGN(CONSTANT(MAXPAGESIZE));
   . = ALIGN(MAX(1, MAX(ALIGNOF(.tdata), ALIGNOF(.tbss))));
   PROVIDE_HIDDEN(layer_tls_start = .);
   .tdata : { *(.tdata .tdata.* .gnu.linkonce.td.*) }
