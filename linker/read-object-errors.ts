@@ -51,12 +51,19 @@ interface Header {
   readonly nameTable: number;
 }
 
+/** What AArch64's other ABIs are called, of which compilers make objects as well. */
+function otherAbi(fileClass: number, data: number, machine: number): string {
+  if (machine !== elf.EM_AARCH64) return '';
+  return data === 2 ? 'big-endian aarch64: ' : fileClass === 1 ? 'ILP32 of aarch64: ' : '';
+}
+
 function readHeader(view: DataView, start: number, end: number, name: string, machine: Program['machine']): Header {
   const size = end - start;
   if (size < elf.EHDR_SIZE) fail('malformed-elf', `${name}: ${size} bytes are too few for an ELF header (64)`);
   const byte = (i: number) => view.getUint8(start + i);
   if (byte(4) !== 2 || byte(5) !== 1) {
-    fail('unsupported-input', `${name}: not a 64-bit little-endian ELF file (class ${byte(4)}, data ${byte(5)})`);
+    const seen = `${otherAbi(byte(4), byte(5), view.getUint16(start + 18, byte(5) !== 2))}class ${byte(4)}, data ${byte(5)}`;
+    fail('unsupported-input', `${name}: not a 64-bit little-endian ELF file (${seen})`);
   }
   const type = view.getUint16(start + 16, true);
   if (type === elf.ET_DYN) {

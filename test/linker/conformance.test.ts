@@ -25,9 +25,10 @@ import {
 } from '../support/programs.ts';
 import { elflintComplaints, elfyHeaders, readelfComplaints, readelfProgramHeaders } from '../support/readers.ts';
 import { runOrThrow } from '../support/run.ts';
-import { type LinkerChoice, link, linkerUnderTest, type Target } from '../support/toolchain.ts';
+import { aarch64, type LinkerChoice, link, linkerUnderTest, type Target } from '../support/toolchain.ts';
 import { requireTools } from '../support/tools.ts';
 
+requireTools('aarch64-linux-gnu-gcc', 'aarch64-linux-gnu-g++');
 requireTools('gcc', 'g++', 'ocamlopt', 'riscv64-linux-gnu-gcc', 'riscv64-linux-gnu-g++', 'readelf', 'eu-elflint');
 
 interface Case {
@@ -51,6 +52,8 @@ const cases: Case[] = [
   { program: lua, target: riscv, mode: 'static', flags: [] },
   { program: cRuntime, target: riscv, mode: 'static', flags: [] },
   { program: cxx, target: riscv, mode: 'static', flags: ['-Wl,--no-relax'] },
+  { program: cRuntime, target: aarch64, mode: 'static', flags: [] },
+  { program: cxx, target: aarch64, mode: 'static', flags: ['-Wl,--gc-sections'] },
 ];
 
 function newComplaints(ours: readonly string[], theirs: readonly string[]): string[] {
@@ -110,7 +113,7 @@ test('every loadable segment holds what its permissions say and none is writable
   expect(loads.filter((header) => header.flags.includes('W') && header.flags.includes('X'))).toEqual([]);
 });
 
-test.each([x86, riscv])('the same inputs make the same bytes in any folder ($name)', async (target) => {
+test.each([x86, riscv, aarch64])('the same inputs make the same bytes in any folder ($name)', async (target) => {
   const { objects, libraries } = await cRuntime.inputs(target, 'static');
   const outputs: Buffer[] = [];
   for (const label of ['one', 'another-folder-with-a-longer-name']) {

@@ -10,12 +10,12 @@ import { expect, test } from 'vitest';
 import { link } from '../../linker/link.ts';
 import { defaultOptions } from '../../linker/request.ts';
 import { buildObject, SHF, SHT } from '../support/elf-builder.ts';
-import { goodStart } from '../support/hostile/case.ts';
+import { emulations, goodStart } from '../support/hostile/case.ts';
 import { type HostileCase, hostileCases } from '../support/hostile/index.ts';
 import { runJudged, violations } from '../support/judge.ts';
 import { everyNth } from '../support/long.ts';
 import { temporaryFolder } from '../support/paths.ts';
-import { linkerProgram, riscv, x86 } from '../support/toolchain.ts';
+import { hostedTargets, linkerProgram, x86 } from '../support/toolchain.ts';
 import { requireTools } from '../support/tools.ts';
 
 requireTools('time');
@@ -28,9 +28,8 @@ function prepare(hostile: HostileCase): string {
 
 async function expectGoodManners(hostile: HostileCase): Promise<void> {
   const folder = prepare(hostile);
-  const emulation = hostile.machine === 'riscv64' ? 'elf64lriscv' : 'elf_x86_64';
-  const program = linkerProgram(hostile.machine === 'riscv64' ? riscv : x86);
-  const command = [program, '-m', emulation, '-o', 'out', ...hostile.args];
+  const program = linkerProgram(hostedTargets[hostile.machine]);
+  const command = [program, '-m', emulations[hostile.machine], '-o', 'out', ...hostile.args];
   const outcome = await runJudged(command, folder, 'out', new Set(Object.keys(hostile.files)));
   // A message may also blame a flag's value, or a file that a script or thin archive names.
   const blamable = [

@@ -15,10 +15,11 @@ import { makeAttempt } from '../support/hostile/mutants.ts';
 import { isLong as long } from '../support/long.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { run } from '../support/run.ts';
-import { linkerProgram, riscv, x86 } from '../support/toolchain.ts';
+import { hostedTargets, linkerProgram } from '../support/toolchain.ts';
 import { requireTools } from '../support/tools.ts';
 
 requireTools('gcc', 'g++', 'clang', 'ar', 'riscv64-linux-gnu-gcc', 'riscv64-linux-gnu-g++', 'time');
+requireTools('aarch64-linux-gnu-gcc', 'aarch64-linux-gnu-g++');
 
 const seed = Number(process.env['CASEMATE_SEED'] ?? 20_240_601);
 const inProcess = long ? 60_000 : 300;
@@ -43,7 +44,7 @@ test('every unmutated corpus link succeeds', async () => {
   for (const [i, link] of links.entries()) {
     copyFileSync(link.good, join(folder, link.victim));
     for (const { flags } of long ? link.variants : [link.variants.at(-(i % 2))!]) {
-      const program = linkerProgram(link.machine === 'riscv64' ? riscv : x86);
+      const program = linkerProgram(hostedTargets[link.machine]);
       const { status, stderr } = await run(program, [...link.args, ...flags, '-o', 'out'], { cwd: folder });
       if (status !== 0) failures.push(`${link.name} ${flags.join(' ')}: ${stderr}`);
     }

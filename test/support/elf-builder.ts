@@ -27,7 +27,7 @@ export const SHF = {
   TLS: 1024,
   COMPRESSED: 2048,
 } as const;
-export const EM = { X86_64: 62, RISCV: 243 } as const;
+export const EM = { X86_64: 62, RISCV: 243, AARCH64: 183 } as const;
 
 export interface BuiltSection {
   readonly name: string;

@@ -6,6 +6,7 @@
  * there, the slot that the instruction reaches must hold what the symbol says.
  */
 import { readElfSymbols } from '../../linker/elf-symbols.ts';
+import { checkAarch64 } from './reapply-aarch64.ts';
 import type { Image } from './small-links.ts';
 
 export interface Reapplied {
@@ -13,24 +14,26 @@ export interface Reapplied {
   readonly wrong: readonly string[];
 }
 
-interface Relocation {
+export interface Relocation {
   readonly offset: number;
   readonly type: number;
   readonly symbol: number;
   readonly addend: number;
   /** S; the addend comes in by type. */
   readonly value: number;
+  /** The symbol is defined nowhere. */
+  readonly isUndefined: boolean;
 }
 
-interface Context {
+export interface Context {
   readonly image: Image;
   readonly data: Buffer;
   readonly base: number;
-  readonly tls: { readonly start: number; readonly end: number };
+  readonly tls: { readonly start: number; readonly end: number; readonly align: number };
 }
 
 /** Undefined: a type that says nothing about the bytes. */
-type Check = { readonly expected: bigint | number; readonly found: bigint | number } | undefined;
+export type Check = { readonly expected: bigint | number; readonly found: bigint | number } | undefined;
 
 const low = (value: number, bits: number) => Number(BigInt.asUintN(bits, BigInt(value)));
 
@@ -251,10 +254,11 @@ function checkSums(name: string, sums: Sums): string[] {
 export function reapply(image: Image): Reapplied {
   const { file } = image;
   const isX86 = file.header.machine === 62;
+  const isAarch64 = file.header.machine === 183;
   const tlsSegment = file.segments.find(({ type }) => type === 7);
   const start = Number(tlsSegment?.address ?? 0n);
   const align = tlsSegment?.align ?? 1;
-  const tls = { start, end: start + Math.ceil((tlsSegment?.memorySize ?? 0) / align) * align };
+  const tls = { start, align, end: start + Math.ceil((tlsSegment?.memorySize ?? 0) / align) * align };
   let checked = 0;
   const wrong: string[] = [];
   for (const section of file.sections) {
@@ -269,7 +273,11 @@ export function reapply(image: Image): Reapplied {
     const records = Buffer.from(section.data.buffer, section.data.byteOffset, section.data.length);
     const later: Relocation[] = [];
     const examine = (r: Relocation): void => {
-      const result = isX86 ? checkX86(context, r) : checkRiscv(context, r, sums, highs);
+      const result = isX86
+        ? checkX86(context, r)
+        : isAarch64
+          ? checkAarch64(context, r, highs)
+          : checkRiscv(context, r, sums, highs);
       checked++;
       if (result === undefined || result.expected === result.found) return;
       const name = symbols[r.symbol]!.name || `section ${symbols[r.symbol]!.section}`;
@@ -288,10 +296,12 @@ export function reapply(image: Image): Reapplied {
         symbol: records.readUInt32LE(i + 12),
         addend: Number(records.readBigInt64LE(i + 16)),
         value: Number(BigInt.asIntN(64, symbol.value)) + block,
+        isUndefined: symbol.section === 0,
       };
       // The symbol of an ifunc is its resolver; uses go through the entry that calls what it chose.
       if (symbol.type === 10) continue;
-      if (!isX86 && (r.type === 24 || r.type === 25)) later.push(r);
+      // Low halves after the high halves that they belong to.
+      if (isAarch64 ? r.type === 312 : !isX86 && (r.type === 24 || r.type === 25)) later.push(r);
       else examine(r);
     }
     for (const r of later) examine(r);

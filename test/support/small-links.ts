@@ -16,7 +16,7 @@ import { type Program, placeText } from '../../linker/program.ts';
 import { cacheFolder, temporaryFolder } from './paths.ts';
 import { type RunResult, run, runOrThrow } from './run.ts';
 import { compileCached, execute, linkerProgram, linkerUnderTest, type Target } from './toolchain.ts';
-import { requireTool } from './tools.ts';
+import { requireTool, type Tool } from './tools.ts';
 
 /** Text of a source file; with flags when it needs any. */
 export type Source = string | { readonly text: string; readonly flags: readonly string[] };
@@ -167,6 +167,8 @@ async function compileText(target: Target, name: string, source: Source): Promis
   return compileCached(/\.(cc|cpp)$/.test(name) ? target.cxx! : target.cc, path, flags);
 }
 
+const archivers: Readonly<Record<string, Tool>> = { 'x86-64': 'ar', aarch64: 'aarch64-linux-gnu-ar' };
+
 /** A fresh folder with `x.o` for each source `x.s` or `x.c`, and any other files as they are. */
 export async function project(target: Target, files: Readonly<Record<string, Source>>): Promise<Project> {
   const folder = temporaryFolder('small');
@@ -195,13 +197,9 @@ export async function project(target: Target, files: Readonly<Record<string, Sou
       writeFileSync(path(name), content);
     },
     archive: async (name, members, flags = 'rcs') => {
-      await runOrThrow(
-        requireTool(target.name === 'x86-64' ? 'ar' : 'riscv64-linux-gnu-ar'),
-        [flags, name, ...members],
-        {
-          cwd: folder,
-        },
-      );
+      await runOrThrow(requireTool(archivers[target.name] ?? 'riscv64-linux-gnu-ar'), [flags, name, ...members], {
+        cwd: folder,
+      });
     },
     run: runLink,
     link: async (...args) => {
@@ -219,8 +217,13 @@ export async function project(target: Target, files: Readonly<Record<string, Sou
   };
 }
 
-/** Assembly of a program that exits with what `body` leaves in %edi or a0. */
+const exits: Readonly<Record<string, string>> = {
+  'x86-64': 'mov $60, %eax\nsyscall',
+  aarch64: 'mov x8, #93\nsvc #0',
+};
+
+/** Assembly of a program that exits with what `body` leaves in %edi, a0 or x0. */
 export function exitProgram(target: Target, body: string): string {
-  const exit = target.name === 'x86-64' ? 'mov $60, %eax\nsyscall' : 'li a7, 93\necall';
+  const exit = exits[target.name] ?? 'li a7, 93\necall';
   return `.globl _start\n.type _start, @function\n_start:\n${body}\n${exit}\n.size _start, . - _start\n`;
 }

@@ -30,11 +30,21 @@ export const riscv: Target = {
   gnuLinker: 'riscv64-linux-gnu-ld',
   runner: 'qemu-riscv64-static',
 };
+export const aarch64: Target = {
+  name: 'aarch64',
+  cc: 'aarch64-linux-gnu-gcc',
+  cxx: 'aarch64-linux-gnu-g++',
+  gnuLinker: 'aarch64-linux-gnu-ld',
+  runner: 'qemu-aarch64-static',
+};
 export const riscvBare: Target = {
   name: 'riscv64 bare metal',
   cc: 'riscv64-unknown-elf-gcc',
   gnuLinker: 'riscv64-unknown-elf-ld',
 };
+
+/** By what the linker calls their machine. */
+export const hostedTargets = { 'x86-64': x86, riscv64: riscv, aarch64 } as const;
 
 export type LinkerChoice = 'casemate' | 'gnu';
 

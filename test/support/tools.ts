@@ -10,7 +10,10 @@ import { delimiter, isAbsolute, join } from 'node:path';
 
 /** Program name to Debian package (bookworm). */
 export const toolPackages = {
+  'aarch64-linux-gnu-ar': 'binutils-aarch64-linux-gnu',
+  'aarch64-linux-gnu-g++': 'g++-aarch64-linux-gnu',
   'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
+  'aarch64-linux-gnu-ld': 'binutils-aarch64-linux-gnu',
   'apt-get': 'apt',
   ar: 'binutils',
   clang: 'clang',

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { cRuntime, cxx, linkProgram } from '../../support/programs.ts';
 import { reapply } from '../../support/reapply.ts';
 import { exitProgram, type Image, isGnu, project, readImage } from '../../support/small-links.ts';
-import { riscv, x86 } from '../../support/toolchain.ts';
+import { aarch64, riscv, x86 } from '../../support/toolchain.ts';
 
 const SHT_RELA = 4;
 
@@ -24,6 +24,8 @@ describe.each([
   [cxx, riscv, ['-Wl,--no-relax']],
   [cRuntime, riscv, []],
   [cxx, riscv, []],
+  [cRuntime, aarch64, []],
+  [cxx, aarch64, ['-Wl,--gc-sections']],
 ] as const)('%o', (program, target, flags) => {
   // GNU ld leaves relocations as they were before it rewrote their instructions.
   test.skipIf(isGnu())(`${program.name} (${target.name}) ${flags.join(' ')}`, async () => {
@@ -57,6 +59,31 @@ test.skipIf(isGnu())('relocations of PIC code whose TLS sequences and GOT loads 
     expect(wrong).toEqual([]);
     expect(checked).toBeGreaterThan(10);
   }
+});
+
+test.skipIf(isGnu())('relocations of AArch64 code whose TLS sequences were rewritten', async () => {
+  const source = (more: string, name: string) => `
+    extern __thread int elsewhere; extern __thread int here; static __thread int local; extern int data;
+    extern int callee(int); int (*take_${name}(void))(int) { return callee; }
+    int f_${name}(void) { return elsewhere + here + local + data; } int *g_${name}(void) { return &elsewhere; }
+    int tail_${name}(int x) { return callee(x); } ${more}`;
+  const p = await project(aarch64, {
+    'desc.c': { text: source('__thread int here = 3;', 'desc'), flags: ['-O2', '-fPIC'] },
+    'trad.c': { text: source('', 'trad'), flags: ['-O2', '-fPIC', '-mtls-dialect=trad'] },
+    'local.c': {
+      text: source('', 'local'),
+      flags: ['-O2', '-fPIC', '-mtls-dialect=trad', '-ftls-model=local-dynamic'],
+    },
+    'ie.c': { text: source('', 'ie'), flags: ['-O2', '-fPIC', '-ftls-model=initial-exec'] },
+    'le.c': { text: source('', 'le'), flags: ['-O2', '-fno-pie'] },
+    'large.c': { text: source('', 'large'), flags: ['-O2', '-fno-pie', '-mcmodel=large'] },
+    'def.c': '__thread int elsewhere = 4; int data = 5; int callee(int x) { return x; } int __tls_get_addr;',
+    'start.s': exitProgram(aarch64, ''),
+  });
+  const objects = ['desc', 'trad', 'local', 'ie', 'le', 'large', 'def'].map((name) => `${name}.o`);
+  const { checked, wrong } = reapply(await p.link('-q', 'start.o', ...objects));
+  expect(wrong).toEqual([]);
+  expect(checked).toBeGreaterThan(60);
 });
 
 test('each emitted section names the one that it applies to, and nothing without relocations has one', async () => {

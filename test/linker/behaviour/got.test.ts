@@ -1,7 +1,7 @@
 /** The global offset table: loads that need no slot are rewritten, the rest find the right word; ifuncs go through it. */
 import { describe, expect, test } from 'vitest';
 import { exitProgram, type Image, isGnu, project } from '../../support/small-links.ts';
-import { link, riscv, x86 } from '../../support/toolchain.ts';
+import { aarch64, link, riscv, x86 } from '../../support/toolchain.ts';
 
 const loads = `
   .data
@@ -106,7 +106,14 @@ test('RISC-V loads addresses from the table', async () => {
   }
 });
 
-describe.each([x86, riscv])('ifuncs ($name)', (target) => {
+const addresses: Readonly<Record<string, string>> = {
+  'x86-64': 'lea chosen(%rip), %rax',
+  riscv64: 'la a1, chosen',
+  aarch64: 'adrp x1, chosen\nadd x1, x1, :lo12:chosen',
+};
+const irelative: Readonly<Record<string, number>> = { 'x86-64': 37, riscv64: 58, aarch64: 1032 };
+
+describe.each([x86, riscv, aarch64])('ifuncs ($name)', (target) => {
   const source = (linkage: string) => `
     static int one(void) { return 1; } static int two(void) { return 2; }
     typedef int (*function)(void);
@@ -144,7 +151,7 @@ describe.each([x86, riscv])('ifuncs ($name)', (target) => {
   });
 
   test('the start-up code’s table of them is bounded by __rela_iplt_start and _end', async () => {
-    const address = target === x86 ? 'lea chosen(%rip), %rax' : 'la a1, chosen';
+    const address = addresses[target.name]!;
     const p = await project(target, {
       'a.s': `${exitProgram(target, address)}
         .type chosen, %gnu_indirect_function
@@ -159,7 +166,7 @@ describe.each([x86, riscv])('ifuncs ($name)', (target) => {
     const end = image.quad(image.address('bounds') + 8);
     expect(end - begin).toBe(24);
     const record = image.memory(begin, 24);
-    expect(record.readUInt32LE(8)).toBe(target === x86 ? 37 : 58);
+    expect(record.readUInt32LE(8)).toBe(irelative[target.name]);
     expect(Number(record.readBigInt64LE(16))).toBe(image.address('chosen'));
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeRelr } from '../../../linker/tables.ts';
 import { runOrThrow } from '../../support/run.ts';
 import { exitProgram, type Image, isGnu, project } from '../../support/small-links.ts';
-import { riscv, type Target, x86 } from '../../support/toolchain.ts';
+import { aarch64, riscv, type Target, x86 } from '../../support/toolchain.ts';
 import { requireTool } from '../../support/tools.ts';
 
 const pie = ['-pie', '--no-dynamic-linker'];
@@ -53,6 +53,7 @@ function decodeRelr(data: Uint8Array): number[] {
 describe.each([
   { target: x86, type: 8 },
   { target: riscv, type: 3 },
+  { target: aarch64, type: 1027 },
 ])('$target.name', ({ target, type }) => {
   test('every word that holds an address, and no other, has a RELATIVE record', async () => {
     const p = await project(target, { 'a.s': pointers(target) });

@@ -1,7 +1,7 @@
 /** Start-up and exit arrays: run in order of priority, then of the command line. */
 import { expect, test } from 'vitest';
 import { exitProgram, project } from '../../support/small-links.ts';
-import { link, riscv, x86 } from '../../support/toolchain.ts';
+import { aarch64, link, riscv, x86 } from '../../support/toolchain.ts';
 
 const recorder = `
   #include <unistd.h>
@@ -9,27 +9,30 @@ const recorder = `
   void note(char c) { log[used++] = c; }
   void flush(void) { write(1, log, used); }`;
 
-test.each([x86, riscv])('constructors run by priority, destructors the other way round ($name)', async (target) => {
-  const p = await project(target, {
-    'main.c': `${recorder}
+test.each([x86, riscv, aarch64])(
+  'constructors run by priority, destructors the other way round ($name)',
+  async (target) => {
+    const p = await project(target, {
+      'main.c': `${recorder}
       __attribute__((destructor(101))) static void last(void) { note('z'); flush(); }
       int main(void) { note('.'); return 0; }`,
-    'a.c': `void note(char);
+      'a.c': `void note(char);
       __attribute__((constructor)) static void d(void) { note('d'); }
       __attribute__((constructor(200))) static void b(void) { note('b'); }
       __attribute__((constructor(65000))) static void c(void) { note('c'); }
       __attribute__((destructor(300))) static void y(void) { note('y'); }
       __attribute__((destructor)) static void x(void) { note('x'); }`,
-    'b.c': `void note(char);
+      'b.c': `void note(char);
       __attribute__((constructor(101))) static void a(void) { note('a'); }
       __attribute__((constructor)) static void e(void) { note('e'); }`,
-  });
-  for (const flag of ['-Wl,--no-gc-sections', '-Wl,--gc-sections']) {
-    const objects = ['main.o', 'a.o', 'b.o'].map(p.path);
-    await link(target, target.cc, ['-static', flag, '-o', p.path('out'), ...objects]);
-    expect((await p.execute()).stdout).toBe('abcde.xyz');
-  }
-});
+    });
+    for (const flag of ['-Wl,--no-gc-sections', '-Wl,--gc-sections']) {
+      const objects = ['main.o', 'a.o', 'b.o'].map(p.path);
+      await link(target, target.cc, ['-static', flag, '-o', p.path('out'), ...objects]);
+      expect((await p.execute()).stdout).toBe('abcde.xyz');
+    }
+  },
+);
 
 test('the arrays are bounded by their symbols, pointers in order', async () => {
   const entry = (section: string, name: string, flags = '"aw",@init_array') =>

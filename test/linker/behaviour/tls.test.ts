@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { isLong } from '../../support/long.ts';
 import { exitProgram, isGnu, project } from '../../support/small-links.ts';
-import { link, riscv, type Target, x86 } from '../../support/toolchain.ts';
+import { aarch64, link, riscv, type Target, x86 } from '../../support/toolchain.ts';
 
 const definitions = `
   __thread int initialised = 42; __thread int zero; __thread char odd = 7;
@@ -38,6 +38,13 @@ const onlyX86 = [
   ['-fPIC', '-mtls-dialect=gnu2', '-ftls-model=local-dynamic'],
 ];
 
+const onlyAarch64 = [
+  ...['global-dynamic', 'local-dynamic'].map((model) => ['-fPIC', '-mtls-dialect=trad', `-ftls-model=${model}`]),
+  ['-ftls-model=local-exec', '-mtls-size=12'],
+  ['-ftls-model=local-exec', '-mtls-size=32'],
+  ['-ftls-model=initial-exec', '-mcmodel=tiny'],
+];
+
 type Case = [mode: '-no-pie' | '-static-pie', target: Target, variants: readonly (readonly string[])[]];
 
 /** One program has code of every model, and with CASEMATE_LONG=1 each model has one for itself too. */
@@ -45,6 +52,8 @@ const together: Case[] = [
   ['-no-pie', x86, [...models, ...onlyX86]],
   ['-static-pie', x86, [...models, ...onlyX86].filter(([model]) => model !== '-ftls-model=local-exec')],
   ['-no-pie', riscv, models],
+  ['-no-pie', aarch64, [...models, ...onlyAarch64]],
+  ['-static-pie', aarch64, [...models, ...onlyAarch64].filter((flags) => !flags.includes('-ftls-model=local-exec'))],
 ];
 const alone = together.flatMap(([mode, target, variants]) => variants.map((one): Case => [mode, target, [one]]));
 const cases = [...together, ...(isLong ? alone : [])];
@@ -93,7 +102,7 @@ test('PT_TLS covers .tdata and .tbss, with the strictest alignment', async () =>
   expect(image.address('after')).toBeLessThan(Number(data.address) + data.memorySize);
 });
 
-test.each([x86, riscv])(
+test.each([x86, riscv, aarch64])(
   'a strictly aligned zero variable is aligned behind loosely aligned data ($name)',
   async (target) => {
     const p = await project(target, {
@@ -108,18 +117,20 @@ test.each([x86, riscv])(
   },
 );
 
-test.each([x86, riscv])('without thread-locals there is no PT_TLS ($name)', async (target) => {
+test.each([x86, riscv, aarch64])('without thread-locals there is no PT_TLS ($name)', async (target) => {
   const p = await project(target, { 'a.s': exitProgram(target, '') });
   expect((await p.link('a.o')).file.segments.some(({ type }) => type === 7)).toBe(false);
 });
 
-test('x86-64 offsets count down from the end of the block, RISC-V’s up from its start', async () => {
+test('offsets count down from the end of the block on x86-64, up from its start on RISC-V, behind two words on AArch64', async () => {
   const variables = '.section .tdata,"awT"\n.balign 16\n.globl t1, t2\n.type t1, @object\nt1: .quad 1\nt2: .quad 2';
   const x = await project(x86, { 'a.s': `${variables}\n.text\n.globl _start\n_start: mov %fs:t2@tpoff, %rax` });
   const code = (await x.link('a.o')).memory('_start', 9);
   expect(code.readInt32LE(5)).toBe(-8);
   const r = await project(riscv, { 'a.s': `${variables}\n.text\n.globl _start\n_start: lw a0, %tprel_lo(t2)(tp)` });
   expect((await r.link('a.o')).word('_start') >>> 20).toBe(8);
+  const a = await project(aarch64, { 'a.s': `${variables}\n.text\n.globl _start\n_start: add x0, x0, :tprel_lo12:t2` });
+  expect(((await a.link('a.o')).word('_start') >>> 10) & 0xfff).toBe(16 + 8);
 });
 
 test('a sequence that is not the ABI’s is refused, with its place', async () => {

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
 import { limits, runJudged, violations } from '../judge.ts';
 import { projectRoot } from '../paths.ts';
-import { linkerProgram, riscv, x86 } from '../toolchain.ts';
+import { hostedTargets, linkerProgram } from '../toolchain.ts';
 import type { CorpusLink } from './corpus.ts';
 import { describeAttempt, makeAttempt } from './mutants.ts';
 import type { WorkerReport } from './worker.ts';
@@ -124,7 +124,7 @@ export async function runProcesses(campaign: Campaign, from: number, to: number)
   for (let index = from; index < to; index++) {
     const made = makeAttempt(links, goods, seed, index);
     writeFileSync(join(folder, made.link.victim), made.mutant.bytes);
-    const program = linkerProgram(made.link.machine === 'riscv64' ? riscv : x86);
+    const program = linkerProgram(hostedTargets[made.link.machine]);
     const command = [program, ...made.link.args, ...made.variant.flags, '-o', 'out'];
     const expected = new Set([...readdirSync(folder), 'map']);
     const outcome = await runJudged(command, folder, 'out', expected);

@@ -4,6 +4,7 @@
  * Every case is linked together with a good object that defines _start and refers to `wanted`, so that archive members
  * are pulled and sections stay live. `refused` cases must be refused; the others may also link (GNU ld accepts some).
  */
+import type { Machine } from '../../../linker/program.ts';
 import {
   type BuiltObject,
   type BuiltSection,
@@ -24,8 +25,15 @@ export interface HostileCase {
   readonly expected: 'refused' | 'any';
   /** What the error line must say, where the case has one right answer. */
   readonly says?: RegExp;
-  readonly machine: 'x86-64' | 'riscv64';
+  readonly machine: Machine;
 }
+
+/** What ld calls the machines. */
+export const emulations: Readonly<Record<Machine, string>> = {
+  'x86-64': 'elf_x86_64',
+  riscv64: 'elf64lriscv',
+  aarch64: 'aarch64linux',
+};
 
 export const ALLOC = SHF.ALLOC;
 export const CODE = SHF.ALLOC | SHF.EXEC;
@@ -94,6 +102,22 @@ export const goodStart: Readonly<Record<HostileCase['machine'], Buffer>> = {
         name: '.rela.text',
         type: SHT.RELA,
         bytes: relocations([{ offset: 0, type: 19, symbol: 2 }]),
+        link: 3,
+        info: 1,
+        align: 8,
+        entsize: 24,
+      },
+    ],
+    symbols: [{ name: '_start', info: GLOBAL_FUNC, section: 1 }, { name: 'wanted' }],
+  }),
+  aarch64: buildObject({
+    machine: EM.AARCH64,
+    sections: [
+      { name: '.text', flags: CODE, bytes: words(0x94000000, 0x14000000), align: 4 },
+      {
+        name: '.rela.text',
+        type: SHT.RELA,
+        bytes: relocations([{ offset: 0, type: 283, symbol: 2 }]),
         link: 3,
         info: 1,
         align: 8,

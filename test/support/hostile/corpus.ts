@@ -2,21 +2,23 @@
  * The good inputs that are mutated, and the links they are put into.
  *
  * Each link is small, so that thousands fit in minutes, but together they reach every phase: C and C++ objects of two
- * compilers and two machines, in the code models that use different relocations, in SysV and thin archives, with a
+ * compilers and three machines, in the code models that use different relocations, in SysV and thin archives, with a
  * linker script, and under the options that add phases (collection, PIE, emitted relocations, build id, map).
  */
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Machine } from '../../../linker/program.ts';
 import type { LinkOptions } from '../../../linker/request.ts';
 import { projectRoot } from '../paths.ts';
 import { runOrThrow } from '../run.ts';
-import { compile } from '../toolchain.ts';
+import { compile, hostedTargets } from '../toolchain.ts';
 import { requireTool, type Tool } from '../tools.ts';
+import { emulations } from './case.ts';
 
 export interface CorpusLink {
   readonly name: string;
   readonly kind: 'object' | 'archive' | 'script';
-  readonly machine: 'x86-64' | 'riscv64';
+  readonly machine: Machine;
   /** File that is mutated, and what it is called on the command line: `victim.o`, `victim.a` or `victim.ld`. */
   readonly good: string;
   readonly victim: string;
@@ -88,6 +90,16 @@ const riscvRecipes: readonly Recipe[] = [
   { name: 'C++ for RISC-V', compiler: 'riscv64-linux-gnu-g++', source: 'victim.cc', flags: ['-O1', '-fno-rtti'] },
 ];
 
+const aarch64Recipes: readonly Recipe[] = [
+  {
+    name: 'C for AArch64, PIC',
+    compiler: 'aarch64-linux-gnu-gcc',
+    source: 'victim.c',
+    flags: ['-g', '-O1', '-fPIC', '-mtls-dialect=trad', ...sections],
+  },
+  { name: 'C++ for AArch64', compiler: 'aarch64-linux-gnu-g++', source: 'victim.cc', flags: ['-O1', '-fno-rtti'] },
+];
+
 /** Compiles the corpus into `folder` and returns its links. */
 export async function buildCorpus(folder: string): Promise<CorpusLink[]> {
   const links: CorpusLink[] = [];
@@ -98,15 +110,20 @@ export async function buildCorpus(folder: string): Promise<CorpusLink[]> {
       variants: recipe.flags.includes('-fno-pie') ? common : pie,
     })),
     ...riscvRecipes.map((recipe) => ({ ...recipe, machine: 'riscv64' as const, variants: common })),
+    ...aarch64Recipes.map((recipe) => ({
+      ...recipe,
+      machine: 'aarch64' as const,
+      variants: recipe.flags.includes('-fPIC') ? pie : common,
+    })),
   ];
-  for (const machine of ['x86-64', 'riscv64'] as const) {
-    const compiler = machine === 'x86-64' ? 'gcc' : 'riscv64-linux-gnu-gcc';
+  for (const machine of ['x86-64', 'riscv64', 'aarch64'] as const) {
+    const { cc: compiler } = hostedTargets[machine];
     await compile(compiler, here('start.c'), join(folder, `start-${machine}.o`), [...freestanding, '-O1', '-fPIE']);
   }
   for (const [i, { name, compiler, source, flags, machine, variants }] of recipes.entries()) {
     const good = join(folder, `good-${i}.o`);
     await compile(compiler, here(source), good, [...freestanding, ...flags]);
-    const emulation = machine === 'x86-64' ? 'elf_x86_64' : 'elf64lriscv';
+    const emulation = emulations[machine];
     const start = `start-${machine}.o`;
     const base = ['-m', emulation, start];
     links.push({

@@ -20,7 +20,12 @@ add('a big-endian object', object({ patch: (b) => void b.writeUInt8(2, 5) }));
 add('an executable', object({ type: 2 }));
 add('a shared object', object({ type: 3 }), 'refused', { says: /shared object/ });
 add('a core file', object({ type: 4 }));
-add('an object for another machine', object({ machine: 183 }));
+add('an object for another machine', object({ machine: 40 }));
+add('an AArch64 object in an x86-64 link', object({ machine: EM.AARCH64 }));
+add('an ILP32 object', object({ machine: EM.AARCH64, patch: (b) => void b.writeUInt8(1, 4) }), 'refused', {
+  machine: 'aarch64',
+  says: /ILP32/,
+});
 add('a RISC-V object in an x86-64 link', object({ machine: EM.RISCV }));
 
 // Section headers.

@@ -2,6 +2,7 @@
  * Hostile inputs made by hand: the lies about sizes, offsets, links and indices that have broken readers of ELF files,
  * each in an otherwise good file.
  */
+import { cases as aarch64 } from './aarch64.ts';
 import { cases as archives } from './archives.ts';
 import type { HostileCase } from './case.ts';
 import { cases as collisions } from './collisions.ts';
@@ -18,6 +19,7 @@ export const hostileCases: readonly HostileCase[] = [
   ...contents,
   ...collisions,
   ...riscv,
+  ...aarch64,
   ...archives,
   ...scripts,
 ];
