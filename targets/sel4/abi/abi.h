@@ -102,7 +102,16 @@ static inline uint64_t sel4_message_info(uint64_t label, uint64_t slots, uint64_
  *   uint64_t sel4_call(sel4_slot, uint64_t info, uint64_t words[4]): sends, takes the answer's words, returns its info.
  *   void sel4_receive(sel4_slot): waits for a notification (RISC-V only: nothing else has a clock that ends a wait).
  *   void sel4_send_number(int64_t number, uint64_t first): a system call that answers nothing (SEL4_SYS_PUTCHAR, _HALT, _YIELD).
+ *   uint64_t sel4_wait(sel4_slot, uint64_t words[4]): waits for a message, which is not answered.
  */
+
+/* With scheduling contexts, receiving is a call that takes a reply object; waiting is the one that does not. */
+#if SEL4_IS_MCS
+#define SEL4_SYS_WAIT_MESSAGE SEL4_SYS_WAIT
+#else
+#define SEL4_SYS_WAIT_MESSAGE SEL4_SYS_RECV
+#endif
+
 #if defined(__riscv)
 #include "call-riscv64.h"
 #elif defined(__x86_64__)

@@ -33,4 +33,21 @@ static inline void sel4_receive(sel4_slot notification) {
     __asm__ volatile("ecall" : "+r"(a0) : "r"(a6), "r"(a7) : "a1", "a2", "a3", "a4", "a5", "memory");
 }
 
+/* Waits for a message at an endpoint, which is not answered: takes its first words, returns its info. */
+static inline uint64_t sel4_wait(sel4_slot endpoint, uint64_t words[SEL4_MESSAGE_REGISTERS]) {
+    register uint64_t a0 __asm__("a0") = endpoint;
+    register uint64_t a1 __asm__("a1");
+    register uint64_t a2 __asm__("a2");
+    register uint64_t a3 __asm__("a3");
+    register uint64_t a4 __asm__("a4");
+    register uint64_t a5 __asm__("a5");
+    register int64_t a7 __asm__("a7") = SEL4_SYS_WAIT_MESSAGE;
+    __asm__ volatile("ecall" : "+r"(a0), "=r"(a1), "=r"(a2), "=r"(a3), "=r"(a4), "=r"(a5) : "r"(a7) : "memory");
+    words[0] = a2;
+    words[1] = a3;
+    words[2] = a4;
+    words[3] = a5;
+    return a1;
+}
+
 #endif

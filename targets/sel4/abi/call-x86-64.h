@@ -30,4 +30,22 @@ static inline void sel4_send_number(int64_t number, uint64_t first) {
                      : "rbx", "rcx", "r8", "r9", "r10", "r11", "r15", "memory");
 }
 
+/* Waits for a message at an endpoint, which is not answered: takes its first words, returns its info. */
+static inline uint64_t sel4_wait(sel4_slot endpoint, uint64_t words[SEL4_MESSAGE_REGISTERS]) {
+    register uint64_t r10 __asm__("r10");
+    register uint64_t r8 __asm__("r8");
+    register uint64_t r9 __asm__("r9");
+    register uint64_t r15 __asm__("r15");
+    uint64_t number = (uint64_t)SEL4_SYS_WAIT_MESSAGE, info;
+    __asm__ volatile("movq %%rsp, %%rbx\n\tsyscall\n\tmovq %%rbx, %%rsp"
+                     : "=S"(info), "+D"(endpoint), "+d"(number), "=r"(r10), "=r"(r8), "=r"(r9), "=r"(r15)
+                     :
+                     : "rbx", "rcx", "r11", "memory");
+    words[0] = r10;
+    words[1] = r8;
+    words[2] = r9;
+    words[3] = r15;
+    return info;
+}
+
 #endif

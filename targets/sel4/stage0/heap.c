@@ -1,5 +1,5 @@
 /*
- * The program's heap: large pages of ordinary memory, at an address that the build has drawn.
+ * The program's heap: large pages of ordinary memory, at an address that was drawn for it.
  *
  * It is made of one untyped, so that it is contiguous for devices too. Large pages need few slots and few tables.
  */
@@ -11,8 +11,8 @@ static unsigned bits_of(uint64_t size) {
     return bits;
 }
 
-void sel4_make_heap(struct boot_block *block) {
-    uint64_t address = sel4_settings.heap, size = sel4_settings.heap_size, first = 0;
+void sel4_make_heap(struct boot_block *block, uint64_t address) {
+    uint64_t size = sel4_settings.heap_size, first = 0;
     sel4_slot untyped = sel4_take_untyped(bits_of(size));
     for (uint64_t offset = 0; offset < size; offset += SEL4_LARGE_PAGE) {
         sel4_slot frame = sel4_make(untyped, SEL4_OBJECT_2M, 21, 1);

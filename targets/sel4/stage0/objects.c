@@ -13,6 +13,9 @@
 static sel4_slot used_slots; /* how many of the empty ones */
 static sel4_slot tables;     /* an untyped */
 static uint64_t taken[4];    /* untypeds, by index, in a set of 256 */
+static sel4_slot space = SEL4_SLOT_VSPACE; /* in which pages are mapped */
+
+void sel4_map_in(sel4_slot vspace) { space = vspace; }
 
 sel4_slot sel4_free_slot(void) { return sel4_info->empty.start + used_slots; }
 
@@ -46,14 +49,14 @@ sel4_slot sel4_take_untyped(unsigned bits) {
 }
 
 uint64_t sel4_page_map(sel4_slot frame, uint64_t address, uint64_t rights, uint64_t attributes) {
-    sel4_buffer->slots[0] = SEL4_SLOT_VSPACE;
+    sel4_buffer->slots[0] = space;
     return sel4_invoke(frame, sel4_message_info(SEL4_LABEL_PAGE_MAP, 1, 3), address, rights, attributes, 0);
 }
 
 static uint64_t map_table(uint64_t type, uint64_t label, uint64_t address) {
     if (tables == 0) tables = sel4_take_untyped(TABLES_BITS);
     sel4_slot table = sel4_make(tables, type, 12, 1);
-    sel4_buffer->slots[0] = SEL4_SLOT_VSPACE;
+    sel4_buffer->slots[0] = space;
     return sel4_invoke(table, sel4_message_info(label, 1, 2), address, SEL4_DEFAULT_ATTRIBUTES, 0, 0);
 }
 
@@ -85,3 +88,12 @@ uint64_t sel4_delete_in(sel4_slot cnode, sel4_slot slot, uint64_t depth) {
 }
 
 uint64_t sel4_delete(sel4_slot slot) { return sel4_delete_in(SEL4_SLOT_CNODE, slot, SEL4_DEPTH); }
+
+/* Of a capability that is copied: write, read, grant, grant reply. */
+#define ALL_RIGHTS 15u
+
+uint64_t sel4_copy_to(sel4_slot cnode, uint64_t to, uint64_t depth, sel4_slot from) {
+    sel4_buffer->slots[0] = SEL4_SLOT_CNODE;
+    sel4_buffer->words[4] = ALL_RIGHTS;
+    return sel4_invoke(cnode, sel4_message_info(SEL4_LABEL_CNODE_COPY, 1, 5), to, depth, from, SEL4_DEPTH);
+}

@@ -10,43 +10,37 @@
  */
 #include "stage0.h"
 
-/*
- * Slots of the new space: 1 << SPACE_BITS. What is kept begins at SEL4_KEPT, where no capability was before that could undo
- * anything: none must answer to its name. Two of the last serve the move.
- */
-#define SPACE_BITS 5u
+/* Names in the new space that serve the move to it. */
 #define SPACE_OLD 30u
 #define SPACE_SELF 31u
 /* Bytes of a slot: 1 << SLOT_BITS. */
 #define SLOT_BITS 5u
 
-/* Of a capability that is copied: write, read, grant, grant reply. */
-#define ALL_RIGHTS 15u
-
-static uint64_t copy_to(sel4_slot space, uint64_t to, uint64_t depth, sel4_slot from) {
-    sel4_buffer->slots[0] = SEL4_SLOT_CNODE;
-    sel4_buffer->words[4] = ALL_RIGHTS;
-    return sel4_invoke(space, sel4_message_info(SEL4_LABEL_CNODE_COPY, 1, 5), to, depth, from, SEL4_DEPTH);
-}
-
 static void keep_as(sel4_slot space, uint64_t to, sel4_slot from) {
-    sel4_require("keeping a capability", copy_to(space, to, SPACE_BITS, from));
+    sel4_require("keeping a capability", sel4_copy_to(space, to, SEL4_SPACE_BITS, from));
 }
 
-/* What a space of so many bits leaves of an address is 0: the rest is its guard. */
-#define SPACE_DATA (64u - SPACE_BITS)
-
-static uint64_t set_space(sel4_slot space) {
+uint64_t sel4_set_space(sel4_slot thread, sel4_slot handler, uint64_t name, sel4_slot space, sel4_slot vspace) {
+    /* What the space's bits leave of an address is 0: the rest is its guard. */
+    const uint64_t data = 64 - SEL4_SPACE_BITS;
 #if SEL4_IS_MCS
-    sel4_buffer->slots[0] = 0; /* no handler of faults */
+    (void)name;
+    sel4_buffer->slots[0] = handler;
     sel4_buffer->slots[1] = space;
-    sel4_buffer->slots[2] = SEL4_SLOT_VSPACE;
-    return sel4_invoke(SEL4_SLOT_TCB, sel4_message_info(SEL4_LABEL_TCB_SET_SPACE, 3, 2), SPACE_DATA, 0, 0, 0);
+    sel4_buffer->slots[2] = vspace;
+    return sel4_invoke(thread, sel4_message_info(SEL4_LABEL_TCB_SET_SPACE, 3, 2), data, 0, 0, 0);
 #else
+    (void)handler;
     sel4_buffer->slots[0] = space;
-    sel4_buffer->slots[1] = SEL4_SLOT_VSPACE;
-    return sel4_invoke(SEL4_SLOT_TCB, sel4_message_info(SEL4_LABEL_TCB_SET_SPACE, 2, 3), 0, SPACE_DATA, 0, 0);
+    sel4_buffer->slots[1] = vspace;
+    return sel4_invoke(thread, sel4_message_info(SEL4_LABEL_TCB_SET_SPACE, 2, 3), name, data, 0, 0);
 #endif
+}
+
+sel4_slot sel4_make_space(const sel4_slot *keep, size_t count) {
+    sel4_slot space = sel4_make(sel4_take_untyped(SEL4_SPACE_BITS + SLOT_BITS), SEL4_OBJECT_CNODE, SEL4_SPACE_BITS, 1);
+    for (size_t i = 0; i < count; i++) keep_as(space, SEL4_KEPT + i, keep[i]);
+    return space;
 }
 
 static void refused(const char *what, uint64_t error) {
@@ -66,24 +60,23 @@ static void try_ways_back(void) {
     sel4_buffer->slots[0] = nothing;
     refused("not sealed: ASIDPool_Assign",
             sel4_invoke(SEL4_SLOT_ASID_POOL, sel4_message_info(SEL4_LABEL_ASID_POOL_ASSIGN, 1, 0), 0, 0, 0, 0));
-    refused("not sealed: TCB_SetSpace", set_space(SEL4_SLOT_CNODE));
+    refused("not sealed: TCB_SetSpace", sel4_set_space(SEL4_SLOT_TCB, 0, 0, SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE));
     /* Another capability for a page. */
-    refused("not sealed: CNode_Copy", copy_to(SEL4_SLOT_CNODE, nothing, SPACE_BITS, SEL4_SLOT_BOOTINFO_FRAME));
+    refused("not sealed: CNode_Copy", sel4_copy_to(SEL4_SLOT_CNODE, nothing, SEL4_SPACE_BITS, SEL4_SLOT_BOOTINFO_FRAME));
 }
 
 void sel4_seal(const sel4_slot *keep, size_t count) {
-    sel4_slot space = sel4_make(sel4_take_untyped(SPACE_BITS + SLOT_BITS), SEL4_OBJECT_CNODE, SPACE_BITS, 1);
-    for (size_t i = 0; i < count; i++) keep_as(space, SEL4_KEPT + i, keep[i]);
+    sel4_slot space = sel4_make_space(keep, count);
     keep_as(space, SPACE_OLD, SEL4_SLOT_CNODE);
     keep_as(space, SPACE_SELF, space);
     for (sel4_slot slot = sel4_info->untyped.start; slot < sel4_info->untyped.end; slot++) sel4_delete(slot);
     sel4_delete(SEL4_SLOT_IRQ_CONTROL);
     sel4_delete(SEL4_SLOT_ASID_CONTROL);
     sel4_delete(SEL4_SLOT_IO_PORT_CONTROL);
-    sel4_require("the seal: TCB_SetSpace", set_space(space));
+    sel4_require("the seal: TCB_SetSpace", sel4_set_space(SEL4_SLOT_TCB, 0, 0, space, SEL4_SLOT_VSPACE));
     /* Now by the new space's names; the old one's last use is to lose its address space. */
     sel4_require("the seal", sel4_delete_in(SPACE_OLD, SEL4_SLOT_VSPACE, SEL4_DEPTH));
-    sel4_require("the seal", sel4_delete_in(SPACE_SELF, SPACE_OLD, SPACE_BITS));
-    sel4_require("the seal", sel4_delete_in(SPACE_SELF, SPACE_SELF, SPACE_BITS));
+    sel4_require("the seal", sel4_delete_in(SPACE_SELF, SPACE_OLD, SEL4_SPACE_BITS));
+    sel4_require("the seal", sel4_delete_in(SPACE_SELF, SPACE_SELF, SEL4_SPACE_BITS));
     try_ways_back();
 }

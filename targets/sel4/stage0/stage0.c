@@ -22,7 +22,7 @@ _Noreturn void sel4_stage0(struct sel4_bootinfo *info) {
     block->magic = BOOT_MAGIC;
     block->stack_low = (uintptr_t)sel4_stack_low;
     block->stack_top = (uintptr_t)sel4_stack_top;
-    sel4_make_heap(block);
+    sel4_make_heap(block, sel4_settings.heap);
     size_t kept = sel4_find_resources(block, keep);
     sel4_protect_range(boot.pages, boot.pages + sizeof boot.pages, SEL4_READ, SEL4_DEFAULT_ATTRIBUTES | SEL4_EXECUTE_NEVER);
     sel4_seal(keep, kept);

@@ -57,6 +57,10 @@ sel4_slot sel4_make(sel4_slot untyped, uint64_t type, uint64_t bits, uint64_t co
 sel4_slot sel4_take_untyped(unsigned bits);
 /* objects.c: maps a frame, and the tables that it needs; gives up when it cannot. */
 void sel4_map(sel4_slot frame, uint64_t address, uint64_t rights, uint64_t attributes);
+/* objects.c: from now on pages are mapped in this address space; at first it is the root task's. */
+void sel4_map_in(sel4_slot vspace);
+/* objects.c: CNode_Copy of a capability of the root task's, with all rights; the kernel's error. */
+uint64_t sel4_copy_to(sel4_slot cnode, uint64_t to, uint64_t depth, sel4_slot from);
 /* objects.c: the physical address of a frame. */
 uint64_t sel4_physical(sel4_slot frame);
 /* objects.c: Page_Map of a frame that may be mapped already; the kernel's error. */
@@ -75,8 +79,8 @@ void sel4_protect(void);
 /* protect.c: gives whole pages of the image other rights. */
 void sel4_protect_range(const char *start, const char *end, uint64_t rights, uint64_t attributes);
 
-/* heap.c: maps the heap; adds its ranges to the boot block. */
-void sel4_make_heap(struct boot_block *block);
+/* heap.c: maps the heap at an address; adds its range to the boot block. */
+void sel4_make_heap(struct boot_block *block, uint64_t address);
 
 /*
  * resources.c: finds the device tree and devices; adds what of them the layer needs to the boot block. Capabilities that
@@ -85,6 +89,21 @@ void sel4_make_heap(struct boot_block *block);
 #define SEL4_KEPT 16
 #define SEL4_MOST_KEPT 10
 size_t sel4_find_resources(struct boot_block *block, sel4_slot keep[SEL4_MOST_KEPT]);
+
+/*
+ * Slots of the capability space that a program has: 1 << SEL4_SPACE_BITS. What is kept begins at SEL4_KEPT, where no
+ * capability was before that could undo anything: none must answer to its name.
+ */
+#define SEL4_SPACE_BITS 5u
+/* The endpoint at which a first stage hears of its program, in the program's space. */
+#define SEL4_PARENT 31u
+/* seal.c: a new space with what is kept; its slot. */
+sel4_slot sel4_make_space(const sel4_slot *keep, size_t count);
+/*
+ * seal.c: TCB_SetSpace; the kernel's error. `handler` hears of faults, in our space, and `name` is its name in the thread's:
+ * kernels with scheduling contexts want the one, others the other; 0: nobody does.
+ */
+uint64_t sel4_set_space(sel4_slot thread, sel4_slot handler, uint64_t name, sel4_slot space, sel4_slot vspace);
 
 /* seal.c: gives up every capability, and tries every way back. `keep` names slots whose capabilities stay, from SEL4_KEPT on. */
 void sel4_seal(const sel4_slot *keep, size_t count);
