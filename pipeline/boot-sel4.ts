@@ -54,7 +54,8 @@ export async function bootSeL4Image(options: SeL4BootOptions, host: Host): Promi
         return file;
       };
       const boot = place('boot', files.boot);
-      const module = files.module === undefined ? {} : { module: place('root', files.module) };
+      const { module: withLine } = files;
+      const module = withLine === undefined ? {} : { module: (line: string) => place('root', withLine(line)) };
       return bootSeL4({ kernel, image, boot, ...module, ...(memory === undefined ? {} : { memory }) }, rest, host);
     });
   } catch (error) {

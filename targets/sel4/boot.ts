@@ -16,7 +16,7 @@ export interface SeL4Boot {
   readonly image: SeL4Image;
   /** Paths of the files that pack/pack.ts made of them. */
   readonly boot: string;
-  readonly module?: string;
+  readonly module?: (commandLine: string) => string;
   /** Mebibytes. */
   readonly memory?: number;
 }

@@ -56,9 +56,9 @@ const platforms: Readonly<Record<string, Platform>> = {
 
 export interface SeL4Launch extends MmioLaunch {
   readonly kernel: Kernel;
-  /** Paths of what pack/pack.ts made. */
+  /** Paths of what pack/pack.ts made; the module is written once the command line is known. */
   readonly boot: string;
-  readonly module?: string;
+  readonly module?: (commandLine: string) => string;
   /** Mebibytes; default: what the kernel was built for. */
   readonly memory?: number;
   readonly cpu?: string;
@@ -93,15 +93,14 @@ export function builtMemory(kernel: Kernel, platformGen: unknown): number | unde
 export function sel4Run(launch: SeL4Launch): SeL4Run {
   const platform = platformOf(launch.kernel);
   const cpu = launch.cpu === undefined ? platform.cpu : checkWord(launch.cpu, '--cpu');
+  const commandLine = guestCommandLine(launch, platform.transports);
   const args = [
     ...bareMachine,
     ...['-machine', platform.machine, '-accel', 'tcg', '-m', `${launch.memory ?? platform.memory}M`],
     ...(cpu === undefined ? [] : ['-cpu', cpu]),
     ...mmioArguments(launch, platform.machine, platform.transports),
     ...['-kernel', launch.boot],
-    ...(launch.module === undefined
-      ? ['-append', guestCommandLine(launch, platform.transports)]
-      : ['-initrd', launch.module]),
+    ...(launch.module === undefined ? ['-append', commandLine] : ['-initrd', launch.module(commandLine)]),
   ];
   return { program: platform.program, package: platform.package, args, endless: platform.endless };
 }

@@ -3,6 +3,7 @@
  */
 import { fail, printable } from '../../../base/errors.ts';
 import { readElfFile } from '../../../linker/elf-file.ts';
+import { withArguments } from '../arguments.ts';
 import { requireKernel, type SeL4Image } from '../image.ts';
 import type { Kernel, SeL4Machine } from '../kernel.ts';
 import { type BootParts, packRiscv } from './riscv64.ts';
@@ -11,13 +12,13 @@ import { kernel32 } from './x86-64.ts';
 export interface BootFiles {
   /** What firmware or an emulator starts. */
   readonly boot: Uint8Array;
-  /** What it loads beside, on x86-64: the root image. */
-  readonly module?: Uint8Array;
+  /** What it loads beside, on x86-64: the root image, with the guest's command line in it. */
+  readonly module?: (commandLine: string) => Uint8Array;
 }
 
 const packers: Readonly<Partial<Record<SeL4Machine, (parts: BootParts) => BootFiles>>> = {
   riscv64: (parts) => ({ boot: packRiscv(parts) }),
-  'x86-64': (parts) => ({ boot: kernel32(parts), module: parts.root.bytes }),
+  'x86-64': (parts) => ({ boot: kernel32(parts), module: (text) => withArguments(parts.root.file, text, parts.where) }),
 };
 
 /** Errors: 'image' for an image of another kernel, or one that does not fit beside this; 'limit'. */
