@@ -145,6 +145,8 @@ export interface ManifestSeL4 {
   readonly invocations?: string;
   /** Decides where the image, its heap and its devices lie. */
   readonly seed?: string;
+  /** When addresses are drawn; absent: by the build. */
+  readonly aslr?: 'build' | 'boot';
 }
 
 export interface Manifest {

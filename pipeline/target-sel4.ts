@@ -70,7 +70,9 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
   const { kernel } = choice;
   if (kernel.machine === 'x86-64' && (manifest.devices ?? []).length > 0)
     fail('manifest', 'devices: there is no virtio-mmio on x86-64 seL4, and no other device is supported; remove them');
-  const layer = sel4Platform(kernel);
+  const aslr = manifest.sel4?.aslr ?? 'build';
+  const moves = aslr === 'boot';
+  const layer = sel4Platform(kernel, aslr);
   const { folders, platform } = layerOf(layer);
   const name = `${manifest.name}.sel4`;
   const addresses = drawAddresses(seedOf(manifest, choice), kernel.userTop);
@@ -91,8 +93,9 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
     link: {
       machine: kernel.machine,
       maxPageSize: 0x1000,
-      scripts: [parseScript(sel4Layout({ base: addresses.image, stack }), '<layout for seL4>')],
+      scripts: [parseScript(sel4Layout({ base: addresses.image, stack, moves }), '<layout for seL4>')],
       entry: layer.entry,
+      ...(moves ? { pie: true, packRelativeRelocs: true } : {}),
       gcSections: true,
     },
     keep: [MANIFEST_SYMBOL, 'sel4_settings'],

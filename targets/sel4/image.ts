@@ -21,6 +21,7 @@ import type { SeL4Addresses } from './addresses.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
 import { completeSections } from './layout.ts';
 import { protectionsOf } from './protections.ts';
+import { relocated } from './relocated.ts';
 import { readSettings, type SeL4Settings, withSettings } from './settings.ts';
 
 /** Says which kernel an image is for, as JSON. */
@@ -103,7 +104,8 @@ export function rootImage(linked: Uint8Array, name: string, request: RootRequest
   const text = textFor(linked, name, request);
   const { addresses, heapSize, kernel } = request;
   const settings = { text: text.kind, heap: addresses.heap, heapSize, devices: addresses.devices };
-  const file = withSettings(withText(loadsOnly(readElfFile(linked.slice(), name)), text), settings, where);
+  const complete = relocated(readElfFile(linked.slice(), name), where);
+  const file = withSettings(withText(loadsOnly(complete), text), settings, where);
   return { bytes: writeElfFile(bound(file, kernel)), protections: protectionsOf(kernel, text) };
 }
 

@@ -13,7 +13,7 @@ import { PAGE } from '../regions.ts';
 
 /** What compilers call writable, and nobody writes once the file is complete. */
 export const completeSections: readonly string[] = [
-  ...['.tdata', '.tbss', '.preinit_array', '.init_array', '.fini_array', '.data.rel.ro', '.got'],
+  ...['.tdata', '.tbss', '.preinit_array', '.init_array', '.fini_array', '.data.rel.ro', '.dynamic', '.got'],
 ];
 
 export interface LayoutRequest {
@@ -21,10 +21,26 @@ export interface LayoutRequest {
   readonly base: bigint;
   /** Bytes of stack, whole pages. */
   readonly stack: number;
+  /** Whether the image can move: it says which of its words hold addresses. */
+  readonly moves?: boolean;
 }
 
+/** Of an image that can move: what the linker tells a loader, of which the first stage reads the relocations. */
+const movingSections = `
+  .hash : { *(.hash) }
+  .dynsym : { *(.dynsym) }
+  .dynstr : { *(.dynstr) }
+  . = ALIGN(8);
+  PROVIDE_HIDDEN(sel4_rela = .);
+  .rela.dyn : { *(.rela.dyn) }
+  PROVIDE_HIDDEN(sel4_rela_end = .);
+  . = ALIGN(8);
+  PROVIDE_HIDDEN(sel4_relr = .);
+  .relr.dyn : { *(.relr.dyn) }
+  PROVIDE_HIDDEN(sel4_relr_end = .);`;
+
 /** The script's text. */
-export function sel4Layout({ base, stack }: LayoutRequest): string {
+export function sel4Layout({ base, stack, moves = false }: LayoutRequest): string {
   return `SECTIONS
 {
   . = ${hex(base)};
@@ -52,7 +68,7 @@ export function sel4Layout({ base, stack }: LayoutRequest): string {
   .sel4.arguments : { *(.sel4.arguments) }
   .note.solo5.manifest : { KEEP(*(.note.solo5.manifest)) }
   .note.gnu.property : { *(.note.gnu.property) }
-  .note.gnu.build-id : { *(.note.gnu.build-id) }
+  .note.gnu.build-id : { *(.note.gnu.build-id) }${moves ? movingSections : ''}
   .rodata :
   {
     . = ALIGN(8);
@@ -93,6 +109,7 @@ export function sel4Layout({ base, stack }: LayoutRequest): string {
     PROVIDE_HIDDEN(__fini_array_end = .);
   }
   .data.rel.ro : { *(.data.rel.ro.local .data.rel.ro.local.*) *(.data.rel.ro .data.rel.ro.* .gnu.linkonce.d.rel.ro.*) }
+  .dynamic : { *(.dynamic) }
   .got : { *(.got) *(.got.plt) *(.igot.plt) }
   . = ALIGN(CONSTANT(MAXPAGESIZE));
   PROVIDE_HIDDEN(sel4_read_end = .);

@@ -28,6 +28,7 @@ import { isSet } from './kernel-config.ts';
 const stage0 = 'targets/sel4/stage0';
 const folder = 'targets/sel4/platform';
 const abi = 'targets/sel4/abi';
+const firstStage = 'targets/sel4/first-stage';
 
 const stage0Files = ['stage0.c', 'invoke.c', 'objects.c', 'protect.c', 'heap.c', 'resources.c', 'entropy.c', 'seal.c'];
 
@@ -41,13 +42,17 @@ const ownFiles: Readonly<Record<SeL4Machine, readonly string[]>> = {
   'x86-64': [`${stage0}/arguments.c`, `${folder}/tls.c`, `${folder}/cmos.c`, ...withoutDevices],
 };
 
+/** Of an image that has new addresses at every start. */
+const firstStageFiles = ['spawn.c', 'draw.c', 'copy.c', 'watch.c'];
+
 /** Sources in link order. */
-function sourcesOf({ machine }: Kernel): readonly string[] {
+function sourcesOf({ machine }: Kernel, aslr: Aslr): readonly string[] {
   // Variant II of thread-local storage is in arch/x86-64.
   const shared = machineSources.filter((file) => machine !== 'x86-64' || !file.endsWith('/tls.c'));
   return [
     `${stage0}/start-${machine}.S`,
     ...[...stage0Files, 'settings.c'].map((file) => `${stage0}/${file}`),
+    ...(aslr === 'boot' ? [`program-${machine}.S`, ...firstStageFiles] : []).map((file) => `${firstStage}/${file}`),
     ...['console.c', 'lifecycle.c', 'wait.c'].map((file) => `${folder}/${file}`),
     ...shared,
     ...ownFiles[machine],
@@ -55,6 +60,10 @@ function sourcesOf({ machine }: Kernel): readonly string[] {
     ...sharedSources,
   ];
 }
+
+/** When an image's addresses are drawn: by the build, or anew at every start. */
+export const aslrs = ['build', 'boot'] as const;
+export type Aslr = (typeof aslrs)[number];
 
 function machineFlags(kernel: Kernel): readonly string[] {
   const { config, configFile, hasFpu, machine } = kernel;
@@ -89,12 +98,12 @@ export type SeL4Platform = PlatformSources & {
 };
 
 /** The layer for a kernel. */
-export function sel4Platform(kernel: Kernel): SeL4Platform {
+export function sel4Platform(kernel: Kernel, aslr: Aslr = 'build'): SeL4Platform {
   const { machine } = kernel;
   return {
-    sources: sourcesOf(kernel),
+    sources: sourcesOf(kernel, aslr),
     include: sharedInclude,
-    headers: [...machineHeaders(machine), abi, stage0],
+    headers: [...machineHeaders(machine), abi, stage0, folder, firstStage],
     cflags: [
       ...machineFlags(kernel),
       '-fpie',
@@ -113,13 +122,20 @@ export function sel4Platform(kernel: Kernel): SeL4Platform {
       // The canary lives in __stack_chk_guard: see targets/platform/machine/canary.c.
       '-fstack-protector-strong',
     ],
-    platformCflags: ['-Oz', '-Wall', '-Wextra', '-fno-builtin', ...cDefinitions(kernel)],
+    platformCflags: [
+      '-Oz',
+      '-Wall',
+      '-Wextra',
+      '-fno-builtin',
+      ...cDefinitions(kernel),
+      `-DSEL4_HAS_FIRST_STAGE=${aslr === 'boot' ? 1 : 0}`,
+    ],
     entry: '_start',
     calls: {
       ...machineCalls,
       activations: machineCalls.activations.filter(({ name }) => machine !== 'x86-64' || name !== 'solo5_net_write'),
-      // The start-up code is on the same stack.
-      entry: { name: 'sel4_stage0', object: objectOf(`${stage0}/stage0.c`) },
+      // The start-up code is on the same stack, but for a first stage's.
+      entry: aslr === 'boot' ? machineCalls.entry : { name: 'sel4_stage0', object: objectOf(`${stage0}/stage0.c`) },
     },
   };
 }

@@ -37,6 +37,7 @@ struct boot_range {
 struct boot_capabilities {
     uint64_t console_ports; /* of a serial port at 0x3f8 */
     uint64_t clock_ports;   /* of the clock at 0x70 */
+    uint64_t parent;        /* an endpoint, of the first stage that started the program */
     uint64_t notification;  /* that every interrupt below signals */
     uint64_t interrupt_count;
     struct {

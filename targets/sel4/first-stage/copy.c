@@ -12,24 +12,24 @@ struct rela {
     uint64_t offset, info, addend;
 };
 
-/* targets/sel4/layout.ts: relocations of an image at 0, and where zero-initialised data begins. */
+/* targets/sel4/layout.ts: which words hold addresses, and where zero-initialised data begins. */
 extern const struct rela sel4_rela[], sel4_rela_end[];
 extern const uint64_t sel4_relr[], sel4_relr_end[];
-extern char sel4_zeros[];
+extern char __bss_start[];
 
 /* From the image's address to the window's. The window is behind the devices, which have far more room than they need. */
 static uintptr_t in_window(const void *place) {
     return (uintptr_t)place - (uintptr_t)sel4_image + sel4_settings.devices + (1u << 28);
 }
 
-/* The image has been relocated to where this runs: every address in it moves on by the rest. */
+/* Every address is that of where this runs, and moves on by the distance. Records name words by where they are here. */
 static void relocate(uint64_t distance) {
     for (const struct rela *record = sel4_rela; record < sel4_rela_end; record++)
-        *(uint64_t *)in_window(sel4_image + record->offset) += distance;
+        *(uint64_t *)in_window((const void *)record->offset) += distance;
     uint64_t *where = NULL;
     for (const uint64_t *relr = sel4_relr; relr < sel4_relr_end; relr++) {
         if ((*relr & 1) == 0) {
-            where = (uint64_t *)in_window(sel4_image + *relr);
+            where = (uint64_t *)in_window((const void *)*relr);
             *where++ += distance;
             continue;
         }
@@ -72,7 +72,7 @@ void sel4_copy_image(const struct places *places, const struct boot_block *block
     open_window(frames, sel4_read, read);
     open_window(frames + read, sel4_write, write);
     memcpy((void *)in_window(sel4_read), sel4_read, read * SEL4_PAGE);
-    memcpy((void *)in_window(sel4_write), sel4_write, (size_t)(sel4_zeros - sel4_write));
+    memcpy((void *)in_window(sel4_write), sel4_write, (size_t)(__bss_start - sel4_write));
     relocate(places->image - (uintptr_t)sel4_image);
     memcpy((void *)in_window(sel4_boot_block), block, sizeof *block);
     *(uint64_t *)in_window(&sel4_buffer) = buffer;

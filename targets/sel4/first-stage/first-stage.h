@@ -29,7 +29,7 @@ _Noreturn void sel4_watch(sel4_slot endpoint);
 /* spawn.c: starts the program; what the root task still does is watch it. `block` is the root task's own. */
 _Noreturn void sel4_spawn(struct boot_block *block, const sel4_slot *keep, size_t kept);
 
-/* start-*.S: where the program's thread begins, with its boot block as the argument. */
+/* program-*.S: where the program's thread begins, with its boot block as the argument. */
 extern char sel4_program[];
 
 /* A copy of a frame's capability, which can be mapped a second time. */

@@ -68,12 +68,14 @@ static void share_devices(const struct places *places, struct boot_block *block)
 
 #if SEL4_IS_MCS
 
+/* The smallest. Source: libsel4, constants.h, seL4_MinSchedContextBits. */
+#define TIME_BITS 7u
 /* Microseconds: all of the time, given anew so often. */
 #define PERIOD 10000u
 
 static void give_time(sel4_slot thread) {
-    sel4_slot time = sel4_make(sel4_take_untyped(SEL4_SCHED_CONTEXT_BITS), SEL4_OBJECT_SCHED_CONTEXT,
-                               SEL4_SCHED_CONTEXT_BITS, 1);
+    sel4_slot time = sel4_make(sel4_take_untyped(TIME_BITS), SEL4_OBJECT_SCHED_CONTEXT,
+                               TIME_BITS, 1);
     sel4_buffer->slots[0] = time;
     sel4_buffer->words[4] = 0;
     sel4_require("time", sel4_invoke(sel4_info->sched_control.start,

@@ -9,6 +9,7 @@
  */
 #include "first-stage.h"
 #include "guest.h"
+#include "ending.h"
 
 /* Labels of faults. A program's own message has one that is none of these: targets/sel4/platform/lifecycle.c. */
 enum {
@@ -69,12 +70,19 @@ static void say_fault(uint64_t label, const uint64_t words[SEL4_MESSAGE_REGISTER
     layer_put("\n");
 }
 
+/* The command line; the program has been given the same. */
+static const char *arguments(void) {
+    if (!ARCH_HAS_TREE) return (const char *)layer_boot->command_line;
+    return layer_machine.bootargs.size > 0 ? (const char *)layer_machine.bootargs.data : "";
+}
+
 _Noreturn void sel4_watch(sel4_slot endpoint) {
     uint64_t words[SEL4_MESSAGE_REGISTERS];
     uint64_t label = sel4_wait(endpoint, words) >> 12;
     /* The program has said its last word itself. */
-    if (label == SEL4_ENDED) layer_stop();
+    if (label == SEL4_ENDED) sel4_stop();
     say_fault(label, words);
-    layer_take_options(layer_boot_arguments());
+    /* The words for `casemate boot` among them are what this is for. */
+    layer_take_options(arguments());
     layer_end(SOLO5_EXIT_ABORT);
 }

@@ -48,6 +48,14 @@ sel4_slot sel4_take_untyped(unsigned bits) {
     return sel4_info->untyped.start + best;
 }
 
+sel4_slot sel4_make_frames(size_t count) {
+    unsigned bits = 12;
+    while (((size_t)SEL4_PAGE << (bits - 12)) < count * SEL4_PAGE) bits++;
+    sel4_slot untyped = sel4_take_untyped(bits), first = sel4_free_slot();
+    for (size_t i = 0; i < count; i++) sel4_make(untyped, SEL4_OBJECT_4K, 12, 1);
+    return first;
+}
+
 uint64_t sel4_page_map(sel4_slot frame, uint64_t address, uint64_t rights, uint64_t attributes) {
     sel4_buffer->slots[0] = space;
     return sel4_invoke(frame, sel4_message_info(SEL4_LABEL_PAGE_MAP, 1, 3), address, rights, attributes, 0);

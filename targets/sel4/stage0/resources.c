@@ -102,6 +102,20 @@ static sel4_slot device_frame(struct device_addresses *addresses, uint64_t page)
     return sel4_make(addresses->untyped, SEL4_OBJECT_4K, 12, 1);
 }
 
+/* Pages of registers that were mapped. */
+#define MOST_FRAMES 64
+static struct {
+    sel4_slot frame;
+    uint64_t address;
+} register_frames[MOST_FRAMES];
+static size_t register_frame_count;
+
+sel4_slot sel4_register_frame(size_t i, uint64_t *address) {
+    if (i >= register_frame_count) return 0;
+    *address = register_frames[i].address;
+    return register_frames[i].frame;
+}
+
 static void map_devices(struct boot_block *block) {
     struct device_addresses addresses = {0, 0, 0};
     uint64_t address = sel4_settings.devices;
@@ -109,6 +123,7 @@ static void map_devices(struct boot_block *block) {
     for (uint64_t page = next_page(0); page != NO_PHYSICAL; page = next_page(page + SEL4_PAGE)) {
         sel4_slot frame = device_frame(&addresses, page);
         if (frame == 0) continue;
+        if (register_frame_count == MOST_FRAMES) return;
         /* A page apart from the one before, unless both belong together. */
         if (range == NULL || range->physical_address + range->size != page) {
             if (block->range_count == BOOT_MOST_RANGES) return;
@@ -117,6 +132,8 @@ static void map_devices(struct boot_block *block) {
             *range = (struct boot_range){address, page, 0, BOOT_REGISTERS};
         }
         sel4_map(frame, address, SEL4_READ | SEL4_WRITE, SEL4_DEVICE_ATTRIBUTES | SEL4_EXECUTE_NEVER);
+        register_frames[register_frame_count].frame = frame;
+        register_frames[register_frame_count++].address = address;
         range->size += SEL4_PAGE;
         address += SEL4_PAGE;
     }

@@ -45,6 +45,10 @@ _Noreturn void sel4_give_up(const char *what, uint64_t error);
 /* invoke.c: gives up when there is an error. */
 void sel4_require(const char *what, uint64_t error);
 
+/* stage0.c: the boot block's pages, which have nothing else in them. */
+extern struct boot_block *const sel4_boot_block;
+#define SEL4_BOOT_BLOCK_PAGES ((sizeof(struct boot_block) + SEL4_PAGE - 1) / SEL4_PAGE)
+
 /* Set once, by sel4_stage0. */
 extern struct sel4_bootinfo *sel4_info;
 extern struct sel4_ipc_buffer *sel4_buffer;
@@ -53,6 +57,8 @@ extern struct sel4_ipc_buffer *sel4_buffer;
 uint64_t sel4_retype(sel4_slot untyped, uint64_t type, uint64_t bits, uint64_t count);
 /* objects.c: the same; gives up when it cannot, else the first one's slot. */
 sel4_slot sel4_make(sel4_slot untyped, uint64_t type, uint64_t bits, uint64_t count);
+/* objects.c: so many pages of memory, zeros; the first one's slot, the others follow. */
+sel4_slot sel4_make_frames(size_t count);
 /* objects.c: the smallest untyped of ordinary memory, not yet given away, of at least 1 << bits bytes; gives up without. */
 sel4_slot sel4_take_untyped(unsigned bits);
 /* objects.c: maps a frame, and the tables that it needs; gives up when it cannot. */
@@ -89,6 +95,8 @@ void sel4_make_heap(struct boot_block *block, uint64_t address);
 #define SEL4_KEPT 16
 #define SEL4_MOST_KEPT 10
 size_t sel4_find_resources(struct boot_block *block, sel4_slot keep[SEL4_MOST_KEPT]);
+/* resources.c: the i-th page of registers, and where it is mapped; 0 when there are not so many. */
+sel4_slot sel4_register_frame(size_t i, uint64_t *address);
 
 /*
  * Slots of the capability space that a program has: 1 << SEL4_SPACE_BITS. What is kept begins at SEL4_KEPT, where no

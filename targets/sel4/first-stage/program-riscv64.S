@@ -1,0 +1,16 @@
+/* Where a program's thread begins that a first stage has made: its boot block is the argument, and it has a stack. */
+    .section .text.sel4_program, "ax", @progbits
+    .globl sel4_program
+    .type sel4_program, @function
+    .p2align 2
+sel4_program:
+    .option push
+    .option norelax
+    lla gp, __global_pointer$
+    .option pop
+    li ra, 0
+    li s0, 0
+    tail layer_start
+    .size sel4_program, . - sel4_program
+
+    .section .note.GNU-stack, "", @progbits
