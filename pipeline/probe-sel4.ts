@@ -12,7 +12,8 @@ import { cDefinitions } from '../targets/sel4/abi.ts';
 import { readSeL4Image, requireKernel } from '../targets/sel4/image.ts';
 import type { ProbeVerdict } from '../targets/sel4/judge-probe.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
-import { probes, sel4ProbeFiles } from '../targets/sel4/probes.ts';
+import type { Aslr } from '../targets/sel4/platform.ts';
+import { probes, probesOf, sel4ProbeFiles } from '../targets/sel4/probes.ts';
 import { runProbes } from '../targets/sel4/run-probes.ts';
 import { bootSeL4Image, type SeL4BootOptions } from './boot-sel4.ts';
 import { buildProject } from './build.ts';
@@ -37,6 +38,7 @@ async function buildSeL4Probes(
   folder: string,
   { sel4, progress }: Pick<SeL4ProbeRequest, 'sel4' | 'progress'>,
   executeOnly: 'always' | 'never',
+  aslr: Aslr,
 ): Promise<string> {
   const { sources, headers } = sel4ProbeFiles;
   for (const path of [...sources, ...headers])
@@ -47,6 +49,7 @@ async function buildSeL4Probes(
     sources: sources.map((path) => basename(path)),
     cflags: cDefinitions(readKernel(sel4.kernel, sel4)),
     harden: { executeOnly },
+    sel4: { aslr },
   };
   writeFileSync(join(folder, 'casemate.json'), JSON.stringify(manifest));
   return (await buildProject({ folder, sel4, lock: 'update', progress })).output;
@@ -59,20 +62,23 @@ export async function probeSeL4(request: SeL4ProbeRequest): Promise<ProbeVerdict
   const image = readSeL4Image(readFile(request.image), request.image);
   requireKernel(image, kernel, printable(request.image));
   const { text } = image.settings;
+  const { aslr } = image.binding;
+  const state = { machine: kernel.machine, text, aslr };
+  const count = request.only === undefined ? probesOf(state).length : request.only.length + 1;
   return withScratch(async (folder) => {
     const path = await progress.phase('building the probes', () =>
-      buildSeL4Probes(folder, request, text === 'execute' ? 'always' : 'never'),
+      buildSeL4Probes(folder, request, text === 'execute' ? 'always' : 'never', aslr),
     );
     let done = 0;
     return progress.phase('probing', (step) =>
       runProbes({
-        state: { machine: kernel.machine, text },
+        state,
         boot: (args, timeout) => bootSeL4Image({ ...boot, sel4, image: path, args, timeout }, host),
         now: () => performance.now(),
-        tells: kernel.hasPrinting,
+        tells: kernel.hasPrinting || aslr === 'boot',
         ...(request.only === undefined ? {} : { only: request.only }),
         ...(request.parallel === undefined ? {} : { parallel: request.parallel }),
-        step: () => step(`${++done}/${request.only === undefined ? probes.length : request.only.length + 1}`),
+        step: () => step(`${++done}/${count}`),
       }),
     );
   });

@@ -101,7 +101,7 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
     keep: [MANIFEST_SYMBOL, 'sel4_settings'],
     stack: { given: () => stack, ...layer.calls },
     finish: (image, note) => {
-      const root = rootImage(image.bytes, name, { kernel, addresses, heapSize: heapOf(manifest), executeOnly });
+      const root = rootImage(image.bytes, name, { kernel, addresses, heapSize: heapOf(manifest), executeOnly, aslr });
       const readable = root.protections.find((each) => each.name === 'execute-only text' && !each.enforced);
       if (readable !== undefined && require.includes('xom'))
         fail('image', `${name}: text cannot be execute-only, which is required: ${readable.detail}`);

@@ -37,6 +37,6 @@ export function argumentsIn(bytes: Uint8Array, name: string): string | undefined
     section &&
     Buffer.from(section.data)
       .toString('utf8')
-      .replace(/\0[^]*$/, '')
+      .replace(/\0[\s\S]*$/, '')
   );
 }

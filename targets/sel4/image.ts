@@ -20,6 +20,7 @@ import { type ExecuteOnly, type Protection, type Text, textOf } from '../protect
 import type { SeL4Addresses } from './addresses.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
 import { completeSections } from './layout.ts';
+import { type Aslr, aslrs } from './platform.ts';
 import { protectionsOf } from './protections.ts';
 import { relocated } from './relocated.ts';
 import { readSettings, type SeL4Settings, withSettings } from './settings.ts';
@@ -32,6 +33,7 @@ export interface Binding {
   /** Of kernel.elf, in hexadecimal. */
   readonly kernel: string;
   readonly machine: SeL4Machine;
+  readonly aslr: Aslr;
 }
 
 export interface SeL4Image {
@@ -48,6 +50,7 @@ export interface RootRequest {
   /** Bytes, whole large pages. */
   readonly heapSize: number;
   readonly executeOnly: ExecuteOnly;
+  readonly aslr: Aslr;
 }
 
 export interface RootImage {
@@ -92,8 +95,8 @@ function textFor(bytes: Uint8Array, name: string, { kernel, executeOnly }: RootR
   return textOf(readSubject(bytes, name), executeOnly);
 }
 
-function bound(file: ElfFile, { sha256, machine }: Kernel): ElfFile {
-  const text = `${JSON.stringify({ kernel: sha256, machine } satisfies Binding)}\n`;
+function bound(file: ElfFile, { kernel: { sha256, machine }, aslr }: RootRequest): ElfFile {
+  const text = `${JSON.stringify({ kernel: sha256, machine, aslr } satisfies Binding)}\n`;
   const section = { name: BINDING_SECTION, type: elf.SHT_PROGBITS, flags: 0, address: 0n, align: 1 };
   return addSections(file, [{ ...section, data: Buffer.from(text) }]).file;
 }
@@ -106,7 +109,7 @@ export function rootImage(linked: Uint8Array, name: string, request: RootRequest
   const settings = { text: text.kind, heap: addresses.heap, heapSize, devices: addresses.devices };
   const complete = relocated(readElfFile(linked.slice(), name), where);
   const file = withSettings(withText(loadsOnly(complete), text), settings, where);
-  return { bytes: writeElfFile(bound(file, kernel)), protections: protectionsOf(kernel, text) };
+  return { bytes: writeElfFile(bound(file, request)), protections: protectionsOf(kernel, text, request.aslr) };
 }
 
 function bindingOf(file: ElfFile, where: string): Binding {
@@ -116,11 +119,17 @@ function bindingOf(file: ElfFile, where: string): Binding {
   if (section.data.length > 4096)
     fail('image', `${where}: ${BINDING_SECTION} has ${section.data.length} bytes; has 4096 at most`);
   const { value } = parseJson(Buffer.from(section.data).toString('latin1'), `${where}: ${BINDING_SECTION}`, 'image');
-  const { kernel, machine } = (value ?? {}) as Partial<Record<keyof Binding, unknown>>;
+  const { kernel, machine, aslr } = (value ?? {}) as Partial<Record<keyof Binding, unknown>>;
   if (typeof kernel !== 'string' || !/^[0-9a-f]{64}$/.test(kernel))
     return fail('image', `${where}: ${BINDING_SECTION} names no kernel by its SHA-256`);
   const known = (Object.keys(machines) as SeL4Machine[]).find((each) => each === machine);
-  return { kernel, machine: known ?? fail('image', `${where}: ${BINDING_SECTION} names no machine that we know`) };
+  return {
+    kernel,
+    aslr:
+      aslrs.find((each) => each === aslr) ??
+      fail('image', `${where}: ${BINDING_SECTION} does not say when addresses are drawn`),
+    machine: known ?? fail('image', `${where}: ${BINDING_SECTION} names no machine that we know`),
+  };
 }
 
 function devicesOf(file: ElfFile, where: string): Device[] {

@@ -38,15 +38,22 @@ const printed = '(0|0x[0-9a-f]{1,16})';
 /** How a kernel that prints says that a thread is stopped: seL4, src/api/faults.c and src/kernel/faulthandler.c. */
 const kernelFault = new RegExp(`^vm fault on (code|data) at address ${printed} with status ${printed}`, 'm');
 
+/** How a first stage says it: first-stage/watch.c. */
+const stageFault = new RegExp(
+  `^casemate: ABORT: fault: (reading|writing|executing) ${number} at ${number}, status ${number}$`,
+  'm',
+);
+
 const unclear = (reason: string): Observed => ({ kind: 'unclear', reason });
 
 function faultOf(rest: string, low: bigint, high: bigint): Observed | undefined {
-  const fault = kernelFault.exec(rest);
+  const kernel = kernelFault.exec(rest);
+  const fault = kernel ?? stageFault.exec(rest);
   if (fault === null) return undefined;
-  const [address, status] = [BigInt(fault[2]!), BigInt(fault[3]!)];
+  const [address, status] = [BigInt(fault[2]!), BigInt(fault.at(-1)!)];
   if (address < low || address > high)
     return unclear(`a fault at ${hex(address)}, while the probe went for ${hex(low)} to ${hex(high)}`);
-  return { kind: 'faults', code: fault[1] === 'code', address, status };
+  return { kind: 'faults', code: fault[1] === 'code' || fault[1] === 'executing', address, status };
 }
 
 /** How the boot of the probe `name` ended. */

@@ -9,6 +9,7 @@
 import { sharedProbeHeader, sharedProbeSource } from '../platform/sources.ts';
 import type { TextKind } from '../regions.ts';
 import type { SeL4Machine } from './kernel.ts';
+import type { Aslr } from './platform.ts';
 
 const folder = 'targets/sel4/probes';
 
@@ -46,12 +47,20 @@ export interface Probe {
   /** What it tries, to stand after "a program that". */
   readonly tries: string;
   readonly ends: (state: ProbedState) => Ending;
+  /** Only of an image whose addresses are drawn by the build: the other has no such page. */
+  readonly rootOnly?: true;
+}
+
+/** The probes for an image. */
+export function probesOf({ aslr }: Pick<ProbedState, 'aslr'>): readonly Probe[] {
+  return probes.filter(({ rootOnly }) => rootOnly !== true || aslr === 'build');
 }
 
 /** What decides how a probe must end. */
 export interface ProbedState {
   readonly machine: SeL4Machine;
   readonly text: TextKind;
+  readonly aslr: Aslr;
 }
 
 const succeeds: Ending = { kind: 'succeeds' };
@@ -86,8 +95,8 @@ export const probes: readonly Probe[] = [
   stopped('write-rodata', 'writes to read-only data'),
   stopped('write-relro', 'writes to data that is complete when the image is written (RELRO)'),
   stopped('write-boot-block', 'writes to its boot block'),
-  stopped('write-bootinfo', "writes to the kernel's BootInfo"),
-  stopped('write-device-tree', 'writes to the page of extra BootInfo'),
+  { ...stopped('write-bootinfo', "writes to the kernel's BootInfo"), rootOnly: true },
+  stopped('write-device-tree', 'writes to what the kernel tells of the machine'),
 
   executed('execute-data', 'executes data'),
   executed('execute-bss', 'executes zero-initialised data'),

@@ -4,13 +4,27 @@
 import type { Protection, Text } from '../protection.ts';
 import { imageEntropyBits } from './addresses.ts';
 import type { Kernel } from './kernel.ts';
+import type { Aslr } from './platform.ts';
 
-const sealed: Protection = {
-  name: 'sealed mappings',
-  enforced: true,
-  detail:
-    'the program runs in an empty capability space; Page_Map, new address spaces and copies were refused at start',
-};
+function sealed(aslr: Aslr): Protection {
+  const detail =
+    aslr === 'build'
+      ? 'the program runs in an empty capability space; Page_Map, new address spaces and copies were refused at start'
+      : 'the program is a thread in an address space of its own that never had a capability of it';
+  return { name: 'sealed mappings', enforced: true, detail };
+}
+
+function addresses({ userTop, hasEntropy }: { userTop: bigint; hasEntropy: boolean }, aslr: Aslr): Protection {
+  const bits = `image base of ${imageEntropyBits(userTop)} bits`;
+  if (aslr === 'build')
+    return {
+      name: 'addresses of its own',
+      enforced: true,
+      detail: `${bits}, drawn by the build; neither kernel nor image draws anything at boot`,
+    };
+  const source = hasEntropy ? '' : '; weak: this machine has no entropy at start but the time';
+  return { name: 'new addresses at every start', enforced: true, detail: `${bits}, drawn by the first stage${source}` };
+}
 
 const guards: Protection = {
   name: 'guard pages',
@@ -19,9 +33,10 @@ const guards: Protection = {
 };
 
 /** Every protection, enforced or not. */
-export function protectionsOf({ machine, userTop }: Kernel, text: Text): Protection[] {
-  const noExecute = machine !== 'x86-64';
-  const base = `image base of ${imageEntropyBits(userTop)} bits, drawn by the build; the kernel randomises nothing at boot`;
+export function protectionsOf(kernel: Kernel, text: Text, aslr: Aslr): Protection[] {
+  const noExecute = kernel.machine !== 'x86-64';
+  // QEMU's sifive_u gives no rng-seed, nor does the board's firmware.
+  const hasEntropy = kernel.config.get('PLAT') !== 'hifive';
   return [
     {
       name: 'text and read-only data not writable',
@@ -39,8 +54,8 @@ export function protectionsOf({ machine, userTop }: Kernel, text: Text): Protect
       detail: noExecute ? 'by page rights' : 'no-execute does not exist in this kernel: it never sets EFER.NXE',
     },
     guards,
-    sealed,
-    { name: 'addresses of its own', enforced: true, detail: base },
+    sealed(aslr),
+    addresses({ userTop: kernel.userTop, hasEntropy }, aslr),
     {
       name: 'devices kept from memory',
       enforced: false,

@@ -7,7 +7,7 @@ import { fail, printable } from '../../base/errors.ts';
 import { inParallel } from '../hvt/run-probes.ts';
 import type { RiscvBootResult } from '../riscv64/boot.ts';
 import { judgeProbe, type ProbeVerdict } from './judge-probe.ts';
-import { type Probe, type ProbedState, probes } from './probes.ts';
+import { type Probe, type ProbedState, probesOf } from './probes.ts';
 
 export interface ProbeRun {
   readonly state: ProbedState;
@@ -30,6 +30,7 @@ const LONGEST = 60;
 
 /** Verdicts in the order of the list; a control that does not succeed is a verdict, and then the only one. Errors: 'usage'. */
 export async function runProbes(run: ProbeRun): Promise<ProbeVerdict[]> {
+  const probes = probesOf(run.state);
   const unknown = run.only?.find((name) => !probes.some((probe) => probe.name === name));
   if (unknown !== undefined)
     fail('usage', `${printable(unknown)}: no such probe; there are ${probes.map(({ name }) => name).join(', ')}`);

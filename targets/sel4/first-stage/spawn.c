@@ -123,6 +123,8 @@ _Noreturn void sel4_spawn(struct boot_block *own, const sel4_slot *keep, size_t 
     /* What the root task itself is protected by is no secret of the program's. */
     memset(own->seed, 0, sizeof own->seed);
     block.capabilities.parent = SEL4_PARENT;
+    /* A command line that is part of the image moves with it. */
+    if (block.command_line != 0) block.command_line += places.image - (uintptr_t)sel4_image;
     sel4_slot vspace = make_vspace(), buffer = sel4_make_frames(1);
     sel4_map_in(vspace);
     sel4_map(buffer, places.tables, SEL4_READ | SEL4_WRITE, DATA);

@@ -46,8 +46,8 @@ static __attribute__((noinline)) void execute_stack(void) {
     try_execute(copied_code((uintptr_t)code));
 }
 
-/* The page after the one with BootInfo: the device tree's, where the kernel was given one. */
-static uintptr_t extra(void) { return (uintptr_t)sel4_info + PAGE; }
+/* The device tree's page, or on x86-64 what the kernel says instead of one. */
+static uintptr_t extra(void) { return layer_boot->fdt != 0 ? layer_boot->fdt : (uintptr_t)sel4_info + PAGE; }
 
 static bool reads(const char *name) {
     if (equal(name, "read-text")) return try_read((uintptr_t)victim), true;
