@@ -197,19 +197,22 @@ static void start_thread(uint64_t entry, uint64_t bootinfo, uint64_t buffer, con
     give(&cnode[SLOT_THREAD], (struct slot){.kind = THREAD, .bits = THREAD_BITS, .flags = IS_ORIGINAL, .object = object});
 }
 
-/* Interrupts stay off; floating point is on. */
+/* Interrupts are not taken here; floating point is on. */
 static void set_status(void) {
     uint64_t floats = 3ull << 13, off = 1ull << 1 | 1ull << 5 | 1ull << 8 | 1ull << 18;
-    __asm__ volatile("csrw sie, zero; csrc sstatus, %0; csrs sstatus, %1" ::"r"(off), "r"(floats));
+    __asm__ volatile("csrc sstatus, %0; csrs sstatus, %1" ::"r"(off), "r"(floats));
 }
 
-struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start, uint64_t fdt_size);
+struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start, uint64_t fdt_size,
+                       uint64_t hart);
 
-struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start, uint64_t fdt_size) {
+struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start, uint64_t fdt_size,
+                       uint64_t hart) {
     struct region image = {image_start, image_end}, fdt = {fdt_start, fdt_start + fdt_size};
     if (fdt_size == 0) fdt = (struct region){0, 0};
     make_window();
     set_status();
+    start_interrupts(hart);
     say("stand-in for seL4: not a kernel, for tests\n");
     check_regions(image, fdt);
 

@@ -1,9 +1,9 @@
 /* Invocations of CNodes: capabilities are copied, moved, deleted. */
 #include "standin.h"
 
-/* What a word of data makes of a capability: of an endpoint its badge, of a CNode its guard. */
+/* What a word of data makes of a capability: of an endpoint or a notification its badge, of a CNode its guard. */
 static uint64_t set_data(struct slot *capability, uint64_t data, bool keep) {
-    if (capability->kind == ENDPOINT) {
+    if (capability->kind == ENDPOINT || capability->kind == NOTIFICATION) {
         if (keep || capability->data != 0) {
             capability->kind = NOTHING;
         } else {
@@ -27,7 +27,7 @@ static uint64_t make_copy(struct message *message, struct slot *from, struct slo
     if (message->length < (is_mint ? 6u : 5u)) return TRUNCATED_MESSAGE;
     limit_rights(&limited, argument(message, 4));
     if (is_mint) set_data(&limited, argument(message, 5), false);
-    uint8_t badged = is_mint && limited.kind == ENDPOINT && limited.data != from->data ? IS_ORIGINAL : 0;
+    uint8_t badged = is_mint && limited.kind != CNODE && limited.data != from->data ? IS_ORIGINAL : 0;
     uint64_t error = derive(&limited, &copy, message);
     if (error != NO_ERROR) return error;
     if (copy.kind == NOTHING) return ILLEGAL_OPERATION;

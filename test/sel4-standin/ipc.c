@@ -1,5 +1,5 @@
 /*
- * Messages from thread to thread through endpoints, and faults, which are messages that the stand-in sends for a thread.
+ * Messages from thread to thread through endpoints, signals through notifications, and faults, which are messages that the stand-in sends for a thread.
  * A fault that nobody handles is said on the console, with the same words as a debug kernel's, and its thread stops.
  */
 #include "standin.h"
@@ -7,39 +7,80 @@
 static struct thread *thread_numbered(uint32_t number) { return number == 0 ? NULL : at((uint64_t)number << 4); }
 static uint32_t number_of(const struct thread *thread) { return (uint32_t)(physical_of(thread) >> 4); }
 
-static void enqueue(uint64_t object, struct thread *thread, bool is_receiving) {
-    struct endpoint *endpoint = at(object);
+/* Endpoints and notifications begin with who waits for them. */
+static void await(uint64_t object, struct thread *thread, enum thread_state state) {
+    struct queue *queue = at(object);
     thread->queued = NULL;
-    thread->endpoint = object;
-    thread->state = is_receiving ? RECEIVING : SENDING;
-    endpoint->is_receiving = is_receiving;
-    if (endpoint->first == 0) endpoint->first = number_of(thread);
-    else thread_numbered(endpoint->last)->queued = thread;
-    endpoint->last = number_of(thread);
+    thread->awaited = object;
+    thread->state = state;
+    if (queue->first == 0) queue->first = number_of(thread);
+    else thread_numbered(queue->last)->queued = thread;
+    queue->last = number_of(thread);
 }
 
-static void leave(struct endpoint *endpoint, struct thread *thread) {
+static void leave(struct thread *thread) {
+    struct queue *queue = at(thread->awaited);
     struct thread *before = NULL;
-    for (struct thread *waiting = thread_numbered(endpoint->first); waiting != thread; waiting = waiting->queued) before = waiting;
+    for (struct thread *waiting = thread_numbered(queue->first); waiting != thread; waiting = waiting->queued) before = waiting;
     uint32_t after = thread->queued == NULL ? 0 : number_of(thread->queued);
-    if (before == NULL) endpoint->first = after;
+    if (before == NULL) queue->first = after;
     else before->queued = thread->queued;
-    if (after == 0) endpoint->last = before == NULL ? 0 : number_of(before);
+    if (after == 0) queue->last = before == NULL ? 0 : number_of(before);
+}
+
+/* The first that waits, which no longer does; NULL: nobody. */
+static struct thread *take_first(uint64_t object) {
+    struct thread *thread = thread_numbered(((struct queue *)at(object))->first);
+    if (thread != NULL) leave(thread);
+    return thread;
 }
 
 void cancel_wait(struct thread *thread) {
-    if (thread->state == SENDING || thread->state == RECEIVING) leave(at(thread->endpoint), thread);
+    if (thread->state == SENDING || thread->state == RECEIVING) leave(thread);
     if (thread->state == AWAITING_REPLY) forget_call(thread);
     thread->fault.kind = FAULT_NONE;
 }
 
-void empty_endpoint(uint64_t object) {
-    struct endpoint *endpoint = at(object);
-    while (endpoint->first != 0) {
-        struct thread *thread = thread_numbered(endpoint->first);
-        leave(endpoint, thread);
-        /* It tries again, and finds no endpoint. */
+/* A thread that waited, or had faulted, will try again what it was at. */
+void go_back(struct thread *thread) {
+    bool waited = thread->state != RUNNABLE && thread->state != INACTIVE;
+    if (thread->fault.kind != FAULT_NONE) thread->registers.x[0] = thread->fault.ip;
+    else if (waited) thread->registers.x[0] -= 4;
+    cancel_wait(thread);
+}
+
+/* They try again, and find nothing there. */
+void free_waiting(uint64_t object) {
+    struct queue *queue = at(object);
+    while (queue->first != 0) {
+        struct thread *thread = thread_numbered(queue->first);
+        go_back(thread);
         thread->state = RUNNABLE;
+    }
+}
+
+void signal(uint64_t object, uint64_t badge) {
+    struct notification *notification = at(object);
+    struct thread *thread = take_first(object);
+    if (thread != NULL) {
+        thread->registers.x[A0] = badge;
+        thread->state = RUNNABLE;
+        return;
+    }
+    notification->is_active = true;
+    notification->badges |= badge;
+}
+
+static void receive_signal(struct thread *receiver, uint64_t object, bool is_blocking) {
+    struct notification *notification = at(object);
+    if (notification->is_active) {
+        receiver->registers.x[A0] = notification->badges;
+        notification->is_active = false;
+        notification->badges = 0;
+    } else if (is_blocking) {
+        await(object, receiver, RECEIVING);
+    } else {
+        receiver->registers.x[A0] = 0;
     }
 }
 
@@ -120,14 +161,14 @@ static void send_from(struct thread *sender, const struct slot *capability, bool
     sender->is_call = is_call;
     sender->badge = capability->data;
     sender->may_grant_reply = capability->rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY);
-    if (endpoint->first != 0 && endpoint->is_receiving) {
-        struct thread *receiver = thread_numbered(endpoint->first);
-        leave(endpoint, receiver);
+    if (endpoint->queue.first != 0 && endpoint->is_receiving) {
+        struct thread *receiver = take_first(capability->object);
         transfer(sender, receiver, sender->badge);
         receiver->state = RUNNABLE;
         arrived(sender, receiver);
     } else if (is_blocking) {
-        enqueue(capability->object, sender, false);
+        endpoint->is_receiving = false;
+        await(capability->object, sender, SENDING);
     }
 }
 
@@ -197,20 +238,21 @@ void receive(struct thread *receiver, bool is_blocking) {
     uint64_t left, address = receiver->registers.x[A0];
     struct lookup_failure failure;
     if (!resolve(&receiver->cspace, address, 64, &capability, &left, &failure)) return fail_receive(receiver, address, &failure);
-    if (capability->kind != ENDPOINT || !(capability->rights & RIGHT_READ)) {
+    if ((capability->kind != ENDPOINT && capability->kind != NOTIFICATION) || !(capability->rights & RIGHT_READ)) {
         return fail_receive(receiver, address, &(struct lookup_failure){{2, 0}, 2});
     }
     /* Who was to be answered no longer is. */
     if (receiver->caller != NULL) receiver->caller->state = INACTIVE;
     receiver->caller = NULL;
+    if (capability->kind == NOTIFICATION) return receive_signal(receiver, capability->object, is_blocking);
     struct endpoint *endpoint = at(capability->object);
-    if (endpoint->first != 0 && !endpoint->is_receiving) {
-        struct thread *sender = thread_numbered(endpoint->first);
-        leave(endpoint, sender);
+    if (endpoint->queue.first != 0 && !endpoint->is_receiving) {
+        struct thread *sender = take_first(capability->object);
         transfer(sender, receiver, sender->badge);
         arrived(sender, receiver);
     } else if (is_blocking) {
-        enqueue(capability->object, receiver, true);
+        endpoint->is_receiving = true;
+        await(capability->object, receiver, RECEIVING);
     } else {
         receiver->registers.x[A0] = 0;
     }

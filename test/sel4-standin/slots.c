@@ -75,7 +75,8 @@ void delete_slot(struct slot *slot) {
     unlink(slot);
     if (!final) return;
     if (gone.kind == ASID_POOL) set_pool(gone.data, 0);
-    if (gone.kind == ENDPOINT) empty_endpoint(gone.object);
+    if (gone.kind == ENDPOINT || gone.kind == NOTIFICATION) free_waiting(gone.object);
+    if (gone.kind == IRQ_HANDLER) lose_handler(gone.object);
     if (gone.kind == THREAD) destroy_thread(at(gone.object));
     if (gone.kind == CNODE) {
         struct slot *slots = at(gone.object);
@@ -117,7 +118,7 @@ void limit_rights(struct slot *capability, uint64_t rights) {
     if (capability->kind == FRAME) {
         capability->rights &= (uint8_t)rights;
         if (!(capability->rights & RIGHT_READ)) capability->rights = 0;
-    } else if (capability->kind == ENDPOINT) {
+    } else if (capability->kind == ENDPOINT || capability->kind == NOTIFICATION) {
         capability->rights &= (uint8_t)rights;
     }
 }

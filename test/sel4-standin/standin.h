@@ -1,7 +1,7 @@
 /*
  * A stand-in for seL4 on RISC-V: a small supervisor-mode program that answers a root task as seL4 does, so that every
  * riscv64 root-task image can be booted where no kernel may be kept. It is no kernel: nothing of it is verified, one
- * hart runs, nothing interrupts a thread, and what a root task of ours does not use ends the machine with a message that
+ * hart runs, no thread is preempted by another, and what a root task of ours does not use ends the machine with a message that
  * names it rather than answering something made up.
  *
  * What it must have in common with seL4 is the interface, and so the order in which an invocation's arguments are
@@ -55,6 +55,7 @@ enum {
     NOTHING,
     UNTYPED,
     ENDPOINT,
+    NOTIFICATION,
     CNODE,
     THREAD,
     FRAME,
@@ -62,6 +63,7 @@ enum {
     ASID_POOL,
     ASID_CONTROL,
     IRQ_CONTROL,
+    IRQ_HANDLER,
     DOMAIN,
 };
 
@@ -101,8 +103,8 @@ struct slot {
     uint8_t rights;
     uint8_t flags;
     uint32_t depth;
-    uint64_t object;
-    uint64_t data; /* UNTYPED: bytes used. FRAME, TABLE: page number << 16 | ASID. ENDPOINT: badge. CNODE: guard << 6 | its bits */
+    uint64_t object; /* physical address; of IRQ_HANDLER, the interrupt */
+    uint64_t data; /* UNTYPED: bytes used. FRAME, TABLE: page number << 16 | ASID. ENDPOINT, NOTIFICATION: badge. CNODE: guard << 6 | its bits */
     uint32_t next, previous; /* in units of a slot's size */
 } __attribute__((aligned(1u << SLOT_BITS)));
 _Static_assert(sizeof(struct slot) == 1u << SLOT_BITS, "a slot is as large as seL4's");
@@ -145,8 +147,8 @@ struct thread {
     enum thread_state state;
     uint8_t priority, maximum_priority;
     struct thread *next;   /* of all threads */
-    struct thread *queued; /* the next one that waits for the same endpoint */
-    uint64_t endpoint;     /* that it waits for */
+    struct thread *queued; /* the next one that waits for the same */
+    uint64_t awaited;      /* the endpoint or notification that it waits for */
     uint64_t badge;        /* that it sends with */
     bool is_call, may_grant_reply;
     struct thread *caller; /* waits for a reply from this one */
@@ -155,12 +157,24 @@ struct thread {
 };
 _Static_assert(sizeof(struct thread) <= 1u << THREAD_BITS, "a thread is at most as large as seL4's");
 
+/* Threads that wait, in units of 16 bytes; 0: none. */
+struct queue {
+    uint32_t first, last;
+};
+
 struct endpoint {
-    uint32_t first; /* thread, in units of 16 bytes; 0: none */
-    uint32_t last;
+    struct queue queue;
     uint64_t is_receiving;
 };
 _Static_assert(sizeof(struct endpoint) == 1u << ENDPOINT_BITS, "an endpoint is as large as seL4's");
+
+struct notification {
+    struct queue queue;
+    uint64_t is_active;
+    uint64_t badges;
+    uint64_t unused;
+};
+_Static_assert(sizeof(struct notification) == 1u << NOTIFICATION_BITS, "a notification is as large as seL4's");
 
 /* An invocation. */
 struct message {
@@ -243,11 +257,23 @@ uint64_t *buffer_of(const struct thread *thread);
 
 /* ipc.c */
 void cancel_wait(struct thread *thread);
-void empty_endpoint(uint64_t endpoint);
+void go_back(struct thread *thread);
+/* Of an endpoint or a notification that is gone. */
+void free_waiting(uint64_t object);
+void signal(uint64_t notification, uint64_t badge);
 void send(struct thread *sender, const struct slot *endpoint, bool is_blocking, bool is_call);
 void receive(struct thread *receiver, bool is_blocking);
 void reply(struct thread *sender);
 void raise(struct thread *thread, struct fault fault);
+
+/* interrupts.c */
+void start_interrupts(uint64_t hart);
+void take_interrupts(void);
+bool may_be_interrupted(void);
+void wait_for_interrupt(void);
+void lose_handler(uint64_t irq);
+uint64_t invoke_irq_control(struct message *message);
+uint64_t invoke_irq_handler(struct message *message);
 
 /* traps.c */
 void handle_system_call(struct thread *thread);

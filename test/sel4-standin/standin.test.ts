@@ -22,7 +22,7 @@ import { requireTool, requireTools } from '../support/tools.ts';
 requireTools('riscv64-unknown-elf-gcc', 'qemu-system-riscv64');
 
 /** What the root task does, by its number. */
-const parts = ['memory and capabilities', 'threads', 'a seal', 'a fault'] as const;
+const parts = ['memory and capabilities', 'threads', 'interrupts', 'a seal', 'a fault'] as const;
 type Part = (typeof parts)[number];
 
 interface RootOptions {
@@ -76,12 +76,12 @@ test('answers every call, and every mistake, as seL4 does', async () => {
     expect(linesOf(runs[i]!), part).toEqual(answersOf(part));
     expect(linesOf(runs[i]!).length, part).toBeGreaterThan(0);
   }
-  expect(runs.map(({ status }) => status)).toEqual([0, 0, 1, 1]);
-  expect(faultLines(runs[2]!.stdout)).toEqual([
+  expect(runs.map(({ status }) => status)).toEqual([0, 0, 0, 1, 1]);
+  expect(faultLines(runs[3]!.stdout)).toEqual([
     'Caught cap fault in send phase at address 0',
     'cap fault in send phase at address 0x1000000000000000',
   ]);
-  expect(faultLines(runs[3]!.stdout)[1]).toBe('vm fault on data at address 0x2123456000 with status 0x5');
+  expect(faultLines(runs[4]!.stdout)[1]).toBe('vm fault on data at address 0x2123456000 with status 0x5');
 });
 
 /** Kernels that a root task can be told from by no more than their labels. */
@@ -118,8 +118,8 @@ test('has no debug calls when it is built without printing', async () => {
 
 test('ends with a message that names what it does not do', async () => {
   const { status, stdout } = await bootRoot(await standInKernel(), 'memory and capabilities', {
-    flags: ['-DTRIED_TYPE=SEL4_OBJECT_NOTIFICATION'],
+    flags: ['-DTRIED_LABEL=SEL4_LABEL_CNODE_ROTATE'],
   });
   expect(status).toBe(1);
-  expect(stdout).toContain('stand-in: no answer to Untyped_Retype to objects of type 3: ');
+  expect(stdout).toContain('stand-in: no answer to an invocation of a CNode, label ');
 });

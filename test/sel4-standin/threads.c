@@ -2,7 +2,8 @@
  * Threads: which one runs, and the invocations of their TCBs.
  *
  * Of those that can run one of the highest priority does, until it waits, faults or yields: nothing takes the hart from
- * it, since the stand-in has no timer. With none left the machine ends; seL4 would idle for ever.
+ * it, since the stand-in has no timer. When none can and no interrupt can change that, the machine ends; seL4 would idle
+ * for ever.
  */
 #include "standin.h"
 
@@ -44,6 +45,14 @@ void destroy_thread(struct thread *thread) {
     if (current == thread) current = NULL;
 }
 
+/* The first that can run of a higher priority than `best`, else that. */
+static struct thread *first_of_highest(struct thread *best) {
+    for (struct thread *thread = threads; thread != NULL; thread = thread->next) {
+        if (thread->state == RUNNABLE && (best == NULL || thread->priority > best->priority)) best = thread;
+    }
+    return best;
+}
+
 /* The first that can run of the highest priority; after the current one when that yields. */
 void choose_thread(bool is_yield) {
     struct thread *best = !is_yield && current != NULL && current->state == RUNNABLE ? current : NULL;
@@ -54,12 +63,13 @@ void choose_thread(bool is_yield) {
         *end = current;
         current->next = NULL;
     }
-    for (struct thread *thread = threads; thread != NULL; thread = thread->next) {
-        if (thread->state == RUNNABLE && (best == NULL || thread->priority > best->priority)) best = thread;
-    }
-    if (best == NULL) {
-        say("stand-in: no thread can run\n");
-        end(false);
+    while ((best = first_of_highest(best)) == NULL) {
+        if (!may_be_interrupted()) {
+            say("stand-in: no thread can run\n");
+            end(false);
+        }
+        wait_for_interrupt();
+        take_interrupts();
     }
     current = best;
     use_table_of(current);
@@ -154,13 +164,11 @@ static uint64_t invoke_write_registers(struct message *message, struct thread *t
     uint64_t flags = argument(message, 0), count = argument(message, 1);
     if (message->length - 2 < count) return TRUNCATED_MESSAGE;
     if (thread == current) return ILLEGAL_OPERATION;
+    if (flags & 1) go_back(thread);
     for (uint64_t i = 0; i < count && i < sizeof context_order; i++) {
         thread->registers.x[context_order[i]] = argument(message, (unsigned)(2 + i));
     }
-    if (flags & 1) {
-        cancel_wait(thread);
-        thread->state = RUNNABLE;
-    }
+    if (flags & 1) thread->state = RUNNABLE;
     return NO_ERROR;
 }
 
@@ -174,13 +182,6 @@ static uint64_t invoke_set_priority(struct message *message, struct thread *thre
     if (both) thread->maximum_priority = (uint8_t)maximum;
     thread->priority = (uint8_t)priority;
     return NO_ERROR;
-}
-
-/* A thread that waited, or had faulted, begins again at what it was at. */
-static void resume(struct thread *thread) {
-    if (thread->state == RUNNABLE) return;
-    cancel_wait(thread);
-    thread->state = RUNNABLE;
 }
 
 uint64_t invoke_thread(struct message *message) {
@@ -199,11 +200,12 @@ uint64_t invoke_thread(struct message *message) {
     case LABEL_TCBSetSchedParams:
         return invoke_set_priority(message, thread, true);
     case LABEL_TCBSuspend:
-        cancel_wait(thread);
+        go_back(thread);
         thread->state = INACTIVE;
         return NO_ERROR;
     case LABEL_TCBResume:
-        resume(thread);
+        if (thread->state != RUNNABLE) go_back(thread);
+        thread->state = RUNNABLE;
         return NO_ERROR;
     case LABEL_TCBSetTLSBase:
         if (message->length < 1) return TRUNCATED_MESSAGE;

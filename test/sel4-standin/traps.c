@@ -1,4 +1,4 @@
-/* Why a thread came here: a system call, or a fault. Every way out chooses who runs next. */
+/* Why a thread came here: a system call, a fault, or an interrupt. Every way out chooses who runs next. */
 #include "standin.h"
 
 enum {
@@ -36,6 +36,14 @@ static uint64_t invoke(struct message *message) {
         return invoke_asid_pool(message);
     case ASID_CONTROL:
         return invoke_asid_control(message);
+    case IRQ_CONTROL:
+        return invoke_irq_control(message);
+    case IRQ_HANDLER:
+        return invoke_irq_handler(message);
+    case NOTIFICATION:
+        if (!(message->slot->rights & RIGHT_WRITE)) return fail_capability(message, 0);
+        signal(message->slot->object, message->slot->data);
+        return NO_ERROR;
     default:
         unimplemented("an invocation of a capability of kind", message->slot->kind);
     }
@@ -185,6 +193,11 @@ struct registers *trap(void);
 
 struct registers *trap(void) {
     uint64_t cause = read_scause(), ip = current->registers.x[0];
+    if (cause >> 63) {
+        take_interrupts();
+        choose_thread(false);
+        return &current->registers;
+    }
     if (cause == CALL_FROM_USER) {
         handle_system_call(current);
         return &current->registers;

@@ -50,7 +50,9 @@ static struct slot capability_of(uint64_t type, uint64_t user_bits, uint64_t bit
         made.kind = TABLE;
         break;
     case OBJECT_NOTIFICATION:
-        unimplemented("Untyped_Retype to objects of type", type);
+        made.kind = NOTIFICATION;
+        made.rights = RIGHT_WRITE | RIGHT_READ;
+        break;
     default:
         made.kind = FRAME;
         made.flags |= device;

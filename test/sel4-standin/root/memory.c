@@ -6,7 +6,7 @@ void try_memory(void) {
     try("Untyped_Retype with five words", untyped, SEL4_LABEL_UNTYPED_RETYPE, CALL(1, {SEL4_SLOT_CNODE}, 5, {SEL4_OBJECT_4K, 0, 0, 0, next}));
     try("... without a CNode", untyped, SEL4_LABEL_UNTYPED_RETYPE, CALL(0, {0}, 6, {SEL4_OBJECT_4K, 0, 0, 0, next, 1}));
     try("... another label", untyped, SEL4_LABEL_PAGE_MAP, retype(SEL4_OBJECT_4K, 0, next, 1));
-    try("... of no type", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(TRIED_TYPE, 0, next, 1));
+    try("... of no type", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(99, 0, next, 1));
     try("... too large", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_UNTYPED, 39, next, 1));
     try("... of 64 bits", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_UNTYPED, 64, next, 1));
     try("... an untyped too small", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_UNTYPED, 3, next, 1));

@@ -1,6 +1,6 @@
 /*
- * The root task's order of things. PART says what it does: 0 calls for memory and capabilities, 1 those for threads, 2 a
- * seal, 3 a fault; the last two end by one that nobody handles.
+ * The root task's order of things. PART says what it does: 0 calls for memory and capabilities, 1 those for threads, 2
+ * those for interrupts, 3 a seal, 4 a fault; the last two end by one that nobody handles.
  */
 #include "root.h"
 
@@ -49,8 +49,12 @@ _Noreturn void root(struct sel4_bootinfo *given) {
         try_threads();
         halt();
     }
-    if (PART == 2) seal();
-    if (PART == 3) {
+    if (PART == 2) {
+        try_interrupts();
+        halt();
+    }
+    if (PART == 3) seal();
+    if (PART == 4) {
         try("Page_Map for execution alone", frame_at(root_image), SEL4_LABEL_PAGE_MAP, map((uint64_t)root_image, 0, 0));
         tell("read", *(volatile uint32_t *)(void *)root_image);
     }

@@ -8,9 +8,9 @@
 
 #include "abi.h"
 
-/* Tests try others. */
-#ifndef TRIED_TYPE
-#define TRIED_TYPE 99
+/* A test tries another. */
+#ifndef TRIED_LABEL
+#define TRIED_LABEL SEL4_LABEL_PAGE_MAP
 #endif
 
 extern char root_image[], root_read[], root_write[], root_end[], child_start[];
@@ -40,12 +40,13 @@ struct call retype(uint64_t type, uint64_t bits, uint64_t first, uint64_t count)
 /* The smallest untyped of so many bits or more. */
 sel4_slot untyped_of(unsigned bits, bool is_device);
 
-/* image.c, memory.c, capabilities.c, threads.c */
+/* image.c, memory.c, capabilities.c, threads.c, interrupts.c */
 void tell_bootinfo(void);
 void try_frames(void);
 void try_memory(void);
 void try_capabilities(void);
 void try_spaces(void);
 void try_threads(void);
+void try_interrupts(void);
 
 #endif
