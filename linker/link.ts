@@ -40,6 +40,7 @@ import { layoutFile, planSegments } from './segments.ts';
 import { sectionStatements } from './statements.ts';
 import { addSynthetic } from './synthetic.ts';
 import { addTables, sizeDynamicRelocations, type TableSections } from './tables.ts';
+import { addVeneers, createVeneers, type Veneers, writeVeneers } from './veneers.ts';
 
 export interface LinkResult {
   readonly image: LinkedImage;
@@ -70,7 +71,7 @@ export function link(request: LinkRequest): LinkResult {
   matchSections(placer, program);
   const scriptRoots = declareScriptSymbols(program, statements, options);
   const dropped = options.gcSections ? collectGarbage(program, (s) => isKept(placer, s), scriptRoots) : [];
-  mergeProperties(program);
+  const veneers = createVeneers(mergeProperties(program));
   mergeAttributes(program);
   const scan = scanRelocations(program, architecture, options);
   const tables = addTables(program, architecture, options, scan);
@@ -92,13 +93,14 @@ export function link(request: LinkRequest): LinkResult {
   const frames = editContents(program, state);
   if (header >= 0) program.sections.size[header] = ehFrameHeaderSize(frames);
   const relaxation = createRelaxation(program, options);
-  settle(state, tables, scan, relaxation);
+  settle(state, tables, scan, relaxation, veneers);
+  writeVeneers(program, veneers);
   const inputSize = request.files.reduce((sum, file) => sum + file.bytes.length, 0);
   checkOverlaps(state);
   const { plans } = planSegments(state);
   const { segments, end } = layoutFile(state, plans, inputSize);
   warnOfSharedPages(state, segments);
-  const laidOut = { state, frames, scan, tables, relaxation, segments, end, header, buildId };
+  const laidOut = { state, frames, scan, tables, relaxation, veneers, segments, end, header, buildId };
   const { image, globals } = writeOutput(laidOut);
   return {
     image,
@@ -163,7 +165,14 @@ function editContents(program: Program, state: AddressState): EhFrames {
 }
 
 /** Walks the layout until addresses, sizes and symbols no longer change. */
-function settle(state: AddressState, tables: TableSections, scan: ScanResult, relaxation: Relaxation): void {
+function settle(
+  state: AddressState,
+  tables: TableSections,
+  scan: ScanResult,
+  relaxation: Relaxation,
+  veneers: Veneers,
+): void {
+  const iplt = { section: tables.iplt, entrySize: state.architecture.ipltEntrySize };
   state.headersSize = planSegments(state).headersSize;
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     let changed = assignAddresses(state, false);
@@ -176,6 +185,8 @@ function settle(state: AddressState, tables: TableSections, scan: ScanResult, re
     }
     if (relaxOnce(state, relaxation, pass)) changed = true;
     if (sizeDynamicRelocations(state, tables, scan)) changed = true;
+    // Only of addresses that are right for what there is: a veneer stays.
+    if (!changed && addVeneers(state, veneers, scan.got, iplt)) changed = true;
     if (!changed) {
       assignAddresses(state, true);
       setSectionAddresses(state);

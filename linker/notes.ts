@@ -76,11 +76,17 @@ function readProperties(bytes: Uint8Array): Map<number, number> {
   return result;
 }
 
-/** Replaces the inputs' .note.gnu.property sections by one that holds for the whole program. */
-export function mergeProperties(program: Program): void {
+/** Bit of the above: every target of an indirect branch is marked. */
+const GNU_PROPERTY_AARCH64_FEATURE_1_BTI = 1;
+
+/**
+ * Replaces the inputs' .note.gnu.property sections by one that holds for the whole program. Returns whether all code is
+ * marked for AArch64's branch target identification.
+ */
+export function mergeProperties(program: Program): boolean {
   const { arena, block, sections, sectionNames, words } = program;
   const name = findText(sectionNames, '.note.gnu.property');
-  if (name < 0) return;
+  if (name < 0) return false;
   const contents = createNameTable(arena, 64);
   const has = u8(arena, words[layout.OBJECT_COUNT]!);
   const { byteOffset } = has;
@@ -91,7 +97,7 @@ export function mergeProperties(program: Program): void {
   const all = Array.from({ length: nameCount(contents) }, (_, i) =>
     readProperties(arena.bytes.subarray(contents.offset[i]!, contents.offset[i]! + contents.length[i]!)),
   );
-  if (all.length === 0) return;
+  if (all.length === 0) return false;
   // Objects that hold no section of the program (the linker's own) do not vote.
   const rows = program.objectRows;
   const everywhere = has.every(
@@ -106,7 +112,7 @@ export function mergeProperties(program: Program): void {
     const value = mergeProperty(program.machine, type, values);
     if (value !== undefined && value !== 0) merged.push([type, value]);
   }
-  if (merged.length === 0) return;
+  if (merged.length === 0) return false;
   const descriptor = new Uint8Array(merged.length * 16);
   const view = new DataView(descriptor.buffer);
   merged.forEach(([type, value], i) => {
@@ -123,6 +129,10 @@ export function mergeProperties(program: Program): void {
     size: bytes.length,
   });
   program.contents.set(section, bytes);
+  return merged.some(
+    ([type, value]) =>
+      type === GNU_PROPERTY_AARCH64_FEATURE_1_AND && (value & GNU_PROPERTY_AARCH64_FEATURE_1_BTI) !== 0,
+  );
 }
 
 function mergeProperty(machine: Machine, type: number, values: readonly (number | undefined)[]): number | undefined {

@@ -24,6 +24,7 @@ import { type GlobalAddresses, globalAddresses } from './symbol-addresses.ts';
 import { buildSymbolTables, type SymbolTables } from './symtab.ts';
 import { checkTableRoom } from './table-room.ts';
 import { type TableSections, writeTables } from './tables.ts';
+import type { Veneers } from './veneers.ts';
 import { buildStringTable, writeHeaders } from './write-image.ts';
 import {
   type AddressContext,
@@ -41,6 +42,7 @@ export interface LaidOut {
   readonly scan: ScanResult;
   readonly tables: TableSections;
   readonly relaxation: Relaxation;
+  readonly veneers: Veneers;
   readonly segments: readonly Segment[];
   /** End of the loaded part in the file. */
   readonly end: number;
@@ -122,14 +124,14 @@ export function writeOutput(laidOut: LaidOut): { image: LinkedImage; globals: Gl
 }
 
 function createAddressContext(laidOut: LaidOut): AddressContext {
-  const { state, frames, scan, tables, relaxation } = laidOut;
+  const { state, frames, scan, tables, relaxation, veneers } = laidOut;
   const { program, architecture } = state;
   const iplt = {
     address: tables.iplt >= 0 ? program.sections.address[tables.iplt]! : 0,
     entrySize: architecture.ipltEntrySize,
   };
   const globals = globalAddresses(program, scan.got, iplt);
-  return { state, frames, got: scan.got, gotSection: tables.got, globals, iplt, relaxation };
+  return { state, frames, got: scan.got, gotSection: tables.got, globals, iplt, relaxation, veneers };
 }
 
 /** Sections of the inputs that are not loaded follow the loaded part. Returns their end. */

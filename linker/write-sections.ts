@@ -23,6 +23,7 @@ import {
   objectAddresses,
   sectionOffsetAddress,
 } from './symbol-addresses.ts';
+import { type Veneers, veneerAddress } from './veneers.ts';
 
 /** Where everything is: enough for symbol tables. */
 export interface AddressContext {
@@ -33,6 +34,7 @@ export interface AddressContext {
   readonly globals: GlobalAddresses;
   readonly iplt: IpltPlace;
   readonly relaxation: Relaxation;
+  readonly veneers: Veneers;
 }
 
 /** Where everything is, and the file to write it to. */
@@ -144,6 +146,7 @@ function createJob(context: WriteContext): RelocationJob {
     gotSlot: (job, sym) => slotAddress(context, job, sym, context.got.address),
     gotTpSlot: (job, sym) => slotAddress(context, job, sym, context.got.threadOffset),
     tlsGdSlot: (job, sym) => slotAddress(context, job, sym, context.got.tlsPair),
+    veneer: (job, r) => veneerAddress(job.program, context.veneers, job.section, r),
     pieceAddress,
     symbolSize,
   };

@@ -13,7 +13,7 @@ import * as layout from '../kernels/layout.ts';
 import { allObjects, type Program } from '../program.ts';
 import { names, needs, R } from './aarch64-types.ts';
 import type { AddressTables, Architecture, RelocationJob } from './architecture.ts';
-import { aboutRelocation, cannotApply } from './report.ts';
+import { aboutRelocation, cannotApply, relocationOverflow } from './report.ts';
 
 /** The thread pointer's own two words, before the block of thread-locals. */
 const CONTROL_BLOCK = 16;
@@ -37,21 +37,31 @@ function applyFrom(job: RelocationJob, r: number, found: number): number {
 /** Finds what the kernel stopped at relocation `r` for, and lets it go on; returns where it stopped again. */
 function applyRelocation(job: RelocationJob, r: number): number {
   if (job.program.words[layout.RESULT] !== layout.APPLY_NEEDS_SLOT) return cannotApply(job);
-  const stopped = applyFrom(job, r, slotAddress(job, aboutRelocation(job)));
+  const stopped = applyFrom(job, r, whatIsNeeded(job, r, aboutRelocation(job)));
   // With its slot it either is applied or cannot be.
   return stopped === r ? cannotApply(job) : stopped;
 }
 
-function slotAddress(job: RelocationJob, at: number): number {
+/** Address of the slot or veneer that the relocation at `at` needs. */
+function whatIsNeeded(job: RelocationJob, r: number, at: number): number {
   const sym = job.view.getUint32(at + 12, true);
   switch (job.view.getUint32(at + 8, true)) {
     case R.TLSIE_MOVW_GOTTPREL_G1:
     case R.TLSIE_MOVW_GOTTPREL_G0_NC:
     case R.TLSIE_LD_GOTTPREL_PREL19:
       return job.tables.gotTpSlot(job, sym);
+    case R.CALL26:
+    case R.JUMP26:
+      return job.tables.veneer(job, r) ?? callOutOfReach(job, at, sym);
     default:
       return job.tables.gotSlot(job, sym);
   }
+}
+
+function callOutOfReach(job: RelocationJob, at: number, sym: number): never {
+  const target = job.symbolAddress[sym]! + elf.readSigned64(job.view, at + 16);
+  const distance = target - job.address - elf.readUnsigned64(job.view, at);
+  return relocationOverflow(job, at, distance, -(2 ** 27), 2 ** 27 - 4);
 }
 
 /** Variant I: the thread pointer points at its two words, and the block follows, aligned. */

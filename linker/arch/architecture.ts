@@ -97,6 +97,8 @@ export interface AddressTables {
   gotSlot(job: RelocationJob, sym: number): number;
   gotTpSlot(job: RelocationJob, sym: number): number;
   tlsGdSlot(job: RelocationJob, sym: number): number;
+  /** Address of the veneer that relocation `r` of the job's section was given; undefined when it has none. */
+  veneer(job: RelocationJob, r: number): number | undefined;
   /** Address of (symbol + addend) for Merge and Edited symbols. */
   pieceAddress(job: RelocationJob, sym: number, addend: number): number;
   symbolSize(job: RelocationJob, sym: number): number;
