@@ -32,26 +32,30 @@ const firstStage = 'targets/sel4/first-stage';
 
 const stage0Files = ['stage0.c', 'invoke.c', 'objects.c', 'protect.c', 'heap.c', 'resources.c', 'entropy.c', 'seal.c'];
 
-/** Of a machine whose devices are reached over virtio-mmio, and of one that has none for us. */
-const withDevices = virtioSources;
-const withoutDevices = [`${folder}/no-devices.c`];
+/** What the start-up code has for one machine alone. */
+const ownStage0: Readonly<Record<SeL4Machine, readonly string[]>> = {
+  riscv64: ['devices.c', 'interrupts.c'],
+  aarch64: ['devices.c'],
+  'x86-64': ['ports.c', 'arguments.c'],
+};
 
+/** Devices are reached over virtio-mmio, or not at all. */
 const ownFiles: Readonly<Record<SeL4Machine, readonly string[]>> = {
-  riscv64: withDevices,
-  aarch64: withDevices,
-  'x86-64': [`${stage0}/arguments.c`, `${folder}/tls.c`, `${folder}/cmos.c`, ...withoutDevices],
+  riscv64: virtioSources,
+  aarch64: virtioSources,
+  'x86-64': ['tls.c', 'cmos.c', 'no-devices.c'].map((file) => `${folder}/${file}`),
 };
 
 /** Of an image that has new addresses at every start. */
 const firstStageFiles = ['spawn.c', 'draw.c', 'copy.c', 'watch.c'];
 
-/** Sources in link order. */
+/** Sources in link order: all of the start-up code comes first. */
 function sourcesOf({ machine }: Kernel, aslr: Aslr): readonly string[] {
   // Variant II of thread-local storage is in arch/x86-64.
   const shared = machineSources.filter((file) => machine !== 'x86-64' || !file.endsWith('/tls.c'));
   return [
     `${stage0}/start-${machine}.S`,
-    ...[...stage0Files, 'settings.c'].map((file) => `${stage0}/${file}`),
+    ...[...stage0Files, ...ownStage0[machine], 'settings.c'].map((file) => `${stage0}/${file}`),
     ...(aslr === 'boot' ? [`program-${machine}.S`, ...firstStageFiles] : []).map((file) => `${firstStage}/${file}`),
     ...['console.c', 'lifecycle.c', 'wait.c'].map((file) => `${folder}/${file}`),
     ...shared,

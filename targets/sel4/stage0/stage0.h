@@ -95,7 +95,7 @@ void sel4_make_heap(struct boot_block *block, uint64_t address);
 #define SEL4_KEPT 16
 #define SEL4_MOST_KEPT 10
 size_t sel4_find_resources(struct boot_block *block, sel4_slot keep[SEL4_MOST_KEPT]);
-/* resources.c: the i-th page of registers, and where it is mapped; 0 when there are not so many. */
+/* devices.c, or ports.c, which has none: the i-th page of registers, and where it is mapped; 0 when there are not so many. */
 sel4_slot sel4_register_frame(size_t i, uint64_t *address);
 
 /*
