@@ -1,6 +1,7 @@
 /** Images that do not end by themselves, booted for as long as a test has something to do with them. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { bootSeL4Image } from '../../pipeline/boot-sel4.ts';
 import { bootHvt } from '../../targets/hvt/boot.ts';
 import { bootRiscv } from '../../targets/riscv64/boot.ts';
 import { projectRoot } from './paths.ts';
@@ -8,7 +9,9 @@ import { findTool } from './tools.ts';
 
 export interface Running {
   readonly image: string;
-  readonly target: 'hvt' | 'riscv64';
+  readonly target: 'hvt' | 'riscv64' | 'sel4';
+  /** Path of the kernel, for sel4. */
+  readonly kernel?: string;
   readonly args?: readonly string[];
   readonly nets?: Parameters<typeof bootRiscv>[0]['nets'];
   readonly blocks?: Parameters<typeof bootRiscv>[0]['blocks'];
@@ -24,7 +27,18 @@ export interface Running {
 
 /** Boots an image, does the work once it is ready, and ends it; what it said. An image that ends earlier is an error. */
 export async function whileRunning(running: Running, work: (pid: number) => Promise<void>): Promise<string> {
-  const { image, target, args = [], nets = [], blocks = [], machine = {}, more = [], ready, timeout } = running;
+  const {
+    image,
+    target,
+    kernel = '',
+    args = [],
+    nets = [],
+    blocks = [],
+    machine = {},
+    more = [],
+    ready,
+    timeout,
+  } = running;
   let child: ChildProcess | undefined;
   const host = {
     find: findTool,
@@ -43,9 +57,13 @@ export async function whileRunning(running: Running, work: (pid: number) => Prom
     said += Buffer.from(chunk).toString();
     if (said.includes(ready)) wake();
   };
-  const common = { image, memory: 16, timeout, args, nets, blocks, onConsole };
-  const end =
-    target === 'hvt' ? bootHvt({ ...common, tender: 'emulator' }, host) : bootRiscv({ ...common, ...machine }, host);
+  const options = { image, timeout, args, nets, blocks, onConsole };
+  const boots = {
+    hvt: () => bootHvt({ ...options, memory: 16, tender: 'emulator' }, host),
+    riscv64: () => bootRiscv({ ...options, memory: 16, ...machine }, host),
+    sel4: () => bootSeL4Image({ ...options, sel4: { kernel } }, host),
+  };
+  const end = boots[target]();
   const early = end.then((result) => Promise.reject(new Error(`ended: ${JSON.stringify(result)}`)));
   try {
     await Promise.race([isReady, early]);
