@@ -13,6 +13,11 @@ import type { Rule } from '../hardening/rule.ts';
 import { rules } from '../hardening/rules/index.ts';
 import { readSubject } from '../hardening/subject.ts';
 import { ownProtection } from '../targets/enforcement.ts';
+import { claimLines, claimsOf } from '../targets/sel4/claims.ts';
+import { kernelFindings } from '../targets/sel4/findings.ts';
+import { isSeL4Image, readSeL4Image } from '../targets/sel4/image.ts';
+import type { Kernel } from '../targets/sel4/kernel.ts';
+import { readKernel } from '../targets/sel4/kernel-files.ts';
 import { failureText } from './failure.ts';
 import { print } from './output.ts';
 
@@ -26,6 +31,7 @@ Examples:
   casemate check build/hello.hvt
   casemate check --rule wx --rule relro /usr/bin/*
   casemate check --json app.hvt > findings.json
+  casemate check hello.sel4 --kernel kernel.elf    and what of this kernel is proved, and what is not
   casemate check --list
 
 docs/rules has a page for each rule: the problem, how to fix it, and when to waive it.`;
@@ -34,6 +40,9 @@ interface Flags {
   readonly json?: boolean;
   readonly list?: boolean;
   readonly rule?: readonly string[];
+  readonly kernel?: string;
+  readonly genConfig?: string;
+  readonly invocations?: string;
 }
 
 function selected(ids: readonly string[] | undefined): readonly Rule[] {
@@ -73,10 +82,22 @@ interface Checked {
   readonly error?: string;
 }
 
-function check(path: string, chosen: readonly Rule[]): Checked {
+/** What a root image for seL4 and a kernel come to together; another file is no such image. */
+function onKernel(bytes: Uint8Array, path: string, kernel: Kernel | undefined): Finding[] {
+  if (kernel === undefined) return [];
+  if (!isSeL4Image(bytes))
+    fail('image', `${printable(path)}: is no root image for seL4 of casemate's; check it without --kernel`);
+  return kernelFindings(readSeL4Image(bytes, path), kernel, path);
+}
+
+function check(path: string, chosen: readonly Rule[], kernel: Kernel | undefined): Checked {
   try {
-    const subject = readSubject(readFile(path), path, ownProtection);
-    return { file: subject.name, findings: chosen.flatMap((rule) => rule.run(subject)) };
+    const bytes = readFile(path);
+    const subject = readSubject(bytes, path, ownProtection);
+    return {
+      file: subject.name,
+      findings: [...chosen.flatMap((rule) => rule.run(subject)), ...onKernel(bytes, path, kernel)],
+    };
   } catch (error) {
     if (!(error instanceof CasemateError)) throw error;
     process.stderr.write(failureText(error));
@@ -102,15 +123,18 @@ function run(files: readonly string[], flags: Flags): void {
   }
   if (files.length === 0) fail('usage', 'check: no file given');
   const chosen = selected(flags.rule);
+  const kernel = flags.kernel === undefined ? undefined : readKernel(flags.kernel, flags);
+  const claims = kernel === undefined ? undefined : claimsOf(kernel);
   const all: Checked[] = [];
   for (const path of files) {
-    const checked = check(path, chosen);
+    const checked = check(path, chosen, kernel);
     if (!flags.json && checked.error === undefined) {
       print(`${all.length > 0 ? '\n' : ''}${findingTable(checked.file, checked.findings)}`);
     }
     all.push(checked);
   }
-  if (flags.json) print(`${JSON.stringify({ version: 1, files: all }, null, 2)}\n`);
+  if (claims !== undefined && !flags.json) print(`\n${claimLines(claims).join('\n')}\n`);
+  if (flags.json) print(`${JSON.stringify({ version: 1, files: all, ...(claims && { kernel: claims }) }, null, 2)}\n`);
   process.exitCode = checkStatus(all);
 }
 
@@ -126,6 +150,9 @@ export function checkCommand(): Command {
     .argument('[FILE...]', 'ELF files')
     .option('--json', 'print findings as JSON')
     .option('--rule <ID>', 'run this rule only; may be given several times', collect)
+    .option('--kernel <ELF>', 'for root images for seL4: whether this kernel loads them, and what of it is proved')
+    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h (default: found beside it)")
+    .option('--invocations <FILE>', "the kernel's invocations_all.json (default: found beside it)")
     .option('--list', 'list the rules')
     .addHelpText('after', examples)
     .action(run);

@@ -109,7 +109,10 @@ export function rootImage(linked: Uint8Array, name: string, request: RootRequest
   const settings = { text: text.kind, heap: addresses.heap, heapSize, devices: addresses.devices };
   const complete = relocated(readElfFile(linked.slice(), name), where);
   const file = withSettings(withText(loadsOnly(complete), text), settings, where);
-  return { bytes: writeElfFile(bound(file, request)), protections: protectionsOf(kernel, text, request.aslr) };
+  return {
+    bytes: writeElfFile(bound(file, request)),
+    protections: protectionsOf(kernel, text, request.aslr, devicesOf(file, where).length > 0),
+  };
 }
 
 function bindingOf(file: ElfFile, where: string): Binding {

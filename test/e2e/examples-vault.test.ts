@@ -29,7 +29,7 @@ import { buildExample } from '../targets/hvt/guest.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
 
-type Target = Running['target'];
+type Target = Exclude<Running['target'], 'sel4'>;
 
 const SECTOR = 512;
 const SECTORS = 6;

@@ -25,9 +25,17 @@ static void find_tree(struct boot_block *block) {
     if (block->fdt_size <= FDT_LARGEST) layer_machine_read(&layer_machine, extra->data, (uint32_t)block->fdt_size, 0);
 }
 
-/* The i-th range of registers that the layer may want. */
+/* The image's MFT1 note: header and name, then padding, then the manifest. */
+extern const uint8_t __solo5_mft1_note[];
+#define MANIFEST ((const struct manifest *)(__solo5_mft1_note + 24))
+
+/*
+ * The i-th range of registers that the layer may want. A device that reads and writes memory by itself is out of reach of a
+ * program whose manifest asks for none.
+ */
 static struct fdt_range wanted(uint32_t i) {
     const struct machine *machine = &layer_machine;
+    if (i >= MACHINE_PLACES && MANIFEST->entries <= 1) return (struct fdt_range){FDT_NO_RANGE, 0};
     return i < MACHINE_PLACES ? machine->places[i].registers : machine->virtio[i - MACHINE_PLACES].registers;
 }
 

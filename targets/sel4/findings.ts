@@ -1,0 +1,43 @@
+/**
+ * What a root image and a kernel come to together, as findings: whether the kernel would load the image, whether it is the
+ * kernel that it was made for, and what the start-up code will have enforced before the program runs.
+ *
+ * The start-up code is compiled with every image, so what it enforces is what its settings say: that it does is shown by
+ * probes (pipeline/probe-sel4.ts), not by its bytes.
+ */
+import { printable } from '../../base/errors.ts';
+import type { Finding, Outcome, State } from '../../hardening/finding.ts';
+import type { SeL4Image } from './image.ts';
+import type { Kernel } from './kernel.ts';
+import { brokenLoadingRules, extraBootInfoOf } from './loading-rules.ts';
+import { TREE_ROOM } from './pack/riscv64.ts';
+import { protectionsOf } from './protections.ts';
+
+function finding(rule: string, subject: string, outcome: Outcome, state: State, message: string): Finding {
+  return { rule, version: 1, subject, outcome, state, message, details: [] };
+}
+
+/** `name` is the image's. */
+export function kernelFindings(image: SeL4Image, kernel: Kernel, name: string): Finding[] {
+  const subject = printable(name);
+  const bound = image.binding.kernel === kernel.sha256;
+  const broken = brokenLoadingRules(image.bytes, name, kernel, extraBootInfoOf(kernel.machine, TREE_ROOM));
+  const text = { kind: image.settings.text, reason: '' };
+  return [
+    finding(
+      'sel4-kernel',
+      subject,
+      bound ? 'pass' : 'fail',
+      'declared',
+      bound
+        ? `made for this kernel, SHA-256 ${kernel.sha256}`
+        : `made for the kernel with SHA-256 ${image.binding.kernel}; this one has ${kernel.sha256}`,
+    ),
+    ...(broken.length === 0
+      ? [finding('sel4-loading', subject, 'pass', 'declared', 'the kernel loads it as it is')]
+      : broken.map(({ rule, message }) => finding('sel4-loading', subject, 'fail', 'declared', `${rule}: ${message}`))),
+    ...protectionsOf(kernel, text, image.binding.aslr, image.devices.length > 0).map((each) =>
+      finding('sel4-protection', subject, each.enforced ? 'pass' : 'fail', 'enforced', `${each.name}: ${each.detail}`),
+    ),
+  ];
+}
