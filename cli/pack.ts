@@ -52,9 +52,8 @@ function addressOf(text: string): number {
 /** A root image for seL4 with its kernel. */
 function packKernel(input: string, bytes: Uint8Array, flags: Flags, output: string): void {
   const { kernel: path, module } = flags;
-  if (path === undefined)
-    return fail('usage', `${printable(input)}: is a root image for seL4; name its kernel with --kernel`);
-  const kernel = readKernel(path, flags);
+  if (path === undefined) fail('usage', `${printable(input)}: is a root image for seL4; name its kernel with --kernel`);
+  const kernel = readKernel(path!, flags);
   const files = packBoot(kernel, readSeL4Image(bytes, input), input);
   if (files.module !== undefined && module === undefined)
     fail(
@@ -70,7 +69,10 @@ function packKernel(input: string, bytes: Uint8Array, flags: Flags, output: stri
 function run(input: string, flags: Flags): void {
   if (flags.output === undefined) fail('usage', '-o FILE is missing: where the packed image goes');
   const bytes = readFile(input);
-  if (isSeL4Image(bytes)) return packKernel(input, bytes, flags, flags.output!);
+  if (isSeL4Image(bytes)) {
+    packKernel(input, bytes, flags, flags.output!);
+    return;
+  }
   if (flags.kernel !== undefined || flags.module !== undefined)
     fail('usage', `--kernel and --module: ${printable(input)} is no root image for seL4 of casemate's`);
   const format = formatOf(flags.format);
