@@ -36,6 +36,10 @@ export const machineNames: ReadonlyMap<number, string> = new Map<number, string>
   [40, 'arm'],
 ]);
 
+export function machineText(number: number): string {
+  return machineNames.get(number) ?? `machine ${number}`;
+}
+
 /** Machine of an ELF header at `start`, without further checks; undefined when it is not one we link. */
 export function machineOf(bytes: Uint8Array, start: number): Machine | undefined {
   if (!isElf(bytes, start) || bytes.length < start + 20) return undefined;

@@ -74,9 +74,9 @@ export interface SaidOfStack {
 
 /** What linked bytes show, and what is said of them. */
 function knowledgeOf(image: LinkedImage, { stack, target }: SaidOfStack): CodeKnowledge {
+  const isX86 = requireDecoded(image.machine, 'wiping after functions') === 'x86-64';
   const code = codeOf(image, relocatedWords(image));
   const { useOf, byStart } = code;
-  const isX86 = requireDecoded(image.machine, 'wiping after functions') === 'x86-64';
   const depthOf = (fn: ImageFunction): ProvedDepth => {
     const at = (pointer: string): string => `casemate.json${pointer}`;
     const manifest = stack === undefined ? {} : { stack };

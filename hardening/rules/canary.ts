@@ -12,6 +12,7 @@
  */
 import { printable } from '../../base/errors.ts';
 import { EM_RISCV, EM_X86_64 } from '../../linker/elf.ts';
+import { machineText } from '../../linker/identify.ts';
 import { count, type Finding } from '../finding.ts';
 import { type Rule, reporter } from '../rule.ts';
 import type { Subject } from '../subject.ts';
@@ -24,7 +25,7 @@ function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   const { machine } = subject.file.header;
   if (machine !== EM_X86_64 && machine !== EM_RISCV) {
-    return [report('unknown', 'declared', `code of machine ${machine} is not decoded`)];
+    return [report('unknown', 'declared', `code of ${machineText(machine)} is not decoded`)];
   }
   const facts = subject.facts();
   if (!facts.decoded) return [report('unknown', 'declared', 'a relocatable file: check what is linked')];

@@ -20,6 +20,7 @@ const idtName = /^((cpu_)?idt(_?table|64)?(\.\d+)?|hvt_gates)$/i;
 const RELATIVE = new Map([
   [elf.EM_X86_64, 8],
   [elf.EM_RISCV, 3],
+  [elf.EM_AARCH64, 1027],
 ]);
 
 /** A test whether an address is writable once PT_GNU_RELRO is applied. */

@@ -12,6 +12,7 @@
 import { printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfSection } from '../../linker/elf-file.ts';
+import { machineText } from '../../linker/identify.ts';
 import type { TextLoad } from '../code-parts.ts';
 import { count, type Finding, MOST_DETAILS } from '../finding.ts';
 import { readNotes } from '../notes.ts';
@@ -41,6 +42,28 @@ function dataSymbols(subject: Subject): string[] {
     )
     .map(({ name, value, size }) => `data symbol ${printable(name, 60)}: ${size} bytes at 0x${value.toString(16)}`);
 }
+
+/**
+ * Data between code on AArch64, where the assembler marks its beginning with `$d` and that of code with `$x`.
+ * Source: AAELF64 2023Q3, 5.5.5 "Mapping symbols".
+ */
+function markedData(subject: Subject): string[] {
+  const { file } = subject;
+  if (file.header.machine !== elf.EM_AARCH64 || file.header.type === elf.ET_REL) return [];
+  const marks = subject.symbols
+    .filter(({ name, section }) => /^\$[dx](\.|$)/.test(name) && isCode(file.sections[section]))
+    .sort((a, b) => a.section - b.section || (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
+  return marks.flatMap((mark, i) => {
+    if (!mark.name.startsWith('$d') || !isText(subject, mark.value)) return [];
+    const { address, size } = file.sections[mark.section]!;
+    const next = marks[i + 1];
+    const end = next?.section === mark.section ? next.value : address + BigInt(size);
+    return end > mark.value ? [`data that $d marks: ${end - mark.value} bytes at 0x${mark.value.toString(16)}`] : [];
+  });
+}
+
+const isCode = (section: ElfSection | undefined): boolean =>
+  section !== undefined && (section.flags & elf.SHF_ALLOC) !== 0 && (section.flags & elf.SHF_EXECINSTR) !== 0;
 
 /** Notes and the interpreter's name are for loaders, not for code; what only says that it is one must look like it. */
 function isForLoaders({ name, type, data, align }: ElfSection): boolean {
@@ -79,7 +102,7 @@ function loads(subject: Subject, report: Report): Finding {
     const why =
       subject.file.header.type === elf.ET_REL
         ? 'operands of a relocatable file have no addresses yet; check what is linked'
-        : `code of machine ${machine} is not decoded`;
+        : `code of ${machineText(machine)} is not decoded`;
     return report('unknown', 'declared', `loads from text: ${why}`);
   }
   const how =
@@ -142,7 +165,7 @@ function enforced(subject: Subject, report: Report): Finding[] {
 function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   if (subject.code.length === 0) return [report('unknown', 'declared', 'the file has no executable bytes')];
-  const data = [...dataSections(subject), ...dataSymbols(subject)];
+  const data = [...dataSections(subject), ...dataSymbols(subject), ...markedData(subject)];
   const found =
     data.length > 0
       ? report('fail', 'declared', `${count(data.length, 'piece')} of data in executable memory`, data)

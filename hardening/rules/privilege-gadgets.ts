@@ -10,6 +10,7 @@
  * program is asked for the instructions that work in ring 3 alone.
  */
 import { EM_RISCV, EM_X86_64, ET_REL } from '../../linker/elf.ts';
+import { machineText } from '../../linker/identify.ts';
 import { sweep } from '../../machine/decode-x86-64.ts';
 import { allowedKinds } from '../bindings-sites.ts';
 import { count, type Finding, MOST_DETAILS } from '../finding.ts';
@@ -122,7 +123,7 @@ function run(subject: Subject): readonly Finding[] {
     return [
       found(subject, report, sitesRiscV(subject), 'fail', 'of writes to control registers that hold protections'),
     ];
-  if (machine !== EM_X86_64) return [report('unknown', 'declared', `code of machine ${machine} is not scanned`)];
+  if (machine !== EM_X86_64) return [report('unknown', 'declared', `code of ${machineText(machine)} is not scanned`)];
   const sites = sitesX86(subject);
   const findings = [found(subject, report, sites.protection, 'fail', undoes)];
   if (subject.enforcement?.requires.includes('pku')) {

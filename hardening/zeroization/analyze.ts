@@ -7,6 +7,7 @@
  * align themselves lie, so if code asks for it, every remainder is tried and the answers are put together.
  */
 import { CasemateError, hex, printable } from '../../base/errors.ts';
+import { machineText } from '../../linker/identify.ts';
 import type { AccessContext } from './access.ts';
 import type { Places } from './arithmetic.ts';
 import type { Allocated } from './blocks.ts';
@@ -18,7 +19,7 @@ import { createMemory, storeAt } from './memory.ts';
 import { livesInMovingHeap, MOVES, usesOfMovingHeap } from './moving-heap.ts';
 import { neverReturning } from './never-returns.ts';
 import type { Processor } from './processor.ts';
-import { machineName, processorOf } from './processors.ts';
+import { processorOf } from './processors.ts';
 import {
   type Answer,
   type Argument,
@@ -153,7 +154,7 @@ function analyzeAt(
   };
   const processor = processorOf(image, places, THREAD);
   if (processor === undefined) {
-    const reason = `${machineName(image.machine)}: what its instructions do is not known here`;
+    const reason = `${machineText(image.machine)}: what its instructions do is not known here`;
     const answer = unknownAnswer(question, entry, reason, { stops: [], steps: 0, assumptions: [] });
     return { answer, asked, wanted, processor };
   }

@@ -12,7 +12,3 @@ export function processorOf(image: FollowedImage, places: Places, threadRegion: 
   if (image.machine === EM_RISCV) return createRiscv64(image, places, threadRegion);
   return undefined;
 }
-
-const others: Readonly<Record<number, string>> = { 3: 'i386', 40: 'arm', 183: 'aarch64' };
-
-export const machineName = (machine: number): string => others[machine] ?? `machine ${machine}`;

@@ -150,6 +150,7 @@ export function codeLeft(code: readonly CodeBytes[], { words, spans }: Relocated
 const types: Readonly<Record<number, { relative: readonly number[]; copy: number; twoWords: number }>> = {
   [elf.EM_X86_64]: { relative: [8, 38], copy: 5, twoWords: 36 },
   [elf.EM_RISCV]: { relative: [3], copy: 4, twoWords: 12 },
+  [elf.EM_AARCH64]: { relative: [1027], copy: 1024, twoWords: 1031 },
 };
 
 /** What relocations change of an image. Errors: 'image' for tables that are not there, or are too large. */
