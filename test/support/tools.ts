@@ -14,6 +14,7 @@ export const toolPackages = {
   'aarch64-linux-gnu-g++': 'g++-aarch64-linux-gnu',
   'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
   'aarch64-linux-gnu-ld': 'binutils-aarch64-linux-gnu',
+  'aarch64-linux-gnu-objdump': 'binutils-aarch64-linux-gnu',
   'apt-get': 'apt',
   ar: 'binutils',
   clang: 'clang',

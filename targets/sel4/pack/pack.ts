@@ -1,11 +1,12 @@
 /**
  * A kernel and a root image as the files that a machine is started with.
  */
-import { fail, printable } from '../../../base/errors.ts';
+import { printable } from '../../../base/errors.ts';
 import { readElfFile } from '../../../linker/elf-file.ts';
 import { withArguments } from '../arguments.ts';
 import { requireKernel, type SeL4Image } from '../image.ts';
 import type { Kernel, SeL4Machine } from '../kernel.ts';
+import { packAarch64 } from './aarch64.ts';
 import { type BootParts, packRiscv } from './riscv64.ts';
 import { kernel32 } from './x86-64.ts';
 
@@ -16,8 +17,9 @@ export interface BootFiles {
   readonly module?: (commandLine: string) => Uint8Array;
 }
 
-const packers: Readonly<Partial<Record<SeL4Machine, (parts: BootParts) => BootFiles>>> = {
+const packers: Readonly<Record<SeL4Machine, (parts: BootParts) => BootFiles>> = {
   riscv64: (parts) => ({ boot: packRiscv(parts) }),
+  aarch64: (parts) => ({ boot: packAarch64(parts) }),
   'x86-64': (parts) => ({ boot: kernel32(parts), module: (text) => withArguments(parts.root.file, text, parts.where) }),
 };
 
@@ -25,8 +27,6 @@ const packers: Readonly<Partial<Record<SeL4Machine, (parts: BootParts) => BootFi
 export function packBoot(kernel: Kernel, image: SeL4Image, name: string): BootFiles {
   const where = printable(name);
   requireKernel(image, kernel, where);
-  const pack = packers[kernel.machine];
-  if (pack === undefined) return fail('image', `${where}: there is no boot file for ${kernel.machine} yet`);
   const file = readElfFile(kernel.bytes, kernel.name);
-  return pack({ kernel: { file, bytes: kernel.bytes }, root: image, where });
+  return packers[kernel.machine]({ kernel: { file, bytes: kernel.bytes }, root: image, where });
 }
