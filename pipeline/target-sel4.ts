@@ -17,7 +17,7 @@ import type { Kernel, SeL4Machine } from '../targets/sel4/kernel.ts';
 import { sel4Layout } from '../targets/sel4/layout.ts';
 import { checkRootImage, extraBootInfoOf } from '../targets/sel4/loading-rules.ts';
 import { TREE_ROOM } from '../targets/sel4/pack/riscv64.ts';
-import { sel4Platform } from '../targets/sel4/platform.ts';
+import { checkPlatform, sel4Platform } from '../targets/sel4/platform.ts';
 import type { Manifest } from './manifest.ts';
 import {
   layerOf,
@@ -68,13 +68,14 @@ const stackOf = ({ harden }: Manifest): number => (harden?.stack === undefined ?
 /** A sealed root image for a kernel. */
 export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
   const { kernel } = choice;
+  const name = `${manifest.name}.sel4`;
   if (kernel.machine === 'x86-64' && (manifest.devices ?? []).length > 0)
     fail('manifest', 'devices: there is no virtio-mmio on x86-64 seL4, and no other device is supported; remove them');
+  checkPlatform(kernel, manifest.devices ?? [], name);
   const aslr = manifest.sel4?.aslr ?? 'build';
   const moves = aslr === 'boot';
   const layer = sel4Platform(kernel, aslr);
   const { folders, platform } = layerOf(layer);
-  const name = `${manifest.name}.sel4`;
   const addresses = drawAddresses(seedOf(manifest, choice), kernel.userTop);
   const stack = stackOf(manifest);
   const notes = { name: 'casemate/notes.o', bytes: manifestNoteObject(manifest.devices ?? [], objectFor(kernel)) };

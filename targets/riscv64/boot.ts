@@ -107,13 +107,15 @@ export async function runGuest(
   const stop = new AbortController();
   let tail = '';
   let stopped: string | undefined;
+  // Of the line as it comes: a guest that is stopped early has not said that it begins.
+  const lookForEnd = (chunk: Uint8Array): void => {
+    if (fatal === undefined || stopped !== undefined) return;
+    tail = (tail + Buffer.from(chunk).toString('latin1')).slice(-FATAL_WITHIN);
+    stopped = fatal.exec(tail)?.[0];
+    if (stopped !== undefined) stop.abort();
+  };
   const show = (bytes: Uint8Array): unknown => {
     if (bytes.length === 0) return undefined;
-    if (fatal !== undefined && stopped === undefined) {
-      tail = (tail + Buffer.from(bytes).toString('latin1')).slice(-FATAL_WITHIN);
-      stopped = fatal.exec(tail)?.[0];
-      if (stopped !== undefined) stop.abort();
-    }
     if (options.keepConsole !== false) chunks.push(bytes);
     return options.onConsole?.(bytes);
   };
@@ -125,6 +127,7 @@ export async function runGuest(
     ...(timeout === undefined ? {} : { timeout }),
     abort: stop.signal,
     onConsole: (chunk) => {
+      lookForEnd(chunk);
       const waiting = show(filter.feed(chunk));
       if ((filter.status() !== undefined || filter.gaveUp()) && endless) stop.abort();
       return waiting;

@@ -27,7 +27,6 @@ static void take_interrupt(struct boot_block *block, struct sel4_kept *kept, sel
  */
 void sel4_take_interrupts(struct boot_block *block, struct sel4_kept *kept) {
     const struct machine_device *clock = &layer_machine.places[MACHINE_GOLDFISH_RTC];
-    layer_boot = block; /* for layer_registers */
     if (clock->registers.size == 0 || layer_registers(clock->registers.address, 0x20) == NULL) return;
     sel4_slot notification = sel4_make(sel4_take_untyped(SEL4_NOTIFICATION_BITS), SEL4_OBJECT_NOTIFICATION, 0, 1);
     block->capabilities.notification = sel4_keep(kept, notification);

@@ -34,6 +34,8 @@ static void protect_extra(void) {
 
 size_t sel4_find_resources(struct boot_block *block, sel4_slot slots[SEL4_MOST_KEPT]) {
     struct sel4_kept kept = {slots, 0};
+    /* The layer's parts that are used here find registers by it. */
+    layer_boot = block;
 #if defined(__x86_64__)
     sel4_take_ports(block, &kept);
 #else
