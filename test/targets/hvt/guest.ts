@@ -33,7 +33,7 @@ export async function boot(image: string, options: Partial<BootOptions> = {}): P
 const program = join(projectRoot, 'dist/casemate-prove.bundle.js');
 
 /** Builds the project in `folder`; the image's path. */
-export async function buildFolder(folder: string, target?: Target): Promise<string> {
+async function build(folder: string, target?: Target): Promise<string> {
   const proofs = { ...ownCache(() => {}), program };
   const own = target === undefined ? {} : { target };
   return (await buildProject({ folder, ...own, lock: 'update', progress: silent, proofs })).output;
@@ -51,7 +51,7 @@ export async function buildGuest(
   writeFileSync(join(folder, 'main.c'), source);
   const manifest = { name, target, sources: ['main.c'], cflags: ['-Wall', '-Wextra'], devices };
   writeFileSync(join(folder, 'casemate.json'), JSON.stringify(manifest));
-  return buildFolder(folder);
+  return build(folder);
 }
 
 /** The image of examples/NAME, built in a copy; `target` replaces its manifest's, `more` are further keys of that. */
@@ -66,5 +66,5 @@ async function buildCopy(name: string, target: Target | undefined, more: object 
   const manifest = join(folder, name, 'casemate.json');
   if (more !== undefined)
     writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), ...more }));
-  return buildFolder(join(folder, name), target);
+  return build(join(folder, name), target);
 }

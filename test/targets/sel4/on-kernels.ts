@@ -1,6 +1,6 @@
 /** Examples for seL4 as a test wants them: built for a kernel by the product's own pipeline, booted on it in QEMU. */
 import { spawn } from 'node:child_process';
-import { cpSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { bootSeL4Image, type SeL4BootOptions } from '../../../pipeline/boot-sel4.ts';
 import { buildProject } from '../../../pipeline/build.ts';
@@ -21,12 +21,14 @@ const silent = {
 
 const program = join(projectRoot, 'dist/casemate-prove.bundle.js');
 
-/** The image of examples/NAME for the kernel at a path, built in a copy. */
-export function exampleFor(name: string, kernel: string): Promise<string> {
-  return builtOnce([name, 'sel4', readKernel(kernel).sha256.slice(0, 16)], async () => {
+/** The image of examples/NAME for the kernel at a path, built in a copy; `more` are further keys of its manifest. */
+export function exampleFor(name: string, kernel: string, more: object = {}): Promise<string> {
+  return builtOnce([name, 'sel4', readKernel(kernel).sha256.slice(0, 16), more], async () => {
     const folder = temporaryFolder('sel4-example');
     for (const part of [name, 'lib'])
       cpSync(join(projectRoot, 'examples', part), join(folder, part), { recursive: true });
+    const manifest = join(folder, name, 'casemate.json');
+    writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), ...more }));
     const proofs = { ...ownCache(() => {}), program };
     const options = { lock: 'update', progress: silent, proofs, target: 'sel4', sel4: { kernel } } as const;
     return (await buildProject({ folder: join(folder, name), ...options })).output;
