@@ -33,8 +33,8 @@ export interface ProbeVerdict {
 }
 
 const number = '(0x[0-9a-f]{1,16})';
-/** A number as the kernel prints it. */
-const printed = '(0|0x[0-9a-f]{1,16})';
+/** A number as the kernel prints it; a lone 0 is one, and the first digit of another is not. */
+const printed = '(0x[0-9a-f]{1,16}|0)';
 /** How a kernel that prints says that a thread is stopped: seL4, src/api/faults.c and src/kernel/faulthandler.c. */
 const kernelFault = new RegExp(`^vm fault on (code|data) at address ${printed} with status ${printed}`, 'm');
 

@@ -89,7 +89,9 @@ test.each(some)('dns answers dig, with the addresses of each %s', { timeout: 900
   });
 });
 
-test('hello has other addresses at every boot, if it is built so, and else the same', async () => {
+test('hello has other addresses at every boot, if it is built so, and else the same', {
+  timeout: 600_000,
+}, async () => {
   const boots = isLong ? 100 : 3;
   for (const aslr of kinds) {
     const image = await exampleFor('hello', kernel, { sel4: { aslr } });

@@ -19,6 +19,8 @@ export interface StandInOptions {
   readonly printing?: boolean;
   /** The root task's CNode has 2 ** cnodeBits slots; default 12. */
   readonly cnodeBits?: number;
+  /** Whether it maps everything readable, writable and executable, whatever is asked; default false. */
+  readonly lax?: boolean;
 }
 
 /** Mebibytes; as with a kernel, the machine must have as many. */
@@ -49,13 +51,14 @@ function labelsFor(options: StandInOptions): Record<string, number> {
 }
 
 async function build(options: StandInOptions): Promise<string> {
-  const { printing = true, cnodeBits = 12 } = options;
+  const { printing = true, cnodeBits = 12, lax = false } = options;
   const path = join(temporaryFolder('sel4-standin'), 'kernel.elf');
   const labels = Object.entries(labelsFor(options)).map(([name, label]) => `-DLABEL_${name}=${label}`);
   const choices = [
     `-DSTANDIN_MEMORY=${standInMemory * 2 ** 20}ull`,
     `-DSTANDIN_CNODE_BITS=${cnodeBits}`,
     `-DSTANDIN_PRINTING=${printing ? 1 : 0}`,
+    `-DSTANDIN_IS_LAX=${lax ? 1 : 0}`,
   ];
   const script = ['-T', join(standInSources, 'standin.ld')];
   const args = [...standInFlags, ...choices, ...labels, ...script, ...sourcesIn(standInSources), '-o', path];
