@@ -147,6 +147,8 @@ export interface ManifestSeL4 {
   readonly seed?: string;
   /** When addresses are drawn; absent: by the build. */
   readonly aslr?: 'build' | 'boot';
+  /** Who starts the image: the kernel (absent), or Microkit. */
+  readonly form?: 'root-task' | 'protection-domain';
 }
 
 export interface Manifest {
@@ -312,6 +314,10 @@ function checkMeaning(manifest: Manifest, at: At): void {
     if (other >= 0) {
       const where = at(`/harden/require/${other}`);
       fail('manifest', `${where}: found "${require[other]}"; of a root task for seL4 only "xom" can be required`);
+    }
+    if (manifest.sel4?.form === 'protection-domain' && manifest.sel4.aslr === 'boot') {
+      const why = 'Microkit decides where a protection domain lies when the system is built';
+      fail('manifest', `${at('/sel4/aslr')}: found "boot"; ${why}; remove it`);
     }
     if (manifest.platform === 'none')
       fail('manifest', `${at('/platform')}: a root task for seL4 is started by our platform layer; remove it`);

@@ -1,5 +1,6 @@
 /**
- * What a build for seL4 is: the plan of a root image, which depends on the kernel that it is for.
+ * What a build for seL4 is: the plan of a root image, which depends on the kernel that it is for. A protection domain of
+ * Microkit's is the same but for how it begins and ends, and who says what it may do.
  *
  * The kernel says which machine it is, whether there is floating point, and every number of its interface; the seed says
  * where the image lies. Protection is not an option here: a root task that does not protect itself has all its memory
@@ -16,6 +17,10 @@ import { readSeL4Image, rootImage } from '../targets/sel4/image.ts';
 import type { Kernel, SeL4Machine } from '../targets/sel4/kernel.ts';
 import { sel4Layout } from '../targets/sel4/layout.ts';
 import { checkRootImage, extraBootInfoOf } from '../targets/sel4/loading-rules.ts';
+import { microkitMachine } from '../targets/sel4/microkit/machine.ts';
+import { checkProgram } from '../targets/sel4/microkit/pd-image.ts';
+import { microkitPlatform, writtenSymbols } from '../targets/sel4/microkit/platform.ts';
+import { programImage } from '../targets/sel4/microkit/program-image.ts';
 import { TREE_ROOM } from '../targets/sel4/pack/riscv64.ts';
 import { checkPlatform, sel4Platform } from '../targets/sel4/platform.ts';
 import type { Manifest } from './manifest.ts';
@@ -65,23 +70,25 @@ export function heapOf({ memory = DEFAULT_MEMORY }: Manifest): number {
 
 const stackOf = ({ harden }: Manifest): number => (harden?.stack === undefined ? DEFAULT_STACK : harden.stack << 10);
 
-/** A sealed root image for a kernel. */
+/** A sealed root image for a kernel, or the program of a protection domain on one of Microkit's. */
 export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
   const { kernel } = choice;
-  const name = `${manifest.name}.sel4`;
+  const { aslr = 'build', form = 'root-task' } = manifest.sel4 ?? {};
+  const moves = aslr === 'boot';
+  const domain = form === 'protection-domain' ? microkitMachine(kernel) : undefined;
+  const extension = domain === undefined ? '.sel4' : '.pd';
+  const name = `${manifest.name}${extension}`;
   if (kernel.machine === 'x86-64' && (manifest.devices ?? []).length > 0)
     fail('manifest', 'devices: there is no virtio-mmio on x86-64 seL4, and no other device is supported; remove them');
   checkPlatform(kernel, manifest.devices ?? [], name);
-  const aslr = manifest.sel4?.aslr ?? 'build';
-  const moves = aslr === 'boot';
-  const layer = sel4Platform(kernel, aslr);
+  const layer = domain === undefined ? sel4Platform(kernel, aslr) : microkitPlatform(kernel);
   const { folders, platform } = layerOf(layer);
   const addresses = drawAddresses(seedOf(manifest, choice), kernel.userTop);
   const stack = stackOf(manifest);
   const notes = { name: 'casemate/notes.o', bytes: manifestNoteObject(manifest.devices ?? [], objectFor(kernel)) };
   const { executeOnly = 'auto', require = [] } = manifest.harden ?? {};
   return {
-    extension: '.sel4',
+    extension,
     defaultFlags: layer.cflags,
     requiredFlags: wipeFlags(manifest),
     platform,
@@ -99,7 +106,7 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
       ...(moves ? { pie: true, packRelativeRelocs: true } : {}),
       gcSections: true,
     },
-    keep: [MANIFEST_SYMBOL, 'sel4_settings'],
+    keep: [MANIFEST_SYMBOL, 'sel4_settings', ...(domain === undefined ? [] : writtenSymbols)],
     stack: { given: () => stack, ...layer.calls },
     finish: (image, note) => {
       const root = rootImage(image.bytes, name, { kernel, addresses, heapSize: heapOf(manifest), executeOnly, aslr });
@@ -107,11 +114,12 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
       if (readable !== undefined && require.includes('xom'))
         fail('image', `${name}: text cannot be execute-only, which is required: ${readable.detail}`);
       noteMissing(root.protections, name, note);
-      return root.bytes;
+      return domain === undefined ? root.bytes : programImage(root.bytes, name);
     },
     check: (bytes) => {
       readSeL4Image(bytes, name);
-      checkRootImage(bytes, name, kernel, extraBootInfoOf(kernel.machine, TREE_ROOM));
+      if (domain !== undefined) checkProgram(bytes, name, { machine: domain, stackSize: 0x1000, set: [] });
+      else checkRootImage(bytes, name, kernel, extraBootInfoOf(kernel.machine, TREE_ROOM));
     },
   };
 }

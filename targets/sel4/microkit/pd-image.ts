@@ -10,7 +10,7 @@
  * Source: Microkit 2.3.0-dev, tool/microkit/src: elf.rs (from_path, find_symbol, write_symbol), symbols.rs
  * (patch_symbols) and capdl/builder.rs (add_elf_to_spec); libmicrokit/src/main.c (sizes of the symbols).
  */
-import { hex, printable } from '../../../base/errors.ts';
+import { fail, hex, printable } from '../../../base/errors.ts';
 import * as elf from '../../../linker/elf.ts';
 import { type ElfFile, type ElfSegment, readElfFile } from '../../../linker/elf-file.ts';
 import { type ElfSymbol, readElfSymbols, symbolTables } from '../../../linker/elf-symbols.ts';
@@ -173,6 +173,14 @@ export function brokenPdRules(bytes: Uint8Array, name: string, { machine, stackS
   checkEntry(file, loads, breaks);
   checkSymbols(file, name, loads, set, breaks);
   return broken;
+}
+
+/** Errors: 'image' when a rule is broken, with the first and how many more; those of brokenPdRules. */
+export function checkProgram(bytes: Uint8Array, name: string, request: PdRequest): void {
+  const [first, ...more] = brokenPdRules(bytes, name, request);
+  if (first === undefined) return;
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  fail('image', `${printable(name)}: ${first.message}${others}`);
 }
 
 /** What a program takes of its address space. */
