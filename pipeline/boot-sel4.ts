@@ -12,6 +12,7 @@ import { bootSeL4 } from '../targets/sel4/boot.ts';
 import { readSeL4Image } from '../targets/sel4/image.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
+import { isProgram } from '../targets/sel4/microkit/program-system.ts';
 import { packBoot } from '../targets/sel4/pack/pack.ts';
 import { builtMemory } from '../targets/sel4/qemu.ts';
 import type { ManifestSeL4 } from './manifest.ts';
@@ -45,6 +46,11 @@ export async function bootSeL4Image(options: SeL4BootOptions, host: Host): Promi
   const bytes = readFile(path);
   try {
     const image = readSeL4Image(bytes, path);
+    if (isProgram(bytes, path))
+      fail(
+        'usage',
+        `${printable(path)}: a protection domain, which Microkit starts; make its system with casemate microkit`,
+      );
     const files = packBoot(kernel, image, path);
     const memory = wanted ?? memoryOf(kernel);
     return await withScratch((folder) => {

@@ -8,7 +8,7 @@
  * Source: Microkit 2.3.0-dev, tool/microkit/src: sdf.rs (parsing, and the checks at its end), lib.rs (limits) and
  * capdl/builder.rs (how regions are filled and mapped).
  */
-import { hex, printable } from '../../../base/errors.ts';
+import { fail, hex, printable } from '../../../base/errors.ts';
 import { type MicrokitMachine, mapLimitOf, PAGE_SIZES } from './machine.ts';
 import type { ChannelEnd, Mapping, MemoryRegion, ProtectionDomain, System } from './system.ts';
 
@@ -246,6 +246,22 @@ function checkPorts({ domains }: System, { machine }: MicrokitMachine, breaks: B
   });
 }
 
+function checkPhysicalSymbols(
+  { name, physicalSymbols = [] }: ProtectionDomain,
+  { regions }: System,
+  { machine }: MicrokitMachine,
+  breaks: Break,
+): void {
+  for (const { symbol, region: wanted } of physicalSymbols) {
+    const what = `protection domain ${quoted(name)}: symbol ${quoted(symbol)}`;
+    const region = regions.find((each) => each.name === wanted);
+    // The tool would write 0, or stop with a panic.
+    if (region === undefined) breaks('symbols', `${what}: there is no memory region ${quoted(wanted)}`);
+    else if (region.physicalAddress === undefined && machine === 'x86-64')
+      breaks('symbols', `${what}: ${quoted(wanted)} has no physical address, and on x86-64 the tool gives it none`);
+  }
+}
+
 function checkMachine(domain: ProtectionDomain, system: System, target: MicrokitMachine, breaks: Break): void {
   const { machine } = domain;
   if (machine === undefined) return;
@@ -270,9 +286,10 @@ function checkMachine(domain: ProtectionDomain, system: System, target: Microkit
 }
 
 /** Symbols of its program that a domain sets. */
-export function symbolsSet({ mappings, ports = [] }: ProtectionDomain): string[] {
+export function symbolsSet({ mappings, physicalSymbols = [], ports = [] }: ProtectionDomain): string[] {
   return [
     ...mappings.flatMap(({ addressSymbol, sizeSymbol }) => [addressSymbol, sizeSymbol]),
+    ...physicalSymbols.map(({ symbol }) => symbol),
     ...ports.map(({ addressSymbol }) => addressSymbol),
   ].filter((symbol) => symbol !== undefined);
 }
@@ -303,6 +320,7 @@ export function brokenSystemRules(
     checkMappings(domain.mappings, space, system, breaks);
     for (const symbol of repeated(symbolsSet(domain)))
       breaks('symbols', `${what}: sets the symbol ${quoted(symbol)} twice`);
+    checkPhysicalSymbols(domain, system, machine, breaks);
     checkMachine(domain, system, machine, breaks);
   }
   for (const ends of channels) checkChannel(ends, system, machine, breaks);
@@ -316,4 +334,15 @@ export function brokenSystemRules(
   for (const { name } of regions)
     if (!mapped.has(name)) breaks('regions', `memory region ${quoted(name)}: nobody maps it; leave it out`);
   return broken;
+}
+
+/** Errors: 'layout' when a rule is broken, with the first and how many more. */
+export function checkSystem(
+  system: System,
+  machine: MicrokitMachine,
+  takenBy: ReadonlyMap<string, readonly Taken[]> = new Map(),
+): void {
+  const [first, ...more] = brokenSystemRules(system, machine, takenBy);
+  if (first === undefined) return;
+  fail('layout', `the system: ${first.message}${more.length === 0 ? '' : ` (and ${more.length} more)`}`);
 }

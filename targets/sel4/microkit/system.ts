@@ -20,7 +20,7 @@ export interface MemoryRegion {
   /** A file that the region begins with, relative to where the tool looks, and the file's size. */
   readonly prefill?: { readonly path: string; readonly size: number };
   /** What boot information the region is filled with. */
-  readonly bootInfo?: 'fdt';
+  readonly bootInfo?: 'fdt' | 'x86_tsc_freq';
 }
 
 /** Rights as the tool writes them: of r, w and x, each once, in this order. */
@@ -43,6 +43,12 @@ export interface VirtualMachine {
   readonly processors: readonly number[];
   readonly mappings: readonly Mapping[];
   readonly priority?: number;
+}
+
+/** A symbol of the program that gets the physical address of a region. */
+export interface PhysicalSymbol {
+  readonly symbol: string;
+  readonly region: string;
 }
 
 /** An interrupt of a RISC-V or AArch64 machine. */
@@ -74,6 +80,7 @@ export interface ProtectionDomain {
   /** Path of the ELF file, relative to where the tool looks. */
   readonly image: string;
   readonly mappings: readonly Mapping[];
+  readonly physicalSymbols?: readonly PhysicalSymbol[];
   readonly interrupts?: readonly Interrupt[];
   readonly ports?: readonly PortRange[];
   readonly machine?: VirtualMachine;
@@ -139,7 +146,7 @@ function machineElement({ name, processors, mappings, priority }: VirtualMachine
 }
 
 function domainElement(domain: ProtectionDomain): XmlElement {
-  const { interrupts = [], ports = [], machine, budget, period, passive } = domain;
+  const { interrupts = [], physicalSymbols = [], ports = [], machine, budget, period, passive } = domain;
   return {
     name: 'protection_domain',
     comment: domain.comment ?? [],
@@ -156,6 +163,9 @@ function domainElement(domain: ProtectionDomain): XmlElement {
     children: [
       { name: 'program_image', attributes: { path: domain.image } },
       ...domain.mappings.map(mapElement),
+      ...physicalSymbols.map(
+        ({ symbol, region }): XmlElement => ({ name: 'setvar', attributes: { symbol, region_paddr: region } }),
+      ),
       ...interrupts.map(
         ({ irq, id, trigger }): XmlElement => ({
           name: 'irq',
