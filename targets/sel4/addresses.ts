@@ -13,12 +13,17 @@ import { PAGE } from '../regions.ts';
 
 /** No address below is used. */
 const LOWEST = 1n << 28n;
-/** Kept clear after each part: tables and more pages than any part has. */
+/** Kept clear after each part; no part is larger (first-stage/draw.c has the same). */
 const APART = 1n << 30n;
 /** Values of a draw's lower part. */
-const FINE = 1 << 16;
+const FINE = 1n << 16n;
 
 export const LARGE_PAGE = 1 << 21;
+
+/** Bytes that a heap has at most, with a page that is kept clear above it. */
+export const MOST_HEAP = Number(APART) - LARGE_PAGE;
+/** Bytes from an image's first page to its last, at most: a first stage has a window of its size beside the devices. */
+export const MOST_IMAGE = Number(APART) / 2;
 
 export interface SeL4Addresses {
   /** Of the image's first page. */
@@ -35,8 +40,13 @@ function placesOf(userTop: bigint, step: bigint): bigint {
 }
 
 function draw(draws: Draws, userTop: bigint, step: bigint): bigint {
-  const coarse = uniform(draws, Number(placesOf(userTop, step) / BigInt(FINE)));
-  return LOWEST + (BigInt(coarse) * BigInt(FINE) + BigInt(uniform(draws, FINE))) * step;
+  const places = placesOf(userTop, step);
+  for (;;) {
+    const coarse = BigInt(uniform(draws, Number((places + FINE - 1n) / FINE)));
+    const place = coarse * FINE + BigInt(uniform(draws, Number(FINE)));
+    // Of the last piece there are not as many places as values.
+    if (place < places) return LOWEST + place * step;
+  }
 }
 
 const apart = (a: bigint, b: bigint): boolean => (a < b ? b - a : a - b) >= APART;
