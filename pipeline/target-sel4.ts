@@ -78,8 +78,6 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
   const domain = form === 'protection-domain' ? microkitMachine(kernel) : undefined;
   const extension = domain === undefined ? '.sel4' : '.pd';
   const name = `${manifest.name}${extension}`;
-  if (kernel.machine === 'x86-64' && (manifest.devices ?? []).length > 0)
-    fail('manifest', 'devices: there is no virtio-mmio on x86-64 seL4, and no other device is supported; remove them');
   checkPlatform(kernel, manifest.devices ?? [], name);
   const layer = domain === undefined ? sel4Platform(kernel, aslr) : microkitPlatform(kernel);
   const { folders, platform } = layerOf(layer);

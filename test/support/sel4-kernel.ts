@@ -21,7 +21,7 @@ export function configOf(machine: SeL4Machine, changes: Record<string, string | 
     riscv64: { PT_LEVELS: '3', RISCV_EXT_F: true, RISCV_EXT_D: true, PLAT: 'qemu-riscv-virt' },
     aarch64: {
       ...{ ARM_HYPERVISOR_SUPPORT: false, ARM_PA_SIZE_BITS_40: true, ARM_PA_SIZE_BITS_44: false },
-      ...{ TK1_SMMU: false, EXPORT_VCNT_USER: false, PLAT: 'qemu-arm-virt' },
+      ...{ TK1_SMMU: false, EXPORT_VCNT_USER: false, ARM_TLS_REG_TPIDRU: true, PLAT: 'qemu-arm-virt' },
     },
   };
   const common: Config = {
