@@ -7,14 +7,15 @@
  * writable and executable.
  */
 import { createHash } from 'node:crypto';
-import { fail } from '../base/errors.ts';
+import { fail, hex, printable } from '../base/errors.ts';
 import * as elf from '../linker/elf.ts';
 import { parseScript } from '../linker/script/parse.ts';
 import { MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { verifiedModule } from '../targets/platform/sources.ts';
-import { drawAddresses, LARGE_PAGE } from '../targets/sel4/addresses.ts';
+import { drawAddresses, LARGE_PAGE, MOST_HEAP } from '../targets/sel4/addresses.ts';
 import { readSeL4Image, rootImage } from '../targets/sel4/image.ts';
 import type { Kernel, SeL4Machine } from '../targets/sel4/kernel.ts';
+import { largestUntyped } from '../targets/sel4/kernel-memory.ts';
 import { sel4Layout } from '../targets/sel4/layout.ts';
 import { checkRootImage, extraBootInfoOf } from '../targets/sel4/loading-rules.ts';
 import { microkitMachine } from '../targets/sel4/microkit/machine.ts';
@@ -65,7 +66,25 @@ function seedOf(manifest: Manifest, { kernel, seed }: SeL4Choice): Uint8Array {
 
 /** The heap, in whole large pages. */
 export function heapOf({ memory = DEFAULT_MEMORY }: Manifest): number {
-  return Math.max(1, Math.floor((memory << 20) / LARGE_PAGE)) * LARGE_PAGE;
+  return Math.max(1, Math.floor((memory * 2 ** 20) / LARGE_PAGE)) * LARGE_PAGE;
+}
+
+/** Refuses a heap that has no room in the address space, or in the memory that the kernel was built for. */
+function checkHeap(manifest: Manifest, { memory: ranges, name }: Kernel): void {
+  const heap = heapOf(manifest);
+  const asked = `memory: found ${manifest.memory ?? DEFAULT_MEMORY}`;
+  if (heap > MOST_HEAP)
+    fail('manifest', `${asked}; must be at most ${MOST_HEAP / 2 ** 20} for seL4: MiB of heap, contiguous in memory`);
+  if (ranges === undefined) return;
+  // Start-up code makes it of one untyped.
+  const piece = 2n ** BigInt(Math.ceil(Math.log2(heap)));
+  const largest = largestUntyped(ranges);
+  if (piece > largest)
+    fail(
+      'manifest',
+      `${asked} (MiB of heap), which takes an untyped of ${hex(piece)} bytes; ${printable(name)} was built for memory whose ` +
+        `largest one has ${hex(largest)}`,
+    );
 }
 
 const stackOf = ({ harden }: Manifest): number => (harden?.stack === undefined ? DEFAULT_STACK : harden.stack << 10);
@@ -79,6 +98,7 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
   const extension = domain === undefined ? '.sel4' : '.pd';
   const name = `${manifest.name}${extension}`;
   checkPlatform(kernel, manifest.devices ?? [], name);
+  checkHeap(manifest, kernel);
   const layer = domain === undefined ? sel4Platform(kernel, aslr) : microkitPlatform(kernel);
   const { folders, platform } = layerOf(layer);
   const addresses = drawAddresses(seedOf(manifest, choice), kernel.userTop);

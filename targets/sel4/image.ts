@@ -6,7 +6,7 @@
  * cannot. A section that is not loaded says for which kernel, by SHA-256, the image was made; its numbers are that
  * kernel's and mean something else to another.
  */
-import { fail, printable } from '../../base/errors.ts';
+import { fail, hex, printable } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
 import { readNotes } from '../../hardening/notes.ts';
 import { readSubject } from '../../hardening/subject.ts';
@@ -17,7 +17,7 @@ import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { type Device, decodeManifest, MFT1 } from '../hvt/manifest.ts';
 import { NOTE_NAME } from '../hvt/notes.ts';
 import { type ExecuteOnly, type Protection, type Text, textOf } from '../protection.ts';
-import type { SeL4Addresses } from './addresses.ts';
+import { MOST_IMAGE, type SeL4Addresses } from './addresses.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
 import { completeSections } from './layout.ts';
 import { type Aslr, aslrs } from './platform.ts';
@@ -101,7 +101,20 @@ function bound(file: ElfFile, { kernel: { sha256, machine }, aslr }: RootRequest
   return addSections(file, [{ ...section, data: Buffer.from(text) }]).file;
 }
 
-/** The linked image as a kernel takes it. Errors: 'image', 'layout', 'malformed-elf'. */
+/** Fails with 'limit' when an image would reach into what was drawn beside it. */
+function checkSpan({ segments }: ElfFile, where: string): void {
+  const [first] = segments;
+  const last = segments.at(-1);
+  if (first === undefined || last === undefined) return;
+  const span = last.address + BigInt(last.memorySize) - first.address;
+  if (span > BigInt(MOST_IMAGE))
+    fail(
+      'limit',
+      `${where}: takes ${hex(span)} bytes of addresses, its stack included; at most ${hex(MOST_IMAGE)} are kept free for it`,
+    );
+}
+
+/** The linked image as a kernel takes it. Errors: 'image', 'layout', 'malformed-elf', 'limit'. */
 export function rootImage(linked: Uint8Array, name: string, request: RootRequest): RootImage {
   const where = printable(name);
   const text = textFor(linked, name, request);
@@ -109,6 +122,7 @@ export function rootImage(linked: Uint8Array, name: string, request: RootRequest
   const settings = { text: text.kind, heap: addresses.heap, heapSize, devices: addresses.devices };
   const complete = relocated(readElfFile(linked.slice(), name), where);
   const file = withSettings(withText(loadsOnly(complete), text), settings, where);
+  checkSpan(file, where);
   return {
     bytes: writeElfFile(bound(file, request)),
     protections: protectionsOf(kernel, text, request.aslr, devicesOf(file, where).length > 0),

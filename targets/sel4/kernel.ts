@@ -14,6 +14,7 @@ import { fail, printable } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
 import { countOf, flagOf, isSet, type KernelConfig, type NamedText, parseGenConfig, wordOf } from './kernel-config.ts';
 import { type KernelElf, readKernelElf, type SeL4Machine } from './kernel-elf.ts';
+import { type MemoryRange, parsePlatformMemory } from './kernel-memory.ts';
 
 export type { SeL4Machine } from './kernel-elf.ts';
 
@@ -41,6 +42,8 @@ export interface Kernel {
   readonly userTop: bigint;
   /** Number of an invocation, under the name that invocations_all.json gives it. */
   readonly labels: ReadonlyMap<string, number>;
+  /** The memory that it was built for; absent when its files do not say. */
+  readonly memory?: readonly MemoryRange[];
 }
 
 export interface KernelFiles {
@@ -48,6 +51,8 @@ export interface KernelFiles {
   readonly elf: Uint8Array;
   readonly genConfig: NamedText;
   readonly invocations: NamedText;
+  /** A platform_gen.json, which kernels for x86-64 do not have. */
+  readonly platform?: NamedText;
 }
 
 /** What seL4 calls the architecture of a machine. */
@@ -224,6 +229,7 @@ export function parseKernel(files: KernelFiles): Kernel {
     cnodeBits: countOf(config, 'ROOT_CNODE_SIZE_BITS', configFile, [7, 26]),
     userTop: userTopOf(elf.machine, config, configFile),
     labels,
+    ...(files.platform && { memory: parsePlatformMemory(files.platform) }),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * How a root image for seL4 lies in memory, as a linker script.
  *
- * It is linked for one address, which the build draws (base-address.ts), and loaded by the kernel page by page from its
+ * It is linked for one address, which the build draws (addresses.ts), and loaded by the kernel page by page from its
  * first address to its last, gaps included. Text comes first, then what is only read (what would be RELRO elsewhere is
  * complete when the file is written), then what is written, then the stack; a page that start-up code takes away lies
  * between each two and at both ends of the stack. The ELF headers are not loaded.

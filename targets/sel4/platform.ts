@@ -149,7 +149,7 @@ export function sel4Platform(kernel: Kernel, aslr: Aslr = 'build'): SeL4Platform
  *
  * Solo5 lets a program set its thread pointer, and x86-64 has kernels that let nobody do so.
  */
-export function checkPlatform(kernel: Kernel, devices: readonly Device[], where: string): void {
+export function checkPlatform(kernel: Kernel, devices: readonly Pick<Device, 'name' | 'type'>[], where: string): void {
   const { config, configFile, machine, name } = kernel;
   const has = (key: string): boolean => isSet(config, key, configFile);
   const [device] = devices;

@@ -7,6 +7,7 @@
 import { fail, printable } from '../../base/errors.ts';
 import {
   bareMachine,
+  checkMemory,
   checkWord,
   guestCommandLine,
   type MmioLaunch,
@@ -74,19 +75,35 @@ export interface SeL4Run {
 /** Errors: 'kernel' for a platform that QEMU does not have. */
 export function platformOf({ config, name }: Kernel): Platform {
   const platform = config.get('PLAT');
-  const found = typeof platform === 'string' ? platforms[platform] : undefined;
+  // PLAT is whatever a file says: only the table's own keys count.
+  const found = typeof platform === 'string' && Object.hasOwn(platforms, platform) ? platforms[platform] : undefined;
   if (found !== undefined) return found;
   const known = Object.keys(platforms).join(', ');
   return fail('kernel', `${printable(name)}: built for ${printable(String(platform), 40)}; QEMU can run: ${known}`);
 }
 
-/** Mebibytes of memory that a kernel was built for; undefined when its platform_gen.json says nothing. */
-export function builtMemory(kernel: Kernel, platformGen: unknown): number | undefined {
-  const ranges = (platformGen as { memory?: unknown } | null)?.memory;
-  if (!Array.isArray(ranges)) return undefined;
-  const ends = ranges.map((range: { end?: unknown }) => (typeof range?.end === 'number' ? range.end : 0));
-  const size = (Math.max(0, ...ends) - platformOf(kernel).memoryBase) / 2 ** 20;
-  return Number.isSafeInteger(size) && size >= 8 && size <= 65536 ? size : undefined;
+/** Mebibytes of memory that a kernel was built for, of QEMU's machine; undefined when its files do not say. */
+export function builtMemory(kernel: Kernel): number | undefined {
+  const ends = (kernel.memory ?? []).map(({ end }) => Number(end));
+  return ends.length === 0 ? undefined : (Math.max(...ends) - platformOf(kernel).memoryBase) / 2 ** 20;
+}
+
+/** Mebibytes that the machine gets: as many as the kernel was built for, or more. Errors: 'kernel', 'usage'. */
+export function memoryFor(kernel: Kernel, wanted?: number): number {
+  const built = builtMemory(kernel);
+  if (wanted === undefined) {
+    const fits = built === undefined || (Number.isSafeInteger(built) && built >= 8 && built <= 65536);
+    if (!fits)
+      fail('kernel', `${printable(kernel.name)}: built for ${built} MiB of memory; QEMU's machine has 8 to 65536`);
+    return built ?? platformOf(kernel).memory;
+  }
+  const megabytes = checkMemory(wanted);
+  if (built !== undefined && megabytes < built)
+    fail(
+      'usage',
+      `--mem ${wanted}: ${printable(kernel.name)} was built for ${built} MiB, and stops on a machine with less`,
+    );
+  return megabytes;
 }
 
 /** What to run, and how. Errors: 'kernel', 'usage', 'limit'. */
@@ -96,7 +113,7 @@ export function sel4Run(launch: SeL4Launch): SeL4Run {
   const commandLine = guestCommandLine(launch, platform.transports);
   const args = [
     ...bareMachine,
-    ...['-machine', platform.machine, '-accel', 'tcg', '-m', `${launch.memory ?? platform.memory}M`],
+    ...['-machine', platform.machine, '-accel', 'tcg', '-m', `${memoryFor(launch.kernel, launch.memory)}M`],
     ...(cpu === undefined ? [] : ['-cpu', cpu]),
     ...mmioArguments(launch, platform.machine, platform.transports),
     ...['-kernel', launch.boot],

@@ -5,6 +5,7 @@
 import { fail, hex } from '../../base/errors.ts';
 import { type ElfFile, viewOf } from '../../linker/elf-file.ts';
 import type { TextKind } from '../regions.ts';
+import { LARGE_PAGE, MOST_HEAP } from './addresses.ts';
 
 export const SETTINGS_SECTION = '.sel4.settings';
 const MAGIC = 0x31305345344c4553n;
@@ -50,13 +51,23 @@ export function withSettings(file: ElfFile, settings: SeL4Settings, where: strin
 export function readSettings(file: ElfFile, where: string): SeL4Settings {
   const view = viewOf(file.sections[sectionOf(file, where)]!.data);
   const word = (i: number): bigint => view.getBigUint64(8 * i, true);
-  const heapSize = word(3);
-  if (heapSize > BigInt(Number.MAX_SAFE_INTEGER))
-    fail('image', `${where}: asks for a heap of ${hex(heapSize)} bytes, beyond any machine`);
-  return {
-    text: word(1) === 0n ? 'execute' : 'read-execute',
-    heap: word(2),
-    heapSize: Number(heapSize),
-    devices: word(4),
-  };
+  const [rights, heap, heapSize, devices] = [word(1), word(2), word(3), word(4)];
+  const text = rights === 0n ? 'execute' : rights === READ ? 'read-execute' : undefined;
+  if (text === undefined)
+    return fail(
+      'image',
+      `${where}: ${SETTINGS_SECTION} gives code the rights ${hex(rights)}; must be 0x0 or ${hex(READ)}`,
+    );
+  if (heapSize === 0n || heapSize > BigInt(MOST_HEAP) || heapSize % BigInt(LARGE_PAGE) !== 0n)
+    fail(
+      'image',
+      `${where}: asks for a heap of ${hex(heapSize)} bytes; must be whole large pages (${hex(LARGE_PAGE)}), ${hex(MOST_HEAP)} at most`,
+    );
+  for (const [what, address] of [
+    ['heap', heap],
+    ['devices', devices],
+  ] as const)
+    if (address % BigInt(LARGE_PAGE) !== 0n)
+      fail('image', `${where}: ${what} at ${hex(address)}; must begin on a large page (${hex(LARGE_PAGE)})`);
+  return { text, heap, heapSize: Number(heapSize), devices };
 }
