@@ -110,6 +110,24 @@ function planBoot(kernel: readonly Piece[], imageSize: number): Plan {
   return { memory: start, tree, image, imageEnd, kernel: moved, stub: next };
 }
 
+/** More than any kernel has: the stub has a page for what moves its pieces, and their blocks are mapped one by one. */
+const MOST_PIECES = 16;
+const MOST_KERNEL = 1n << 30n;
+/** Physical addresses that a stub can be at. */
+const MOST_ADDRESS = 1n << 44n;
+
+function checkKernel(pieces: readonly Piece[], where: string): void {
+  const { start, end } = spanOf(pieces);
+  if (pieces.length > MOST_PIECES)
+    fail('limit', `${where}: the kernel has ${pieces.length} PT_LOADs; at most ${MOST_PIECES} are packed`);
+  if (end - start > MOST_KERNEL || end > MOST_ADDRESS)
+    fail(
+      'limit',
+      `${where}: the kernel is at [${hex(start)}, ${hex(end)}); at most ${hex(MOST_KERNEL)} bytes below ` +
+        `${hex(MOST_ADDRESS)} are packed`,
+    );
+}
+
 /** Virtual minus physical address of the kernel, which must be one for all of it and leave blocks whole. */
 function kernelOffset({ file }: BootParts['kernel'], where: string): bigint {
   const segments = file.segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0);
@@ -298,6 +316,7 @@ function stubBytes(facts: StubFacts, kernelOffsetOf: bigint, kernelEnd: bigint):
 export function packAarch64({ kernel, root, where }: BootParts): Uint8Array {
   const offset = kernelOffset(kernel, where);
   const pieces = kernelPieces(kernel.file, kernel.bytes);
+  checkKernel(pieces, where);
   const flat = flatImage(root.file, root.bytes, where);
   const plan = planBoot(pieces, flat.memory);
   const { entry } = kernel.file.header;

@@ -5,11 +5,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { CasemateError } from '../../../base/errors.ts';
 import { readElfFile } from '../../../linker/elf-file.ts';
 import { packAarch64 } from '../../../targets/sel4/pack/aarch64.ts';
 import { TREE_ROOM } from '../../../targets/sel4/pack/riscv64.ts';
 import { type BuiltSegment, buildImage, PF } from '../../support/elf-image.ts';
+import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
+import { createRandom } from '../../support/random.ts';
 import { run } from '../../support/run.ts';
 import { project } from '../../support/small-links.ts';
 import { aarch64 } from '../../support/toolchain.ts';
@@ -186,4 +189,36 @@ describe('what cannot be packed is refused', () => {
     expect(() => pack(kernel, rootOf([...image, far]))).toThrow(/root: spans 0x[0-9a-f]+ bytes of addresses/);
     expect(() => pack(kernel, rootOf([]))).toThrow(/root: has no PT_LOAD/);
   });
+
+  test('any other damage to a kernel or an image: in good manners, and soon', async () => {
+    const good = { kernel: Buffer.from(await kernelAt('0xffffffffc0000000')), root: rootOf(image) };
+    const random = createRandom(7, 0);
+    const ends = new Map<string, number>();
+    for (let i = 0; i < (isLong ? 20_000 : 400); i++) {
+      const which = i % 2 === 0 ? 'kernel' : 'root';
+      const bytes = Buffer.from(good[which]);
+      // A field of the file header or of one of the first program headers.
+      const at = random.below(2) === 0 ? 16 + 8 * random.below(6) : 64 + 8 * random.below(14);
+      bytes.writeBigUInt64LE(random.pick(hostile(bytes.readBigUInt64LE(at), bytes.length)), at);
+      const before = Date.now();
+      let end = 'packed';
+      try {
+        pack(which === 'kernel' ? bytes : good.kernel, which === 'root' ? bytes : good.root);
+      } catch (error) {
+        if (!(error instanceof CasemateError)) throw new Error(`${which}, ${i}: ${String(error)}`);
+        end = error.code;
+      }
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+      expect(Date.now() - before, `${which}, ${i}`).toBeLessThan(3000);
+    }
+    expect(ends.get('packed')).toBeGreaterThan(20);
+    expect([...ends.keys()]).toEqual(expect.arrayContaining(['image', 'malformed-elf', 'limit']));
+  });
 });
+
+/** Values for a field of 8 bytes. */
+function hostile(current: bigint, size: number): bigint[] {
+  const edges = [0n, 1n, 0xfffn, 0x1000n, 1n << 32n, 1n << 40n, (1n << 53n) - 1n, 1n << 63n, (1n << 64n) - 1n];
+  const near = [current + 1n, current - 1n, current + 0x1000n, current * 2n, current ^ (1n << 21n), BigInt(size)];
+  return [...edges, ...near].map((value) => BigInt.asUintN(64, value));
+}
