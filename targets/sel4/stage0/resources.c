@@ -44,7 +44,6 @@ size_t sel4_find_resources(struct boot_block *block, sel4_slot slots[SEL4_MOST_K
 #if defined(__riscv)
     sel4_take_interrupts(block, &kept);
 #endif
-    layer_boot = block; /* the counter may be a device's, which is found by its ranges */
     sel4_take_entropy(block);
     protect_extra();
     return kept.count;
