@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./check.ts')).checkCommand(),
   slide: async () => (await import('./slide.ts')).slideCommand(),
   pack: async () => (await import('./pack.ts')).packCommand(),
+  kernel: async () => (await import('./kernel.ts')).kernelCommand(),
   microkit: async () => (await import('./microkit.ts')).microkitCommand(),
   secrets: async () => (await import('./secrets.ts')).secretsCommand(),
   prove: async () => (await import('./prove.ts')).proveCommand(),

@@ -11,6 +11,7 @@
  * Source: seL4 16.0.0, CAVEATS.md.
  */
 import { printable } from '../../base/errors.ts';
+import { count } from '../../hardening/finding.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
 import type { ConfigValue } from './kernel-config.ts';
 import {
@@ -165,7 +166,7 @@ export function claimLines(claims: KernelClaims): string[] {
   const { allowed, differences } = comparison;
   const verdict =
     configuration === undefined
-      ? `No proof applies: of the nearest verified configuration, ${comparison.configuration}, ${differences.length} keys differ (${shown(differences)}).`
+      ? `No proof applies: of the nearest verified configuration, ${comparison.configuration}, ${count(differences.length, 'key differs', 'keys differ')} (${shown(differences)}).`
       : `Its configuration is ${configuration}, of which there are proofs.`;
   return [
     `Kernel ${claims.kernel}, SHA-256 ${claims.sha256}.`,

@@ -94,7 +94,7 @@ describe('what may be said of a kernel', () => {
     expect(claims.configuration).toBeUndefined();
     expect(claims.comparison.differences).toEqual([{ key, verified: 'off', found: value === true ? '1' : value }]);
     expect(claimLines(claims)[1]).toBe(
-      `No proof applies: of the nearest verified configuration, ${name}, 1 keys differ (${key} ${value === true ? '1' : value}, not off).`,
+      `No proof applies: of the nearest verified configuration, ${name}, 1 key differs (${key} ${value === true ? '1' : value}, not off).`,
     );
   });
 
