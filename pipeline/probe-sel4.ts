@@ -63,7 +63,7 @@ export async function probeSeL4(request: SeL4ProbeRequest): Promise<ProbeVerdict
   requireKernel(image, kernel, printable(request.image));
   const { text } = image.settings;
   const { aslr } = image.binding;
-  const state = { machine: kernel.machine, text, aslr };
+  const state = { machine: kernel.machine, text, aslr, tells: kernel.hasPrinting || aslr === 'boot' };
   const count = request.only === undefined ? probesOf(state).length : request.only.length + 1;
   return withScratch(async (folder) => {
     const path = await progress.phase('building the probes', () =>
@@ -75,7 +75,6 @@ export async function probeSeL4(request: SeL4ProbeRequest): Promise<ProbeVerdict
         state,
         boot: (args, timeout) => bootSeL4Image({ ...boot, sel4, image: path, args, timeout }, host),
         now: () => performance.now(),
-        tells: kernel.hasPrinting || aslr === 'boot',
         ...(request.only === undefined ? {} : { only: request.only }),
         ...(request.parallel === undefined ? {} : { parallel: request.parallel }),
         step: () => step(`${++done}/${count}`),

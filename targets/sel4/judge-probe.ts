@@ -2,8 +2,13 @@
  * What a probe's boot proves: how it ended, read from the console, against how it had to end.
  *
  * A kernel that prints names a fault and its address, and so does the first stage of an image with new addresses at
- * every start; the address must be one that the probe announced. Other kernels stop the thread without a word: then an attempt counts
- * as stopped when its announcement is the last that is heard, on a machine on which the control has succeeded.
+ * every start; the address must be one that the probe announced, and nothing may be heard of the program afterwards. Other
+ * kernels stop the thread without a word: then, and only then, an attempt counts as stopped when its announcement is the
+ * last that is heard, on a machine on which the control has succeeded.
+ *
+ * A program can print the line of a kernel's fault itself, and end in silence: no console can tell the two apart. So the
+ * word of a probe is only worth something because the program is ours (probes/), made for the image's kernel and settings;
+ * the program of the image under test never runs.
  */
 import { hex } from '../../base/errors.ts';
 import { announcement } from '../hvt/judge-probe.ts';
@@ -46,14 +51,26 @@ const stageFault = new RegExp(
 
 const unclear = (reason: string): Observed => ({ kind: 'unclear', reason });
 
-function faultOf(rest: string, low: bigint, high: bigint): Observed | undefined {
+/** A fault that the kernel or the first stage tells of; undefined: none. `result` must have ended as such a fault ends it. */
+function faultOf(rest: string, low: bigint, high: bigint, result: RiscvBootResult): Observed | undefined {
   const kernel = kernelFault.exec(rest);
   const fault = kernel ?? stageFault.exec(rest);
   if (fault === null) return undefined;
+  const ended = kernel === null ? result.outcome === 'halted' && result.status === 255 : result.outcome === 'killed';
+  if (!ended) return unclear('the console tells of a fault, and the guest went on');
   const [address, status] = [BigInt(fault[2]!), BigInt(fault.at(-1)!)];
   if (address < low || address > high)
     return unclear(`a fault at ${hex(address)}, while the probe went for ${hex(low)} to ${hex(high)}`);
   return { kind: 'faults', code: fault[1] === 'code' || fault[1] === 'executing', address, status };
+}
+
+/** What the program says of how its attempt ended. */
+function saidOf(name: string, rest: string): Observed | undefined {
+  const said = new RegExp(`^probe ${name} (?:(found nothing)|(succeeded|refused) ${number})$`, 'm').exec(rest);
+  if (said === null) return undefined;
+  if (said[1] !== undefined) return { kind: 'nothing' };
+  const value = BigInt(said[3]!);
+  return said[2] === 'succeeded' ? { kind: 'succeeds', value } : { kind: 'refused', error: value };
 }
 
 /** How the boot of the probe `name` ended. */
@@ -64,7 +81,10 @@ export function observe(name: string, result: RiscvBootResult): Observed {
     return unclear(`the probe did not come to its attempt: ${end}`);
   }
   const { rest, low, high } = announced;
-  const fault = faultOf(rest, low, high);
+  const said = saidOf(name, rest);
+  const fault = faultOf(rest, low, high, result);
+  if (fault !== undefined && said !== undefined)
+    return unclear('the console tells of a fault, and of how the attempt ended besides');
   if (fault !== undefined) return fault;
   if (result.outcome === 'timeout')
     return rest === '' ? { kind: 'silent' } : unclear('the guest went on, and did not end');
@@ -74,12 +94,7 @@ export function observe(name: string, result: RiscvBootResult): Observed {
     return abort === null ? unclear('the guest aborted without a word') : { kind: 'aborts', message: abort[1]! };
   }
   if (result.status !== 0) return unclear(`the guest halted with status ${result.status}`);
-  if (new RegExp(`^probe ${name} found nothing$`, 'm').test(rest)) return { kind: 'nothing' };
-  const said = new RegExp(`^probe ${name} (succeeded|refused) ${number}$`, 'm').exec(rest);
-  if (said === null) return unclear('the guest ended well, and did not say how the probe ended');
-  return said[1] === 'succeeded'
-    ? { kind: 'succeeds', value: BigInt(said[2]!) }
-    : { kind: 'refused', error: BigInt(said[2]!) };
+  return said ?? unclear('the guest ended well, and did not say how the probe ended');
 }
 
 const accesses: Readonly<Record<Access, string>> = { read: 'reading', write: 'writing', execute: 'executing' };
@@ -110,7 +125,7 @@ function observedWords(observed: Observed): string {
     case 'faults':
       return `stopped by a fault on ${observed.code ? 'code' : 'data'} at ${hex(observed.address)}, status ${hex(observed.status)}`;
     case 'silent':
-      return 'not heard of again; this kernel says nothing of faults';
+      return 'not heard of again';
     case 'aborts':
       return `ended with "${observed.message}"`;
     case 'unclear':
@@ -139,6 +154,8 @@ export function judgeProbe(probe: Probe, state: ProbedState, result: RiscvBootRe
   const words = observedWords(observed);
   const verdict = { probe: probe.name, observed };
   if (observed.kind === 'unclear') return { ...verdict, outcome: 'unknown', found: words };
+  if (observed.kind === 'silent' && state.tells)
+    return { ...verdict, outcome: 'unknown', found: `${words}, and nothing said what stopped it` };
   if (matches(ending, observed, state)) return { ...verdict, outcome: 'pass', found: words };
   return { ...verdict, outcome: 'fail', found: `${words}; ${expectedWords(ending)}` };
 }

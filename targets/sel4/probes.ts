@@ -61,6 +61,8 @@ export interface ProbedState {
   readonly machine: SeL4Machine;
   readonly text: TextKind;
   readonly aslr: Aslr;
+  /** Whether the kernel, or a first stage, says what it stops. */
+  readonly tells: boolean;
 }
 
 const succeeds: Ending = { kind: 'succeeds' };

@@ -15,8 +15,6 @@ export interface ProbeRun {
   readonly boot: (args: readonly string[], timeout: number) => Promise<RiscvBootResult>;
   /** Milliseconds of some clock. */
   readonly now: () => number;
-  /** Whether the kernel says what it stops. */
-  readonly tells: boolean;
   /** Which probes, by name; default: all. The control always runs. */
   readonly only?: readonly string[];
   /** How many boots at a time; default 1. */
@@ -48,6 +46,6 @@ export async function runProbes(run: ProbeRun): Promise<ProbeVerdict[]> {
   const silence = Math.min(LONGEST, Math.max(5, Math.ceil(((run.now() - start) / 1000) * 4 * parallel)));
   const wanted = others.filter(({ name }) => run.only?.includes(name) ?? true);
   // The sweep makes thousands of calls, each of which a kernel that prints complains about.
-  const timeoutOf = ({ name }: Probe): number => (run.tells || name === 'sweep-names' ? LONGEST : silence);
+  const timeoutOf = ({ name }: Probe): number => (run.state.tells || name === 'sweep-names' ? LONGEST : silence);
   return [first, ...(await inParallel(wanted, parallel, (probe) => judge(probe, timeoutOf(probe))))];
 }
