@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CasemateError } from '../base/errors.ts';
+import { CasemateError, fail, printable } from '../base/errors.ts';
 import { readFile } from '../base/files.ts';
 import type { Host } from '../targets/hvt/machine.ts';
 import type { RiscvBootOptions, RiscvBootResult } from '../targets/riscv64/boot.ts';

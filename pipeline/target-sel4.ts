@@ -70,13 +70,17 @@ export function heapOf({ memory = DEFAULT_MEMORY }: Manifest): number {
 }
 
 /** Refuses a heap that has no room in the address space, or in the memory that the kernel was built for. */
-function checkHeap(manifest: Manifest, { memory: ranges, name }: Kernel): void {
+function checkHeap(
+  manifest: Manifest,
+  { memory: ranges, name }: Kernel,
+  form: 'root-task' | 'protection-domain',
+): void {
   const heap = heapOf(manifest);
   const asked = `memory: found ${manifest.memory ?? DEFAULT_MEMORY}`;
   if (heap > MOST_HEAP)
     fail('manifest', `${asked}; must be at most ${MOST_HEAP / 2 ** 20} for seL4: MiB of heap, contiguous in memory`);
-  if (ranges === undefined) return;
-  // Start-up code makes it of one untyped.
+  // Start-up code makes it of one untyped; Microkit, of as many as it likes.
+  if (ranges === undefined || form !== 'root-task') return;
   const piece = 2n ** BigInt(Math.ceil(Math.log2(heap)));
   const largest = largestUntyped(ranges);
   if (piece > largest)
@@ -98,7 +102,7 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
   const extension = domain === undefined ? '.sel4' : '.pd';
   const name = `${manifest.name}${extension}`;
   checkPlatform(kernel, manifest.devices ?? [], name);
-  checkHeap(manifest, kernel);
+  checkHeap(manifest, kernel, form);
   const layer = domain === undefined ? sel4Platform(kernel, aslr) : microkitPlatform(kernel);
   const { folders, platform } = layerOf(layer);
   const addresses = drawAddresses(seedOf(manifest, choice), kernel.userTop);
