@@ -83,6 +83,28 @@ export function machineHeaders(arch: Arch): readonly string[] {
   return [sharedHeaders, sharedMachine, sharedVirtio, archHeaders(arch)];
 }
 
+/** How C is compiled for such guests, after what says for which processor. */
+export const machineCflags: readonly string[] = [
+  '-fpie',
+  // All of an image is linked at once: no symbol comes from elsewhere, so none needs the GOT.
+  '-fdirect-access-external-data',
+  '-std=c11',
+  '-O2',
+  '-ffreestanding',
+  // The compiler's own headers (stddef.h, stdint.h) and none of the host's.
+  '-nostdlibinc',
+  '-fno-common',
+  '-ffunction-sections',
+  '-fdata-sections',
+  '-fno-asynchronous-unwind-tables',
+  '-ftls-model=local-exec',
+  // The canary lives in __stack_chk_guard: see targets/platform/machine/canary.c.
+  '-fstack-protector-strong',
+];
+
+/** For the layer's own files: small rather than fast, since what is called often (memcpy) is written to be fast. */
+export const machineLayerCflags: readonly string[] = ['-Oz', '-Wall', '-Wextra', '-fno-builtin'];
+
 /** The object of a layer's source, as builds name it. */
 export const objectOf = (source: string): string => `casemate/${source}.o`;
 
@@ -126,4 +148,6 @@ export interface ProbeFiles {
 
 /** What the probes of all targets share: how they say what happens. */
 export const sharedProbeSource = 'targets/platform/probes/say.c';
+/** Where guests know from a boot block where their stack is: how one leaves it. */
+export const stackProbeSource = 'targets/platform/probes/stack.c';
 export const sharedProbeHeader = 'targets/platform/probes/say.h';

@@ -9,16 +9,16 @@
  *
  * Causes: The RISC-V Instruction Set Manual, volume II, table 4.2.
  */
-import { type ProbeFiles, sharedProbeHeader, sharedProbeSource } from '../platform/sources.ts';
+import { type ProbeFiles, sharedProbeHeader, sharedProbeSource, stackProbeSource } from '../platform/sources.ts';
 
 const folder = 'targets/riscv64/probes';
 
 /** Files of the probes' unikernel, relative to the package's root. */
 export const riscvProbeFiles: ProbeFiles = {
   target: 'riscv64',
-  sources: ['main.c', 'memory.c', 'stack.c', 'sweep.c', 'undo.c', 'attempt.S']
+  sources: ['main.c', 'memory.c', 'sweep.c', 'undo.c', 'attempt.S']
     .map((file) => `${folder}/${file}`)
-    .concat(sharedProbeSource),
+    .concat(sharedProbeSource, stackProbeSource),
   headers: [`${folder}/probe.h`, 'targets/platform/machine/boot.h', sharedProbeHeader],
 };
 

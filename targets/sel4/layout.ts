@@ -9,6 +9,7 @@
  * The template of thread-local variables is found by the words at layer_tls_template, in place of program headers.
  */
 import { hex } from '../../base/errors.ts';
+import { completePart, readPart, textPart, writtenPart } from '../platform/layout.ts';
 import { PAGE } from '../regions.ts';
 
 /** What compilers call writable, and nobody writes once the file is complete. */
@@ -45,20 +46,7 @@ export function sel4Layout({ base, stack, moves = false }: LayoutRequest): strin
 {
   . = ${hex(base)};
   PROVIDE_HIDDEN(sel4_image = .);
-  .text :
-  {
-    KEEP(*(.text._start))
-    *(.text.unlikely .text.*_unlikely .text.unlikely.*)
-    *(.text.startup .text.startup.*)
-    *(.text.hot .text.hot.*)
-    *(.text .stub .text.* .gnu.linkonce.t.*)
-  }
-  .init : { KEEP(*(SORT_NONE(.init))) }
-  .fini : { KEEP(*(SORT_NONE(.fini))) }
-  .iplt : { *(.iplt) }
-  PROVIDE(__etext = .);
-  PROVIDE(_etext = .);
-  PROVIDE(etext = .);
+${textPart}
   . = ALIGN(CONSTANT(MAXPAGESIZE));
   PROVIDE_HIDDEN(sel4_text_end = .);
 
@@ -69,65 +57,16 @@ export function sel4Layout({ base, stack, moves = false }: LayoutRequest): strin
   .note.solo5.manifest : { KEEP(*(.note.solo5.manifest)) }
   .note.gnu.property : { *(.note.gnu.property) }
   .note.gnu.build-id : { *(.note.gnu.build-id) }${moves ? movingSections : ''}
-  .rodata :
-  {
-    . = ALIGN(8);
-    PROVIDE_HIDDEN(layer_tls_template = .);
-    QUAD(SIZEOF(.tdata))
-    QUAD(SIZEOF(.tbss) > 0 ? ADDR(.tbss) + SIZEOF(.tbss) - layer_tls_start : SIZEOF(.tdata))
-    QUAD(MAX(ALIGNOF(.tdata), ALIGNOF(.tbss)))
-    *(.rodata .rodata.* .gnu.linkonce.r.*)
-  }
-  .srodata : { *(.srodata.cst16) *(.srodata.cst8) *(.srodata.cst4) *(.srodata.cst2) *(.srodata .srodata.*) }
-  .eh_frame_hdr : { *(.eh_frame_hdr) }
-  .eh_frame : { KEEP(*(.eh_frame)) }
-  .gcc_except_table : { *(.gcc_except_table .gcc_except_table.*) }
+${readPart}
 
   . = ALIGN(CONSTANT(MAXPAGESIZE));
-  . = ALIGN(MAX(1, MAX(ALIGNOF(.tdata), ALIGNOF(.tbss))));
-  PROVIDE_HIDDEN(layer_tls_start = .);
-  .tdata : { *(.tdata .tdata.* .gnu.linkonce.td.*) }
-  .tbss : { *(.tbss .tbss.* .gnu.linkonce.tb.*) *(.tcommon) }
-  .preinit_array :
-  {
-    PROVIDE_HIDDEN(__preinit_array_start = .);
-    KEEP(*(.preinit_array))
-    PROVIDE_HIDDEN(__preinit_array_end = .);
-  }
-  .init_array :
-  {
-    PROVIDE_HIDDEN(__init_array_start = .);
-    KEEP(*(SORT_BY_INIT_PRIORITY(.init_array.*) SORT_BY_INIT_PRIORITY(.ctors.*)))
-    KEEP(*(.init_array .ctors))
-    PROVIDE_HIDDEN(__init_array_end = .);
-  }
-  .fini_array :
-  {
-    PROVIDE_HIDDEN(__fini_array_start = .);
-    KEEP(*(SORT_BY_INIT_PRIORITY(.fini_array.*) SORT_BY_INIT_PRIORITY(.dtors.*)))
-    KEEP(*(.fini_array .dtors))
-    PROVIDE_HIDDEN(__fini_array_end = .);
-  }
-  .data.rel.ro : { *(.data.rel.ro.local .data.rel.ro.local.*) *(.data.rel.ro .data.rel.ro.* .gnu.linkonce.d.rel.ro.*) }
-  .dynamic : { *(.dynamic) }
-  .got : { *(.got) *(.got.plt) *(.igot.plt) }
+${completePart}
   . = ALIGN(CONSTANT(MAXPAGESIZE));
   PROVIDE_HIDDEN(sel4_read_end = .);
 
   . = . + ${PAGE};
   PROVIDE_HIDDEN(sel4_write = .);
-  .data : { *(.data .data.* .gnu.linkonce.d.*) SORT(CONSTRUCTORS) }
-  .sdata :
-  {
-    PROVIDE(__global_pointer$ = . + 0x800);
-    *(.sdata .sdata.* .gnu.linkonce.s.*)
-  }
-  PROVIDE(_edata = .);
-  PROVIDE(edata = .);
-  . = ALIGN(8);
-  PROVIDE_HIDDEN(__bss_start = .);
-  .sbss : { *(.dynsbss) *(.sbss .sbss.* .gnu.linkonce.sb.*) *(.scommon) }
-  .bss : { *(.dynbss) *(.bss .bss.* .gnu.linkonce.b.*) *(COMMON) }
+${writtenPart}
   . = ALIGN(CONSTANT(MAXPAGESIZE));
   PROVIDE_HIDDEN(__bss_end = .);
   PROVIDE_HIDDEN(sel4_write_end = .);

@@ -6,7 +6,7 @@
  * the attempts that must get through on a machine (executing data on x86-64, where no-execute does not exist) are the
  * proof that an attempt is one. The last ones go for the kernel's calls: each must be refused.
  */
-import { sharedProbeHeader, sharedProbeSource } from '../platform/sources.ts';
+import { sharedProbeHeader, sharedProbeSource, stackProbeSource } from '../platform/sources.ts';
 import type { TextKind } from '../regions.ts';
 import type { SeL4Machine } from './kernel.ts';
 import type { Aslr } from './platform.ts';
@@ -15,9 +15,9 @@ const folder = 'targets/sel4/probes';
 
 /** Files of the probes' unikernel, relative to the package's root. */
 export const sel4ProbeFiles = {
-  sources: ['main.c', 'memory.c', 'stack.c', 'capabilities.c']
+  sources: ['main.c', 'memory.c', 'capabilities.c']
     .map((file) => `${folder}/${file}`)
-    .concat(sharedProbeSource),
+    .concat(sharedProbeSource, stackProbeSource),
   headers: [
     `${folder}/probe.h`,
     'targets/platform/machine/boot.h',

@@ -148,8 +148,7 @@ static int visit(void *context, const struct fdt_node *node) {
 
 const char *layer_machine_read(struct machine *machine, const void *fdt, uint32_t size, uint64_t hart) {
     *machine = (struct machine){.hart = hart};
-    static struct fdt_visitor visitor = {.node = visit, .reserved = reserve};
-    visitor.context = machine;
+    const struct fdt_visitor visitor = {.context = machine, .node = visit, .reserved = reserve};
     const char *wrong = layer_fdt_walk(fdt, size, &visitor);
     if (wrong != NULL) return wrong;
     if (machine->overflow) return "it has more memory ranges than there is room for";

@@ -1,6 +1,7 @@
 /*
- * Leaving the stack: downwards by recursion and by a plain pointer, upwards, and across a buffer's end. What traps there
- * has no stack left to say so on: only the trap stack, which is another, makes these end in a message.
+ * Leaving the stack: downwards by recursion and by a plain pointer, upwards, and across a buffer's end. For targets whose
+ * guests know from a boot block where their stack is. What is stopped there has no stack left to say so on: a trap stack,
+ * which is another, makes these end in a message, or whoever is below.
  */
 #include "probe.h"
 
