@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { probeSeL4 } from '../../pipeline/probe-sel4.ts';
 import type { ProbeVerdict } from '../../targets/sel4/judge-probe.ts';
 import { probesOf } from '../../targets/sel4/probes.ts';
-import { isLong } from '../support/long.ts';
+import { everyNth, isLong } from '../support/long.ts';
 import { type StandInOptions, standIn } from '../support/sel4-standin.ts';
 import { findTool, requireTools } from '../support/tools.ts';
 import { exampleFor } from '../targets/sel4/on-kernels.ts';
@@ -45,9 +45,11 @@ const few = ['read-text', 'write-rodata', 'execute-heap', 'page-map'];
 
 describe('on the stand-in', () => {
   test('everything that is forbidden is stopped', { timeout: 300_000 }, async () => {
-    const verdicts = await probed({}, 'build');
+    const names = probesOf({ aslr: 'build' }).map(({ name }) => name);
+    // The control runs in any case.
+    const verdicts = await probed({}, 'build', everyNth(names.slice(1), 2));
     expectStopped(verdicts);
-    expect(verdicts.map(({ probe }) => probe)).toEqual(probesOf({ aslr: 'build' }).map(({ name }) => name));
+    expect(verdicts.length).toBe(isLong ? names.length : 1 + Math.ceil((names.length - 1) / 2));
   });
 
   test('so it is with new addresses at every boot', { timeout: 300_000 }, async () => {
