@@ -7,9 +7,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { frames, passes, type Rule, textOf } from '../examples/firewall/reference.ts';
 import { type FrameWire, openFrameWire } from '../support/frame-wire.ts';
 import { isLong as long } from '../support/long.ts';
+import { standIn } from '../support/sel4-standin.ts';
 import { requireTools } from '../support/tools.ts';
 import { whileRunning } from '../support/while-running.ts';
 import { buildExample } from '../targets/hvt/guest.ts';
+import { exampleFor } from '../targets/sel4/on-kernels.ts';
 import * as net from './host/frames.ts';
 
 requireTools('clang', 'qemu-system-riscv64');
@@ -41,11 +43,16 @@ function through(from: FrameWire, to: FrameWire, some: readonly Buffer[]): Promi
 
 const hex = (some: readonly Buffer[]): string[] => some.map((frame) => frame.toString('hex'));
 
-describe.each(['hvt', 'riscv64'] as const)('in an image for %s', (target) => {
+/** On seL4's stand-in it is another console, another way to wait and the same devices as on riscv64. */
+const targets = ['hvt', 'riscv64', ...(long ? (['sel4'] as const) : [])] as const;
+
+describe.each(targets)('in an image for %s', (target) => {
   let image: string;
+  let kernel = '';
   beforeAll(async () => {
     // Proves, where nobody has before.
-    image = await buildExample('firewall', target);
+    if (target === 'sel4') kernel = await standIn();
+    image = target === 'sel4' ? await exampleFor('firewall', kernel) : await buildExample('firewall', target);
   }, 900_000);
 
   it('passes on what the rules allow, both ways', { timeout: 1_800_000 }, async () => {
@@ -57,7 +64,8 @@ describe.each(['hvt', 'riscv64'] as const)('in an image for %s', (target) => {
     const all = fc.sample(frames, { seed: target === 'hvt' ? 1 : 2, numRuns: long ? 20_000 : 400 });
     const passed = { in: 0, out: 0 };
     const args = [textOf(rules)];
-    await whileRunning({ image, target, args, nets, ready: 'ready', timeout: long ? 1500 : 120 }, async () => {
+    const guest = { image, target, kernel, args, nets };
+    await whileRunning({ ...guest, ready: 'ready', timeout: long ? 1500 : 120 }, async () => {
       await Promise.all([inside.connected, outside.connected]);
       for (let at = 0; at < all.length; at += 25) {
         const some = all.slice(at, at + 25);

@@ -89,6 +89,30 @@ test.each(some)('dns answers dig, with the addresses of each %s', { timeout: 900
   });
 });
 
+// It is proved and searched for secrets when it is built, which takes a while.
+test.each(isLong ? kinds : [])(
+  'vault seals a volume and opens it, with the addresses of each %s',
+  { timeout: 900_000 },
+  async (aslr) => {
+    const image = await exampleFor('vault', kernel, { sel4: { aslr } });
+    const folder = temporaryFolder('sel4-vault');
+    const [key, data] = [join(folder, 'key.img'), join(folder, 'data.img')];
+    const content = Buffer.alloc(8192, 'not for everyone ');
+    writeFileSync(key, Buffer.alloc(512, 'thirty-two bytes of an example. '));
+    writeFileSync(data, Buffer.concat([content, Buffer.alloc(3 * 512)]));
+    const blocks = [
+      { name: 'key', path: key },
+      { name: 'data', path: data },
+    ];
+    const vault = (command: string) => bootOn(kernel, image, { args: [command], blocks });
+    const kept = (): Buffer => readFileSync(data).subarray(0, content.length);
+    expect(await vault('seal')).toMatchObject({ outcome: 'halted', status: 0 });
+    expect(kept().includes('not for everyone')).toBe(false);
+    expect(await vault('open')).toMatchObject({ outcome: 'halted', status: 0 });
+    expect(kept().equals(content)).toBe(true);
+  },
+);
+
 test('hello has other addresses at every boot, if it is built so, and else the same', {
   timeout: 600_000,
 }, async () => {
