@@ -25,6 +25,7 @@ import { programImage } from '../targets/sel4/microkit/program-image.ts';
 import { TREE_ROOM } from '../targets/sel4/pack/riscv64.ts';
 import { checkPlatform, sel4Platform } from '../targets/sel4/platform.ts';
 import type { Manifest } from './manifest.ts';
+import { requireStartupCode } from './startup-code.ts';
 import {
   layerOf,
   librariesOf,
@@ -131,6 +132,7 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
     keep: [MANIFEST_SYMBOL, 'sel4_settings', ...(domain === undefined ? [] : writtenSymbols)],
     stack: { given: () => stack, ...layer.calls },
     finish: (image, note) => {
+      requireStartupCode({ image, layer, wrap: manifest.link?.wrap ?? [], base: addresses.image, name });
       const root = rootImage(image.bytes, name, { kernel, addresses, heapSize: heapOf(manifest), executeOnly, aslr });
       const readable = root.protections.find((each) => each.name === 'execute-only text' && !each.enforced);
       if (readable !== undefined && require.includes('xom'))
