@@ -22,7 +22,7 @@ import { microkitMachine } from '../targets/sel4/microkit/machine.ts';
 import { checkProgram } from '../targets/sel4/microkit/pd-image.ts';
 import { microkitPlatform, writtenSymbols } from '../targets/sel4/microkit/platform.ts';
 import { programImage } from '../targets/sel4/microkit/program-image.ts';
-import { TREE_ROOM } from '../targets/sel4/pack/riscv64.ts';
+import { TREE_ROOM } from '../targets/sel4/pack/boot-file.ts';
 import { checkPlatform, sel4Platform } from '../targets/sel4/platform.ts';
 import type { Manifest } from './manifest.ts';
 import { requireStartupCode } from './startup-code.ts';

@@ -10,7 +10,7 @@ import type { Finding, Outcome, State } from '../../hardening/finding.ts';
 import type { SeL4Image } from './image.ts';
 import type { Kernel } from './kernel.ts';
 import { brokenLoadingRules, extraBootInfoOf } from './loading-rules.ts';
-import { TREE_ROOM } from './pack/riscv64.ts';
+import { TREE_ROOM } from './pack/boot-file.ts';
 import { protectionsOf } from './protections.ts';
 
 function finding(rule: string, subject: string, outcome: Outcome, state: State, message: string): Finding {

@@ -18,13 +18,21 @@ import * as elf from '../../../linker/elf.ts';
 import * as a64 from '../../../machine/assemble/aarch64.ts';
 import { assemble, data, type Item, label } from '../../../machine/assemble/listing.ts';
 import { PAGE } from '../../regions.ts';
-import { bootElf, flatImage, kernelPieces, type Piece, spanOf } from './boot-file.ts';
-import { type BootParts, TREE_ROOM } from './riscv64.ts';
+import {
+  type BootParts,
+  bootElf,
+  checkKernelPlace,
+  flatImage,
+  GIGABYTE,
+  kernelOffset,
+  kernelPieces,
+  type Piece,
+  spanOf,
+  TREE_ROOM,
+  upTo,
+} from './boot-file.ts';
 
 const blockSize = 1n << 21n;
-const gigabyte = 1n << 30n;
-
-const upTo = (value: bigint, step: bigint): bigint => ((value + step - 1n) / step) * step;
 const page = BigInt(PAGE);
 
 // --- translation tables, 4 KiB granule, 48 bits of address
@@ -62,7 +70,7 @@ const entryOf = (address: bigint, shift: bigint): number => Number((address >> s
 
 function mapGigabyte(tables: Tables, root: number, address: bigint): void {
   const middle = below(tables, root, entryOf(address, 39n));
-  tables.pages[middle]![entryOf(address, 30n)] = ((address / gigabyte) * gigabyte) | block;
+  tables.pages[middle]![entryOf(address, 30n)] = ((address / GIGABYTE) * GIGABYTE) | block;
 }
 
 function mapBlock(tables: Tables, root: number, address: bigint, to: bigint): void {
@@ -126,22 +134,6 @@ function checkKernel(pieces: readonly Piece[], where: string): void {
       `${where}: the kernel is at [${hex(start)}, ${hex(end)}); at most ${hex(MOST_KERNEL)} bytes below ` +
         `${hex(MOST_ADDRESS)} are packed`,
     );
-}
-
-/** Virtual minus physical address of the kernel, which must be one for all of it and leave blocks whole. */
-function kernelOffset({ file }: BootParts['kernel'], where: string): bigint {
-  const segments = file.segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0);
-  const [first] = segments;
-  if (first === undefined) return fail('image', `${where}: the kernel has no PT_LOAD`);
-  const offset = first.address - first.loadAddress;
-  const other = segments.find(({ address, loadAddress }) => address - loadAddress !== offset) ?? first;
-  if (other !== first || offset % blockSize !== 0n || first.loadAddress % page !== 0n)
-    fail(
-      'image',
-      `${where}: the kernel's segment at ${hex(other.address)} is loaded at ${hex(other.loadAddress)}; blocks of ` +
-        `${hex(blockSize)} bytes must map all of it`,
-    );
-  return offset;
 }
 
 // --- the stub
@@ -289,10 +281,10 @@ function stubCode(facts: StubFacts): Item[] {
 }
 
 /** The stub, and behind it its tables: the roots for the lower and the upper half of addresses first. */
-function stubBytes(facts: StubFacts, kernelOffsetOf: bigint, kernelEnd: bigint): Uint8Array {
+function stubBytes(facts: StubFacts, kernelOffsetOf: bigint, kernelEnd: bigint, where: string): Uint8Array {
   const tables: Tables = { base: facts.stub + page, pages: [] };
   const [lower, upper] = [addTable(tables), addTable(tables)];
-  for (let at = (facts.stub / gigabyte) * gigabyte; at < facts.stub + page; at += gigabyte)
+  for (let at = (facts.stub / GIGABYTE) * GIGABYTE; at < facts.stub + page; at += GIGABYTE)
     mapGigabyte(tables, lower, at);
   for (let at = (facts.memory / blockSize) * blockSize; at < kernelEnd; at += blockSize)
     mapBlock(tables, facts.isHypervisor ? lower : upper, BigInt.asUintN(64, at + kernelOffsetOf), at);
@@ -305,18 +297,38 @@ function stubBytes(facts: StubFacts, kernelOffsetOf: bigint, kernelEnd: bigint):
     data(new Uint8Array(PAGE), PAGE),
   ];
   const { bytes } = assemble(items, Number(facts.stub));
-  if (bytes.length !== 3 * PAGE) throw new Error(`the stub has ${bytes.length - 2 * PAGE} bytes of instructions`);
+  if (bytes.length !== 3 * PAGE)
+    fail(
+      'kernel',
+      `${where}: the kernel has ${facts.kernel.length} segments; what copies them takes ${bytes.length - 2 * PAGE} bytes of ` +
+        `instructions, of ${PAGE} at most`,
+    );
   const whole = new Uint8Array(PAGE + tables.pages.length * PAGE);
   whole.set(bytes.subarray(0, PAGE));
   whole.set(tableBytes(tables), PAGE);
   return whole;
 }
 
-/** A kernel and a root image as one ELF file for AArch64. Errors: 'image', 'limit'. */
+/** Processors have so much physical address at least. */
+const PHYSICAL_TOP = 1n << 32n;
+
+/** Refuses a kernel that tables of 48 bits cannot map where it was linked, beside the stub. Errors: 'kernel'. */
+function checkReach({ stub, memory, kernelEntry, isHypervisor }: StubFacts, offset: bigint, where: string): void {
+  const [own, here] = [memory + offset, stub / GIGABYTE];
+  const collides = isHypervisor && own / GIGABYTE >= here && own / GIGABYTE <= (stub + page) / GIGABYTE;
+  if (kernelEntry >> 48n !== (isHypervisor ? 0n : 0xffffn) || collides)
+    fail(
+      'kernel',
+      `${where}: the kernel enters at ${hex(kernelEntry)}, which no table of 48 bits maps beside what starts it`,
+    );
+}
+
+/** A kernel and a root image as one ELF file for AArch64. Errors: 'kernel', 'image', 'limit'. */
 export function packAarch64({ kernel, root, where }: BootParts): Uint8Array {
-  const offset = kernelOffset(kernel, where);
+  const offset = kernelOffset(kernel.file, blockSize, where);
   const pieces = kernelPieces(kernel.file, kernel.bytes);
   checkKernel(pieces, where);
+  checkKernelPlace(pieces, 0n, PHYSICAL_TOP, where);
   const flat = flatImage(root.file, root.bytes, where);
   const plan = planBoot(pieces, flat.memory);
   const { entry } = kernel.file.header;
@@ -327,7 +339,8 @@ export function packAarch64({ kernel, root, where }: BootParts): Uint8Array {
     rootEntry: root.file.header.entry,
     imageOffset: BigInt.asUintN(64, plan.image - flat.address),
   };
-  const bytes = stubBytes(facts, offset, spanOf(pieces).end);
+  checkReach(facts, offset, where);
+  const bytes = stubBytes(facts, offset, spanOf(pieces).end, where);
   const staged = plan.kernel
     .filter((piece) => piece.bytes.length > 0)
     .map((piece) => ({ address: piece.from, bytes: piece.bytes, memory: piece.bytes.length }));

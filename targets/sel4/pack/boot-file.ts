@@ -12,6 +12,21 @@ import type { ElfFile } from '../../../linker/elf-file.ts';
 import { writeElfFile } from '../../../linker/write-elf-file.ts';
 import { PAGE, pageUp } from '../../regions.ts';
 
+export interface BootParts {
+  readonly kernel: { readonly file: ElfFile; readonly bytes: Uint8Array };
+  readonly root: { readonly file: ElfFile; readonly bytes: Uint8Array };
+  /** How messages call the root image. */
+  readonly where: string;
+}
+
+/** Room for the device tree; one that is larger is not passed on. */
+export const TREE_ROOM = 0x10000;
+
+export const GIGABYTE = 1n << 30n;
+
+/** The least multiple of `step` that is not below the value. */
+export const upTo = (value: bigint, step: bigint): bigint => ((value + step - 1n) / step) * step;
+
 /** Bytes at an address; `memory` of them, the rest zeros. */
 export interface Piece {
   readonly address: bigint;
@@ -56,6 +71,38 @@ export function kernelPieces(file: ElfFile, bytes: Uint8Array): Piece[] {
     bytes: bytes.subarray(offset, offset + fileSize),
     memory: memorySize,
   }));
+}
+
+/**
+ * A kernel's virtual address minus its physical one: it must be the same for all of it, and a multiple of what an entry of
+ * a page table maps. Errors: 'kernel'.
+ */
+export function kernelOffset(file: ElfFile, step: bigint, where: string): bigint {
+  const segments = loads(file);
+  const [first] = segments;
+  if (first === undefined) return fail('kernel', `${where}: the kernel has no PT_LOAD`);
+  const offset = first.address - first.loadAddress;
+  const other = segments.find(({ address, loadAddress }) => address - loadAddress !== offset) ?? first;
+  if (other !== first || offset % step !== 0n || first.loadAddress % BigInt(PAGE) !== 0n)
+    fail(
+      'kernel',
+      `${where}: the kernel's segment at ${hex(other.address)} is loaded at ${hex(other.loadAddress)}; entries of a page ` +
+        `table that map ${hex(step)} bytes each must map all of it`,
+    );
+  const { entry } = file.header;
+  if (!segments.some(({ address, memorySize }) => entry >= address && entry < address + BigInt(memorySize)))
+    fail('kernel', `${where}: the kernel enters at ${hex(entry)}, which none of its segments holds`);
+  return offset;
+}
+
+/** Fails with 'kernel' unless all of a kernel lies in a gigabyte, above `lowest` and below `highest`. */
+export function checkKernelPlace(kernel: readonly Piece[], lowest: bigint, highest: bigint, where: string): void {
+  const { start, end } = spanOf(kernel);
+  const what = `${where}: the kernel lies at ${hex(start)} to ${hex(end)} in memory`;
+  if (start / GIGABYTE !== (end - 1n) / GIGABYTE)
+    fail('kernel', `${what}; all of it must be in one piece of ${hex(GIGABYTE)} bytes, which what starts it maps`);
+  if (start < lowest || end > highest)
+    fail('kernel', `${what}; what starts it can do so from ${hex(lowest)} to ${hex(highest)}`);
 }
 
 /** Fails with 'image' when two pieces would lie over each other. */

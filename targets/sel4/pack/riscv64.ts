@@ -13,46 +13,28 @@
  */
 import { fail, hex } from '../../../base/errors.ts';
 import * as elf from '../../../linker/elf.ts';
-import type { ElfFile } from '../../../linker/elf-file.ts';
 import { assemble, data, type Item, label } from '../../../machine/assemble/listing.ts';
 import * as rv from '../../../machine/assemble/riscv64.ts';
 import { PAGE } from '../../regions.ts';
-import { bootElf, flatImage, kernelPieces, type Piece, spanOf } from './boot-file.ts';
-
-export interface BootParts {
-  readonly kernel: { readonly file: ElfFile; readonly bytes: Uint8Array };
-  readonly root: { readonly file: ElfFile; readonly bytes: Uint8Array };
-  /** How messages call the root image. */
-  readonly where: string;
-}
+import {
+  type BootParts,
+  bootElf,
+  checkKernelPlace,
+  flatImage,
+  GIGABYTE,
+  kernelOffset,
+  kernelPieces,
+  type Piece,
+  spanOf,
+  TREE_ROOM,
+  upTo,
+} from './boot-file.ts';
 
 /** Below the kernel and above the firmware, which takes the first 512 KiB of memory. */
 const STUB_BELOW_KERNEL = 0x100000n;
-/** Room for the device tree; one that is larger is not passed on. */
-export const TREE_ROOM = 0x10000;
-
-const gigabyte = 1n << 30n;
 /** Valid, readable, writable, executable, accessed, dirty. */
 const everything = 0xcfn;
 const sv39 = 8;
-
-const upTo = (value: bigint, step: bigint): bigint => ((value + step - 1n) / step) * step;
-
-/** The kernel's address minus its physical one: it must be the same for all of it, and leave whole gigabytes whole. */
-function kernelOffset(file: ElfFile, where: string): bigint {
-  const segments = file.segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0);
-  const [first] = segments;
-  if (first === undefined) return fail('image', `${where}: the kernel has no PT_LOAD`);
-  const offset = first.address - first.loadAddress;
-  const other = segments.find(({ address, loadAddress }) => address - loadAddress !== offset);
-  if (other !== undefined || offset % gigabyte !== 0n)
-    fail(
-      'image',
-      `${where}: the kernel's segment at ${hex((other ?? first).address)} is loaded at ${hex((other ?? first).loadAddress)}; ` +
-        'one page table entry of a gigabyte must map all of it',
-    );
-  return offset;
-}
 
 /** Where everything lies, in physical addresses. */
 export interface BootPlan {
@@ -68,7 +50,7 @@ interface StubFacts extends BootPlan {
   readonly rootEntry: bigint;
   /** Physical minus virtual address of the root image. */
   readonly imageOffset: bigint;
-  /** Physical address of the gigabyte that holds the kernel, and the table's entry that maps it. */
+  /** Physical address of the GIGABYTE that holds the kernel, and the table's entry that maps it. */
   readonly kernelGigabyte: bigint;
   readonly kernelIndex: number;
 }
@@ -112,7 +94,7 @@ function copyTree({ tree }: StubFacts): Item[] {
 
 /** Makes the table's two entries and switches to it; changes t0 to t2. */
 function mapKernel(facts: StubFacts): Item[] {
-  const here = facts.stub / gigabyte;
+  const here = facts.stub / GIGABYTE;
   const entry = (index: number, value: bigint): Item[] => [
     ...rv.li('t1', value),
     ...rv.li('t2', index * 8),
@@ -121,7 +103,7 @@ function mapKernel(facts: StubFacts): Item[] {
   ];
   return [
     rv.la('t0', 'table'),
-    ...entry(Number(here), leaf(here * gigabyte)),
+    ...entry(Number(here), leaf(here * GIGABYTE)),
     ...entry(facts.kernelIndex, leaf(facts.kernelGigabyte)),
     rv.shift('srli', 't0', 't0', 12),
     ...rv.li('t1', sv39),
@@ -156,7 +138,19 @@ function stubBytes(facts: StubFacts): Uint8Array {
   return assemble(items, Number(facts.stub)).bytes;
 }
 
-/** Where the parts of a boot file go. Errors: 'image'. */
+/** Sv39 maps the stub where it is: in the lower half of its addresses. */
+const SV39_HALF = 1n << 38n;
+
+/** Refuses a kernel that two entries of a page table, the stub's and its own, cannot map. Errors: 'kernel'. */
+function checkReach(kernel: readonly Piece[], entry: bigint, where: string): void {
+  checkKernelPlace(kernel, STUB_BELOW_KERNEL, SV39_HALF, where);
+  const { start } = spanOf(kernel);
+  const [own, stub] = [(entry >> 30n) & 511n, (start - STUB_BELOW_KERNEL) / GIGABYTE];
+  if (BigInt.asUintN(64, BigInt.asIntN(39, entry)) !== entry || (own === stub && entry / GIGABYTE !== start / GIGABYTE))
+    fail('kernel', `${where}: the kernel enters at ${hex(entry)}, which Sv39 cannot map beside what starts it`);
+}
+
+/** Where the parts of a boot file go. */
 export function planBoot(kernel: readonly Piece[], imageSize: number): BootPlan {
   const { start, end } = spanOf(kernel);
   const tree = upTo(end, BigInt(PAGE));
@@ -164,14 +158,15 @@ export function planBoot(kernel: readonly Piece[], imageSize: number): BootPlan 
   return { stub: start - STUB_BELOW_KERNEL, tree, image, imageEnd: image + BigInt(imageSize) };
 }
 
-/** A kernel and a root image as one ELF file for RISC-V. Errors: 'image', 'limit'. */
+/** A kernel and a root image as one ELF file for RISC-V. Errors: 'kernel', 'image', 'limit'. */
 export function packRiscv({ kernel, root, where }: BootParts): Uint8Array {
-  const offset = kernelOffset(kernel.file, where);
+  const offset = kernelOffset(kernel.file, GIGABYTE, where);
   const pieces = kernelPieces(kernel.file, kernel.bytes);
+  checkReach(pieces, kernel.file.header.entry, where);
   const flat = flatImage(root.file, root.bytes, where);
   const plan = planBoot(pieces, flat.memory);
   const { entry } = kernel.file.header;
-  const kernelGigabyte = ((entry - offset) / gigabyte) * gigabyte;
+  const kernelGigabyte = ((entry - offset) / GIGABYTE) * GIGABYTE;
   const bytes = stubBytes({
     ...plan,
     kernelEntry: entry,

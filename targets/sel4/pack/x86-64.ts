@@ -9,8 +9,7 @@
  */
 import { alignUp } from '../../../base/arithmetic.ts';
 import { fail, hex } from '../../../base/errors.ts';
-import { kernelPieces, type Piece } from './boot-file.ts';
-import type { BootParts } from './riscv64.ts';
+import { type BootParts, kernelPieces, type Piece } from './boot-file.ts';
 
 const HEADER_SIZE = 52;
 const SEGMENT_SIZE = 32;
@@ -21,7 +20,7 @@ const MULTIBOOT_WITHIN = 8192;
 const MULTIBOOT_MAGIC = 0x1badb002;
 
 function checkAddress(value: bigint, what: string, where: string): number {
-  if (value > 0xffffffffn) fail('image', `${where}: the kernel's ${what} is ${hex(value)}, beyond 32 bits`);
+  if (value > 0xffffffffn) fail('kernel', `${where}: the kernel's ${what} is ${hex(value)}, beyond 32 bits`);
   return Number(value);
 }
 
@@ -40,10 +39,22 @@ function hasMultiboot(file: Uint8Array): boolean {
   return false;
 }
 
-/** A kernel as an ELF32 file with the same pieces. Errors: 'image'. */
+/** Fails with 'kernel' when a file that must begin with a Multiboot header has none. */
+function checkMultiboot(file: Uint8Array, where: string): void {
+  if (!hasMultiboot(file))
+    fail('kernel', `${where}: the kernel has no Multiboot header in the first ${MULTIBOOT_WITHIN} bytes of its file`);
+}
+
+/** A kernel that lies in an ELF32 container already, as it is. Errors: 'kernel'. */
+export function containedKernel(bytes: Uint8Array, where: string): Uint8Array {
+  checkMultiboot(bytes, where);
+  return bytes;
+}
+
+/** A kernel as an ELF32 file with the same pieces. Errors: 'kernel'. */
 export function kernel32({ kernel, where }: Pick<BootParts, 'kernel' | 'where'>): Uint8Array {
   const pieces = kernelPieces(kernel.file, kernel.bytes);
-  if (pieces.length === 0) fail('image', `${where}: the kernel has no PT_LOAD`);
+  if (pieces.length === 0) fail('kernel', `${where}: the kernel has no PT_LOAD`);
   // The Multiboot header is at the start of the first piece: it must stay near the file's.
   let end = alignUp(HEADER_SIZE + pieces.length * SEGMENT_SIZE, PAGE);
   const placed = pieces.map((piece) => {
@@ -67,7 +78,6 @@ export function kernel32({ kernel, where }: Pick<BootParts, 'kernel' | 'where'>)
     writeSegment(view, HEADER_SIZE + i * SEGMENT_SIZE, piece, offset);
     out.set(piece.bytes, offset);
   }
-  if (!hasMultiboot(out))
-    fail('image', `${where}: the kernel has no Multiboot header in the first ${MULTIBOOT_WITHIN} bytes of its file`);
+  checkMultiboot(out, where);
   return out;
 }
