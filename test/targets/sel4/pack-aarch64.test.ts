@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { CasemateError } from '../../../base/errors.ts';
 import { readElfFile } from '../../../linker/elf-file.ts';
 import { packAarch64 } from '../../../targets/sel4/pack/aarch64.ts';
-import { TREE_ROOM } from '../../../targets/sel4/pack/riscv64.ts';
+import { TREE_ROOM } from '../../../targets/sel4/pack/boot-file.ts';
 import { type BuiltSegment, buildImage, PF } from '../../support/elf-image.ts';
 import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
