@@ -15,7 +15,7 @@ export interface Running {
   readonly args?: readonly string[];
   readonly nets?: Parameters<typeof bootRiscv>[0]['nets'];
   readonly blocks?: Parameters<typeof bootRiscv>[0]['blocks'];
-  /** Options of the machine, for riscv64. */
+  /** Options of the machine, for riscv64 and sel4. */
   readonly machine?: Pick<Parameters<typeof bootRiscv>[0], 'machine' | 'cpu' | 'legacy' | 'rng'>;
   /** Further words for QEMU. */
   readonly more?: readonly string[];
@@ -58,10 +58,12 @@ export async function whileRunning(running: Running, work: (pid: number) => Prom
     if (said.includes(ready)) wake();
   };
   const options = { image, timeout, args, nets, blocks, onConsole };
+  // The kernel says which machine it is.
+  const { machine: _, ...onKernel } = machine;
   const boots = {
     hvt: () => bootHvt({ ...options, memory: 16, tender: 'emulator' }, host),
     riscv64: () => bootRiscv({ ...options, memory: 16, ...machine }, host),
-    sel4: () => bootSeL4Image({ ...options, sel4: { kernel } }, host),
+    sel4: () => bootSeL4Image({ ...options, ...onKernel, sel4: { kernel } }, host),
   };
   const end = boots[target]();
   const early = end.then((result) => Promise.reject(new Error(`ended: ${JSON.stringify(result)}`)));

@@ -6,7 +6,7 @@ import { bootRiscv, type RiscvBootOptions, type RiscvBootResult } from '../../..
 import { findTool } from '../../support/tools.ts';
 
 /** Processor time of a process in seconds; /proc counts in hundredths. */
-function processorTime(pid: number): number {
+export function processorTime(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
     .split(' ');

@@ -58,6 +58,7 @@ export function runnableKernels(): RealKernel[] {
     return { name: basename(dirname(path)), path, kernel, platform: String(kernel.config.get('PLAT')) };
   });
   return all.filter(({ kernel, platform }) => {
+    if (!['qemu-riscv-virt', 'hifive', 'qemu-arm-virt', 'pc99'].includes(platform)) return false;
     // Emulated processors have no PCIDs. Of a PC's device addresses alone 66 untypeds are made, before any of memory.
     const untypeds = Number(kernel.config.get('MAX_NUM_BOOTINFO_UNTYPED_CAPS'));
     return platform !== 'pc99' || (kernel.config.get('SUPPORT_PCID') !== true && untypeds > 66);
