@@ -86,8 +86,8 @@ export function kernelOffset(file: ElfFile, step: bigint, where: string): bigint
   if (other !== first || offset % step !== 0n || first.loadAddress % BigInt(PAGE) !== 0n)
     fail(
       'kernel',
-      `${where}: the kernel's segment at ${hex(other.address)} is loaded at ${hex(other.loadAddress)}; entries of a page ` +
-        `table that map ${hex(step)} bytes each must map all of it`,
+      `${where}: the kernel's segment at ${hex(other.address)} is loaded at ${hex(other.loadAddress)}; blocks of ` +
+        `${hex(step)} bytes must map all of it`,
     );
   const { entry } = file.header;
   if (!segments.some(({ address, memorySize }) => entry >= address && entry < address + BigInt(memorySize)))
