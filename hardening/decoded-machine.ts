@@ -1,6 +1,7 @@
 /**
- * Which machines' code casemate reads. Whatever follows instructions (veneers that wipe, bounds of stacks, validation)
- * has to ask here: an image is linked for more machines than these, and one's code must not be taken for another's.
+ * Which machines' code casemate reads whole. Whatever follows instructions (veneers that wipe, validation) has to ask here:
+ * an image is linked for more machines than these, and one's code must not be taken for another's. For a bound of the
+ * stack less is enough (machine/stack-aarch64.ts).
  */
 import { fail } from '../base/errors.ts';
 import type { Machine } from '../linker/program.ts';

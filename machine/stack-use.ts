@@ -43,6 +43,8 @@ export interface Step {
   readonly effect: StackEffect;
   /** What it does to another register. */
   readonly move?: Move;
+  /** Registers that it may write besides. */
+  readonly forgets?: readonly number[];
   /** Whether control may go on to the next instruction. */
   readonly continues: boolean;
   /** Where else it may go. */
@@ -120,6 +122,11 @@ function meet(a: State | undefined, b: State): State {
     ...(compared && { compared }),
     held: meetHeld(a.held, b.held),
   };
+}
+
+function heldAfter(held: Held, { move, forgets = [] }: Step): Held {
+  const known = move === undefined ? held : afterMove(held, move);
+  return forgets.reduce((rest, to) => afterMove(rest, { kind: 'forget', to }), known);
 }
 
 /** Callees may change the limit's register, and others. */
@@ -232,7 +239,7 @@ export function stackUse(
     }
     const changed = after(state, step.effect);
     if (typeof changed === 'string') return fail(at, changed);
-    const result = step.move === undefined ? changed : { ...changed, held: afterMove(changed.held, step.move) };
+    const result = { ...changed, held: heldAfter(changed.held, step) };
     if (result.depth < -(registers.returnBytes ?? 0)) return fail(at, "the stack pointer rises above the caller's");
     if (step.returns === true && result.depth !== 0)
       return fail(at, 'it returns with another stack pointer than it was called with');

@@ -7,11 +7,12 @@
  * the table has no end that can be told, and there is none.
  */
 
-import { type DecodedMachine, requireDecoded } from '../hardening/decoded-machine.ts';
 import type { CodeFunction } from '../hardening/stack-bound.ts';
 import type { LinkedImage } from '../linker/image.ts';
+import type { Machine } from '../linker/program.ts';
 import { functionsOf, type ImageFunction, linkerSymbol, relocationsOf } from '../linker/provenance.ts';
 import { sweep } from '../machine/decode-x86-64.ts';
+import { aarch64Step } from '../machine/stack-aarch64.ts';
 import { riscvRegisters, riscvStep } from '../machine/stack-riscv64.ts';
 import { type Registers, type StackUse, type Step, stackUse, type TableAt } from '../machine/stack-use.ts';
 import { createStepReader } from '../machine/stack-x86-64.ts';
@@ -37,21 +38,20 @@ interface Word {
   readonly relative: boolean;
 }
 
-/** Sources: psABI for x86-64, "Relocation Types"; RISC-V psABI 1.0, "Relocation types". */
-const words: Record<DecodedMachine, ReadonlyMap<number, Word>> = {
+/** Sources: psABI for x86-64, "Relocation Types"; RISC-V psABI 1.0, "Relocation types"; AAELF64, 5.7.5. */
+const words: Record<Machine, ReadonlyMap<number, Word>> = {
   'x86-64': new Map([[1, { size: 8, relative: false }]]),
   riscv64: new Map([
     [1, { size: 4, relative: false }],
     [2, { size: 8, relative: false }],
     [35, { size: 4, relative: true }],
   ]),
+  aarch64: new Map([[257, { size: 8, relative: false }]]),
 };
-
-const wordsOf = ({ machine }: LinkedImage) => words[requireDecoded(machine, 'a bound of the stack')];
 
 export function relocatedWords(image: LinkedImage): Relocated[] {
   const { count, place, type, target } = relocationsOf(image);
-  const known = wordsOf(image);
+  const known = words[image.machine];
   return Array.from({ length: count }, (_, i) => ({ place: place[i], type: type[i], target: target[i] })).filter(
     (one) => known.has(one.type),
   );
@@ -72,11 +72,18 @@ const x86Steps: StepsOf = (bytes, address) => {
 
 const riscvSteps: StepsOf = (bytes, address) => (at) => riscvStep(bytes, Number(at - address), Number(address));
 
+const aarch64Steps: StepsOf = (bytes, address) => (at) => aarch64Step(bytes, Number(at - address), Number(address));
+
 /** What is known of the machine: how code is read, and its registers. */
 function machineOf(image: LinkedImage): { readonly stepsOf: StepsOf; readonly registers?: Registers } {
-  if (requireDecoded(image.machine, 'a bound of the stack') === 'x86-64')
-    return { stepsOf: x86Steps, registers: { initial: new Map(), kept: new Set(), returnBytes: 8 } };
-  return { stepsOf: riscvSteps, registers: riscvRegisters(linkerSymbol(image, '__global_pointer$')) };
+  switch (image.machine) {
+    case 'x86-64':
+      return { stepsOf: x86Steps, registers: { initial: new Map(), kept: new Set(), returnBytes: 8 } };
+    case 'riscv64':
+      return { stepsOf: riscvSteps, registers: riscvRegisters(linkerSymbol(image, '__global_pointer$')) };
+    case 'aarch64':
+      return { stepsOf: aarch64Steps };
+  }
 }
 
 /** The code of an image; what is entered without a name is a function, too. */
@@ -115,7 +122,7 @@ export function codeOf(image: LinkedImage, relocated: readonly Relocated[]): Ima
       const found: bigint[] = [];
       for (let at = Number(table), size = 0; ; at += size) {
         const word = byPlace.get(at);
-        const kind = word && wordsOf(image).get(word.type)!;
+        const kind = word && words[image.machine].get(word.type)!;
         if (word === undefined || kind === undefined || kind.relative !== relative) return found;
         if (size !== 0 && kind.size !== size) return found;
         size = kind.size;

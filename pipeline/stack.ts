@@ -6,7 +6,6 @@
  * pointers, the program's constructors, is known from the image.
  */
 import { fail, hex, printable } from '../base/errors.ts';
-import { decodedMachine } from '../hardening/decoded-machine.ts';
 import { type StackBound, type StackReason, stackBound } from '../hardening/stack-bound.ts';
 import { originalName } from '../hardening/wipe/veneer.ts';
 import type { LinkedImage } from '../linker/image.ts';
@@ -66,8 +65,6 @@ export function boundOfImage({
 }: Pick<StackJob, 'image' | 'at' | 'target'> & { readonly manifest: Partial<Manifest> }):
   | StackBound
   | readonly StackReason[] {
-  if (decodedMachine(image.machine) === undefined)
-    return [{ name: 'the image', at: BigInt(image.entry), text: `the code of ${image.machine} is not read` }];
   const words = relocatedWords(image);
   const { functions, byStart, useOf } = codeOf(image, words);
   const { indirect = {}, recursion = {} } = manifest.stack ?? {};

@@ -93,6 +93,8 @@ function machineFlags(kernel: Kernel): readonly string[] {
       return [
         // Atomics in line: there is no library that would ask which ones the processor has.
         ...['--target=aarch64-unknown-none-elf', '-mno-outline-atomics', `-DARCH_HAS_COUNTER=${counter}`],
+        // Tables of jumps hold distances there, which a bound of the stack cannot read.
+        '-fno-jump-tables',
         ...(hasFpu ? [] : ['-mgeneral-regs-only']),
       ];
     }
