@@ -13,7 +13,7 @@ import { parseScript } from '../linker/script/parse.ts';
 import { MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { verifiedModule } from '../targets/platform/sources.ts';
 import { drawAddresses, LARGE_PAGE, MOST_HEAP } from '../targets/sel4/addresses.ts';
-import { readSeL4Image, rootImage } from '../targets/sel4/image.ts';
+import { readSeL4Image, rootImage, startUpOf } from '../targets/sel4/image.ts';
 import type { Kernel, SeL4Machine } from '../targets/sel4/kernel.ts';
 import { largestUntyped } from '../targets/sel4/kernel-memory.ts';
 import { sel4Layout } from '../targets/sel4/layout.ts';
@@ -141,9 +141,9 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
       return domain === undefined ? root.bytes : programImage(root.bytes, name);
     },
     check: (bytes) => {
-      readSeL4Image(bytes, name);
+      const image = readSeL4Image(bytes, name);
       if (domain !== undefined) checkProgram(bytes, name, { machine: domain, stackSize: 0x1000, set: [] });
-      else checkRootImage(bytes, name, kernel, extraBootInfoOf(kernel.machine, TREE_ROOM));
+      else checkRootImage(bytes, name, kernel, extraBootInfoOf(kernel.machine, TREE_ROOM), startUpOf(image));
     },
   };
 }

@@ -7,7 +7,7 @@
  */
 import { printable } from '../../base/errors.ts';
 import type { Finding, Outcome, State } from '../../hardening/finding.ts';
-import type { SeL4Image } from './image.ts';
+import { type SeL4Image, startUpOf } from './image.ts';
 import type { Kernel } from './kernel.ts';
 import { brokenLoadingRules, extraBootInfoOf } from './loading-rules.ts';
 import { TREE_ROOM } from './pack/boot-file.ts';
@@ -21,7 +21,13 @@ function finding(rule: string, subject: string, outcome: Outcome, state: State, 
 export function kernelFindings(image: SeL4Image, kernel: Kernel, name: string): Finding[] {
   const subject = printable(name);
   const bound = image.binding.kernel === kernel.sha256;
-  const broken = brokenLoadingRules(image.bytes, name, kernel, extraBootInfoOf(kernel.machine, TREE_ROOM));
+  const broken = brokenLoadingRules(
+    image.bytes,
+    name,
+    kernel,
+    extraBootInfoOf(kernel.machine, TREE_ROOM),
+    startUpOf(image),
+  );
   const text = { kind: image.settings.text, reason: '' };
   return [
     finding(

@@ -24,6 +24,7 @@ import { type Aslr, aslrs } from './platform.ts';
 import { protectionsOf } from './protections.ts';
 import { relocated } from './relocated.ts';
 import { readSettings, type SeL4Settings, withSettings } from './settings.ts';
+import type { StartUp } from './slots.ts';
 
 /** Says which kernel an image is for, as JSON. */
 export const BINDING_SECTION = '.casemate.sel4';
@@ -174,6 +175,11 @@ export function readSeL4Image(bytes: Uint8Array, name: string): SeL4Image {
       `${where}: made for machine ${machine}; ${BINDING_SECTION} says ${machines[binding.machine]} (${binding.machine})`,
     );
   return { file, bytes, binding, settings: readSettings(file, where), devices: devicesOf(file, where) };
+}
+
+/** What an image's start-up code will make of the kernel's capabilities. */
+export function startUpOf({ binding: { aslr }, settings: { heapSize } }: SeL4Image): StartUp {
+  return { aslr, heapSize };
 }
 
 /** Fails with 'image' when an image was made for another kernel. */

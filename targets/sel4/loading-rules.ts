@@ -11,8 +11,7 @@
  * its first page to its last; the same file serves for both, so it is held to the same rules.
  *
  * Sources, seL4 16.0.0: src/arch/x86/kernel/boot_sys.c (load_boot_module) and 64/kernel/elf.c; try_init_kernel in
- * src/arch/riscv/kernel/boot.c and src/arch/arm/kernel/boot.c; src/kernel/boot.c (provide_cap, create_frames_of_region,
- * calculate_extra_bi_size_bits); arch_get_n_paging of each architecture.
+ * src/arch/riscv/kernel/boot.c and src/arch/arm/kernel/boot.c; src/kernel/boot.c (calculate_extra_bi_size_bits).
  */
 import { fail, hex, printable } from '../../base/errors.ts';
 import { codeParts, startsIn } from '../../hardening/code-parts.ts';
@@ -36,10 +35,9 @@ import {
 import type { ElfSegment } from '../../linker/elf-file.ts';
 import { createInstruction, decodeRiscv64 } from '../../machine/decode-riscv64.ts';
 import { unitOfRiscv64 } from '../../machine/units-riscv64.ts';
-import { initialCaps } from './abi.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
-import { countOf } from './kernel-config.ts';
 import { EM_AARCH64 } from './kernel-elf.ts';
+import { kernelSlots, type Span, type StartUp, startUpSlots } from './slots.ts';
 
 export type LoadingRule =
   | 'machine'
@@ -54,6 +52,7 @@ export type LoadingRule =
   | 'null-page'
   | 'user-space'
   | 'slots'
+  | 'tables'
   | 'load-addresses'
   | 'units';
 
@@ -64,7 +63,6 @@ export interface BrokenRule {
 }
 
 const page = 4096n;
-const pageBits = 12;
 const up = (value: bigint, step: bigint): bigint => ((value + step - 1n) / step) * step;
 
 const machineNumbers: Readonly<Record<SeL4Machine, number>> = {
@@ -83,15 +81,6 @@ export function extraBootInfoOf(machine: SeL4Machine, deviceTreeSize: number): n
   return deviceTreeSize === 0 ? 0 : header + deviceTreeSize;
 }
 
-/** An image's span of pages, and what follows it: IPC buffer, BootInfo, and extra BootInfo rounded to a power of two. */
-interface Span {
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly extraPages: bigint;
-  /** The end of all of them. */
-  readonly top: bigint;
-}
-
 function spanOf(loads: readonly ElfSegment[], extraBootInfo: number): Span {
   let [start, end] = [loads[0]!.address, 0n];
   for (const { address, memorySize } of loads) {
@@ -102,30 +91,6 @@ function spanOf(loads: readonly ElfSegment[], extraBootInfo: number): Span {
   let extra = 0n;
   if (extraBootInfo > 0) for (extra = page; extra < BigInt(extraBootInfo); ) extra *= 2n;
   return { start, end, extraPages: up(BigInt(extraBootInfo), page) / page, top: end + 2n * page + extra };
-}
-
-/** Bits of address that a table of each level below the root covers. */
-function tableBits(kernel: Kernel): number[] {
-  if (kernel.machine !== 'riscv64') return [39, 30, 21];
-  const levels = countOf(kernel.config, 'PT_LEVELS', kernel.configFile, [2, 4]);
-  return Array.from({ length: levels - 1 }, (_, i) => pageBits + 9 * (levels - 1 - i));
-}
-
-/** Slots of the root CNode that the kernel fills before an image runs, and what they are for. */
-function slotsNeeded(kernel: Kernel, { start, end, extraPages, top }: Span): { total: bigint; parts: string } {
-  const pages = (end - start) / page;
-  let tables = 0n;
-  for (const width of tableBits(kernel)) {
-    const size = 1n << BigInt(width);
-    tables += (up(top, size) - (start / size) * size) / size;
-  }
-  const { config, configFile } = kernel;
-  const untyped = BigInt(countOf(config, 'MAX_NUM_BOOTINFO_UNTYPED_CAPS', configFile, [1, 1 << 16]));
-  const nodes = kernel.isMcs ? BigInt(countOf(config, 'MAX_NUM_NODES', configFile, [1, 1024])) : 0n;
-  const others = BigInt(initialCaps) + untyped + nodes;
-  const total = pages + tables + extraPages + others;
-  const parts = `${pages} pages, ${tables} page tables, ${extraPages} pages of extra BootInfo, ${others} others`;
-  return { total, parts };
 }
 
 type Break = (rule: LoadingRule, message: string) => void;
@@ -198,7 +163,27 @@ function checkOrder(loads: readonly (readonly [i: number, segment: ElfSegment])[
   }
 }
 
-function checkSpan(span: Span, kernel: Kernel, breaks: Break): void {
+function checkSlots(span: Span, kernel: Kernel, breaks: Break, startUp?: StartUp): void {
+  const slots = 1n << BigInt(kernel.cnodeBits);
+  const has = `but the root CNode has ${slots} (ROOT_CNODE_SIZE_BITS of the kernel is ${kernel.cnodeBits})`;
+  const { total, parts } = kernelSlots(kernel, span);
+  if (total > slots) breaks('slots', `needs ${total} slots (${parts}), ${has}; make the image smaller`);
+  if (total > slots || startUp === undefined) return;
+  const { tables, mostTables, ...own } = startUpSlots(kernel, span, startUp);
+  const size = `${hex(span.end - span.start)} bytes of image and ${hex(startUp.heapSize)} of heap`;
+  if (tables > mostTables)
+    breaks(
+      'tables',
+      `start-up code may need ${tables} page tables for ${size}, and has room for ${mostTables}; make the image smaller`,
+    );
+  if (total + own.total > slots)
+    breaks(
+      'slots',
+      `needs ${total + own.total} slots (${parts}; in start-up code up to ${own.parts}), ${has}; make image or heap smaller`,
+    );
+}
+
+function checkSpan(span: Span, kernel: Kernel, breaks: Break, startUp?: StartUp): void {
   if (span.start === 0n) breaks('null-page', 'begins at 0x0; the first page must stay free, so that null is nowhere');
   // On x86-64 the end may be the top itself; the other two want it below.
   const limit = kernel.machine === 'x86-64' ? kernel.userTop : kernel.userTop - page;
@@ -207,15 +192,7 @@ function checkSpan(span: Span, kernel: Kernel, breaks: Break): void {
     breaks('user-space', `${what}; user space of ${kernel.machine} allows ${hex(limit)}; choose a lower base`);
     return;
   }
-  const { total, parts } = slotsNeeded(kernel, span);
-  const slots = 1n << BigInt(kernel.cnodeBits);
-  if (total > slots) {
-    const bits = `ROOT_CNODE_SIZE_BITS of the kernel is ${kernel.cnodeBits}`;
-    breaks(
-      'slots',
-      `needs ${total} slots (${parts}), but the root CNode has ${slots} (${bits}); make the image smaller`,
-    );
-  }
+  checkSlots(span, kernel, breaks, startUp);
 }
 
 function checkEntry({ file }: Subject, loads: readonly ElfSegment[], breaks: Break): void {
@@ -260,6 +237,7 @@ function checkUnits(subject: Subject, kernel: Kernel, breaks: Break): void {
 
 /**
  * The rules that a root image breaks for `kernel`; none when it boots. `extraBootInfo`: bytes, see extraBootInfoOf.
+ * `startUp`: what our start-up code makes, in an image that begins with it.
  * Errors: those of readSubject, for what is no ELF file that can be judged.
  */
 export function brokenLoadingRules(
@@ -267,6 +245,7 @@ export function brokenLoadingRules(
   name: string,
   kernel: Kernel,
   extraBootInfo: number,
+  startUp?: StartUp,
 ): BrokenRule[] {
   const broken: BrokenRule[] = [];
   const breaks: Break = (rule, message) => broken.push({ rule, message });
@@ -284,14 +263,20 @@ export function brokenLoadingRules(
   for (const [i, segment] of loads) checkSegment(segment, i, breaks);
   checkOrder(loads, breaks);
   checkEntry(subject, segments, breaks);
-  checkSpan(spanOf(segments, extraBootInfo), kernel, breaks);
+  checkSpan(spanOf(segments, extraBootInfo), kernel, breaks, startUp);
   if (subject.file.header.machine === machineNumbers[kernel.machine]) checkUnits(subject, kernel, breaks);
   return broken;
 }
 
 /** Errors: 'image' when a rule is broken, with the first and how many more; those of brokenLoadingRules. */
-export function checkRootImage(bytes: Uint8Array, name: string, kernel: Kernel, extraBootInfo: number): void {
-  const [first, ...more] = brokenLoadingRules(bytes, name, kernel, extraBootInfo);
+export function checkRootImage(
+  bytes: Uint8Array,
+  name: string,
+  kernel: Kernel,
+  extraBootInfo: number,
+  startUp?: StartUp,
+): void {
+  const [first, ...more] = brokenLoadingRules(bytes, name, kernel, extraBootInfo, startUp);
   if (first === undefined) return;
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
   fail('image', `${printable(name)}: ${first.message}${others}`);

@@ -7,8 +7,11 @@
  */
 #include "stage0.h"
 
-/* Page tables of all mappings together: of 4 KiB each, in an untyped of 256 KiB. */
-#define TABLES_BITS 18u
+/*
+ * Page tables of all mappings together: of 4 KiB each, in an untyped of 256 KiB, or of 512 when there are two address
+ * spaces to map. A build counts how many an image needs at most: targets/sel4/slots.ts.
+ */
+#define TABLES_BITS (18u + SEL4_HAS_FIRST_STAGE)
 
 static sel4_slot used_slots; /* how many of the empty ones */
 static sel4_slot tables;     /* an untyped */
