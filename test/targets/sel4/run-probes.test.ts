@@ -125,4 +125,16 @@ describe('the probes of a root task', () => {
     expect(booted.find(({ name }) => name === 'sweep-names')!.timeout).toBe(60);
     expect(new Set((await runOn(protectedMachine)).booted.map(({ timeout }) => timeout))).toEqual(new Set([60]));
   });
+
+  it('have all the time there is when the first did not do, on a kernel that says nothing', async () => {
+    const late = { ...state, tells: false };
+    let tried = 0;
+    const machine = (name: string): RiscvBootResult =>
+      name === 'page-map' && tried++ === 0
+        ? { outcome: 'timeout', status: -1, reason: 'still running', console: '' }
+        : protectedMachine(name);
+    const { booted, verdicts } = await runOn(machine, { state: late, only: ['page-map'] });
+    expect(booted.map(({ timeout }) => timeout)).toEqual([60, 5, 60]);
+    expect(verdicts.at(-1)).toMatchObject({ probe: 'page-map', outcome: 'pass' });
+  });
 });
