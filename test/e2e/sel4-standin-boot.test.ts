@@ -124,11 +124,14 @@ test('hello has other addresses at every boot, if it is built so, and else the s
   }
 });
 
-// What a kernel's choices change is compiled anew for each.
-const quietKernels = isLong ? [{ printing: false }] : [];
+// What a kernel's choices change is compiled anew for each: a serial port for a console, calls with scheduling contexts.
+const choices = isLong ? [{ printing: false }, { mcs: true }] : [];
 
-test.each(quietKernels)('hello uses the serial port of a machine whose kernel does not print', async (choices) => {
-  const quiet = await standIn(choices);
-  const result = await bootOn(quiet, await exampleFor('hello', quiet), { args: ['Ada'] });
-  expect(result).toMatchObject({ outcome: 'halted', status: 0, console: expect.stringMatching(/^Hello, Ada!\n/) });
-});
+test.each(choices.flatMap((each) => kinds.map((aslr) => ({ each, aslr }))))(
+  'hello greets on a kernel with $each, with the addresses of each $aslr',
+  async ({ each, aslr }) => {
+    const other = await standIn(each);
+    const result = await bootOn(other, await exampleFor('hello', other, { sel4: { aslr } }), { args: ['Ada'] });
+    expect(result).toMatchObject({ outcome: 'halted', status: 0, console: expect.stringMatching(/^Hello, Ada!\n/) });
+  },
+);

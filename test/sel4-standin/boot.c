@@ -22,6 +22,7 @@ enum {
     SLOT_BOOTINFO = 9,
     SLOT_BUFFER = 10,
     SLOT_DOMAIN = 11,
+    SLOT_SCHED_CONTEXT = 14,
     FIRST_FREE_SLOT = 16,
 };
 
@@ -37,13 +38,16 @@ struct bootinfo {
     uint64_t extra_size, node, node_count, io_levels, buffer;
     struct slots empty, shared_frames, image_frames, image_tables, io_spaces, extra_frames;
     uint64_t cnode_bits, domain;
+#if STANDIN_IS_MCS
+    struct slots sched_control;
+#endif
     struct slots untyped;
     struct {
         uint64_t address;
         uint8_t bits, is_device, padding[6];
     } untypeds[MOST_UNTYPEDS];
 };
-_Static_assert(offsetof(struct bootinfo, untyped) == 152, "as seL4 has it");
+_Static_assert(offsetof(struct bootinfo, untyped) == (STANDIN_IS_MCS ? 168 : 152), "as seL4 has it");
 _Static_assert(sizeof(struct bootinfo) <= PAGE, "BootInfo is a page");
 
 #define EXTRA_FDT 6u
@@ -194,6 +198,15 @@ static void start_thread(uint64_t entry, uint64_t bootinfo, uint64_t buffer, con
     thread->priority = thread->maximum_priority = 255;
     thread->state = RUNNABLE;
     __builtin_memcpy(thread->name, "rootserver", sizeof "rootserver");
+#if STANDIN_IS_MCS
+    /* Behind the thread, in the same page. */
+    thread->sched_context = object + (1u << THREAD_BITS);
+    *(struct sched_context *)at(thread->sched_context) = (struct sched_context){object, true};
+    give(&cnode[SLOT_SCHED_CONTEXT], (struct slot){.kind = SCHED_CONTEXT,
+                                                   .bits = MIN_SCHED_CONTEXT_BITS,
+                                                   .flags = IS_ORIGINAL,
+                                                   .object = thread->sched_context});
+#endif
     give(&cnode[SLOT_THREAD], (struct slot){.kind = THREAD, .bits = THREAD_BITS, .flags = IS_ORIGINAL, .object = object});
 }
 
@@ -264,6 +277,10 @@ struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset
     give_tables(user);
     give(&cnode[SLOT_BOOTINFO], frame_of(info_frame, buffer + PAGE));
     info->extra_frames = give_frames(extra, buffer + 2 * PAGE, extra_size);
+#if STANDIN_IS_MCS
+    info->sched_control = (struct slots){next_slot, next_slot + 1};
+    give(take_slot(), (struct slot){.kind = SCHED_CONTROL, .flags = IS_ORIGINAL});
+#endif
     struct slot buffer_frame = frame_of(take_object(PAGE), buffer);
     give(&cnode[SLOT_BUFFER], buffer_frame);
     info->image_frames = give_frames(image.start, user_image, image.end - image.start);

@@ -71,7 +71,9 @@ static bool is_known(uint64_t label) {
     case LABEL_CNodeMove:
     case LABEL_CNodeMutate:
     case LABEL_CNodeRotate:
+#if !STANDIN_IS_MCS
     case LABEL_CNodeSaveCaller:
+#endif
         return true;
     default:
         return false;

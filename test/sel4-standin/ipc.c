@@ -144,11 +144,11 @@ static void transfer(struct thread *sender, struct thread *receiver, uint64_t ba
     receiver->registers.x[A1] = label << 12 | length;
 }
 
-/* What becomes of a sender whose message has arrived. */
+/* What becomes of a sender whose message has arrived. With MCS nobody answers: that would take a reply object. */
 static void arrived(struct thread *sender, struct thread *receiver) {
     if (!sender->is_call) {
         sender->state = RUNNABLE;
-    } else if (sender->may_grant_reply) {
+    } else if (sender->may_grant_reply && !STANDIN_IS_MCS) {
         sender->state = AWAITING_REPLY;
         receiver->caller = sender;
     } else {
@@ -204,19 +204,26 @@ static void say_fault(const struct fault *fault) {
     }
 }
 
-void raise(struct thread *thread, struct fault fault) {
-    struct slot *handler;
+/* Where a thread's faults go; NULL: nowhere. */
+static const struct slot *handler_of(struct thread *thread) {
+    struct slot *handler = &thread->handler;
     uint64_t left;
     struct lookup_failure failure;
     const uint8_t grants = RIGHT_GRANT | RIGHT_GRANT_REPLY;
+    if (!STANDIN_IS_MCS && !resolve(&thread->cspace, thread->fault_handler, 64, &handler, &left, &failure)) return NULL;
+    return handler->kind == ENDPOINT && handler->rights & RIGHT_WRITE && handler->rights & grants ? handler : NULL;
+}
+
+void raise(struct thread *thread, struct fault fault) {
+    const struct slot *handler = handler_of(thread);
     thread->fault = fault;
-    if (resolve(&thread->cspace, thread->fault_handler, 64, &handler, &left, &failure) && handler->kind == ENDPOINT &&
-        handler->rights & RIGHT_WRITE && handler->rights & grants) {
-        send_from(thread, handler, true, true);
-        return;
+    if (handler != NULL) return send_from(thread, handler, true, true);
+    if (STANDIN_IS_MCS) {
+        say("Found thread has no fault handler");
+    } else {
+        say("Caught cap fault in send phase at address ");
+        say_hex(thread->fault_handler);
     }
-    say("Caught cap fault in send phase at address ");
-    say_hex(thread->fault_handler);
     say("\nwhile trying to handle:\n");
     say_fault(&fault);
     say("\nin thread ");
@@ -233,7 +240,7 @@ static void fail_receive(struct thread *receiver, uint64_t address, const struct
     raise(receiver, (struct fault){FAULT_CAP, receiver->registers.x[0] - 4, address, 1, *failure});
 }
 
-void receive(struct thread *receiver, bool is_blocking) {
+void receive(struct thread *receiver, bool is_blocking, bool with_reply) {
     struct slot *capability;
     uint64_t left, address = receiver->registers.x[A0];
     struct lookup_failure failure;
@@ -241,6 +248,7 @@ void receive(struct thread *receiver, bool is_blocking) {
     if ((capability->kind != ENDPOINT && capability->kind != NOTIFICATION) || !(capability->rights & RIGHT_READ)) {
         return fail_receive(receiver, address, &(struct lookup_failure){{2, 0}, 2});
     }
+    if (with_reply && capability->kind == ENDPOINT) unimplemented("receiving with a reply object, at", address);
     /* Who was to be answered no longer is. */
     if (receiver->caller != NULL) receiver->caller->state = INACTIVE;
     receiver->caller = NULL;

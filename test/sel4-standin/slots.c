@@ -77,6 +77,7 @@ void delete_slot(struct slot *slot) {
     if (gone.kind == ASID_POOL) set_pool(gone.data, 0);
     if (gone.kind == ENDPOINT || gone.kind == NOTIFICATION) free_waiting(gone.object);
     if (gone.kind == IRQ_HANDLER) lose_handler(gone.object);
+    if (gone.kind == SCHED_CONTEXT) lose_time(gone.object);
     if (gone.kind == THREAD) destroy_thread(at(gone.object));
     if (gone.kind == CNODE) {
         struct slot *slots = at(gone.object);

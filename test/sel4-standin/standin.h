@@ -65,6 +65,9 @@ enum {
     IRQ_CONTROL,
     IRQ_HANDLER,
     DOMAIN,
+    REPLY,
+    SCHED_CONTEXT,
+    SCHED_CONTROL,
 };
 
 /* Types of objects as Untyped_Retype has them. */
@@ -74,17 +77,23 @@ enum {
     OBJECT_ENDPOINT = 2,
     OBJECT_NOTIFICATION = 3,
     OBJECT_CNODE = 4,
-    OBJECT_HUGE_FRAME = 5,
-    OBJECT_FRAME = 6,
-    OBJECT_LARGE_FRAME = 7,
-    OBJECT_TABLE = 8,
-    OBJECT_TYPES = 9,
+#if STANDIN_IS_MCS
+    OBJECT_SCHED_CONTEXT,
+    OBJECT_REPLY,
+#endif
+    OBJECT_HUGE_FRAME,
+    OBJECT_FRAME,
+    OBJECT_LARGE_FRAME,
+    OBJECT_TABLE,
+    OBJECT_TYPES,
 };
 
 #define SLOT_BITS 5u
 #define THREAD_BITS 11u
 #define ENDPOINT_BITS 4u
-#define NOTIFICATION_BITS 5u
+#define NOTIFICATION_BITS (STANDIN_IS_MCS ? 6u : 5u)
+#define REPLY_BITS 5u
+#define MIN_SCHED_CONTEXT_BITS 7u
 #define MIN_UNTYPED_BITS 4u
 #define MAX_UNTYPED_BITS 38u
 #define FAN_OUT_LIMIT 256u
@@ -125,7 +134,7 @@ enum { RA = 1, SP = 2, GP = 3, TP = 4, A0 = 10, A1 = 11, A2 = 12, A7 = 17 };
 
 enum thread_state { INACTIVE, RUNNABLE, SENDING, RECEIVING, AWAITING_REPLY };
 
-enum { FAULT_NONE = 0, FAULT_CAP = 1, FAULT_UNKNOWN_SYSCALL = 2, FAULT_USER_EXCEPTION = 3, FAULT_VM = 5 };
+enum { FAULT_NONE = 0, FAULT_CAP = 1, FAULT_UNKNOWN_SYSCALL = 2, FAULT_USER_EXCEPTION = 3, FAULT_VM = STANDIN_IS_MCS ? 6 : 5 };
 
 struct lookup_failure {
     uint64_t words[4];
@@ -143,7 +152,9 @@ struct thread {
     struct registers registers;
     struct slot cspace, vspace, buffer;
     uint64_t buffer_address;
-    uint64_t fault_handler;
+    uint64_t fault_handler;      /* without MCS: an address of its own space */
+    struct slot handler;         /* with MCS */
+    uint64_t sched_context;      /* with MCS; 0: it has no time */
     enum thread_state state;
     uint8_t priority, maximum_priority;
     struct thread *next;   /* of all threads */
@@ -172,9 +183,14 @@ struct notification {
     struct queue queue;
     uint64_t is_active;
     uint64_t badges;
-    uint64_t unused;
 };
-_Static_assert(sizeof(struct notification) == 1u << NOTIFICATION_BITS, "a notification is as large as seL4's");
+_Static_assert(sizeof(struct notification) <= 1u << NOTIFICATION_BITS, "a notification is at most as large as seL4's");
+
+/* Time is not measured: a thread that has some has all. */
+struct sched_context {
+    uint64_t thread;
+    uint64_t is_configured;
+};
 
 /* An invocation. */
 struct message {
@@ -255,6 +271,12 @@ uint64_t invoke_thread(struct message *message);
 void choose_thread(bool is_yield);
 uint64_t *buffer_of(const struct thread *thread);
 
+/* time.c */
+bool has_time(const struct thread *thread);
+void lose_time(uint64_t sched_context);
+uint64_t invoke_sched_control(struct message *message);
+uint64_t invoke_sched_context(struct message *message);
+
 /* ipc.c */
 void cancel_wait(struct thread *thread);
 void go_back(struct thread *thread);
@@ -262,7 +284,8 @@ void go_back(struct thread *thread);
 void free_waiting(uint64_t object);
 void signal(uint64_t notification, uint64_t badge);
 void send(struct thread *sender, const struct slot *endpoint, bool is_blocking, bool is_call);
-void receive(struct thread *receiver, bool is_blocking);
+/* `with_reply`: with MCS, as one that may be answered. */
+void receive(struct thread *receiver, bool is_blocking, bool with_reply);
 void reply(struct thread *sender);
 void raise(struct thread *thread, struct fault fault);
 

@@ -41,6 +41,8 @@ void destroy_thread(struct thread *thread) {
     delete_slot(&thread->cspace);
     delete_slot(&thread->vspace);
     delete_slot(&thread->buffer);
+    delete_slot(&thread->handler);
+    if (thread->sched_context != 0) lose_time(thread->sched_context);
     if (floats_of == thread) floats_of = NULL;
     if (current == thread) current = NULL;
 }
@@ -48,14 +50,14 @@ void destroy_thread(struct thread *thread) {
 /* The first that can run of a higher priority than `best`, else that. */
 static struct thread *first_of_highest(struct thread *best) {
     for (struct thread *thread = threads; thread != NULL; thread = thread->next) {
-        if (thread->state == RUNNABLE && (best == NULL || thread->priority > best->priority)) best = thread;
+        if (thread->state == RUNNABLE && has_time(thread) && (best == NULL || thread->priority > best->priority)) best = thread;
     }
     return best;
 }
 
 /* The first that can run of the highest priority; after the current one when that yields. */
 void choose_thread(bool is_yield) {
-    struct thread *best = !is_yield && current != NULL && current->state == RUNNABLE ? current : NULL;
+    struct thread *best = !is_yield && current != NULL && current->state == RUNNABLE && has_time(current) ? current : NULL;
     if (is_yield) {
         struct thread **end = link_to(current);
         *end = current->next;
@@ -113,6 +115,23 @@ static void set_space(struct thread *thread, const struct slot *cspace, struct s
     set_own(&thread->vspace, vspace, vspace_from);
 }
 
+/* With MCS, who hears of a thread's faults is a capability; without, the address of one. */
+#if STANDIN_IS_MCS
+static uint64_t invoke_set_space(struct message *message, struct thread *thread) {
+    struct slot cspace, vspace, handler;
+    const uint8_t grants = RIGHT_GRANT | RIGHT_GRANT_REPLY;
+    if (message->length < 2 || message->extra_count < 3) return TRUNCATED_MESSAGE;
+    uint64_t error = space_from(message, 1, argument(message, 0), &cspace, &vspace);
+    if (error != NO_ERROR) return error;
+    struct slot *from = message->extra[0];
+    if (from->kind != NOTHING && (from->kind != ENDPOINT || !(from->rights & RIGHT_WRITE) || !(from->rights & grants)))
+        return fail_capability(message, 1);
+    derive(from, &handler, message);
+    set_own(&thread->handler, &handler, from);
+    set_space(thread, &cspace, message->extra[1], &vspace, message->extra[2]);
+    return NO_ERROR;
+}
+#else
 static uint64_t invoke_set_space(struct message *message, struct thread *thread) {
     struct slot cspace, vspace;
     if (message->length < 3 || message->extra_count < 2) return TRUNCATED_MESSAGE;
@@ -122,6 +141,7 @@ static uint64_t invoke_set_space(struct message *message, struct thread *thread)
     set_space(thread, &cspace, message->extra[0], &vspace, message->extra[1]);
     return NO_ERROR;
 }
+#endif
 
 #define BUFFER_ALIGNMENT 1024u
 
@@ -144,11 +164,12 @@ static uint64_t invoke_set_buffer(struct message *message, struct thread *thread
 
 static uint64_t invoke_configure(struct message *message, struct thread *thread) {
     struct slot cspace, vspace, buffer = {0};
-    if (message->length < 4 || message->extra_count < 3) return TRUNCATED_MESSAGE;
-    uint64_t handler = argument(message, 0), address = argument(message, 3), error;
+    const unsigned first = STANDIN_IS_MCS ? 0 : 1;
+    if (message->length < 3 + first || message->extra_count < 3) return TRUNCATED_MESSAGE;
+    uint64_t address = argument(message, 2 + first), error;
     if (address != 0 && (error = buffer_from(message, message->extra[2], address, &buffer)) != NO_ERROR) return error;
-    if ((error = space_from(message, 0, argument(message, 1), &cspace, &vspace)) != NO_ERROR) return error;
-    thread->fault_handler = handler;
+    if ((error = space_from(message, 0, argument(message, first), &cspace, &vspace)) != NO_ERROR) return error;
+    if (first == 1) thread->fault_handler = argument(message, 0);
     set_space(thread, &cspace, message->extra[0], &vspace, message->extra[1]);
     thread->buffer_address = address;
     set_own(&thread->buffer, &buffer, message->extra[2]);
@@ -198,6 +219,7 @@ uint64_t invoke_thread(struct message *message) {
     case LABEL_TCBSetPriority:
         return invoke_set_priority(message, thread, false);
     case LABEL_TCBSetSchedParams:
+        if (STANDIN_IS_MCS) unimplemented("an invocation of a TCB, label", message->label);
         return invoke_set_priority(message, thread, true);
     case LABEL_TCBSuspend:
         go_back(thread);

@@ -3,6 +3,15 @@
 
 enum {
     SYS_CALL = -1,
+#if STANDIN_IS_MCS
+    SYS_SEND = -5,
+    SYS_NB_SEND = -6,
+    SYS_RECV = -7,
+    SYS_NB_RECV = -8,
+    SYS_WAIT = -9,
+    SYS_NB_WAIT = -10,
+    SYS_YIELD = -11,
+#else
     SYS_REPLY_RECV = -2,
     SYS_SEND = -3,
     SYS_NB_SEND = -4,
@@ -10,12 +19,15 @@ enum {
     SYS_REPLY = -6,
     SYS_YIELD = -7,
     SYS_NB_RECV = -8,
-    SYS_DEBUG_PUTCHAR = -9,
-    SYS_DEBUG_DUMP = -10,
-    SYS_DEBUG_HALT = -11,
-    SYS_DEBUG_CAP_IDENTIFY = -12,
-    SYS_DEBUG_SNAPSHOT = -13,
-    SYS_DEBUG_NAME_THREAD = -14,
+#endif
+    /* These count on from the last of the others. */
+    SYS_FIRST_DEBUG = STANDIN_IS_MCS ? -12 : -9,
+    SYS_DEBUG_PUTCHAR = SYS_FIRST_DEBUG,
+    SYS_DEBUG_DUMP = SYS_FIRST_DEBUG - 1,
+    SYS_DEBUG_HALT = SYS_FIRST_DEBUG - 2,
+    SYS_DEBUG_CAP_IDENTIFY = SYS_FIRST_DEBUG - 3,
+    SYS_DEBUG_SNAPSHOT = SYS_FIRST_DEBUG - 4,
+    SYS_DEBUG_NAME_THREAD = SYS_FIRST_DEBUG - 5,
 };
 
 static uint64_t invoke(struct message *message) {
@@ -40,6 +52,10 @@ static uint64_t invoke(struct message *message) {
         return invoke_irq_control(message);
     case IRQ_HANDLER:
         return invoke_irq_handler(message);
+    case SCHED_CONTROL:
+        return invoke_sched_control(message);
+    case SCHED_CONTEXT:
+        return invoke_sched_context(message);
     case NOTIFICATION:
         if (!(message->slot->rights & RIGHT_WRITE)) return fail_capability(message, 0);
         signal(message->slot->object, message->slot->data);
@@ -144,24 +160,34 @@ void handle_system_call(struct thread *thread) {
     case SYS_NB_SEND:
         handle_invocation(thread, false, false);
         break;
+#if STANDIN_IS_MCS
+    case SYS_WAIT:
+        receive(thread, true, false);
+        break;
+    case SYS_NB_WAIT:
+        receive(thread, false, false);
+        break;
+#else
     case SYS_REPLY:
         reply(thread);
         break;
     case SYS_REPLY_RECV:
         reply(thread);
-        receive(thread, true);
+        receive(thread, true, false);
         break;
+#endif
     case SYS_RECV:
-        receive(thread, true);
+        receive(thread, true, STANDIN_IS_MCS);
         break;
     case SYS_NB_RECV:
-        receive(thread, false);
+        receive(thread, false, STANDIN_IS_MCS);
         break;
     case SYS_YIELD:
         is_yield = true;
         break;
     default:
         if (handle_debug_call(thread, number)) break;
+        if (number < 0 && number > SYS_FIRST_DEBUG) unimplemented("system call", (uint64_t)-number);
         raise(thread, (struct fault){.kind = FAULT_UNKNOWN_SYSCALL, .ip = thread->registers.x[0] - 4, .first = (uint64_t)number});
         break;
     }

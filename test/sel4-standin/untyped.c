@@ -11,6 +11,10 @@ static uint64_t bits_of_object(uint64_t type, uint64_t bits) {
         return NOTIFICATION_BITS;
     case OBJECT_CNODE:
         return SLOT_BITS + bits;
+#if STANDIN_IS_MCS
+    case OBJECT_REPLY:
+        return REPLY_BITS;
+#endif
     case OBJECT_HUGE_FRAME:
         return HUGE_BITS;
     case OBJECT_LARGE_FRAME:
@@ -49,6 +53,14 @@ static struct slot capability_of(uint64_t type, uint64_t user_bits, uint64_t bit
     case OBJECT_TABLE:
         made.kind = TABLE;
         break;
+#if STANDIN_IS_MCS
+    case OBJECT_SCHED_CONTEXT:
+        made.kind = SCHED_CONTEXT;
+        break;
+    case OBJECT_REPLY:
+        made.kind = REPLY;
+        break;
+#endif
     case OBJECT_NOTIFICATION:
         made.kind = NOTIFICATION;
         made.rights = RIGHT_WRITE | RIGHT_READ;
@@ -92,6 +104,9 @@ uint64_t invoke_untyped(struct message *message) {
     uint64_t bits = bits_of_object(type, user_bits), size = 1ull << bits;
     if (type == OBJECT_CNODE && user_bits == 0) return fail_argument(message, 1);
     if (type == OBJECT_UNTYPED && user_bits < MIN_UNTYPED_BITS) return fail_argument(message, 1);
+#if STANDIN_IS_MCS
+    if (type == OBJECT_SCHED_CONTEXT && user_bits < MIN_SCHED_CONTEXT_BITS) return fail_argument(message, 1);
+#endif
     if ((error = find_target(message, &node)) != NO_ERROR) return error;
     uint64_t slots = 1ull << node->bits;
     if (first > slots - 1) return fail_range(message, 0, slots - 1);

@@ -17,6 +17,8 @@ export const standInSources = join(projectRoot, 'test/sel4-standin');
 export interface StandInOptions {
   /** Whether it has the debug calls; default true. */
   readonly printing?: boolean;
+  /** Whether threads have time by scheduling contexts; default false. */
+  readonly mcs?: boolean;
   /** The root task's CNode has 2 ** cnodeBits slots; default 12. */
   readonly cnodeBits?: number;
   /** Whether it maps everything readable, writable and executable, whatever is asked; default false. */
@@ -31,7 +33,7 @@ export const standInFlags: readonly string[] = [
   ...['-O2', '-std=c11', '-Wall', '-Wextra', '-Werror', '-Wno-missing-field-initializers', '-ffreestanding'],
   ...['-fno-builtin', '-fno-tree-loop-distribute-patterns', '-nostdlib', '-static', '-msmall-data-limit=0'],
   ...['-march=rv64ima_zicsr_zifencei', '-mabi=lp64', '-mcmodel=medany', '-mno-relax'],
-  ...['-Wl,--build-id=none', '-Wl,--no-relax', '-Wl,--no-warn-rwx-segments'],
+  ...['-Wl,--build-id=none', '-Wl,--no-relax', '-Wl,--no-warn-rwx-segments', '-Wl,--strip-all'],
 ];
 
 /** Sources of C and assembly in a folder. */
@@ -40,8 +42,9 @@ export function sourcesIn(folder: string): string[] {
   return names.sort().map((name) => join(folder, name));
 }
 
-function configFor({ printing = true, cnodeBits = 12 }: StandInOptions) {
-  const changes = { DEBUG_BUILD: printing, PRINTING: printing, ROOT_CNODE_SIZE_BITS: `${cnodeBits}`, STAND_IN: true };
+function configFor({ printing = true, cnodeBits = 12, mcs = false }: StandInOptions) {
+  const choices = { KERNEL_MCS: mcs, ROOT_CNODE_SIZE_BITS: `${cnodeBits}`, MAX_NUM_NODES: '1', STAND_IN: true };
+  const changes = { ...choices, DEBUG_BUILD: printing, PRINTING: printing };
   return configOf('riscv64', changes);
 }
 
@@ -51,7 +54,7 @@ function labelsFor(options: StandInOptions): Record<string, number> {
 }
 
 async function build(options: StandInOptions): Promise<string> {
-  const { printing = true, cnodeBits = 12, lax = false } = options;
+  const { printing = true, cnodeBits = 12, lax = false, mcs = false } = options;
   const path = join(temporaryFolder('sel4-standin'), 'kernel.elf');
   const labels = Object.entries(labelsFor(options)).map(([name, label]) => `-DLABEL_${name}=${label}`);
   const choices = [
@@ -59,6 +62,7 @@ async function build(options: StandInOptions): Promise<string> {
     `-DSTANDIN_CNODE_BITS=${cnodeBits}`,
     `-DSTANDIN_PRINTING=${printing ? 1 : 0}`,
     `-DSTANDIN_IS_LAX=${lax ? 1 : 0}`,
+    `-DSTANDIN_IS_MCS=${mcs ? 1 : 0}`,
   ];
   const script = ['-T', join(standInSources, 'standin.ld')];
   const args = [...standInFlags, ...choices, ...labels, ...script, ...sourcesIn(standInSources), '-o', path];

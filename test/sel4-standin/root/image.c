@@ -8,7 +8,11 @@ void tell_bootinfo(void) {
     tell("frames of the image", info->image_frames.end - info->image_frames.start - (uint64_t)(root_end - root_image) / 4096);
     tell("tables", info->image_tables.end - info->image_tables.start);
     tell("first table", info->image_tables.start);
+#if SEL4_IS_MCS
+    tell("first frame", info->image_frames.start - info->sched_control.end);
+#else
     tell("first frame", info->image_frames.start - info->extra_frames.end);
+#endif
     tell("bits of the CNode", info->cnode_bits);
     tell("end of the empty slots", info->empty.end);
     tell("untypeds before empty slots", info->empty.start - info->untyped.end);

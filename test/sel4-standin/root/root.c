@@ -13,14 +13,23 @@ _Noreturn static void halt(void) {
     for (;;) sel4_send_number(SEL4_SYS_YIELD, 0);
 }
 
+/* What moves a thread to a space: with MCS, who hears of its faults goes along as a capability. */
+static struct call to_space(sel4_slot space, uint64_t guard) {
+#if SEL4_IS_MCS
+    return CALL(3, {0, space, SEL4_SLOT_VSPACE}, 2, {guard, 0});
+#else
+    return CALL(2, {space, SEL4_SLOT_VSPACE}, 3, {0, guard, 0});
+#endif
+}
+
 /* As a seal does: a small space of our own, and the old one lost. */
 static void seal(void) {
     sel4_slot space = free_slot++;
     try("a space", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_CNODE, 5, space, 1));
     try("the old one into it", space, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {30, 5, SEL4_SLOT_CNODE, 64, 15}));
     try("itself into it", space, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {31, 5, space, 64, 15}));
-    try("TCB_SetSpace with a guard too long", SEL4_SLOT_TCB, SEL4_LABEL_TCB_SET_SPACE, CALL(2, {space, SEL4_SLOT_VSPACE}, 3, {0, 60, 0}));
-    try("TCB_SetSpace", SEL4_SLOT_TCB, SEL4_LABEL_TCB_SET_SPACE, CALL(2, {space, SEL4_SLOT_VSPACE}, 3, {0, 59, 0}));
+    try("TCB_SetSpace with a guard too long", SEL4_SLOT_TCB, SEL4_LABEL_TCB_SET_SPACE, to_space(space, 60));
+    try("TCB_SetSpace", SEL4_SLOT_TCB, SEL4_LABEL_TCB_SET_SPACE, to_space(space, 59));
     try("the address space's capability", 30, SEL4_LABEL_CNODE_DELETE, CALL(0, {0}, 2, {SEL4_SLOT_VSPACE, 64}));
     try("the old space", 31, SEL4_LABEL_CNODE_DELETE, CALL(0, {0}, 2, {30, 5}));
     try("itself", 31, SEL4_LABEL_CNODE_DELETE, CALL(0, {0}, 2, {31, 5}));
