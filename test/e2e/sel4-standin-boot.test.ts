@@ -124,8 +124,9 @@ test('hello has other addresses at every boot, if it is built so, and else the s
   }
 });
 
-// What a kernel's choices change is compiled anew for each: a serial port for a console, calls with scheduling contexts.
-const choices = isLong ? [{ printing: false }, { mcs: true }] : [];
+// What a kernel's choices change is compiled anew for each: a serial port for a console, calls with
+// scheduling contexts, code without floating point.
+const choices = isLong ? [{ printing: false }, { mcs: true }, { fpu: false }] : [];
 
 test.each(choices.flatMap((each) => kinds.map((aslr) => ({ each, aslr }))))(
   'hello greets on a kernel with $each, with the addresses of each $aslr',

@@ -210,10 +210,10 @@ static void start_thread(uint64_t entry, uint64_t bootinfo, uint64_t buffer, con
     give(&cnode[SLOT_THREAD], (struct slot){.kind = THREAD, .bits = THREAD_BITS, .flags = IS_ORIGINAL, .object = object});
 }
 
-/* Interrupts are not taken here; floating point is on. */
+/* Interrupts are not taken here; floating point is on where there is any. */
 static void set_status(void) {
-    uint64_t floats = 3ull << 13, off = 1ull << 1 | 1ull << 5 | 1ull << 8 | 1ull << 18;
-    __asm__ volatile("csrc sstatus, %0; csrs sstatus, %1" ::"r"(off), "r"(floats));
+    uint64_t floats = 3ull << 13, off = floats | 1ull << 1 | 1ull << 5 | 1ull << 8 | 1ull << 18;
+    __asm__ volatile("csrc sstatus, %0; csrs sstatus, %1" ::"r"(off), "r"(STANDIN_HAS_FPU ? floats : 0));
 }
 
 struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start, uint64_t fdt_size,

@@ -89,7 +89,7 @@ enum {
 };
 
 #define SLOT_BITS 5u
-#define THREAD_BITS 11u
+#define THREAD_BITS (STANDIN_HAS_FPU ? 11u : 10u)
 #define ENDPOINT_BITS 4u
 #define NOTIFICATION_BITS (STANDIN_IS_MCS ? 6u : 5u)
 #define REPLY_BITS 5u

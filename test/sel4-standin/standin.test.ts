@@ -121,6 +121,15 @@ test('has no debug calls when it is built without printing', async () => {
   expect(faultLines(stdout)[1]).toBe('unknown syscall 0xfffffffffffffff7');
 });
 
+test('stops a thread that uses floating point where the kernel has none', async () => {
+  const flags = ['-DUSES_FLOATS'];
+  const has = await bootRoot(await standInKernel(), 'a fault', { flags });
+  expect(linesOf(has)[0]).toBe('> half of 5: 2');
+  const { status, stdout } = await bootRoot(await standInKernel({ fpu: false }), 'a fault', { flags });
+  expect(status).toBe(1);
+  expect(faultLines(stdout)[1]).toBe('user exception 0x2 code 0');
+});
+
 test('ends with a message that names what it does not do', async () => {
   const { status, stdout } = await bootRoot(await standInKernel(), 'memory and capabilities', {
     flags: ['-DTRIED_LABEL=SEL4_LABEL_CNODE_ROTATE'],

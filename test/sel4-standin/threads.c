@@ -75,7 +75,7 @@ void choose_thread(bool is_yield) {
     }
     current = best;
     use_table_of(current);
-    if (floats_of == current) return;
+    if (!STANDIN_HAS_FPU || floats_of == current) return;
     if (floats_of != NULL) keep_floats(&floats_of->registers);
     set_floats(&current->registers);
     floats_of = current;

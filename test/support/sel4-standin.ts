@@ -17,6 +17,8 @@ export const standInSources = join(projectRoot, 'test/sel4-standin');
 export interface StandInOptions {
   /** Whether it has the debug calls; default true. */
   readonly printing?: boolean;
+  /** Whether it lets threads use floating point; default true. */
+  readonly fpu?: boolean;
   /** Whether threads have time by scheduling contexts; default false. */
   readonly mcs?: boolean;
   /** The root task's CNode has 2 ** cnodeBits slots; default 12. */
@@ -42,9 +44,10 @@ export function sourcesIn(folder: string): string[] {
   return names.sort().map((name) => join(folder, name));
 }
 
-function configFor({ printing = true, cnodeBits = 12, mcs = false }: StandInOptions) {
+function configFor({ printing = true, cnodeBits = 12, fpu = true, mcs = false }: StandInOptions) {
   const choices = { KERNEL_MCS: mcs, ROOT_CNODE_SIZE_BITS: `${cnodeBits}`, MAX_NUM_NODES: '1', STAND_IN: true };
-  const changes = { ...choices, DEBUG_BUILD: printing, PRINTING: printing };
+  const floats = { HAVE_FPU: fpu, RISCV_EXT_F: fpu, RISCV_EXT_D: fpu };
+  const changes = { ...choices, ...floats, DEBUG_BUILD: printing, PRINTING: printing };
   return configOf('riscv64', changes);
 }
 
@@ -54,7 +57,7 @@ function labelsFor(options: StandInOptions): Record<string, number> {
 }
 
 async function build(options: StandInOptions): Promise<string> {
-  const { printing = true, cnodeBits = 12, lax = false, mcs = false } = options;
+  const { printing = true, cnodeBits = 12, fpu = true, lax = false, mcs = false } = options;
   const path = join(temporaryFolder('sel4-standin'), 'kernel.elf');
   const labels = Object.entries(labelsFor(options)).map(([name, label]) => `-DLABEL_${name}=${label}`);
   const choices = [
@@ -62,6 +65,7 @@ async function build(options: StandInOptions): Promise<string> {
     `-DSTANDIN_CNODE_BITS=${cnodeBits}`,
     `-DSTANDIN_PRINTING=${printing ? 1 : 0}`,
     `-DSTANDIN_IS_LAX=${lax ? 1 : 0}`,
+    `-DSTANDIN_HAS_FPU=${fpu ? 1 : 0}`,
     `-DSTANDIN_IS_MCS=${mcs ? 1 : 0}`,
   ];
   const script = ['-T', join(standInSources, 'standin.ld')];

@@ -63,6 +63,16 @@ _Noreturn void root(struct sel4_bootinfo *given) {
         halt();
     }
     if (PART == 3) seal();
+#ifdef USES_FLOATS
+    uint64_t half;
+    __asm__ volatile(
+        ".option push\n.option arch, +d\n"
+        "fcvt.d.l fa0, %1\nfcvt.d.l fa1, %2\nfdiv.d fa0, fa0, fa1\nfcvt.l.d %0, fa0, rtz\n"
+        ".option pop"
+        : "=r"(half)
+        : "r"(5), "r"(2));
+    tell("half of 5", half);
+#endif
     if (PART == 4) {
         try("Page_Map for execution alone", frame_at(root_image), SEL4_LABEL_PAGE_MAP, map((uint64_t)root_image, 0, 0));
         tell("read", *(volatile uint32_t *)(void *)root_image);
