@@ -11,7 +11,7 @@
  * 'declared': whether the canary is unpredictable is up to whoever seeds it.
  */
 import { printable } from '../../base/errors.ts';
-import { EM_RISCV, EM_X86_64 } from '../../linker/elf.ts';
+import { EM_AARCH64, EM_RISCV, EM_X86_64 } from '../../linker/elf.ts';
 import { machineText } from '../../linker/identify.ts';
 import { count, type Finding } from '../finding.ts';
 import { type Rule, reporter } from '../rule.ts';
@@ -24,13 +24,13 @@ export const LEAST_PERCENT = 90;
 function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   const { machine } = subject.file.header;
-  if (machine !== EM_X86_64 && machine !== EM_RISCV) {
+  if (![EM_X86_64, EM_RISCV, EM_AARCH64].includes(machine)) {
     return [report('unknown', 'declared', `code of ${machineText(machine)} is not decoded`)];
   }
   const facts = subject.facts();
   if (!facts.decoded) return [report('unknown', 'declared', 'a relocatable file: check what is linked')];
   if (subject.stripped || subject.functions.length === 0) {
-    const seen = `${count(facts.canaryReads, 'read')} of ${machine === EM_RISCV ? '__stack_chk_guard' : '%fs:0x28'}`;
+    const seen = `${count(facts.canaryReads, 'read')} of ${machine === EM_X86_64 ? '%fs:0x28' : '__stack_chk_guard'}`;
     return [
       report('unknown', 'declared', `no function symbols, hence no share of functions; ${seen} in all of the code`),
     ];
