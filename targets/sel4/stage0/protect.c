@@ -14,9 +14,19 @@ static sel4_slot frame_of(const char *page) {
     return sel4_info->image_frames.start + (uint64_t)(page - sel4_image) / SEL4_PAGE;
 }
 
+/*
+ * After every change of a mapping the processor finds each page anew that it comes to. So nothing but registers is used
+ * between two calls, one page of code, and the IPC buffer, in which the address space stays named.
+ */
 void sel4_protect_range(const char *start, const char *end, uint64_t rights, uint64_t attributes) {
-    for (const char *page = start; page < end; page += SEL4_PAGE)
-        sel4_require("protecting the image", sel4_page_map(frame_of(page), (uintptr_t)page, rights, attributes));
+    sel4_slot frame = frame_of(start);
+    uint64_t error = SEL4_NO_ERROR;
+    sel4_buffer->slots[0] = SEL4_SLOT_VSPACE;
+    for (const char *page = start; page < end && error == SEL4_NO_ERROR; page += SEL4_PAGE, frame++) {
+        uint64_t words[SEL4_MESSAGE_REGISTERS] = {(uintptr_t)page, rights, attributes, 0};
+        error = sel4_call(frame, sel4_message_info(SEL4_LABEL_PAGE_MAP, 1, 3), words) >> 12;
+    }
+    sel4_require("protecting the image", error);
 }
 
 /* Takes pages away. */
