@@ -18,6 +18,8 @@ import { kernelFindings } from '../targets/sel4/findings.ts';
 import { isSeL4Image, readSeL4Image } from '../targets/sel4/image.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
+import { programFindings } from '../targets/sel4/microkit/findings.ts';
+import { isProgram } from '../targets/sel4/microkit/program-system.ts';
 import { failureText } from './failure.ts';
 import { print } from './output.ts';
 
@@ -82,12 +84,13 @@ interface Checked {
   readonly error?: string;
 }
 
-/** What a root image for seL4 and a kernel come to together; another file is no such image. */
+/** What a root image for seL4, or a protection domain, and a kernel come to together; another file is neither. */
 function onKernel(bytes: Uint8Array, path: string, kernel: Kernel | undefined): Finding[] {
   if (kernel === undefined) return [];
   if (!isSeL4Image(bytes))
     fail('image', `${printable(path)}: is no root image for seL4 of casemate's; check it without --kernel`);
-  return kernelFindings(readSeL4Image(bytes, path), kernel, path);
+  const image = readSeL4Image(bytes, path);
+  return isProgram(bytes, path) ? programFindings(image, kernel, path) : kernelFindings(image, kernel, path);
 }
 
 function check(path: string, chosen: readonly Rule[], kernel: Kernel | undefined): Checked {

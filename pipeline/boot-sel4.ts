@@ -4,14 +4,13 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CasemateError, fail, printable } from '../base/errors.ts';
+import { CasemateError } from '../base/errors.ts';
 import { readFile } from '../base/files.ts';
 import type { Host } from '../targets/hvt/machine.ts';
 import type { RiscvBootOptions, RiscvBootResult } from '../targets/riscv64/boot.ts';
 import { bootSeL4 } from '../targets/sel4/boot.ts';
 import { readSeL4Image } from '../targets/sel4/image.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
-import { isProgram } from '../targets/sel4/microkit/program-system.ts';
 import { packBoot } from '../targets/sel4/pack/pack.ts';
 import type { ManifestSeL4 } from './manifest.ts';
 import { withScratch } from './scratch.ts';
@@ -29,11 +28,6 @@ export async function bootSeL4Image(options: SeL4BootOptions, host: Host): Promi
   const bytes = readFile(path);
   try {
     const image = readSeL4Image(bytes, path);
-    if (isProgram(bytes, path))
-      fail(
-        'usage',
-        `${printable(path)}: a protection domain, which Microkit starts; make its system with casemate microkit`,
-      );
     const files = packBoot(kernel, image, path);
     return await withScratch((folder) => {
       const place = (name: string, contents: Uint8Array): string => {

@@ -39,7 +39,7 @@ const boundNames = [
 ] as const;
 type Bounds = Readonly<Record<(typeof boundNames)[number], number>>;
 
-const isStartup = (path: string): boolean => /^targets\/sel4\/(stage0|first-stage)\//.test(path);
+const isStartup = (path: string): boolean => /^targets\/sel4\/(stage0|first-stage|microkit\/program)\//.test(path);
 
 function checkEntry({ image, layer: { entry, sources }, name }: StartupJob): void {
   const object = objectOf(sources[0]!);
@@ -136,10 +136,15 @@ function checkBounds({ base, name }: StartupJob, bounds: Bounds): void {
   });
 }
 
-/** Errors: 'image' when another's code or layout would run in the start-up code's place. */
-export function requireStartupCode(job: StartupJob): void {
+/** Errors: 'image' when another's code would run in a protection domain's first instructions' place; its rights are its segments'. */
+export function requireEntry(job: StartupJob): void {
   checkEntry(job);
   checkNames(job);
+}
+
+/** Errors: 'image' when another's code or layout would run in the start-up code's place. */
+export function requireStartupCode(job: StartupJob): void {
+  requireEntry(job);
   const bounds = boundsOf(job);
   checkBounds(job, bounds);
   checkSections(job, bounds);

@@ -18,6 +18,7 @@ import type { Kernel, SeL4Machine } from '../targets/sel4/kernel.ts';
 import { largestUntyped } from '../targets/sel4/kernel-memory.ts';
 import { sel4Layout } from '../targets/sel4/layout.ts';
 import { checkRootImage, extraBootInfoOf } from '../targets/sel4/loading-rules.ts';
+import { programProtections } from '../targets/sel4/microkit/findings.ts';
 import { microkitMachine } from '../targets/sel4/microkit/machine.ts';
 import { checkProgram } from '../targets/sel4/microkit/pd-image.ts';
 import { microkitPlatform, writtenSymbols } from '../targets/sel4/microkit/platform.ts';
@@ -25,7 +26,7 @@ import { programImage } from '../targets/sel4/microkit/program-image.ts';
 import { TREE_ROOM } from '../targets/sel4/pack/boot-file.ts';
 import { checkPlatform, sel4Platform } from '../targets/sel4/platform.ts';
 import type { Manifest } from './manifest.ts';
-import { requireStartupCode } from './startup-code.ts';
+import { requireEntry, requireStartupCode } from './startup-code.ts';
 import {
   layerOf,
   librariesOf,
@@ -132,13 +133,20 @@ export function sel4Plan(manifest: Manifest, choice: SeL4Choice): TargetPlan {
     keep: [MANIFEST_SYMBOL, 'sel4_settings', ...(domain === undefined ? [] : writtenSymbols)],
     stack: { given: () => stack, ...layer.calls },
     finish: (image, note) => {
-      requireStartupCode({ image, layer, wrap: manifest.link?.wrap ?? [], base: addresses.image, name });
+      const job = { image, layer, wrap: manifest.link?.wrap ?? [], base: addresses.image, name };
+      if (domain === undefined) requireStartupCode(job);
+      else requireEntry(job);
       const root = rootImage(image.bytes, name, { kernel, addresses, heapSize: heapOf(manifest), executeOnly, aslr });
       const readable = root.protections.find((each) => each.name === 'execute-only text' && !each.enforced);
       if (readable !== undefined && require.includes('xom'))
         fail('image', `${name}: text cannot be execute-only, which is required: ${readable.detail}`);
-      noteMissing(root.protections, name, note);
-      return domain === undefined ? root.bytes : programImage(root.bytes, name);
+      if (domain === undefined) {
+        noteMissing(root.protections, name, note);
+        return root.bytes;
+      }
+      const text = readable === undefined ? 'execute' : 'read-execute';
+      noteMissing(programProtections(kernel, text, (manifest.devices ?? []).length > 0), name, note);
+      return programImage(root.bytes, name);
     },
     check: (bytes) => {
       const image = readSeL4Image(bytes, name);

@@ -142,6 +142,25 @@ describe.each(tried)('a program as a protection domain on %s', (machine) => {
     for (const name of readdirSync(out)) expect(readFileSync(join(again, name))).toEqual(readFileSync(join(out, name)));
     const boot = run('boot', image, '--kernel', kernel);
     expect(boot).toMatchObject({ status: 2, text: expect.stringContaining('which Microkit starts') });
+    const pack = run(
+      'pack',
+      image,
+      '--kernel',
+      kernel,
+      '-o',
+      join(folder, 'packed'),
+      '--module',
+      join(folder, 'module'),
+    );
+    expect(pack).toMatchObject({ status: 2, text: expect.stringContaining('which Microkit starts') });
+  });
+
+  it('is judged as what Microkit makes of it, not as a root task', () => {
+    const { text } = run('check', image, '--kernel', kernel);
+    expect(text).toContain('Microkit takes it as it is, as a protection domain');
+    expect(text).toMatch(/sel4-protection +declared +mappings that stay: Microkit gives the domain no capability/);
+    expect(text).not.toMatch(/enforced +(sealed|text and read-only)|capability space|the kernel loads it/);
+    expect(text.includes('no-execute does not exist')).toBe(machine === 'x86-64');
   });
 
   it('is refused for another kernel, without what it needs, and with too much; nothing is written', () => {

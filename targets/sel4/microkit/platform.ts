@@ -10,23 +10,21 @@ import { type SeL4Platform, sel4Platform } from '../platform.ts';
 
 const folder = 'targets/sel4/microkit/program';
 
-/** Files of a root task's layer that need its capabilities. */
-const rootTaskOnly = new Set([
-  ...['stage0', 'invoke', 'objects', 'protect', 'heap', 'resources', 'entropy', 'seal'].map(
-    (name) => `targets/sel4/stage0/${name}.c`,
-  ),
-  'targets/sel4/platform/lifecycle.c',
-]);
+const startup = 'targets/sel4/stage0/';
+/** Of a root task's start-up code, what needs no capability: the entry, and words in the file. */
+const shared = /\/(start-[^/]+\.S|settings\.c|arguments\.c)$/;
+
+/** Whether a file of a root task's layer is a domain's too. */
+function isShared(file: string): boolean {
+  return file.startsWith(startup) ? shared.test(file) : file !== 'targets/sel4/platform/lifecycle.c';
+}
 
 /** The layer for a kernel, which must be one of Microkit's. */
 export function microkitPlatform(kernel: Kernel): SeL4Platform {
   const root = sel4Platform(kernel);
   return {
     ...root,
-    sources: [
-      ...root.sources.filter((file) => !rootTaskOnly.has(file)),
-      ...['program.c', 'lifecycle.c'].map((file) => `${folder}/${file}`),
-    ],
+    sources: [...root.sources.filter(isShared), ...['program.c', 'lifecycle.c'].map((file) => `${folder}/${file}`)],
     calls: { ...root.calls, entry: { name: 'sel4_stage0', object: objectOf(`${folder}/program.c`) } },
   };
 }

@@ -6,6 +6,7 @@ import { readElfFile } from '../../../linker/elf-file.ts';
 import { withArguments } from '../arguments.ts';
 import { requireKernel, type SeL4Image } from '../image.ts';
 import type { Kernel, SeL4Machine } from '../kernel.ts';
+import { isProgram } from '../microkit/program-system.ts';
 import { packAarch64 } from './aarch64.ts';
 import { type BootParts, spanOf } from './boot-file.ts';
 import { packRiscv } from './riscv64.ts';
@@ -40,9 +41,11 @@ function checkMemory(boot: Uint8Array, { memory, name }: Kernel, where: string):
     );
 }
 
-/** Errors: 'image' for an image of another kernel, or one that does not fit beside this; 'kernel'; 'limit'. */
+/** Errors: 'usage' for a protection domain; 'image' for an image of another kernel, or one that does not fit beside this; 'kernel'; 'limit'. */
 export function packBoot(kernel: Kernel, image: SeL4Image, name: string): BootFiles {
   const where = printable(name);
+  if (isProgram(image.bytes, name))
+    fail('usage', `${where}: a protection domain, which Microkit starts; make its system with casemate microkit`);
   requireKernel(image, kernel, where);
   const { bytes, machine } = kernel;
   if (machine === 'x86-64') {
