@@ -50,7 +50,7 @@ const platforms: Readonly<Record<string, Platform>> = {
   },
   pc99: {
     ...{ program: 'qemu-system-x86_64', package: 'qemu-system-x86', machine: 'q35' },
-    cpu: 'Nehalem,+fsgsbase,+xsave,+xsaveopt,+syscall,+pdpe1gb',
+    cpu: 'Nehalem,+rdrand,+fsgsbase,+xsave,+xsaveopt,+syscall,+pdpe1gb',
     ...{ memoryBase: 0, memory: 512, endless: true },
   },
 };

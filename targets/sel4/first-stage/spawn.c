@@ -116,7 +116,31 @@ static sel4_slot make_thread(sel4_slot space, sel4_slot vspace, sel4_slot endpoi
     return thread;
 }
 
-_Noreturn void sel4_spawn(struct boot_block *own, const sel4_slot *keep, size_t kept) {
+/*
+ * The endpoint, by its name in the program's space. The program sends to it, and the kernel in its name when it is stopped,
+ * which wants an answer to be possible; it neither receives there nor passes capabilities on.
+ */
+static void give_endpoint(sel4_slot space, sel4_slot endpoint) {
+    const uint64_t write = 1, grant_reply = 8;
+    sel4_buffer->slots[0] = SEL4_SLOT_CNODE;
+    sel4_buffer->words[4] = write | grant_reply;
+    sel4_require("an endpoint", sel4_invoke(space, sel4_message_info(SEL4_LABEL_CNODE_COPY, 1, 5), SEL4_PARENT,
+                                            SEL4_SPACE_BITS, endpoint, SEL4_DEPTH));
+}
+
+/*
+ * The layer in the first stage, from here on: by the root task's own boot block, in which capabilities have the names that
+ * they have in the program's space.
+ */
+static void take_layer(struct boot_block *own, const sel4_slot *keep) {
+    if (own->capabilities.console_ports != 0)
+        own->capabilities.console_ports = keep[own->capabilities.console_ports - SEL4_KEPT];
+    layer_boot = own;
+    if (!own->has_entropy) layer_put("casemate: weak addresses: the machine gives no entropy at start but the time\n");
+}
+
+/* Compiled without stack protection, because it sets the canary that the functions from here on expect to stay the same. */
+__attribute__((no_stack_protector)) _Noreturn void sel4_spawn(struct boot_block *own, const sel4_slot *keep, size_t kept) {
     struct places places;
     struct boot_block block = *own;
     sel4_draw(&block, &places);
@@ -137,7 +161,7 @@ _Noreturn void sel4_spawn(struct boot_block *own, const sel4_slot *keep, size_t 
 
     sel4_slot endpoint = sel4_make(sel4_take_untyped(SEL4_ENDPOINT_BITS), SEL4_OBJECT_ENDPOINT, SEL4_ENDPOINT_BITS, 1);
     sel4_slot space = sel4_make_space(keep, kept);
-    sel4_require("an endpoint", sel4_copy_to(space, SEL4_PARENT, SEL4_SPACE_BITS, endpoint));
+    give_endpoint(space, endpoint);
     sel4_slot thread = make_thread(space, vspace, endpoint, places.tables, buffer);
     const uint64_t move = places.image - (uintptr_t)sel4_image;
     const uint64_t pc = (uintptr_t)sel4_program + move, argument = (uintptr_t)sel4_boot_block + move;
@@ -145,7 +169,9 @@ _Noreturn void sel4_spawn(struct boot_block *own, const sel4_slot *keep, size_t 
     memset(&block, 0, sizeof block);
     memset(&places, 0, sizeof places);
     __asm__ volatile("" : : "r"(&block), "r"(&places) : "memory");
-    layer_boot = own;
+    /* Not before: the program's copy of it would hold the same. */
+    __stack_chk_guard = own->canary;
+    take_layer(own, keep);
     start_thread(thread, pc, stack, argument);
     sel4_watch(endpoint);
 }
