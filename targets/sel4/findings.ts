@@ -2,8 +2,9 @@
  * What a root image and a kernel come to together, as findings: whether the kernel would load the image, whether it is the
  * kernel that it was made for, and what the start-up code will have enforced before the program runs.
  *
- * The start-up code is compiled with every image, so what it enforces is what its settings say: that it does is shown by
- * probes (pipeline/probe-sel4.ts), not by its bytes.
+ * The start-up code is compiled with every image, and a build sees to it that it is what runs (pipeline/startup-code.ts). A
+ * file shows no such thing: here its settings are taken at their word, and so the ground is what the image declares.
+ * That it holds is shown by probes (pipeline/probe-sel4.ts). Of an image for another kernel nothing is known.
  */
 import { printable } from '../../base/errors.ts';
 import type { Finding, Outcome, State } from '../../hardening/finding.ts';
@@ -28,6 +29,7 @@ export function kernelFindings(image: SeL4Image, kernel: Kernel, name: string): 
     extraBootInfoOf(kernel.machine, TREE_ROOM),
     startUpOf(image),
   );
+  const starts = bound && broken.length === 0;
   const text = { kind: image.settings.text, reason: '' };
   return [
     finding(
@@ -42,8 +44,12 @@ export function kernelFindings(image: SeL4Image, kernel: Kernel, name: string): 
     ...(broken.length === 0
       ? [finding('sel4-loading', subject, 'pass', 'declared', 'the kernel loads it as it is')]
       : broken.map(({ rule, message }) => finding('sel4-loading', subject, 'fail', 'declared', `${rule}: ${message}`))),
-    ...protectionsOf(kernel, text, image.binding.aslr, image.devices.length > 0).map((each) =>
-      finding('sel4-protection', subject, each.enforced ? 'pass' : 'fail', 'enforced', `${each.name}: ${each.detail}`),
+    ...protectionsOf(kernel, text, image.binding.aslr, image.devices.length > 0).map(
+      ({ name: what, enforced, detail }) => {
+        const outcome = !enforced ? 'fail' : starts ? 'pass' : 'unknown';
+        const words = outcome === 'unknown' ? 'the image does not start on this kernel' : detail;
+        return finding('sel4-protection', subject, outcome, 'declared', `${what}: ${words}`);
+      },
     ),
   ];
 }

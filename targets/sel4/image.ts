@@ -17,7 +17,7 @@ import { writeElfFile } from '../../linker/write-elf-file.ts';
 import { type Device, decodeManifest, MFT1 } from '../hvt/manifest.ts';
 import { NOTE_NAME } from '../hvt/notes.ts';
 import { type ExecuteOnly, type Protection, type Text, textOf } from '../protection.ts';
-import { MOST_IMAGE, type SeL4Addresses } from './addresses.ts';
+import { LARGE_PAGE, MOST_HEAP, MOST_IMAGE, type SeL4Addresses } from './addresses.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
 import { completeSections } from './layout.ts';
 import { type Aslr, aslrs } from './platform.ts';
@@ -150,6 +150,42 @@ function bindingOf(file: ElfFile, where: string): Binding {
   };
 }
 
+/** What the start-up code will do to text is what the file says of it, and what its machine can. */
+function checkText({ segments }: ElfFile, { text }: SeL4Settings, { machine }: Binding, where: string): void {
+  if (machine === 'x86-64' && text === 'execute')
+    fail('image', `${where}: its settings say that text cannot be read, which x86-64 has no pages for`);
+  const other = segments.find(
+    ({ type, flags }) =>
+      type === elf.PT_LOAD && (flags & elf.PF_X) !== 0 && ((flags & elf.PF_R) !== 0) !== (text === 'read-execute'),
+  );
+  if (other === undefined) return;
+  const says = text === 'execute' ? 'cannot' : 'can';
+  fail(
+    'image',
+    `${where}: its settings say that text ${says} be read; the segment at ${hex(other.address)} says otherwise`,
+  );
+}
+
+/** Heap and devices lie apart from the image, with its guard pages, and from one another. */
+function checkPlaces({ segments }: ElfFile, { heap, heapSize, devices }: SeL4Settings, where: string): void {
+  const loads = segments.filter(({ type, memorySize }) => type === elf.PT_LOAD && memorySize > 0);
+  const ends = loads.map(({ address, memorySize }) => address + BigInt(memorySize));
+  const places = [
+    ...loads.map(({ address }, i) => ({ name: 'the image', start: address, end: ends[i]! })),
+    { name: 'the heap', start: heap, end: heap + BigInt(heapSize) },
+    { name: 'devices', start: devices, end: devices + BigInt(MOST_HEAP) },
+  ];
+  // With BootInfo behind the image, and room below and above each for what must find nothing.
+  const apart = BigInt(LARGE_PAGE);
+  for (const { name, start, end } of places.slice(-2))
+    for (const other of places)
+      if (other.name !== name && start < other.end + apart && other.start < end + apart)
+        fail(
+          'image',
+          `${where}: ${name} at ${hex(start)} to ${hex(end)}, ${other.name} at ${hex(other.start)} to ${hex(other.end)}; must be ${hex(apart)} bytes apart`,
+        );
+}
+
 function devicesOf(file: ElfFile, where: string): Device[] {
   const section = file.sections.find(({ name }) => name === '.note.solo5.manifest');
   const note =
@@ -174,7 +210,10 @@ export function readSeL4Image(bytes: Uint8Array, name: string): SeL4Image {
       'image',
       `${where}: made for machine ${machine}; ${BINDING_SECTION} says ${machines[binding.machine]} (${binding.machine})`,
     );
-  return { file, bytes, binding, settings: readSettings(file, where), devices: devicesOf(file, where) };
+  const settings = readSettings(file, where);
+  checkText(file, settings, binding, where);
+  checkPlaces(file, settings, where);
+  return { file, bytes, binding, settings, devices: devicesOf(file, where) };
 }
 
 /** What an image's start-up code will make of the kernel's capabilities. */

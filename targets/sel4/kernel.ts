@@ -239,3 +239,15 @@ export function labelOf(kernel: Kernel, name: string): number {
   if (label !== undefined) return label;
   return fail('kernel', `${printable(kernel.labelsFile)}: no label ${name}; this kernel cannot do what the image asks`);
 }
+
+/** Calls that need no capability, and give whoever makes them the processor: by the key that a kernel has them with. */
+const dangers: ReadonlyMap<string, string> = new Map([
+  ['DANGEROUS_CODE_INJECTION', "runs any thread's code with the kernel's rights (DebugRun)"],
+  ['KERNEL_X86_DANGEROUS_MSR', "writes any thread's values into the processor's registers (X86DangerousWRMSR)"],
+]);
+
+/** Why nothing holds that this kernel enforces; undefined when it has no such call. Source: seL4, src/api/syscall.c. */
+export function dangerOf({ config, configFile }: Pick<Kernel, 'config' | 'configFile'>): string | undefined {
+  const [found] = [...dangers].filter(([key]) => isSet(config, key, configFile));
+  return found && `${printable(configFile)} sets ${found[0]}: this kernel ${found[1]}`;
+}

@@ -24,7 +24,7 @@ import {
   virtioSources,
 } from '../platform/sources.ts';
 import { cDefinitions } from './abi.ts';
-import type { Kernel, SeL4Machine } from './kernel.ts';
+import { dangerOf, type Kernel, type SeL4Machine } from './kernel.ts';
 import { isSet } from './kernel-config.ts';
 
 const stage0 = 'targets/sel4/stage0';
@@ -136,6 +136,9 @@ export function sel4Platform(kernel: Kernel, aslr: Aslr = 'build'): SeL4Platform
 export function checkPlatform(kernel: Kernel, devices: readonly Pick<Device, 'name' | 'type'>[], where: string): void {
   const { config, configFile, machine, name } = kernel;
   const has = (key: string): boolean => isSet(config, key, configFile);
+  const danger = dangerOf(kernel);
+  if (danger !== undefined)
+    fail('kernel', `${printable(name)}: ${danger}; build it without: no image could be protected`);
   const [device] = devices;
   if (machine === 'x86-64' && device !== undefined)
     fail(

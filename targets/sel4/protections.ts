@@ -3,7 +3,7 @@
  */
 import type { Protection, Text } from '../protection.ts';
 import { imageEntropyBits } from './addresses.ts';
-import type { Kernel } from './kernel.ts';
+import { dangerOf, type Kernel } from './kernel.ts';
 import type { Aslr } from './platform.ts';
 
 function sealed(aslr: Aslr): Protection {
@@ -14,16 +14,29 @@ function sealed(aslr: Aslr): Protection {
   return { name: 'sealed mappings', enforced: true, detail };
 }
 
-function addresses({ userTop, hasEntropy }: { userTop: bigint; hasEntropy: boolean }, aslr: Aslr): Protection {
-  const bits = `image base of ${imageEntropyBits(userTop)} bits`;
-  if (aslr === 'build')
-    return {
-      name: 'addresses of its own',
-      enforced: true,
-      detail: `${bits}, drawn by the build; neither kernel nor image draws anything at boot`,
-    };
-  const source = hasEntropy ? '' : '; weak: this machine has no entropy at start but the time';
-  return { name: 'new addresses at every start', enforced: true, detail: `${bits}, drawn by the first stage${source}` };
+/** Where a start finds something random, and what it comes to without. */
+function entropyOf({ config, machine }: Kernel): string {
+  if (machine === 'x86-64')
+    return "of the processor's RDSEED or RDRAND; weak on a processor without: there is only the time";
+  // QEMU's sifive_u gives no rng-seed, nor does the board's firmware.
+  if (config.get('PLAT') === 'hifive') return 'weak: this machine has no entropy at start but the time';
+  return "of the device tree's rng-seed; weak on a machine whose tree has none: there is only the time";
+}
+
+function addresses(kernel: Kernel, aslr: Aslr): Protection {
+  const bits = `image base of ${imageEntropyBits(kernel.userTop)} bits`;
+  if (aslr === 'build') {
+    const seed =
+      'drawn by the build, from a seed that anyone can compute who knows kernel and name, unless one was given';
+    const detail = `${bits}, ${seed}; neither kernel nor image draws anything at boot`;
+    return { name: 'addresses of its own', enforced: true, detail };
+  }
+  const detail = `${bits}, drawn by the first stage; ${entropyOf(kernel)}`;
+  return { name: 'new addresses at every start', enforced: true, detail };
+}
+
+function canary(kernel: Kernel): Protection {
+  return { name: 'stack canary', enforced: true, detail: `a new one at every start; ${entropyOf(kernel)}` };
 }
 
 const guards: Protection = {
@@ -35,9 +48,8 @@ const guards: Protection = {
 /** Every protection, enforced or not. */
 export function protectionsOf(kernel: Kernel, text: Text, aslr: Aslr, hasDma: boolean): Protection[] {
   const noExecute = kernel.machine !== 'x86-64';
-  // QEMU's sifive_u gives no rng-seed, nor does the board's firmware.
-  const hasEntropy = kernel.config.get('PLAT') !== 'hifive';
-  return [
+  const danger = dangerOf(kernel);
+  const all: Protection[] = [
     {
       name: 'text and read-only data not writable',
       enforced: true,
@@ -55,7 +67,8 @@ export function protectionsOf(kernel: Kernel, text: Text, aslr: Aslr, hasDma: bo
     },
     guards,
     sealed(aslr),
-    addresses({ userTop: kernel.userTop, hasEntropy }, aslr),
+    addresses(kernel, aslr),
+    canary(kernel),
     hasDma
       ? {
           name: 'devices kept from memory',
@@ -69,4 +82,5 @@ export function protectionsOf(kernel: Kernel, text: Text, aslr: Aslr, hasDma: bo
           detail: 'the manifest asks for no device, and no registers of one that reaches memory by itself are mapped',
         },
   ];
+  return danger === undefined ? all : all.map(({ name }) => ({ name, enforced: false, detail: danger }));
 }
