@@ -130,7 +130,8 @@ static void give_tables(struct region user) {
 /* The most bits of size that a region's first piece can have: as large as is left, and as its address is aligned. */
 static unsigned bits_of_first(struct region region) {
     unsigned bits = 0;
-    while (bits < MAX_UNTYPED_BITS && region.end - region.start >= 2ull << bits && (region.start & ((2ull << bits) - 1)) == 0) bits++;
+    const uint64_t size = region.end - region.start;
+    while (bits < MAX_UNTYPED_BITS && size >= 2ull << bits && (region.start & ((2ull << bits) - 1)) == 0) bits++;
     return bits;
 }
 
@@ -216,11 +217,11 @@ static void set_status(void) {
     __asm__ volatile("csrc sstatus, %0; csrs sstatus, %1" ::"r"(off), "r"(STANDIN_HAS_FPU ? floats : 0));
 }
 
-struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start, uint64_t fdt_size,
-                       uint64_t hart);
+struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start,
+                       uint64_t fdt_size, uint64_t hart);
 
-struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start, uint64_t fdt_size,
-                       uint64_t hart) {
+struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset, uint64_t entry, uint64_t fdt_start,
+                       uint64_t fdt_size, uint64_t hart) {
     struct region image = {image_start, image_end}, fdt = {fdt_start, fdt_start + fdt_size};
     if (fdt_size == 0) fdt = (struct region){0, 0};
     make_window();
@@ -241,7 +242,8 @@ struct registers *boot(uint64_t image_start, uint64_t image_end, uint64_t offset
     uint64_t size = cnode_size + extra_room + pages * PAGE;
     own_objects.end = RAM_END;
     own_objects.start = (RAM_END - size) / cnode_size * cnode_size;
-    if (size > RAM_END - image.end || own_objects.start < image.end) refuse("too little memory above the image for the root task's objects");
+    if (size > RAM_END - image.end || own_objects.start < image.end)
+        refuse("too little memory above the image for the root task's objects");
     own_objects.end = own_objects.start + size;
     next_object = own_objects.start;
 

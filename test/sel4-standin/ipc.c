@@ -1,5 +1,6 @@
 /*
- * Messages from thread to thread through endpoints, signals through notifications, and faults, which are messages that the stand-in sends for a thread.
+ * Messages from thread to thread through endpoints, signals through notifications, and faults, which are messages that the
+ * stand-in sends for a thread.
  * A fault that nobody handles is said on the console, with the same words as a debug kernel's, and its thread stops.
  */
 #include "standin.h"
@@ -244,7 +245,8 @@ void receive(struct thread *receiver, bool is_blocking, bool with_reply) {
     struct slot *capability;
     uint64_t left, address = receiver->registers.x[A0];
     struct lookup_failure failure;
-    if (!resolve(&receiver->cspace, address, 64, &capability, &left, &failure)) return fail_receive(receiver, address, &failure);
+    if (!resolve(&receiver->cspace, address, 64, &capability, &left, &failure))
+        return fail_receive(receiver, address, &failure);
     if ((capability->kind != ENDPOINT && capability->kind != NOTIFICATION) || !(capability->rights & RIGHT_READ)) {
         return fail_receive(receiver, address, &(struct lookup_failure){{2, 0}, 2});
     }

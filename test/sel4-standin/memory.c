@@ -67,7 +67,8 @@ void map_table_entry(uint64_t *entry, uint64_t table) {
 void map_frame_entry(uint64_t *entry, uint64_t frame, bool read, bool write, bool execute) {
     *entry = 0;
     if (read || write || execute) {
-        *entry = frame >> PAGE_BITS << 10 | VALID | USER | TOUCHED | (read ? READ : 0) | (write ? WRITE : 0) | (execute ? EXECUTE : 0);
+        const uint64_t rights = (read ? READ : 0) | (write ? WRITE : 0) | (execute ? EXECUTE : 0);
+        *entry = frame >> PAGE_BITS << 10 | VALID | USER | TOUCHED | rights;
     }
     flush_translations();
     __asm__ volatile("fence.i" ::: "memory");
@@ -245,7 +246,8 @@ uint64_t invoke_asid_control(struct message *message) {
     struct slot *untyped = message->extra[0];
     while (index < POOLS && pools[index] != 0) index++;
     if (index == POOLS) return DELETE_FIRST;
-    if (untyped->kind != UNTYPED || untyped->bits != PAGE_BITS || untyped->flags & IS_DEVICE) return fail_capability(message, 1);
+    if (untyped->kind != UNTYPED || untyped->bits != PAGE_BITS || untyped->flags & IS_DEVICE)
+        return fail_capability(message, 1);
     if (has_children(untyped)) return REVOKE_FIRST;
     error = find_for_cnode(message, message->extra[1], argument(message, 0), argument(message, 1), false, &to);
     if (error != NO_ERROR) return error;

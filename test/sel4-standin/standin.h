@@ -113,7 +113,8 @@ struct slot {
     uint8_t flags;
     uint32_t depth;
     uint64_t object; /* physical address; of IRQ_HANDLER, the interrupt */
-    uint64_t data; /* UNTYPED: bytes used. FRAME, TABLE: page number << 16 | ASID. ENDPOINT, NOTIFICATION: badge. CNODE: guard << 6 | its bits */
+    /* UNTYPED: bytes used. FRAME, TABLE: page number << 16 | ASID. ENDPOINT, NOTIFICATION: badge. CNODE: guard << 6 | its bits. */
+    uint64_t data;
     uint32_t next, previous; /* in units of a slot's size */
 } __attribute__((aligned(1u << SLOT_BITS)));
 _Static_assert(sizeof(struct slot) == 1u << SLOT_BITS, "a slot is as large as seL4's");

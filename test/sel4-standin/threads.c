@@ -94,7 +94,8 @@ static void set_own(struct slot *own, const struct slot *copy, struct slot *from
     if (copy->kind != NOTHING) insert_derived(own, copy, from, from->flags & IS_ORIGINAL);
 }
 
-static uint64_t space_from(struct message *message, unsigned first, uint64_t cspace_data, struct slot *cspace, struct slot *vspace) {
+static uint64_t space_from(struct message *message, unsigned first, uint64_t cspace_data, struct slot *cspace,
+                           struct slot *vspace) {
     uint64_t error;
     struct slot limited = *message->extra[first];
     if (cspace_data != 0 && limited.kind == CNODE) {

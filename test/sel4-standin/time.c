@@ -29,7 +29,8 @@ uint64_t invoke_sched_control(struct message *message) {
 }
 
 uint64_t invoke_sched_context(struct message *message) {
-    if (message->label == LABEL_SchedContextUnbind) unimplemented("an invocation of a scheduling context, label", message->label);
+    if (message->label == LABEL_SchedContextUnbind)
+        unimplemented("an invocation of a scheduling context, label", message->label);
     if (message->label != LABEL_SchedContextBind) return ILLEGAL_OPERATION;
     if (message->extra_count < 1) return TRUNCATED_MESSAGE;
     if (message->extra[0]->kind == NOTIFICATION) unimplemented("SchedContext_Bind of a notification", 0);

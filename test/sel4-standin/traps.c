@@ -105,7 +105,8 @@ static void name_thread(const struct thread *thread) {
     uint64_t left;
     struct lookup_failure failure;
     const uint64_t *buffer = buffer_of(thread);
-    if (buffer == NULL || !resolve(&thread->cspace, thread->registers.x[A0], 64, &slot, &left, &failure) || slot->kind != THREAD) {
+    if (buffer == NULL || !resolve(&thread->cspace, thread->registers.x[A0], 64, &slot, &left, &failure) ||
+        slot->kind != THREAD) {
         unimplemented("naming what is no thread, or without an IPC buffer, at", thread->registers.x[A0]);
     }
     struct thread *named = at(slot->object);
@@ -188,7 +189,8 @@ void handle_system_call(struct thread *thread) {
     default:
         if (handle_debug_call(thread, number)) break;
         if (number < 0 && number > SYS_FIRST_DEBUG) unimplemented("system call", (uint64_t)-number);
-        raise(thread, (struct fault){.kind = FAULT_UNKNOWN_SYSCALL, .ip = thread->registers.x[0] - 4, .first = (uint64_t)number});
+        const uint64_t ip = thread->registers.x[0] - 4;
+        raise(thread, (struct fault){.kind = FAULT_UNKNOWN_SYSCALL, .ip = ip, .first = (uint64_t)number});
         break;
     }
     choose_thread(is_yield);
@@ -207,7 +209,15 @@ static uint64_t read_stval(void) {
 }
 
 /* Causes; page faults are told as the access faults that they amount to. */
-enum { FETCH_ACCESS = 1, LOAD_ACCESS = 5, STORE_ACCESS = 7, CALL_FROM_USER = 8, FETCH_PAGE = 12, LOAD_PAGE = 13, STORE_PAGE = 15 };
+enum {
+    FETCH_ACCESS = 1,
+    LOAD_ACCESS = 5,
+    STORE_ACCESS = 7,
+    CALL_FROM_USER = 8,
+    FETCH_PAGE = 12,
+    LOAD_PAGE = 13,
+    STORE_PAGE = 15,
+};
 
 static uint64_t status_of(uint64_t cause) {
     if (cause == FETCH_PAGE || cause == FETCH_ACCESS) return FETCH_ACCESS;
@@ -229,7 +239,8 @@ struct registers *trap(void) {
         return &current->registers;
     }
     struct fault fault = {.kind = FAULT_USER_EXCEPTION, .ip = ip, .first = cause};
-    if (status_of(cause) != 0) fault = (struct fault){.kind = FAULT_VM, .ip = ip, .first = read_stval(), .second = status_of(cause)};
+    if (status_of(cause) != 0)
+        fault = (struct fault){.kind = FAULT_VM, .ip = ip, .first = read_stval(), .second = status_of(cause)};
     raise(current, fault);
     choose_thread(false);
     return &current->registers;

@@ -98,7 +98,8 @@ uint64_t invoke_untyped(struct message *message) {
     uint64_t error;
     if (message->label != LABEL_UntypedRetype) return ILLEGAL_OPERATION;
     if (message->length < 6 || message->extra_count < 1) return TRUNCATED_MESSAGE;
-    uint64_t type = argument(message, 0), user_bits = argument(message, 1), first = argument(message, 4), count = argument(message, 5);
+    uint64_t type = argument(message, 0), user_bits = argument(message, 1);
+    uint64_t first = argument(message, 4), count = argument(message, 5);
     if (type >= OBJECT_TYPES) return fail_argument(message, 0);
     if (user_bits >= 64 || bits_of_object(type, user_bits) > MAX_UNTYPED_BITS) return fail_range(message, 0, MAX_UNTYPED_BITS);
     uint64_t bits = bits_of_object(type, user_bits), size = 1ull << bits;

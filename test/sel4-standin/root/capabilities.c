@@ -8,14 +8,18 @@ static struct call copy(sel4_slot to, sel4_slot from, uint64_t rights) {
 void try_capabilities(void) {
     sel4_slot to = free_slot, frame = frame_at(root_read);
     uint64_t address = (uint64_t)root_read;
-    try("CNode_Copy with four words", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 4, {to, 64, frame, 64}));
+    try("CNode_Copy with four words", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY,
+        CALL(1, {SEL4_SLOT_CNODE}, 4, {to, 64, frame, 64}));
     try("CNode_Copy without a source", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(0, {0}, 5, {to, 64, frame, 64, 15}));
     try("CNode_Copy of nothing", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, copy(to, to + 1, 15));
     try("CNode_Copy over something", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, copy(frame, to, 15));
     try("CNode_Copy from no CNode", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {frame}, 5, {to, 64, frame, 64, 15}));
-    try("CNode_Copy at a depth of 0", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {to, 0, frame, 64, 15}));
-    try("CNode_Copy at a depth of 65", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {to, 65, frame, 64, 15}));
-    try("CNode_Copy at a depth of 12", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {to, 12, frame, 64, 15}));
+    try("CNode_Copy at a depth of 0", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY,
+        CALL(1, {SEL4_SLOT_CNODE}, 5, {to, 0, frame, 64, 15}));
+    try("CNode_Copy at a depth of 65", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY,
+        CALL(1, {SEL4_SLOT_CNODE}, 5, {to, 65, frame, 64, 15}));
+    try("CNode_Copy at a depth of 12", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY,
+        CALL(1, {SEL4_SLOT_CNODE}, 5, {to, 12, frame, 64, 15}));
     try("CNode_Copy beyond the CNode", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, copy(1ull << 40, frame, 15));
     try("a CNode with Page_Map's label", SEL4_SLOT_CNODE, TRIED_LABEL, copy(to, frame, 15));
     try("CNode_Copy", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, copy(to, frame, SEL4_READ));
@@ -28,8 +32,10 @@ void try_capabilities(void) {
     try("a CNode", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_CNODE, 4, to, 1));
     try("a copy into it", to, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {3, 4, frame, 64, 15}));
     try("a copy beyond it", to, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {3, 5, frame, 64, 15}));
-    try("CNode_Mint of a guard", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT, CALL(1, {SEL4_SLOT_CNODE}, 6, {to + 1, 64, to, 64, 15, 60}));
-    try("CNode_Mint of a guard too long", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT, CALL(1, {SEL4_SLOT_CNODE}, 6, {to + 2, 64, to, 64, 15, 61}));
+    try("CNode_Mint of a guard", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT,
+        CALL(1, {SEL4_SLOT_CNODE}, 6, {to + 1, 64, to, 64, 15, 60}));
+    try("CNode_Mint of a guard too long", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT,
+        CALL(1, {SEL4_SLOT_CNODE}, 6, {to + 2, 64, to, 64, 15, 61}));
     try("a copy with the guard", to + 1, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {4, 64, frame, 64, 15}));
     try("a copy against it", to + 1, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {16, 64, frame, 64, 15}));
     try("a copy over its first", to, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {4, 4, frame, 64, 15}));
@@ -57,11 +63,16 @@ void try_spaces(void) {
     try("Page_Map there", table + 3, SEL4_LABEL_PAGE_MAP, CALL(1, {table}, 3, {address, 2, 1}));
     try("Page_Unmap from what is gone", table + 3, SEL4_LABEL_PAGE_UNMAP, CALL(0));
     try("a page for a pool", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_UNTYPED, 12, pool, 1));
-    try("ASIDControl_MakePool, short", SEL4_SLOT_ASID_CONTROL, SEL4_LABEL_ASID_CONTROL_MAKE_POOL, CALL(2, {pool, SEL4_SLOT_CNODE}, 1, {pool + 1}));
-    try("ASIDControl_MakePool of a frame", SEL4_SLOT_ASID_CONTROL, SEL4_LABEL_ASID_CONTROL_MAKE_POOL, CALL(2, {frame, SEL4_SLOT_CNODE}, 2, {pool + 1, 64}));
-    try("ASIDControl_MakePool", SEL4_SLOT_ASID_CONTROL, SEL4_LABEL_ASID_CONTROL_MAKE_POOL, CALL(2, {pool, SEL4_SLOT_CNODE}, 2, {pool + 1, 64}));
-    try("ASIDControl_MakePool again", SEL4_SLOT_ASID_CONTROL, SEL4_LABEL_ASID_CONTROL_MAKE_POOL, CALL(2, {pool, SEL4_SLOT_CNODE}, 2, {pool + 2, 64}));
-    try("a table for it", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_VSPACE, SEL4_VSPACE_BITS, pool + 3, 1));
+    try("ASIDControl_MakePool, short", SEL4_SLOT_ASID_CONTROL, SEL4_LABEL_ASID_CONTROL_MAKE_POOL,
+        CALL(2, {pool, SEL4_SLOT_CNODE}, 1, {pool + 1}));
+    try("ASIDControl_MakePool of a frame", SEL4_SLOT_ASID_CONTROL, SEL4_LABEL_ASID_CONTROL_MAKE_POOL,
+        CALL(2, {frame, SEL4_SLOT_CNODE}, 2, {pool + 1, 64}));
+    try("ASIDControl_MakePool", SEL4_SLOT_ASID_CONTROL, SEL4_LABEL_ASID_CONTROL_MAKE_POOL,
+        CALL(2, {pool, SEL4_SLOT_CNODE}, 2, {pool + 1, 64}));
+    try("ASIDControl_MakePool again", SEL4_SLOT_ASID_CONTROL, SEL4_LABEL_ASID_CONTROL_MAKE_POOL,
+        CALL(2, {pool, SEL4_SLOT_CNODE}, 2, {pool + 2, 64}));
+    try("a table for it", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE,
+        retype(SEL4_OBJECT_VSPACE, SEL4_VSPACE_BITS, pool + 3, 1));
     try("ASIDPool_Assign from it", pool + 1, SEL4_LABEL_ASID_POOL_ASSIGN, CALL(1, {pool + 3}, 0));
     free_slot = pool + 4;
 }

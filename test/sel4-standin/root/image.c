@@ -49,7 +49,8 @@ void try_frames(void) {
     try("Page_Map without an address space", frame, SEL4_LABEL_PAGE_MAP, CALL(0, {0}, 3, {address, 2, 1}));
     try("Page_Map with a frame for one", frame, SEL4_LABEL_PAGE_MAP, CALL(1, {frame}, 3, {address, 2, 1}));
     try("Page_Map with nothing for one", frame, SEL4_LABEL_PAGE_MAP, CALL(1, {free_slot}, 3, {address, 2, 1}));
-    try("Page_Map with another table for one", frame, SEL4_LABEL_PAGE_MAP, CALL(1, {info->image_tables.start}, 3, {address, 2, 1}));
+    try("Page_Map with another table for one", frame, SEL4_LABEL_PAGE_MAP,
+        CALL(1, {info->image_tables.start}, 3, {address, 2, 1}));
     try("a frame with Untyped_Retype's label", frame, SEL4_LABEL_UNTYPED_RETYPE, map(address, 2, 1));
     try("a frame with CNode_Delete's label", frame, SEL4_LABEL_CNODE_DELETE, map(address, 2, 1));
     try("a frame with PageTable_Map's label", frame, SEL4_LABEL_PAGE_TABLE_MAP, map(address, 2, 1));

@@ -32,22 +32,27 @@ static volatile uint32_t *map_clock(void) {
 void try_interrupts(void) {
     sel4_slot notification = free_slot, badged = free_slot + 1, silent = free_slot + 2, handler = free_slot + 3;
     free_slot += 4;
-    try("a notification", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_NOTIFICATION, 0, notification, 1));
-    try("with a badge", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT, CALL(1, {SEL4_SLOT_CNODE}, 6, {badged, 64, notification, 64, 15, 5}));
-    try("only to wait for", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {silent, 64, notification, 64, 2}));
+    try("a notification", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE,
+        retype(SEL4_OBJECT_NOTIFICATION, 0, notification, 1));
+    try("with a badge", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT,
+        CALL(1, {SEL4_SLOT_CNODE}, 6, {badged, 64, notification, 64, 15, 5}));
+    try("only to wait for", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY,
+        CALL(1, {SEL4_SLOT_CNODE}, 5, {silent, 64, notification, 64, 2}));
     receive("nothing yet", SEL4_SYS_NB_RECV, notification);
     try("a signal", badged, 0, CALL(0));
     receive("it", SEL4_SYS_RECV, silent);
     receive("nothing any more", SEL4_SYS_NB_RECV, silent);
     try("a signal that is not allowed", silent, 0, CALL(0));
-    try("IRQControl_Get, short", SEL4_SLOT_IRQ_CONTROL, SEL4_LABEL_IRQ_ISSUE, CALL(1, {SEL4_SLOT_CNODE}, 2, {CLOCK_IRQ, handler}));
+    try("IRQControl_Get, short", SEL4_SLOT_IRQ_CONTROL, SEL4_LABEL_IRQ_ISSUE,
+        CALL(1, {SEL4_SLOT_CNODE}, 2, {CLOCK_IRQ, handler}));
     try("IRQControl_Get of 0", SEL4_SLOT_IRQ_CONTROL, SEL4_LABEL_IRQ_ISSUE, issue(0, handler));
     try("IRQControl_Get of too many", SEL4_SLOT_IRQ_CONTROL, SEL4_LABEL_IRQ_ISSUE, issue(1000, handler));
     try("IRQControl_Get over something", SEL4_SLOT_IRQ_CONTROL, SEL4_LABEL_IRQ_ISSUE, issue(CLOCK_IRQ, badged));
     try("IRQControl_Get, another label", SEL4_SLOT_IRQ_CONTROL, SEL4_LABEL_PAGE_MAP, issue(CLOCK_IRQ, handler));
     try("IRQControl_Get", SEL4_SLOT_IRQ_CONTROL, SEL4_LABEL_IRQ_ISSUE, issue(CLOCK_IRQ, handler));
     try("IRQControl_Get again", SEL4_SLOT_IRQ_CONTROL, SEL4_LABEL_IRQ_ISSUE, issue(CLOCK_IRQ, free_slot));
-    try("a copy of IRQControl", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {free_slot, 64, SEL4_SLOT_IRQ_CONTROL, 64, 15}));
+    try("a copy of IRQControl", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY,
+        CALL(1, {SEL4_SLOT_CNODE}, 5, {free_slot, 64, SEL4_SLOT_IRQ_CONTROL, 64, 15}));
     try("a handler without a notification", handler, SEL4_LABEL_IRQ_SET, CALL(0));
     try("a handler with a frame", handler, SEL4_LABEL_IRQ_SET, CALL(1, {info->image_frames.start}, 0));
     try("a handler that may not signal", handler, SEL4_LABEL_IRQ_SET, CALL(1, {silent}, 0));

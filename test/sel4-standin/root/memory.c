@@ -3,7 +3,8 @@
 
 void try_memory(void) {
     sel4_slot untyped = untyped_of(16, false), device = untyped_of(12, true), next = free_slot;
-    try("Untyped_Retype with five words", untyped, SEL4_LABEL_UNTYPED_RETYPE, CALL(1, {SEL4_SLOT_CNODE}, 5, {SEL4_OBJECT_4K, 0, 0, 0, next}));
+    try("Untyped_Retype with five words", untyped, SEL4_LABEL_UNTYPED_RETYPE,
+        CALL(1, {SEL4_SLOT_CNODE}, 5, {SEL4_OBJECT_4K, 0, 0, 0, next}));
     try("... without a CNode", untyped, SEL4_LABEL_UNTYPED_RETYPE, CALL(0, {0}, 6, {SEL4_OBJECT_4K, 0, 0, 0, next, 1}));
     try("... another label", untyped, SEL4_LABEL_PAGE_MAP, retype(SEL4_OBJECT_4K, 0, next, 1));
     try("... of no type", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(99, 0, next, 1));
@@ -16,8 +17,10 @@ void try_memory(void) {
     try("... beyond the CNode", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_4K, 0, 1ull << info->cnode_bits, 1));
     try("... over its end", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_4K, 0, (1ull << info->cnode_bits) - 1, 2));
     try("... into a slot that is used", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_4K, 0, SEL4_SLOT_VSPACE, 1));
-    try("... into what is no CNode", untyped, SEL4_LABEL_UNTYPED_RETYPE, CALL(1, {SEL4_SLOT_VSPACE}, 6, {SEL4_OBJECT_4K, 0, 0, 0, next, 1}));
-    try("... by an address", untyped, SEL4_LABEL_UNTYPED_RETYPE, CALL(1, {SEL4_SLOT_CNODE}, 6, {SEL4_OBJECT_4K, 0, next, 64, 0, 1}));
+    try("... into what is no CNode", untyped, SEL4_LABEL_UNTYPED_RETYPE,
+        CALL(1, {SEL4_SLOT_VSPACE}, 6, {SEL4_OBJECT_4K, 0, 0, 0, next, 1}));
+    try("... by an address", untyped, SEL4_LABEL_UNTYPED_RETYPE,
+        CALL(1, {SEL4_SLOT_CNODE}, 6, {SEL4_OBJECT_4K, 0, next, 64, 0, 1}));
     try("... a device's TCB", device, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_TCB, 0, next, 1));
     try("a large untyped", untyped_of(20, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_UNTYPED, 16, next, 1));
     untyped = next++;
@@ -32,17 +35,20 @@ void try_memory(void) {
     try("more than is left", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_4K, 0, next + 2, 14));
     try("all that is left", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_4K, 0, next + 2, 13));
     try("one more", untyped, SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_4K, 0, next + 15, 1));
-    try("a copy of an untyped that is used", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {next + 15, 64, untyped, 64, 15}));
+    try("a copy of an untyped that is used", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY,
+        CALL(1, {SEL4_SLOT_CNODE}, 5, {next + 15, 64, untyped, 64, 15}));
     /* Mapped where there is no table: the tables are mapped one by one. */
     uint64_t address = (uint64_t)root_image + (1ull << 31) + (5ull << 21);
     try("Page_Map without tables", next, SEL4_LABEL_PAGE_MAP, map(address, 3, 1));
     sel4_slot tables = next + 16;
     try("three tables", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_PAGE_TABLE, 0, tables, 3));
-    try("a copy of a table that is not mapped", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY, CALL(1, {SEL4_SLOT_CNODE}, 5, {next + 15, 64, tables, 64, 15}));
+    try("a copy of a table that is not mapped", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_COPY,
+        CALL(1, {SEL4_SLOT_CNODE}, 5, {next + 15, 64, tables, 64, 15}));
     struct call table = CALL(1, {SEL4_SLOT_VSPACE}, 2, {address, SEL4_DEFAULT_ATTRIBUTES});
     try("PageTable_Map with one word", tables, SEL4_LABEL_PAGE_TABLE_MAP, CALL(1, {SEL4_SLOT_VSPACE}, 1, {address}));
     try("PageTable_Map into itself", tables, SEL4_LABEL_PAGE_TABLE_MAP, CALL(1, {tables}, 2, {address, 0}));
-    try("PageTable_Map beyond user space", tables, SEL4_LABEL_PAGE_TABLE_MAP, CALL(1, {SEL4_SLOT_VSPACE}, 2, {SEL4_USER_TOP, 0}));
+    try("PageTable_Map beyond user space", tables, SEL4_LABEL_PAGE_TABLE_MAP,
+        CALL(1, {SEL4_SLOT_VSPACE}, 2, {SEL4_USER_TOP, 0}));
     try("PageTable_Map", tables, SEL4_LABEL_PAGE_TABLE_MAP, table);
     try("PageTable_Map again", tables, SEL4_LABEL_PAGE_TABLE_MAP, table);
     try("Page_Map with one table", next, SEL4_LABEL_PAGE_MAP, map(address, 3, 1));
@@ -72,7 +78,8 @@ void try_memory(void) {
         quietly(next + i, SEL4_LABEL_PAGE_MAP, map(place, 3, 1));
         tell("zero", ((volatile uint64_t *)place)[7]);
     }
-    try("a large frame at a small place", untyped_of(22, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_2M, 0, next + 19, 1));
+    try("a large frame at a small place", untyped_of(22, false), SEL4_LABEL_UNTYPED_RETYPE,
+        retype(SEL4_OBJECT_2M, 0, next + 19, 1));
     try("... mapped unaligned", next + 19, SEL4_LABEL_PAGE_MAP, map(address + 4096, 3, 1));
     try("... where a table is", next + 19, SEL4_LABEL_PAGE_MAP, map(address & ~0x1fffffull, 3, 1));
     try("... where none is", next + 19, SEL4_LABEL_PAGE_MAP, map((address & ~0x1fffffull) + 0x200000, 3, 1));

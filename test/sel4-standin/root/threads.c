@@ -85,11 +85,15 @@ static void give_time(sel4_slot time) {
     const sel4_slot control = info->sched_control.start, frame = frame_at(root_read);
     const struct call times = CALL(1, {time}, 5, {10000, 10000, 0, 0, 0});
     tell("controls of time", info->sched_control.end - info->sched_control.start);
-    try("a scheduling context too small", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_SCHED_CONTEXT, 6, time, 1));
-    try("a scheduling context", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_SCHED_CONTEXT, 7, time, 1));
+    try("a scheduling context too small", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE,
+        retype(SEL4_OBJECT_SCHED_CONTEXT, 6, time, 1));
+    try("a scheduling context", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE,
+        retype(SEL4_OBJECT_SCHED_CONTEXT, 7, time, 1));
     try("SchedControl_ConfigureFlags, short", control, SEL4_LABEL_SCHED_CONTROL_CONFIGURE, CALL(1, {time}, 4, {10000, 10000}));
-    try("SchedControl_ConfigureFlags without a context", control, SEL4_LABEL_SCHED_CONTROL_CONFIGURE, CALL(0, {0}, 5, {10000, 10000}));
-    try("SchedControl_ConfigureFlags of a frame", control, SEL4_LABEL_SCHED_CONTROL_CONFIGURE, CALL(1, {frame}, 5, {10000, 10000}));
+    try("SchedControl_ConfigureFlags without a context", control, SEL4_LABEL_SCHED_CONTROL_CONFIGURE,
+        CALL(0, {0}, 5, {10000, 10000}));
+    try("SchedControl_ConfigureFlags of a frame", control, SEL4_LABEL_SCHED_CONTROL_CONFIGURE,
+        CALL(1, {frame}, 5, {10000, 10000}));
     try("SchedControl, another label", control, SEL4_LABEL_PAGE_MAP, times);
     try("SchedControl_ConfigureFlags", control, SEL4_LABEL_SCHED_CONTROL_CONFIGURE, times);
     try("SchedContext_Bind of nothing", time, SEL4_LABEL_SCHED_CONTEXT_BIND, CALL(0));
@@ -154,18 +158,24 @@ void try_threads(void) {
     const sel4_slot frame = free_slot + 2;
     endpoint = free_slot;
     thread = free_slot + 1;
-    try("data that is not executed", frame_at(root_write), SEL4_LABEL_PAGE_MAP, map((uint64_t)root_write, 3, SEL4_EXECUTE_NEVER));
+    try("data that is not executed", frame_at(root_write), SEL4_LABEL_PAGE_MAP,
+        map((uint64_t)root_write, 3, SEL4_EXECUTE_NEVER));
     try("a thread", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_TCB, 0, thread, 1));
     try("an endpoint", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_ENDPOINT, 0, free_slot + 3, 1));
-    try("CNode_Mint of a badge", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT, CALL(1, {SEL4_SLOT_CNODE}, 6, {endpoint, 64, free_slot + 3, 64, 15, 9}));
-    try("CNode_Mint of another", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT, CALL(1, {SEL4_SLOT_CNODE}, 6, {free_slot + 4, 64, endpoint, 64, 15, 8}));
+    try("CNode_Mint of a badge", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT,
+        CALL(1, {SEL4_SLOT_CNODE}, 6, {endpoint, 64, free_slot + 3, 64, 15, 9}));
+    try("CNode_Mint of another", SEL4_SLOT_CNODE, SEL4_LABEL_CNODE_MINT,
+        CALL(1, {SEL4_SLOT_CNODE}, 6, {free_slot + 4, 64, endpoint, 64, 15, 8}));
     try("a buffer", untyped_of(16, false), SEL4_LABEL_UNTYPED_RETYPE, retype(SEL4_OBJECT_4K, 0, frame, 1));
-    try("a thread with Page_Map's label", thread, SEL4_LABEL_PAGE_MAP, configured(SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE, frame, 0x1000));
+    try("a thread with Page_Map's label", thread, SEL4_LABEL_PAGE_MAP,
+        configured(SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE, frame, 0x1000));
     try("TCB_Configure, short", thread, SEL4_LABEL_TCB_CONFIGURE, CALL(2, {SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE}, 4, {0}));
     try("TCB_Configure without a CNode", thread, SEL4_LABEL_TCB_CONFIGURE, configured(frame, SEL4_SLOT_VSPACE, frame, 0x1000));
     try("TCB_Configure without a VSpace", thread, SEL4_LABEL_TCB_CONFIGURE, configured(SEL4_SLOT_CNODE, frame, frame, 0x1000));
-    try("TCB_Configure with an odd buffer", thread, SEL4_LABEL_TCB_CONFIGURE, configured(SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE, frame, 0x1008));
-    try("TCB_Configure with no frame", thread, SEL4_LABEL_TCB_CONFIGURE, configured(SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE, thread, 0x1000));
+    try("TCB_Configure with an odd buffer", thread, SEL4_LABEL_TCB_CONFIGURE,
+        configured(SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE, frame, 0x1008));
+    try("TCB_Configure with no frame", thread, SEL4_LABEL_TCB_CONFIGURE,
+        configured(SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE, thread, 0x1000));
     try("TCB_Configure", thread, SEL4_LABEL_TCB_CONFIGURE, configured(SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE, frame, 0x1000));
     try_handlers(frame);
     try("TCB_SetPriority, too high", thread, SEL4_LABEL_TCB_SET_PRIORITY, CALL(1, {SEL4_SLOT_TCB}, 1, {256}));
