@@ -43,9 +43,9 @@ const ownStage0: Readonly<Record<SeL4Machine, readonly string[]>> = {
 
 /** Devices are reached over virtio-mmio, or not at all. */
 const ownFiles: Readonly<Record<SeL4Machine, readonly string[]>> = {
-  riscv64: virtioSources,
-  aarch64: virtioSources,
-  'x86-64': ['tls.c', 'cmos.c', 'no-devices.c'].map((file) => `${folder}/${file}`),
+  riscv64: [`${folder}/wait-goldfish.c`, ...virtioSources],
+  aarch64: [`${folder}/wait-none.c`, ...virtioSources],
+  'x86-64': ['wait-cmos.c', 'tls.c', 'cmos.c', 'no-devices.c'].map((file) => `${folder}/${file}`),
 };
 
 /** Of an image that has new addresses at every start. */
@@ -59,7 +59,7 @@ function sourcesOf({ machine }: Kernel, aslr: Aslr): readonly string[] {
     `${stage0}/start-${machine}.S`,
     ...[...stage0Files, ...ownStage0[machine], 'settings.c'].map((file) => `${stage0}/${file}`),
     ...(aslr === 'boot' ? [`program-${machine}.S`, ...firstStageFiles] : []).map((file) => `${firstStage}/${file}`),
-    ...['console.c', 'lifecycle.c', 'wait.c'].map((file) => `${folder}/${file}`),
+    ...['console.c', 'lifecycle.c'].map((file) => `${folder}/${file}`),
     ...shared,
     ...ownFiles[machine],
     ...archSources[machine],

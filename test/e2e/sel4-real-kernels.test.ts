@@ -14,7 +14,7 @@ import { echoed, freePort } from '../support/tcp.ts';
 import { requireTool } from '../support/tools.ts';
 import { whileRunning } from '../support/while-running.ts';
 import { processorTime } from '../targets/riscv64/measured.ts';
-import { bootOn, exampleFor, runnableKernels } from '../targets/sel4/on-kernels.ts';
+import { bootOn, exampleFor, guestFor, runnableKernels } from '../targets/sel4/on-kernels.ts';
 
 const kernels = runnableKernels();
 const aslrs = ['build', 'boot'] as const;
@@ -48,6 +48,40 @@ describe.skipIf(onAll.length === 0)('hello', () => {
       expect(shown).toBeLessThanOrEqual(after + 2000);
     },
   );
+});
+
+/** Sleeps for times from a tenth of a millisecond to a second, and says which of them were wrong; then for four seconds. */
+const sleeper = `#include <solo5.h>
+static void sleep_for(solo5_time_t time, const char *right) {
+    solo5_time_t start = solo5_clock_monotonic();
+    solo5_yield(start + time, NULL);
+    solo5_time_t taken = solo5_clock_monotonic() - start;
+    solo5_console_write(taken < time ? "EARLY " : taken > time + time / 2 + 20000000 ? "LATE " : right, 6);
+}
+int solo5_app_main(const struct solo5_start_info *info) {
+    (void)info;
+    for (solo5_time_t time = 100000; time < 1000000000; time *= 3) sleep_for(time, "right ");
+    solo5_console_write("sleeping\\n", 9);
+    sleep_for(4000000000, "right\\n");
+    return 0;
+}
+`;
+const withTimer = onAll.filter(({ platform }) => ['qemu-riscv-virt', 'pc99'].includes(platform));
+
+describe.skipIf(withTimer.length === 0)('a guest that sleeps', () => {
+  test.each(withTimer)('leaves the processor alone on $name ($aslr)', { timeout }, async ({ aslr, path }) => {
+    const image = await guestFor(sleeper, path, { sel4: { aslr } });
+    const running = { image, target: 'sel4', kernel: path, ready: 'sleeping', timeout: 60 } as const;
+    let busy = Number.POSITIVE_INFINITY;
+    const said = await whileRunning(running, async (pid) => {
+      await setTimeout(500);
+      const before = processorTime(pid);
+      await setTimeout(2000);
+      busy = processorTime(pid) - before;
+    });
+    expect(busy).toBeLessThan(0.2);
+    expect(said.replaceAll('right ', '')).toBe('sleeping\n');
+  });
 });
 
 describe.skipIf(onEach.length === 0)('kv', () => {

@@ -100,7 +100,7 @@ static inline uint64_t sel4_message_info(uint64_t label, uint64_t slots, uint64_
 /*
  * Every architecture has:
  *   uint64_t sel4_call(sel4_slot, uint64_t info, uint64_t words[4]): sends, takes the answer's words, returns its info.
- *   void sel4_receive(sel4_slot): waits for a notification (RISC-V only: nothing else has a clock that ends a wait).
+ *   void sel4_receive(sel4_slot): waits for a notification (not on AArch64: no clock could end a wait).
  *   void sel4_send_number(int64_t number, uint64_t first): a system call that answers nothing (SEL4_SYS_PUTCHAR, _HALT, _YIELD).
  *   uint64_t sel4_wait(sel4_slot, uint64_t words[4]): waits for a message, which is not answered.
  */

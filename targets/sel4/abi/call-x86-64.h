@@ -48,4 +48,15 @@ static inline uint64_t sel4_wait(sel4_slot endpoint, uint64_t words[SEL4_MESSAGE
     return info;
 }
 
+/* Waits for a notification. */
+static inline void sel4_receive(sel4_slot notification) {
+    int64_t number = SEL4_SYS_RECV;
+    uint64_t answers = 0; /* where they could be sent to, with a scheduling context */
+    register uint64_t r12 __asm__("r12") = answers;
+    __asm__ volatile("movq %%rsp, %%rbx\n\tsyscall\n\tmovq %%rbx, %%rsp"
+                     : "+D"(notification), "+d"(number), "+r"(r12)
+                     :
+                     : "rbx", "rcx", "rsi", "r8", "r9", "r10", "r11", "r15", "memory");
+}
+
 #endif

@@ -4,25 +4,16 @@
  * It is read until two readings agree, since it may tick between two of its registers. Source: Motorola MC146818A data
  * sheet; the century is assumed to be this one, because its register is nobody's standard.
  */
-#include "ask.h"
 #include "clock-scale.h"
-#include "guest.h"
+#include "cmos.h"
 
-enum { INDEX = 0x70, DATA = 0x71 };
 enum { SECONDS, MINUTES, HOURS, DAY, MONTH, YEAR, FIELDS };
-enum { STATUS_B = 0x0b, IS_BINARY = 4, IS_24_HOURS = 2, IS_AFTERNOON = 0x80 };
+enum { IS_BINARY = 4, IS_24_HOURS = 2, IS_AFTERNOON = 0x80 };
 
 static const uint8_t registers[FIELDS] = {0x00, 0x02, 0x04, 0x07, 0x08, 0x09};
 
-static uint8_t get(uint8_t number) {
-    uint64_t ports = layer_boot->capabilities.clock_ports, value = 0;
-    sel4_ask(ports, SEL4_LABEL_IO_PORT_OUT8, 2, INDEX, number, NULL);
-    sel4_ask(ports, SEL4_LABEL_IO_PORT_IN8, 1, DATA, 0, &value);
-    return (uint8_t)value;
-}
-
 static void read_fields(uint8_t fields[FIELDS]) {
-    for (unsigned i = 0; i < FIELDS; i++) fields[i] = get(registers[i]);
+    for (unsigned i = 0; i < FIELDS; i++) fields[i] = cmos_get(registers[i]);
 }
 
 static unsigned number_of(uint8_t field, uint8_t mode) { return mode & IS_BINARY ? field : (field >> 4) * 10u + (field & 15); }
@@ -43,7 +34,7 @@ solo5_time_t solo5_clock_wall(void) {
         read_fields(again);
         if (memcmp(fields, again, FIELDS) == 0) break;
     }
-    uint8_t mode = get(STATUS_B);
+    uint8_t mode = cmos_get(CMOS_STATUS_B);
     unsigned hour = number_of(fields[HOURS] & 0x7f, mode);
     if (!(mode & IS_24_HOURS)) hour = hour % 12 + (fields[HOURS] & IS_AFTERNOON ? 12 : 0);
     uint64_t days = days_of(number_of(fields[YEAR], mode), number_of(fields[MONTH], mode), number_of(fields[DAY], mode));

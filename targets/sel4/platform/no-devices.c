@@ -3,7 +3,6 @@
  * that is asked for nevertheless is of nothing.
  */
 #include "guest.h"
-#include "waiting.h"
 
 /* The image's MFT1 note: header and name, then padding, then the manifest. */
 extern const uint8_t __solo5_mft1_note[];
@@ -48,6 +47,6 @@ solo5_result_t solo5_block_read(solo5_handle_t handle, solo5_off_t offset, uint8
 
 /* Nothing can become ready. */
 void solo5_yield(solo5_time_t deadline, solo5_handle_set_t *ready_set) {
-    while (solo5_clock_monotonic() < deadline) layer_idle();
+    for (solo5_time_t now; (now = solo5_clock_monotonic()) < deadline;) layer_wait(0, deadline - now);
     if (ready_set != NULL) *ready_set = 0;
 }

@@ -13,6 +13,29 @@ static uint64_t take_ports(struct sel4_kept *kept, uint64_t first, uint64_t last
     return error == SEL4_NO_ERROR ? sel4_keep(kept, slot) : 0;
 }
 
+/* The interrupt of the clock, as the wires of every PC have it. */
+#define CLOCK_PIN 8u
+
+/* Has the clock's interrupt signal a notification; without it nobody waits for one. */
+static void take_clock(struct boot_block *block, struct sel4_kept *kept) {
+    struct boot_capabilities *capabilities = &block->capabilities;
+    sel4_slot handler = sel4_take_slot();
+    sel4_buffer->slots[0] = SEL4_SLOT_CNODE;
+    sel4_buffer->words[4] = 0; /* edge triggered */
+    sel4_buffer->words[5] = 0; /* active high */
+    sel4_buffer->words[6] = CLOCK_PIN; /* the vector: any that nobody else has */
+    if (sel4_invoke(SEL4_SLOT_IRQ_CONTROL, sel4_message_info(SEL4_LABEL_IRQ_ISSUE_IOAPIC, 1, 7), handler, SEL4_DEPTH, 0,
+                    CLOCK_PIN) != SEL4_NO_ERROR)
+        return;
+    sel4_slot notification = sel4_make(sel4_take_untyped(SEL4_NOTIFICATION_BITS), SEL4_OBJECT_NOTIFICATION, 0, 1);
+    sel4_buffer->slots[0] = notification;
+    sel4_require("interrupts", sel4_invoke(handler, sel4_message_info(SEL4_LABEL_IRQ_SET, 1, 0), 0, 0, 0, 0));
+    capabilities->notification = sel4_keep(kept, notification);
+    capabilities->interrupts[0].source = CLOCK_PIN;
+    capabilities->interrupts[0].slot = sel4_keep(kept, handler);
+    capabilities->interrupt_count = 1;
+}
+
 sel4_slot sel4_register_frame(size_t i, uint64_t *address) {
     (void)i, (void)address;
     return 0;
@@ -29,4 +52,5 @@ void sel4_take_ports(struct boot_block *block, struct sel4_kept *kept) {
     block->capabilities.console_ports = take_ports(kept, 0x3f8, 0x3ff);
 #endif
     block->capabilities.clock_ports = take_ports(kept, 0x70, 0x71);
+    if (block->capabilities.clock_ports != 0) take_clock(block, kept);
 }

@@ -35,6 +35,15 @@ export function exampleFor(name: string, kernel: string, more: object = {}): Pro
   });
 }
 
+/** An image of one C file for the kernel at a path; `more` are further keys of its manifest. */
+export async function guestFor(source: string, kernel: string, more: object = {}): Promise<string> {
+  const folder = temporaryFolder('sel4-guest');
+  writeFileSync(join(folder, 'main.c'), source);
+  const manifest = { name: 'guest', target: 'sel4', sources: ['main.c'], ...more };
+  writeFileSync(join(folder, 'casemate.json'), JSON.stringify(manifest));
+  return (await buildProject({ folder, lock: 'update', progress: silent, sel4: { kernel } })).output;
+}
+
 /** Runs an image to its end. */
 export function bootOn(
   kernel: string,

@@ -1,18 +1,16 @@
 /*
- * Waiting without privileges: for a notification, which interrupts of network devices and of the clock's alarm signal.
+ * Waiting without privileges, on RISC-V: for a notification, which interrupts of network devices and of a goldfish RTC's
+ * alarm signal.
  *
- * Where the machine has no clock with an alarm (the start-up code has kept no notification then), the processor is given to
- * whoever else wants it, and the layer looks at its devices again soon.
+ * Where the machine has no such clock (the start-up code has kept no notification then), the processor is given to whoever
+ * else wants it, and the layer looks at its devices again soon.
  *
  * Source: QEMU, hw/rtc/goldfish_rtc.c (there is no other description of the device).
  */
+#include "ask.h"
 #include "clock-scale.h"
 #include "guest.h"
 #include "waiting.h"
-
-#if defined(__riscv)
-
-#include "ask.h"
 
 /* Words of a goldfish RTC. Writing the alarm's low half sets it; one that is past rings at once. */
 enum { TIME_LOW, TIME_HIGH, ALARM_LOW, ALARM_HIGH, ENABLED, CLEAR_ALARM, STATUS, CLEAR_INTERRUPT, RTC_WORDS };
@@ -61,22 +59,3 @@ void layer_wait(uint64_t start, uint64_t wait) {
     rtc[CLEAR_INTERRUPT] = 0;
     layer_interrupts_accept();
 }
-
-#else
-
-void layer_interrupts_init(void) {}
-
-bool layer_interrupt_enable(uint32_t source) {
-    (void)source;
-    return false;
-}
-
-void layer_interrupts_accept(void) {}
-
-void layer_wait(uint64_t start, uint64_t wait) {
-    (void)start;
-    (void)wait;
-    layer_idle();
-}
-
-#endif
