@@ -152,6 +152,17 @@ describe.each(machines)('a root image for %s', (machine) => {
     expect(messageOf(descending, kernel)).toContain('at 0x400000, program header 0 at 0x403000; addresses must ascend');
   });
 
+  it('may have segments that touch at the end of a page', () => {
+    const touching = (size: number): Buffer => image(kernel, { segments: changed(0, { memorySize: size }) });
+    expect(rulesOf(touching(0x3000), kernel)).toEqual([]);
+    expect(rulesOf(touching(0x3001), kernel)).toEqual(['order']);
+  });
+
+  it('is told of with the first rule and how many more', () => {
+    const bytes = image(kernel, { type: ET.DYN, segments: changed(0, { flags: 7 }) });
+    expect(messageOf(bytes, kernel)).toMatch(/^root\.elf: file type 3; .* \(and 1 more\)$/);
+  });
+
   it('is refused with memory that is writable and executable, or of no use', () => {
     const wx = image(kernel, { segments: changed(0, { flags: PF.R | PF.W | PF.X }) });
     expect(rulesOf(wx, kernel)).toEqual(['rights']);

@@ -148,6 +148,22 @@ describe.each(machines)('the program of a protection domain on $machine', (targe
     expect(set('heap_start', [...symbols(), symbols().at(-1)!]).text).toContain('2 symbols are called heap_start');
   });
 
+  it('may keep relocations that nobody loads, and has no interpreter in any place', () => {
+    const kept = { name: '.rela.text', type: 4, flags: 0, bytes: Buffer.alloc(24) };
+    expect(broken(image(target, { sections: [kept] }), target)).toEqual({ rules: [], text: '' });
+    const first = [{ type: PT.INTERP, flags: 4, address: base }, ...layout()];
+    expect(broken(image(target, { segments: first, entry: base }), target).text).toContain(
+      'program header 0 is for a dynamic linker',
+    );
+  });
+
+  it('may have segments that touch at the end of a page', () => {
+    const touching = changed(0, { bytes: Buffer.alloc(0x3000) });
+    expect(broken(image(target, { segments: touching }), target)).toEqual({ rules: [], text: '' });
+    const over = changed(0, { bytes: Buffer.alloc(0x3001) });
+    expect(broken(image(target, { segments: over }), target).rules).toEqual(['pages']);
+  });
+
   it('is refused when it is stripped', () => {
     const { symbols: _, ...bare } = { machine: numbers[target.machine], segments: layout(), symbols: 0 };
     expect(broken(buildImage(bare), target)).toMatchObject({

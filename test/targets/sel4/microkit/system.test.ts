@@ -6,7 +6,12 @@ import {
   mapLimitOf,
   microkitMachine,
 } from '../../../../targets/sel4/microkit/machine.ts';
-import { brokenSystemRules, type SystemRule, type Taken } from '../../../../targets/sel4/microkit/rules.ts';
+import {
+  brokenSystemRules,
+  checkSystem,
+  type SystemRule,
+  type Taken,
+} from '../../../../targets/sel4/microkit/rules.ts';
 import {
   type ChannelEnd,
   type Mapping,
@@ -222,6 +227,44 @@ describe('a Microkit system', () => {
     expect([...new Set(brokenSystemRules(some, riscv64).map((each) => each.rule))]).toEqual([rule]);
   });
 
+  it('may use the first and the last of everything that is counted', () => {
+    for (const priority of [0, 254]) {
+      expect(broken(withDomain({ priority }))).toEqual([]);
+      expect(broken(guest({ priority }), hypervisor)).toEqual([]);
+    }
+    for (const id of [0, 61]) {
+      expect(broken(withDomain({ interrupts: [{ irq: 8, id }] }))).toEqual([]);
+      expect(broken(guest({ processors: [id] }), hypervisor)).toEqual([]);
+    }
+    for (const stackSize of [0x1000, 0x1000000]) expect(broken(withDomain({ stackSize }))).toEqual([]);
+    expect(broken(withDomain({ name: 'n'.repeat(63) }))).toEqual([]);
+    expect(broken(withDomain({ ports: [{ id: 61, port: 0xfff8, size: 8 }] }), x8664)).toEqual([]);
+    expect(broken(withDomain({ budget: 8, period: 8 }))).toEqual([]);
+    const many = Array.from({ length: 63 }, (_, i) => domain({ name: `pd${i}`, mappings: i === 0 ? [mapping()] : [] }));
+    expect(broken(system({ domains: many }))).toEqual([]);
+    expect(broken(system({ domains: [...many, domain({ name: 'last', mappings: [] })] })).join()).toContain(
+      '64 protection domains',
+    );
+  });
+
+  it('is refused when a symbol gets the physical address of what has none', () => {
+    const set = (wanted: string): System => withDomain({ physicalSymbols: [{ symbol: 'where', region: wanted }] });
+    expect(broken(set('heap'))).toEqual([]);
+    expect(broken(set('heep'))).toEqual([
+      'symbols: protection domain "hello": symbol "where": there is no memory region "heep"',
+    ]);
+    expect(broken(set('heap'), x8664).join()).toContain(
+      '"heap" has no physical address, and on x86-64 the tool gives it none',
+    );
+    const placed = { ...set('heap'), regions: [region({ physicalAddress: 0x80000000n })] };
+    expect(broken(placed, x8664)).toEqual([]);
+    const twice = withDomain({
+      physicalSymbols: [{ symbol: 'a', region: 'heap' }],
+      mappings: [mapping({ addressSymbol: 'a' })],
+    });
+    expect(broken(twice)).toEqual(['symbols: protection domain "hello": sets the symbol "a" twice']);
+  });
+
   it('is refused with calls that the scheduler cannot keep', () => {
     expect(broken(pair({ calls: true }, { calls: true })).join()).toContain('both ends call; one may');
     expect(broken(pair({}, { calls: true }))).toEqual([
@@ -266,6 +309,7 @@ describe('a Microkit system', () => {
     ['no processor', guest({ processors: [] }), hypervisor, '0 processors; must be 1 to 62'],
     ['a processor twice', guest({ processors: [3, 3] }), hypervisor, 'processor 3 occurs twice'],
     ['a processor beyond the last', guest({ processors: [62] }), hypervisor, 'processor 62; identifiers are 0 to 61'],
+    ['a negative priority', guest({ priority: -1 }), hypervisor, 'priority -1; must be 0 to 254'],
     ['a priority beyond the last', guest({ priority: 255 }), hypervisor, 'priority 255; must be 0 to 254'],
     [
       'two processors on x86-64',
@@ -312,6 +356,15 @@ describe('a Microkit system', () => {
     expect(irq).toContain('on x86-64 they come by I/O APIC or MSI');
   });
 
+  it('is refused with the first rule and how many more', () => {
+    const check = (some: System): string => errorOf(() => checkSystem(some, riscv64)).message;
+    expect(check(withDomain({ priority: 255 }))).toBe(
+      'the system: protection domain "hello": priority 255; must be 0 to 254',
+    );
+    expect(check(withDomain({ priority: 255, stackSize: 0 }))).toMatch(/must be 0 to 254 \(and 1 more\)$/);
+    expect(() => checkSystem(system(), riscv64)).not.toThrow();
+  });
+
   it('needs a kernel with MCS', () => {
     const { code, message } = errorOf(() => microkitMachine(kernelOf('riscv64')));
     expect([code, message]).toEqual(['kernel', expect.stringContaining('KERNEL_MCS is false in gen_config.json')]);
@@ -333,6 +386,7 @@ describe('the system file', () => {
         ...{ budget: 10, period: 20, passive: true, floatingPoint: false, comment: ['<one>'] },
         mappings: [mapping({ cached: false, addressSymbol: 'a', sizeSymbol: 'b' })],
         interrupts: [{ irq: 8, id: 1, trigger: 'edge' }],
+        physicalSymbols: [{ symbol: 'where', region: 'heap' }],
         ports: [{ id: 2, port: 0x3f8, size: 8, addressSymbol: 'port' }],
         machine: { name: 'g', processors: [0, 1], mappings: [mapping({ address: 0n, rights: 'x' })], priority: 7 },
       }),
@@ -370,6 +424,7 @@ describe('the system file', () => {
         },
         ['program_image', { path: 'hello.elf' }],
         ['map', { mr: 'heap', vaddr: '0x40000000', perms: 'rw', cached: 'false', setvar_vaddr: 'a', setvar_size: 'b' }],
+        ['setvar', { symbol: 'where', region_paddr: 'heap' }],
         ['irq', { irq: '8', id: '1', trigger: 'edge' }],
         ['ioport', { id: '2', addr: '0x3f8', size: '8', setvar_addr: 'port' }],
         [
