@@ -111,7 +111,9 @@ function kernelOf(
   sel4: boolean,
 ): SeL4BootOptions['sel4'] | undefined {
   if (!sel4) {
-    if (kernel !== undefined) fail('usage', `--kernel: ${printable(image)} is no root image for seL4 of casemate's`);
+    for (const [option, value] of Object.entries({ kernel, 'gen-config': genConfig, invocations }))
+      if (value !== undefined)
+        fail('usage', `--${option}: ${printable(image)} is no root image for seL4 of casemate's`);
     return undefined;
   }
   if (kernel === undefined)

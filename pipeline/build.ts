@@ -16,7 +16,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
-import { readFileIfPresent, reasonOf, removeQuietly, writeFileAtomic } from '../base/files.ts';
+import { readFile, readFileIfPresent, reasonOf, removeQuietly, writeFileAtomic } from '../base/files.ts';
 import { wishesOfRecords } from '../hardening/wipe/from-records.ts';
 import type { PlannedWipe } from '../hardening/wipe/plan.ts';
 import { parseWish } from '../hardening/wipe/wish.ts';
@@ -28,7 +28,7 @@ import { type Audit, auditImage } from './audit.ts';
 import { claimants, requireOwnNote, reservedNote } from './claims.ts';
 import { readLinkInputs } from './link-inputs.ts';
 import { linkOptions } from './link-options.ts';
-import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
+import { formatLock, type Ledger, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
 import {
   type At,
   type Manifest,
@@ -37,7 +37,7 @@ import {
   parseManifest,
   type Target,
 } from './manifest.ts';
-import { type Confinement, confine, confinePath, isInside, statIfPresent } from './paths.ts';
+import { type Confinement, confine, confinePath, isInside, lockName as nameInLock, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
 import { requireWiper, secretVariables, withVariableTable } from './secret-variables.ts';
@@ -274,8 +274,14 @@ function sel4Choice(
   manifest: Manifest,
   at: At,
   confinement: Confinement,
+  ledger: Ledger,
 ): SeL4Choice | undefined {
-  if (manifest.target !== 'sel4') return undefined;
+  if (manifest.target !== 'sel4') {
+    const given = (['kernel', 'seed'] as const).find((key) => own[key] !== undefined);
+    if (given !== undefined)
+      fail('usage', `--${given}: for the target sel4 only; this build's target is ${manifest.target}`);
+    return undefined;
+  }
   const seed = own.seed === undefined ? {} : { seed: own.seed };
   if (own.kernel !== undefined) return { kernel: readKernel(own.kernel, own), ...seed };
   const inside = (key: 'kernel' | 'genConfig' | 'invocations'): string | undefined => {
@@ -289,7 +295,13 @@ function sel4Choice(
   }
   const [genConfig, invocations] = [inside('genConfig'), inside('invocations')];
   const paths = { ...(genConfig && { genConfig }), ...(invocations && { invocations }) };
-  return { kernel: readKernel(kernel, paths), ...seed };
+  const found = readKernel(kernel, paths);
+  // What was found beside it, too: an image is made of their numbers.
+  for (const path of [found.name, found.configFile, found.labelsFile]) {
+    const { real } = confinePath(confinement, path, at('/sel4/kernel'));
+    ledger.seeInput(nameInLock(confinement, manifest.roots ?? [], real), readFile(real));
+  }
+  return { kernel: found, ...seed };
 }
 
 /** Builds one project. Errors are CasemateErrors; on any of them no file has changed. */
@@ -300,7 +312,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const lockPath = join(request.folder, lockName);
   const lockBefore = loadLock(lockPath);
   const ledger = openLedger(lockBefore, request.lock, lockPath);
-  const target = targetPlan(manifest, sel4Choice(request, manifest, at, confinement));
+  const target = targetPlan(manifest, sel4Choice(request, manifest, at, confinement, ledger));
   if (isValidated(request, manifest)) requireValidator(manifest);
   requireWiper(manifest, at);
   const records = secretsObjects(manifest, at);

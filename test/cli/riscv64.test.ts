@@ -34,7 +34,7 @@ test('casemate build --target riscv64 builds an example as it is, and casemate b
   expect(booted.stdout).toMatch(/^Hello, Ada!\nheap: /);
 
   for (const [args, said] of [
-    [['build', folder, '--target', 'mips'], '--target mips: must be one of hvt, riscv64, elf'],
+    [['build', folder, '--target', 'mips'], '--target mips: must be one of hvt, riscv64, sel4, elf'],
     [['boot', image, '--machine', 'virt,,'], '--machine virt,,: must be a name with options'],
     [['boot', image, '--machine', 'microvm'], '--machine microvm: must be virt or sifive_u'],
     [['boot', image, '--mem', '2'], '--mem 2: must be a whole number of megabytes from 8 to 65536'],
