@@ -33,14 +33,16 @@ export const bindingText = (kernel: Kernel, over: object = {}): string =>
 /** A root image for a kernel: text, read-only data with its settings, data. */
 export function builtRoot(kernel: Kernel, choices: RootChoices = {}): Buffer {
   const { base = rootBase, binding = bindingText(kernel), room = 64, changes = {} } = choices;
-  const settings = choices.settings ?? settingsBlock(0n, 0x40000000n, 0x1000000n, 0x80000000n);
+  // x86-64 has no pages that can be executed and not read.
+  const readable = kernel.machine === 'x86-64';
+  const settings = choices.settings ?? settingsBlock(readable ? 2n : 0n, 0x40000000n, 0x1000000n, 0x80000000n);
   const data = Buffer.concat([settings, Buffer.alloc(64 - (settings.length % 64)), Buffer.alloc(room)]);
   const read = base + 0x2000n;
   const inRead = { type: 1, flags: 2 };
   return buildImage({
     machine: rootMachineNumbers[kernel.machine],
     segments: [
-      { flags: PF.X, address: base, bytes: Buffer.from('text of a program') },
+      { flags: readable ? PF.R | PF.X : PF.X, address: base, bytes: Buffer.from('text of a program') },
       { flags: PF.R, address: read, bytes: data },
       { flags: PF.R | PF.W, address: base + 0x4000n, bytes: Buffer.from('its data'), memorySize: 0x1800 },
     ],
