@@ -214,7 +214,7 @@ function unknownType(scan: Scan, section: number, at: number, type: number, obje
   return fail(
     'relocation',
     `${where(scan, section, at, object)}: unknown relocation ${name} for ${scan.architecture.machine}; ` +
-      'it is for a dynamic linker or newer than this linker',
+      'it is for a dynamic linker, for a code model that is not linked, or newer than this linker',
   );
 }
 

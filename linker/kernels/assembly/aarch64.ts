@@ -194,6 +194,11 @@ function applyField(r: u32, type: u32, sym: u32, flags: u32, offset: u32, target
       store<i64>(place, target - here);
       return 0;
     case R.PREL32:
+      // A weak symbol that nothing defines is at 0: reached or not, what asks for it must link.
+      if ((flags & elf.SPECIAL_UNDEFINED) != 0 && checkEither(target - here, 32) != 0) {
+        store<u32>(place, 0);
+        return 0;
+      }
       why = checkEither(target - here, 32);
       if (why == 0) store<u32>(place, <u32>(target - here));
       return why;

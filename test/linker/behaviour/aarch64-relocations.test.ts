@@ -335,6 +335,16 @@ describe('weak symbols that nothing defines', () => {
   );
 });
 
+test.skipIf(isGnu())('a distance to a weak symbol that nothing defines links wherever the image lies', async () => {
+  const p = await project(aarch64, {
+    'a.s': '.weak absent\n.globl _start, here\n_start: ret\n.section .rodata\nhere: .word absent - .\n.word 7',
+  });
+  const high = await p.link('--image-base=0x600000000000', 'a.o');
+  expect([high.word('here'), high.word(high.address('here') + 4)]).toEqual([0, 7]);
+  const low = await p.link('a.o');
+  expect(low.word('here') | 0).toBe(-low.address('here'));
+});
+
 describe.skipIf(isGnu())('what cannot be', () => {
   test('an unknown type is refused with file, section, offset and type', async () => {
     for (const [type, shown] of [
