@@ -2,7 +2,8 @@
  * devices.c of a root task's start-up code on this machine, over a model of what seL4 does with an untyped: reads cases from
  * standard input and prints, for each, every mapping, every range of the boot block, and how many objects were made.
  *
- * A case is a 32-bit length and a device tree, then a 32-bit count and so many untypeds: address, bits, whether for devices.
+ * A case is a 32-bit number of devices in the image's manifest, a 32-bit length and a device tree, then a 32-bit count and so
+ * many untypeds: address, bits, whether for devices.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@ static union {
 } bootinfo;
 struct sel4_bootinfo *sel4_info = &bootinfo.info;
 struct sel4_ipc_buffer *sel4_buffer;
+
+/* An image's note: header and name, padding, and the manifest, of which only the number of entries is looked at. */
+_Alignas(8) uint8_t __solo5_mft1_note[24 + sizeof(struct manifest)];
 
 static uint64_t next_free[MOST_UNTYPEDS]; /* the lowest address that an untyped has left */
 static uint64_t frames[MOST_SLOTS];       /* physical address of the frame in a slot */
@@ -61,6 +65,7 @@ static uint32_t read32(void) {
 }
 
 static void read_case(void) {
+    ((struct manifest *)(__solo5_mft1_note + 24))->entries = 1 + read32();
     uint32_t size = read32();
     /* Exactly as large as it says, so that a sanitizer sees every byte that is read beyond it. */
     extra = malloc(sizeof *extra + size);

@@ -40,8 +40,11 @@ describe.each(kinds)('for %s on %s', (_, machine, changes) => {
   test('the layer compiles without a warning', async () => {
     const { cflags, headers, include, platformCflags, sources } = sel4Platform(kernelOf(machine, changes));
     const flags = [...cflags, ...platformCflags, '-Werror', ...[include, ...headers].map((each) => `-I${each}`)];
-    const c = sources.filter((source) => source.endsWith('.c'));
-    expect(c.length).toBeGreaterThan(25);
+    // What knows nothing of a kernel is the same for the next one of a machine.
+    const isOwn = (source: string) => /^targets\/(sel4\/|platform\/machine\/(start|tls|pl031)\.c)/.test(source);
+    const isFirst = Object.keys(changes).length === 0;
+    const c = sources.filter((source) => source.endsWith('.c') && (isFirst || isOwn(source)));
+    expect(c.length).toBeGreaterThan(12);
     const { stderr } = await run(requireTool('clang'), [...flags, '-fsyntax-only', ...c], { cwd: projectRoot });
     expect(stderr).toBe('');
   });

@@ -61,13 +61,14 @@ describe('registers of devices', () => {
     model = await compile('devices-model', files);
   }, 60_000);
 
-  async function take(tree: Uint8Array, untypeds: readonly Untyped[]): Promise<Mapped> {
-    const input = Buffer.alloc(8 + tree.length + 24 * untypeds.length);
-    input.writeUInt32LE(tree.length, 0);
-    input.set(tree, 4);
-    input.writeUInt32LE(untypeds.length, 4 + tree.length);
+  async function take(tree: Uint8Array, untypeds: readonly Untyped[], asked = 1): Promise<Mapped> {
+    const input = Buffer.alloc(12 + tree.length + 24 * untypeds.length);
+    input.writeUInt32LE(asked, 0);
+    input.writeUInt32LE(tree.length, 4);
+    input.set(tree, 8);
+    input.writeUInt32LE(untypeds.length, 8 + tree.length);
     for (const [i, { address, bits, device }] of untypeds.entries()) {
-      const at = 8 + tree.length + 24 * i;
+      const at = 12 + tree.length + 24 * i;
       input.writeBigUInt64LE(BigInt(address), at);
       input.writeBigUInt64LE(BigInt(bits), at + 8);
       input.writeBigUInt64LE(device ? 1n : 0n, at + 16);
@@ -160,6 +161,16 @@ describe('registers of devices', () => {
   ])('that are %s are left out', async (_, address, size, untyped) => {
     const mapped = await take(treeOf(device(address, size)), [untyped]);
     expect(mapped).toEqual({ pages: new Map(), ranges: [], objects: 0 });
+  });
+
+  test('that read and write memory by themselves are out of reach where the manifest asks for none', async () => {
+    const uart = { name: 'uart@10000000', properties: { compatible: 'ns16550a', reg: wide(0x10000000, 0x100) } };
+    const untypeds = [{ address: 0x10000000, bits: 16, device: true }];
+    const physical = async (asked: number) => [
+      ...(await take(treeOf(uart, device(0x10004000, page)), untypeds, asked)).pages.values(),
+    ];
+    expect(await physical(0)).toEqual([0x10000000]);
+    expect(await physical(1)).toEqual([0x10000000, 0x10004000]);
   });
 
   test('at the last addresses there are end the search', async () => {
