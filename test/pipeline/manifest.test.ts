@@ -42,7 +42,7 @@ describe('casemate.json', () => {
     [{ target: 'hvt', sources: ['a.c'] }, 'casemate.json:1: the key "name" is missing'],
     [
       { ...hello, target: 'htv' },
-      'casemate.json:3: target: found "htv"; must be "hvt", "riscv64" or "elf" (did you mean "hvt"?)',
+      'casemate.json:3: target: found "htv"; must be "hvt", "riscv64", "sel4" or "elf" (did you mean "hvt"?)',
     ],
     [{ ...hello, memory: '64' }, /^casemate\.json:7: memory: found "64"; must be a whole number: guest memory in MiB/],
     [{ ...hello, memory: 5000 }, /^casemate\.json:7: memory: found 5000; must be at most 4095/],
@@ -88,7 +88,11 @@ describe('casemate.json', () => {
     expect(complaint({ ...hello, target: 'riscv64', harden: { require: ['xom', 'pku'] } })).toContain(
       'has no protection keys',
     );
-    expect(complaint({ ...hello, harden: { mode: 'sv39' } })).toContain("paging modes are RISC-V's");
+    expect(complaint({ ...hello, harden: { mode: 'sv39' } })).toContain("paging modes are bare RISC-V's");
+    const domain = { form: 'protection-domain', aslr: 'boot' };
+    expect(complaint({ ...hello, target: 'sel4', sel4: domain })).toContain(
+      'sel4.aslr: found "boot"; Microkit decides where a protection domain lies',
+    );
     expect(complaint({ ...hello, target: 'elf', harden: {} })).toContain('protected by the kernel that loads it');
     expect(complaint({ ...hello, target: 'elf', platform: 'casemate' })).toContain('no platform layer');
   });
