@@ -14,7 +14,8 @@ import { MANIFEST_SYMBOL, manifestNoteObject } from '../targets/hvt/notes.ts';
 import { verifiedModule } from '../targets/platform/sources.ts';
 import { drawAddresses, LARGE_PAGE, MOST_HEAP } from '../targets/sel4/addresses.ts';
 import { readSeL4Image, rootImage, startUpOf } from '../targets/sel4/image.ts';
-import type { Kernel, SeL4Machine } from '../targets/sel4/kernel.ts';
+import type { Kernel } from '../targets/sel4/kernel.ts';
+import { machineNumbers } from '../targets/sel4/kernel-elf.ts';
 import { largestUntyped } from '../targets/sel4/kernel-memory.ts';
 import { sel4Layout } from '../targets/sel4/layout.ts';
 import { checkRootImage, extraBootInfoOf } from '../targets/sel4/loading-rules.ts';
@@ -50,15 +51,9 @@ const DEFAULT_STACK = 1 << 18;
 const DEFAULT_MEMORY = 16;
 
 /** e_machine and e_flags of objects that we make. */
-const objectMachine: Readonly<Record<SeL4Machine, { machine: number; flags: number }>> = {
-  'x86-64': { machine: elf.EM_X86_64, flags: 0 },
-  riscv64: { machine: elf.EM_RISCV, flags: elf.EF_RISCV_RVC | elf.EF_RISCV_FLOAT_ABI_DOUBLE },
-  aarch64: { machine: elf.EM_AARCH64, flags: 0 },
-};
-
 function objectFor({ machine, hasFpu }: Kernel): { machine: number; flags: number } {
-  const object = objectMachine[machine];
-  return machine === 'riscv64' && !hasFpu ? { ...object, flags: elf.EF_RISCV_RVC } : object;
+  const float = hasFpu ? elf.EF_RISCV_FLOAT_ABI_DOUBLE : 0;
+  return { machine: machineNumbers[machine], flags: machine === 'riscv64' ? elf.EF_RISCV_RVC | float : 0 };
 }
 
 function seedOf(manifest: Manifest, { kernel, seed }: SeL4Choice): Uint8Array {

@@ -6,7 +6,7 @@
  * cannot. A section that is not loaded says for which kernel, by SHA-256, the image was made; its numbers are that
  * kernel's and mean something else to another.
  */
-import { fail, hex, printable } from '../../base/errors.ts';
+import { CasemateError, fail, hex, printable } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
 import { readNotes } from '../../hardening/notes.ts';
 import { readSubject } from '../../hardening/subject.ts';
@@ -19,6 +19,7 @@ import { NOTE_NAME } from '../hvt/notes.ts';
 import { type ExecuteOnly, type Protection, type Text, textOf } from '../protection.ts';
 import { LARGE_PAGE, MOST_HEAP, MOST_IMAGE, type SeL4Addresses } from './addresses.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
+import { machineNumbers } from './kernel-elf.ts';
 import { completeSections } from './layout.ts';
 import { type Aslr, aslrs } from './platform.ts';
 import { protectionsOf } from './protections.ts';
@@ -58,12 +59,6 @@ export interface RootImage {
   readonly bytes: Uint8Array;
   readonly protections: readonly Protection[];
 }
-
-const machines: Readonly<Record<SeL4Machine, number>> = {
-  'x86-64': elf.EM_X86_64,
-  riscv64: elf.EM_RISCV,
-  aarch64: 183,
-};
 
 /** Whether all that a segment holds is complete when the file is: nobody needs to write it. */
 function isComplete(file: ElfFile, { address, memorySize }: ElfSegment): boolean {
@@ -140,7 +135,7 @@ function bindingOf(file: ElfFile, where: string): Binding {
   const { kernel, machine, aslr } = (value ?? {}) as Partial<Record<keyof Binding, unknown>>;
   if (typeof kernel !== 'string' || !/^[0-9a-f]{64}$/.test(kernel))
     return fail('image', `${where}: ${BINDING_SECTION} names no kernel by its SHA-256`);
-  const known = (Object.keys(machines) as SeL4Machine[]).find((each) => each === machine);
+  const known = (Object.keys(machineNumbers) as SeL4Machine[]).find((each) => each === machine);
   return {
     kernel,
     aslr:
@@ -196,7 +191,15 @@ function devicesOf(file: ElfFile, where: string): Device[] {
 
 /** Whether a file says that it is a root image for seL4; it may be a broken one. */
 export function isSeL4Image(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(`${BINDING_SECTION}\0`, 0, 'latin1');
+  // The name may be text in any program; only what cannot be read is judged by it alone.
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(`${BINDING_SECTION}\0`, 0, 'latin1'))
+    return false;
+  try {
+    return readElfFile(bytes, 'image').sections.some(({ name }) => name === BINDING_SECTION);
+  } catch (error) {
+    if (error instanceof CasemateError) return true;
+    throw error;
+  }
 }
 
 /** Reads a root image. Errors: 'image', and those of readElfFile. */
@@ -205,10 +208,10 @@ export function readSeL4Image(bytes: Uint8Array, name: string): SeL4Image {
   const file = readElfFile(bytes, name);
   const binding = bindingOf(file, where);
   const { machine } = file.header;
-  if (machine !== machines[binding.machine])
+  if (machine !== machineNumbers[binding.machine])
     fail(
       'image',
-      `${where}: made for machine ${machine}; ${BINDING_SECTION} says ${machines[binding.machine]} (${binding.machine})`,
+      `${where}: made for machine ${machine}; ${BINDING_SECTION} says ${machineNumbers[binding.machine]} (${binding.machine})`,
     );
   const settings = readSettings(file, where);
   checkText(file, settings, binding, where);

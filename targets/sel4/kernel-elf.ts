@@ -8,13 +8,19 @@
  * Sources: gABI chapters 4 and 5; multiboot 1, section 3.1.
  */
 import { fail, hex, printable } from '../../base/errors.ts';
-import { EM_RISCV, EM_X86_64, ET_EXEC, PT_LOAD, SHT_SYMTAB } from '../../linker/elf.ts';
+import { EM_AARCH64, EM_RISCV, EM_X86_64, ET_EXEC, PT_LOAD, SHT_SYMTAB } from '../../linker/elf.ts';
 import { type ElfFile, readElfFile, stringAt, viewOf } from '../../linker/elf-file.ts';
 
 export type SeL4Machine = 'x86-64' | 'riscv64' | 'aarch64';
 
 export const EM_386 = 3;
-export const EM_AARCH64 = 183;
+
+/** e_machine of a machine's images. */
+export const machineNumbers: Readonly<Record<SeL4Machine, number>> = {
+  'x86-64': EM_X86_64,
+  riscv64: EM_RISCV,
+  aarch64: EM_AARCH64,
+};
 
 /** What a machine is called, by the e_machine of its kernel. An i386 container holds an x86-64 kernel, or an ia32 one. */
 const machines: Readonly<Record<number, SeL4Machine>> = {

@@ -18,8 +18,6 @@ import { codeParts, startsIn } from '../../hardening/code-parts.ts';
 import { permissions, place, readSubject, type Subject } from '../../hardening/subject.ts';
 import {
   EF_RISCV_FLOAT_ABI,
-  EM_RISCV,
-  EM_X86_64,
   ET_EXEC,
   PF_W,
   PF_X,
@@ -36,7 +34,7 @@ import type { ElfSegment } from '../../linker/elf-file.ts';
 import { createInstruction, decodeRiscv64 } from '../../machine/decode-riscv64.ts';
 import { unitOfRiscv64 } from '../../machine/units-riscv64.ts';
 import type { Kernel, SeL4Machine } from './kernel.ts';
-import { EM_AARCH64 } from './kernel-elf.ts';
+import { machineNumbers } from './kernel-elf.ts';
 import { kernelSlots, type Span, type StartUp, startUpSlots } from './slots.ts';
 
 export type LoadingRule =
@@ -64,12 +62,6 @@ export interface BrokenRule {
 
 const page = 4096n;
 const up = (value: bigint, step: bigint): bigint => ((value + step - 1n) / step) * step;
-
-const machineNumbers: Readonly<Record<SeL4Machine, number>> = {
-  'x86-64': EM_X86_64,
-  riscv64: EM_RISCV,
-  aarch64: EM_AARCH64,
-};
 
 /**
  * Bytes of extra BootInfo when nothing is known of the device tree. An x86-64 kernel puts the memory map, the RSDP, the

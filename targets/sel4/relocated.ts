@@ -7,7 +7,7 @@
  *
  * Sources: gABI chapter 5, "Relocation Table", "Relative Relocation Table"; the psABIs' R_*_RELATIVE.
  */
-import { fail, hex } from '../../base/errors.ts';
+import { fail, hex, printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import { type ElfFile, type ElfSection, viewOf } from '../../linker/elf-file.ts';
 
@@ -22,25 +22,32 @@ const forLoaders = new Set([elf.SHT_RELA, elf.SHT_RELR, elf.SHT_DYNAMIC, elf.SHT
 
 const isLoaded = ({ flags }: ElfSection): boolean => (flags & elf.SHF_ALLOC) !== 0;
 
-/** Writes `value` to the word at `address`. */
-function writeWord(sections: readonly ElfSection[], address: bigint, value: bigint, where: string): void {
+/** The eight bytes at `address`. */
+function wordAt(sections: readonly ElfSection[], address: bigint, where: string): DataView {
   const section = sections.find(
     (each) => isLoaded(each) && address >= each.address && address + 8n <= each.address + BigInt(each.data.length),
   );
-  if (section === undefined) fail('image', `${where}: a relocation is for ${hex(address)}, where the file has no word`);
-  viewOf(section!.data).setBigUint64(Number(address - section!.address), value, true);
+  if (section === undefined)
+    return fail('image', `${where}: a relocation is for ${hex(address)}, where the file has no word`);
+  const { buffer, byteOffset } = section.data;
+  return new DataView(buffer, byteOffset + Number(address - section.address), 8);
 }
 
 function applyRela(file: ElfFile, table: ElfSection, where: string): void {
   const view = viewOf(table.data);
-  for (let at = 0; at + elf.RELA_SIZE <= table.data.length; at += elf.RELA_SIZE) {
+  if (table.data.length % elf.RELA_SIZE !== 0)
+    fail(
+      'image',
+      `${where}: ${printable(table.name)} has ${table.data.length} bytes; a relocation has ${elf.RELA_SIZE}`,
+    );
+  for (let at = 0; at < table.data.length; at += elf.RELA_SIZE) {
     const info = view.getBigUint64(at + 8, true);
     if (info !== relative.get(file.header.machine))
       fail(
         'image',
         `${where}: relocation ${at / elf.RELA_SIZE} is of type ${hex(info)}; an image that moves has relative ones only`,
       );
-    writeWord(file.sections, view.getBigUint64(at, true), view.getBigUint64(at + 16, true), where);
+    wordAt(file.sections, view.getBigUint64(at, true), where).setBigUint64(0, view.getBigUint64(at + 16, true), true);
   }
 }
 

@@ -13,7 +13,6 @@
 import { fail, hex, printable } from '../../../base/errors.ts';
 import * as elf from '../../../linker/elf.ts';
 import { type ElfSegment, readElfFile } from '../../../linker/elf-file.ts';
-import { EM_AARCH64 } from '../kernel-elf.ts';
 import { type MicrokitMachine, PAGE_SIZES } from './machine.ts';
 import type { Mapping, MemoryRegion, ProtectionDomain, Rights, System } from './system.ts';
 
@@ -81,7 +80,7 @@ function contentsOf(bytes: Uint8Array, { offset, fileSize }: ElfSegment, size: b
 function segmentParts({ image, name, machine, memory }: GuestRequest): Part[] {
   const where = printable(name);
   const file = readElfFile(image, name);
-  const expected = machine.machine === 'aarch64' ? EM_AARCH64 : elf.EM_X86_64;
+  const expected = machine.machine === 'aarch64' ? elf.EM_AARCH64 : elf.EM_X86_64;
   if (file.header.machine !== expected)
     fail('image', `${where}: made for machine ${file.header.machine}; the kernel's guests are of ${expected}`);
   if (file.segments.some(({ type }) => type === elf.PT_INTERP))

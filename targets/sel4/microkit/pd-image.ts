@@ -14,7 +14,7 @@ import { fail, hex, printable } from '../../../base/errors.ts';
 import * as elf from '../../../linker/elf.ts';
 import { type ElfFile, type ElfSegment, readElfFile } from '../../../linker/elf-file.ts';
 import { type ElfSymbol, readElfSymbols, symbolTables } from '../../../linker/elf-symbols.ts';
-import { EM_AARCH64 } from '../kernel-elf.ts';
+import { machineNumbers } from '../kernel-elf.ts';
 import { type MicrokitMachine, mapLimitOf } from './machine.ts';
 import type { Taken } from './rules.ts';
 
@@ -49,7 +49,6 @@ export const requiredSymbols: readonly (readonly [name: string, size: bigint])[]
 /** A word, which is what every symbol has that a system description sets. */
 const wordSize = 8n;
 const page = 0x1000n;
-const machineNumbers = { 'x86-64': elf.EM_X86_64, riscv64: elf.EM_RISCV, aarch64: EM_AARCH64 } as const;
 
 type Break = (rule: PdRule, message: string) => void;
 type Loads = readonly (readonly [index: number, segment: ElfSegment])[];
