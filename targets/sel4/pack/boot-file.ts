@@ -58,6 +58,12 @@ export function flatImage(file: ElfFile, bytes: Uint8Array, where: string): Piec
   if (start % BigInt(PAGE) !== 0n) fail('image', `${where}: begins at ${hex(start)}, which is no page's first byte`);
   if (end - start > BigInt(MOST_IMAGE))
     fail('limit', `${where}: spans ${hex(end - start)} bytes of addresses; at most ${hex(MOST_IMAGE)} are packed`);
+  const larger = segments.find(({ fileSize, memorySize }) => fileSize > memorySize);
+  if (larger !== undefined)
+    fail(
+      'image',
+      `${where}: the segment at ${hex(larger.address)} has ${larger.fileSize} bytes in the file, ${larger.memorySize} in memory; there must be room for them`,
+    );
   const flat = new Uint8Array(pageUp(Number(end - start)));
   for (const { address, offset, fileSize } of segments)
     flat.set(bytes.subarray(offset, offset + fileSize), Number(address - start));

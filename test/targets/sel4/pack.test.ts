@@ -110,6 +110,12 @@ describe('a root image as one run of bytes', () => {
       'limit',
       'spans 0x40000008 bytes of addresses; at most 0x40000000',
     ],
+    [
+      'more in the file than in memory',
+      [{ flags: 4, address: 0x1000, bytes: Buffer.alloc(0x2001), memorySize: 0x1000 }],
+      'image',
+      'the segment at 0x1000 has 8193 bytes in the file, 4096 in memory; there must be room for them',
+    ],
     ['all addresses', [{ flags: 4, address: 0, memorySize: (1n << 53n) - 1n }], 'limit', 'spans 0x1fffffffffffff'],
   ] as const)('is refused with %s', (_, segments, code, words) => {
     const bytes = buildImage({ machine: 243, segments });
