@@ -100,6 +100,8 @@ export const probes: readonly Probe[] = [
   { ...stopped('write-bootinfo', "writes to the kernel's BootInfo"), rootOnly: true },
   stopped('write-device-tree', 'writes to what the kernel tells of the machine'),
 
+  // The same code as the next ones, where it may run: what stops them is where theirs is.
+  { name: 'execute-text', tries: 'executes code of its own', ends: () => succeeds },
   executed('execute-data', 'executes data'),
   executed('execute-bss', 'executes zero-initialised data'),
   executed('execute-stack', 'executes its stack'),

@@ -9,6 +9,16 @@ static uint8_t code_in_bss[16] __attribute__((aligned(16)));
 /* Not const: what is complete when the file is written and nobody writes afterwards, which is all that RELRO is about. */
 uint8_t code_in_relro[] __attribute__((aligned(16), section(".data.rel.ro"))) = CODE;
 
+/* The same where it may be executed. */
+#define TEXT_OF(...) #__VA_ARGS__
+#define BYTES_IN_TEXT(...) TEXT_OF(.byte __VA_ARGS__)
+__asm__(".section .text.code_in_text, \"ax\"\n\t"
+        ".balign 16\n\t"
+        ".globl code_in_text\n"
+        "code_in_text:\n\t" BYTES_IN_TEXT(CODE_BYTES) "\n\t"
+        ".text");
+extern const uint8_t code_in_text[];
+
 static __attribute__((noinline, aligned(16))) void victim(void) { __asm__ volatile("nop; nop; nop; nop"); }
 
 /* Past what the platform layer has taken of the heap. */
@@ -73,6 +83,7 @@ static bool writes(const char *name) {
 }
 
 static bool executes(const char *name) {
+    if (equal(name, "execute-text")) return try_execute((uintptr_t)code_in_text), true;
     if (equal(name, "execute-rodata")) return try_execute((uintptr_t)code_in_rodata), true;
     if (equal(name, "execute-relro")) return try_execute((uintptr_t)code_in_relro), true;
     if (equal(name, "execute-data")) return try_execute((uintptr_t)code_in_data), true;
