@@ -96,7 +96,9 @@ function onKernel(bytes: Uint8Array, path: string, kernel: Kernel | undefined): 
 function check(path: string, chosen: readonly Rule[], kernel: Kernel | undefined): Checked {
   try {
     const bytes = readFile(path);
-    const subject = readSubject(bytes, path, ownProtection);
+    const found = readSubject(bytes, path, ownProtection);
+    // Whoever gives a kernel has the file loaded by it, as a user's program; by itself the file only says so.
+    const subject = kernel === undefined ? found : { ...found, loader: 'kernel' as const };
     return {
       file: subject.name,
       findings: [...chosen.flatMap((rule) => rule.run(subject)), ...onKernel(bytes, path, kernel)],

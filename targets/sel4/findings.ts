@@ -12,10 +12,15 @@ import { type SeL4Image, startUpOf } from './image.ts';
 import type { Kernel } from './kernel.ts';
 import { brokenLoadingRules, extraBootInfoOf } from './loading-rules.ts';
 import { TREE_ROOM } from './pack/boot-file.ts';
-import { protectionsOf } from './protections.ts';
+import { noExecuteOnly, protectionsOf } from './protections.ts';
 
 function finding(rule: string, subject: string, outcome: Outcome, state: State, message: string): Finding {
   return { rule, version: 1, subject, outcome, state, message, details: [] };
+}
+
+/** The build found something that reads text, or was told so: the image does not keep which. */
+function whyReadable({ machine }: Kernel): string {
+  return machine === 'x86-64' ? noExecuteOnly : 'the image was built to have it readable, as its build has said';
 }
 
 /** `name` is the image's. */
@@ -30,7 +35,8 @@ export function kernelFindings(image: SeL4Image, kernel: Kernel, name: string): 
     startUpOf(image),
   );
   const starts = bound && broken.length === 0;
-  const text = { kind: image.settings.text, reason: '' };
+  const readable = image.settings.text === 'read-execute';
+  const text = { kind: image.settings.text, reason: readable ? whyReadable(kernel) : '' };
   return [
     finding(
       'sel4-kernel',

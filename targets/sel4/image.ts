@@ -22,7 +22,7 @@ import type { Kernel, SeL4Machine } from './kernel.ts';
 import { machineNumbers } from './kernel-elf.ts';
 import { completeSections } from './layout.ts';
 import { type Aslr, aslrs } from './platform.ts';
-import { protectionsOf } from './protections.ts';
+import { noExecuteOnly, protectionsOf } from './protections.ts';
 import { relocated } from './relocated.ts';
 import { readSettings, type SeL4Settings, withSettings } from './settings.ts';
 import type { StartUp } from './slots.ts';
@@ -86,8 +86,7 @@ function withText(file: ElfFile, { kind }: Text): ElfFile {
 }
 
 function textFor(bytes: Uint8Array, name: string, { kernel, executeOnly }: RootRequest): Text {
-  if (kernel.machine === 'x86-64')
-    return { kind: 'read-execute', reason: 'x86-64 has no pages that can be executed and not read' };
+  if (kernel.machine === 'x86-64') return { kind: 'read-execute', reason: noExecuteOnly };
   return textOf(readSubject(bytes, name), executeOnly);
 }
 

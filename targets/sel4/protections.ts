@@ -6,6 +6,9 @@ import { imageEntropyBits } from './addresses.ts';
 import { dangerOf, type Kernel } from './kernel.ts';
 import type { Aslr } from './platform.ts';
 
+/** Why text can be read on x86-64. */
+export const noExecuteOnly = 'x86-64 has no pages that can be executed and not read';
+
 function sealed(aslr: Aslr): Protection {
   const detail =
     aslr === 'build'
