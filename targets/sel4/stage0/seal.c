@@ -6,7 +6,8 @@
  * takes its page along and the ASID pool's the whole address space, and both must not stay. With frames and its TCB a
  * thread can have the kernel write messages into any of its pages; with the pool and a page table, have another space.
  *
- * Then every way back is tried, by the names that the capabilities had; one that is not refused ends the boot.
+ * Then every way back is tried, by the names that the capabilities had; one that is not refused, because there is no
+ * capability of that name, ends the boot. Another error would be a capability's answer: one is there, and was asked wrongly.
  */
 #include "stage0.h"
 
@@ -44,7 +45,7 @@ sel4_slot sel4_make_space(const sel4_slot *keep, size_t count) {
 }
 
 static void refused(const char *what, uint64_t error) {
-    if (error == SEL4_NO_ERROR) sel4_give_up(what, error);
+    if (error != SEL4_INVALID_CAPABILITY) sel4_give_up(what, error);
 }
 
 /*
@@ -61,8 +62,8 @@ static void try_ways_back(void) {
     refused("not sealed: ASIDPool_Assign",
             sel4_invoke(SEL4_SLOT_ASID_POOL, sel4_message_info(SEL4_LABEL_ASID_POOL_ASSIGN, 1, 0), 0, 0, 0, 0));
     refused("not sealed: TCB_SetSpace", sel4_set_space(SEL4_SLOT_TCB, 0, 0, SEL4_SLOT_CNODE, SEL4_SLOT_VSPACE));
-    /* Another capability for a page. */
-    refused("not sealed: CNode_Copy", sel4_copy_to(SEL4_SLOT_CNODE, nothing, SEL4_SPACE_BITS, SEL4_SLOT_BOOTINFO_FRAME));
+    /* Another capability for a page, by the space's own last name. */
+    refused("not sealed: CNode_Copy", sel4_copy_to(nothing, SPACE_OLD, SEL4_SPACE_BITS, SEL4_SLOT_BOOTINFO_FRAME));
 }
 
 void sel4_seal(const sel4_slot *keep, size_t count) {
