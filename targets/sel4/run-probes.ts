@@ -35,8 +35,9 @@ export async function runProbes(run: ProbeRun): Promise<ProbeVerdict[]> {
   const judge = async (probe: Probe, timeout: number): Promise<ProbeVerdict> => {
     const boot = async (limit: number) => judgeProbe(probe, run.state, await run.boot([probe.name], limit));
     const short = await boot(timeout);
-    // On a busy machine a guest may not have come to its attempt yet: then it has all the time there is.
-    const verdict = short.outcome === 'unknown' && timeout < LONGEST ? await boot(LONGEST) : short;
+    // On a busy machine a guest may not have come to its attempt yet, or a kernel may have measured a clock that cannot be:
+    // then it is tried once more, with all the time there is.
+    const verdict = short.outcome === 'unknown' ? await boot(LONGEST) : short;
     run.step?.(verdict);
     return verdict;
   };
