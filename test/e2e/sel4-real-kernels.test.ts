@@ -8,13 +8,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { buildProject } from '../../pipeline/build.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { run } from '../support/run.ts';
 import { echoed, freePort } from '../support/tcp.ts';
 import { requireTool } from '../support/tools.ts';
 import { whileRunning } from '../support/while-running.ts';
 import { processorTime } from '../targets/riscv64/measured.ts';
-import { bootOn, exampleFor, guestFor, runnableKernels } from '../targets/sel4/on-kernels.ts';
+import { bootOn, exampleFor, guestFor, runnableKernels, silent } from '../targets/sel4/on-kernels.ts';
 
 const kernels = runnableKernels();
 const aslrs = ['build', 'boot'] as const;
@@ -155,5 +156,27 @@ describe.skipIf(onEach.length === 0)('dns', () => {
         expect(await ask('nothing.casemate.test')).toContain('status: NXDOMAIN');
       },
     );
+  });
+});
+
+const pcs = kernels.filter(({ kernel }) => kernel.machine === 'x86-64');
+
+describe.skipIf(pcs.length === 0)('a first stage on a PC whose kernel is said to print nothing', () => {
+  test.each(pcs)('says by the serial port what stopped its program on $name', { timeout: 240_000 }, async (on) => {
+    const folder = temporaryFolder('quiet-sel4');
+    const config = { ...Object.fromEntries(on.kernel.config), PRINTING: false };
+    const genConfig = join(folder, 'gen_config.json');
+    writeFileSync(genConfig, JSON.stringify(config));
+    writeFileSync(
+      join(folder, 'main.c'),
+      '#include "solo5.h"\nint solo5_app_main(const struct solo5_start_info *i) { (void)i; *(volatile char *)8 = 1; return 0; }\n',
+    );
+    const manifest = { name: 'falls', target: 'sel4', sources: ['main.c'], sel4: { aslr: 'boot' } };
+    writeFileSync(join(folder, 'casemate.json'), JSON.stringify(manifest));
+    const sel4 = { kernel: on.path, genConfig };
+    const { output } = await buildProject({ folder, lock: 'update', progress: silent, sel4 });
+    const result = await bootOn(on.path, output, { sel4 });
+    expect(result).toMatchObject({ outcome: 'halted', status: 255 });
+    expect(result.console).toMatch(/^casemate: ABORT: fault: writing 0x8 at 0x[0-9a-f]+, status 0x6$/m);
   });
 });

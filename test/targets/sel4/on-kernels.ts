@@ -13,7 +13,7 @@ import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { realKernels } from '../../support/sel4-kernel.ts';
 import { findTool } from '../../support/tools.ts';
 
-const silent = {
+export const silent = {
   phase: async <T>(_name: string, work: (detail: () => void) => T | Promise<T>) => work(() => {}),
   note: () => {},
   detail: () => {},
@@ -48,7 +48,7 @@ export async function guestFor(source: string, kernel: string, more: object = {}
 export function bootOn(
   kernel: string,
   image: string,
-  options: Partial<Omit<SeL4BootOptions, 'image' | 'sel4'>> = {},
+  options: Partial<Omit<SeL4BootOptions, 'image'>> = {},
 ): Promise<RiscvBootResult> {
   return bootSeL4Image({ image, sel4: { kernel }, timeout: 60, ...options }, { find: findTool, spawn, emulator: '' });
 }
