@@ -11,6 +11,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   assertion: 1,
   image: 1,
   residue: 1,
+  signature: 1,
   unproved: 1,
   tool: 3,
   undecided: 3,

@@ -18,6 +18,8 @@ export interface Finding {
   readonly version: number;
   /** The image, by its (printable) file name. */
   readonly subject: string;
+  /** Which of its rule's questions it answers, in a few words that stay the same; absent: the rule has one. */
+  readonly about?: string;
   readonly outcome: Outcome;
   readonly state: State;
   /** One line that names section, symbol or address and shows both compared values. Safe to print. */

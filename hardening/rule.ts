@@ -28,11 +28,13 @@ export type Report = (
   total?: number,
 ) => Finding;
 
-export function reporter(rule: RuleIdentity, subject: Subject): Report {
+/** `about`: which of the rule's questions the findings answer, where it has several. */
+export function reporter(rule: RuleIdentity, subject: Subject, about?: string): Report {
   return (outcome, state, message, details = [], total = details.length) => ({
     rule: rule.id,
     version: rule.version,
     subject: subject.name,
+    ...(about !== undefined && { about }),
     outcome,
     state,
     message,

@@ -17,5 +17,8 @@ export function exercised(subject: string, outcome: Finding['outcome'], message:
 }
 
 export function probeFinding(subject: string, { tries, outcome, found, limit }: Tried): Finding {
-  return exercised(subject, outcome, `${limit ? 'known limit: ' : ''}a program that ${tries}: ${found}`);
+  return {
+    ...exercised(subject, outcome, `${limit ? 'known limit: ' : ''}a program that ${tries}: ${found}`),
+    about: tries,
+  };
 }

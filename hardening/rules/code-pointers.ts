@@ -162,7 +162,10 @@ function tables(subject: Subject, report: Report): Finding {
 function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   if (subject.loads.length === 0) return [report('unknown', 'declared', 'no PT_LOAD: check what is linked')];
-  return [...descriptorTable(subject, report), tables(subject, report)];
+  return [
+    ...descriptorTable(subject, reporter(identity, subject, 'descriptor table')),
+    tables(subject, reporter(identity, subject, 'words')),
+  ];
 }
 
 export const codePointers: Rule = { ...identity, run };

@@ -86,6 +86,15 @@ function dataSections(subject: Subject): string[] {
     .map((section) => `section ${sectionName(section)}: ${section.size} bytes of data in an executable segment`);
 }
 
+function dataInText(subject: Subject, report: Report): Finding {
+  const data = [...dataSections(subject), ...dataSymbols(subject), ...markedData(subject)];
+  if (data.length > 0)
+    return report('fail', 'declared', `${count(data.length, 'piece')} of data in executable memory`, data);
+  return subject.stripped && subject.file.sections.length === 0
+    ? report('unknown', 'declared', 'data in text: no sections and no symbols to tell it by')
+    : report('pass', 'declared', 'no section or symbol of data in executable memory');
+}
+
 function lineOf(subject: Subject, { at, target, how }: TextLoad): string {
   return `${place(subject, at)} reads ${place(subject, target)}${how === 'loaded' ? ', whose address it was given' : ''}`;
 }
@@ -165,14 +174,11 @@ function enforced(subject: Subject, report: Report): Finding[] {
 function run(subject: Subject): readonly Finding[] {
   const report = reporter(identity, subject);
   if (subject.code.length === 0) return [report('unknown', 'declared', 'the file has no executable bytes')];
-  const data = [...dataSections(subject), ...dataSymbols(subject), ...markedData(subject)];
-  const found =
-    data.length > 0
-      ? report('fail', 'declared', `${count(data.length, 'piece')} of data in executable memory`, data)
-      : subject.stripped && subject.file.sections.length === 0
-        ? report('unknown', 'declared', 'data in text: no sections and no symbols to tell it by')
-        : report('pass', 'declared', 'no section or symbol of data in executable memory');
-  return [found, loads(subject, report), ...enforced(subject, report)];
+  return [
+    dataInText(subject, reporter(identity, subject, 'data')),
+    loads(subject, reporter(identity, subject, 'loads')),
+    ...enforced(subject, reporter(identity, subject, 'page tables')),
+  ];
 }
 
 export const executeOnly: Rule = { ...identity, run };

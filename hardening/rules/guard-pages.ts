@@ -58,9 +58,9 @@ function between(subject: Subject, report: Report): Finding {
 }
 
 function run(subject: Subject): readonly Finding[] {
-  const report = reporter(identity, subject);
+  const report = reporter(identity, subject, 'stack');
   if (subject.loads.length === 0) return [report('unknown', 'declared', 'no PT_LOAD: check what is linked')];
-  const segments = between(subject, report);
+  const segments = between(subject, reporter(identity, subject, 'segments'));
   if (subject.enforcement !== undefined) {
     const { stack, addresses } = subject.enforcement;
     const guarded = `stage 0 leaves pages absent on both sides of the stack (at most ${stack >> 10} KiB)`;

@@ -46,7 +46,8 @@ function compilers(subject: Subject): string[] {
 }
 
 function run(subject: Subject): readonly Finding[] {
-  const report = reporter(identity, subject);
+  const report = reporter(identity, subject, 'paths');
+  const reportDebug = reporter(identity, subject, 'debug');
   const found = [...findPaths(subject.bytes)].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
   const names = new Set(found.flatMap(([path]) => users.exec(path)?.[1] ?? []));
   const lines = found.map(([path, n]) => `${printable(path, 120)}${n > 1 ? ` (${n} times)` : ''}`);
@@ -75,13 +76,13 @@ function run(subject: Subject): readonly Finding[] {
   ];
   const debugFinding =
     debug.length > 0
-      ? report(
+      ? reportDebug(
           'fail',
           'declared',
           `${count(debug.length, 'debug section')} of ${size} bytes${folders.found.length > 0 ? `; compiled in ${printable(folders.found[0]!, 120)}` : ''}`,
           debugLines,
         )
-      : report('pass', 'declared', 'no debug sections', debugLines);
+      : reportDebug('pass', 'declared', 'no debug sections', debugLines);
   return [pathFinding, debugFinding];
 }
 

@@ -115,7 +115,8 @@ function found(
 }
 
 function run(subject: Subject): readonly Finding[] {
-  const report = reporter(identity, subject);
+  const report = reporter(identity, subject, 'protection');
+  const reportFlags = reporter(identity, subject, 'EFLAGS.AC');
   const { machine, type } = subject.file.header;
   if (subject.code.length === 0) return [report('unknown', 'declared', 'the file has no executable bytes')];
   const undoes = 'of instructions that change page tables, keys, descriptor tables or bases';
@@ -129,15 +130,19 @@ function run(subject: Subject): readonly Finding[] {
   if (subject.enforcement?.requires.includes('pku')) {
     const sum = `${count(sites.flags.length, 'site')} of instructions that can set EFLAGS.AC`;
     findings.push(
-      report('pass', 'enforced', `${sum} undo nothing: the image halts on a machine without protection keys`),
+      reportFlags('pass', 'enforced', `${sum} undo nothing: the image halts on a machine without protection keys`),
     );
   } else if (subject.loader !== 'kernel') {
     const setsAc = 'of instructions that can set EFLAGS.AC: undoes execute-only text by SMAP, not by protection keys';
-    findings.push(found(subject, report, sites.flags, 'unknown', setsAc));
+    findings.push(found(subject, reportFlags, sites.flags, 'unknown', setsAc));
   }
   if (type === ET_REL) {
     findings.push(
-      report('unknown', 'declared', 'a relocatable file: linking writes bytes that were not there to be scanned'),
+      reporter(identity, subject, 'relocatable')(
+        'unknown',
+        'declared',
+        'a relocatable file: linking writes bytes that were not there to be scanned',
+      ),
     );
   }
   return findings;

@@ -102,7 +102,7 @@ function enforced(subject: Subject, report: Report, regions: readonly Region[]):
 }
 
 function run(subject: Subject): readonly Finding[] {
-  const report = reporter(identity, subject);
+  const report = reporter(identity, subject, 'tables');
   if (subject.loads.length === 0) return [report('unknown', 'declared', 'no PT_LOAD: check what is linked')];
   const regions = protectedRegions(subject);
   const lines = subject.file.sections.filter(isTable).flatMap((section): string[] => {
@@ -132,7 +132,7 @@ function run(subject: Subject): readonly Finding[] {
   }
   return [
     report('pass', 'declared', `no relocated table stays writable; ${covered}`),
-    ...enforced(subject, report, regions),
+    ...enforced(subject, reporter(identity, subject, 'page tables'), regions),
   ];
 }
 

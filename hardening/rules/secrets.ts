@@ -95,8 +95,7 @@ function raw(subject: Subject, report: Report): Finding {
 }
 
 function run(subject: Subject): readonly Finding[] {
-  const report = reporter(identity, subject);
-  return [encoded(subject, report), raw(subject, report)];
+  return [encoded(subject, reporter(identity, subject, 'encoded')), raw(subject, reporter(identity, subject, 'raw'))];
 }
 
 export const secrets: Rule = { ...identity, run };

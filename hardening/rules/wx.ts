@@ -86,7 +86,8 @@ function enforced(subject: Subject, report: Report): Finding[] {
 }
 
 function run(subject: Subject): ReturnType<Rule['run']> {
-  const report = reporter(identity, subject);
+  const report = reporter(identity, subject, 'segments');
+  const reportPages = reporter(identity, subject, 'pages');
   if (subject.loads.length === 0) {
     const bad = subject.file.sections.filter(
       ({ flags }) => (flags & elf.SHF_WRITE) !== 0 && (flags & elf.SHF_EXECINSTR) !== 0,
@@ -108,14 +109,14 @@ function run(subject: Subject): ReturnType<Rule['run']> {
   const shared = sharedPages(subject);
   const pages =
     shared.lines.length === 0
-      ? report('pass', 'declared', 'no page is shared by segments of different permissions')
-      : report(
+      ? reportPages('pass', 'declared', 'no page is shared by segments of different permissions')
+      : reportPages(
           'fail',
           'declared',
           `segments of different permissions share pages${shared.writeExecute ? ', which become writable and executable or lose one of both' : ''}`,
           shared.lines,
         );
-  return [segments, pages, ...enforced(subject, report)];
+  return [segments, pages, ...enforced(subject, reporter(identity, subject, 'page tables'))];
 }
 
 export const wx: Rule = { ...identity, run };

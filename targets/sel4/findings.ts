@@ -14,8 +14,15 @@ import { brokenLoadingRules, extraBootInfoOf } from './loading-rules.ts';
 import { TREE_ROOM } from './pack/boot-file.ts';
 import { noExecuteOnly, protectionsOf } from './protections.ts';
 
-function finding(rule: string, subject: string, outcome: Outcome, state: State, message: string): Finding {
-  return { rule, version: 1, subject, outcome, state, message, details: [] };
+function finding(
+  rule: string,
+  subject: string,
+  outcome: Outcome,
+  state: State,
+  message: string,
+  about?: string,
+): Finding {
+  return { rule, version: 1, subject, ...(about !== undefined && { about }), outcome, state, message, details: [] };
 }
 
 /** The build found something that reads text, or was told so: the image does not keep which. */
@@ -49,12 +56,14 @@ export function kernelFindings(image: SeL4Image, kernel: Kernel, name: string): 
     ),
     ...(broken.length === 0
       ? [finding('sel4-loading', subject, 'pass', 'declared', 'the kernel loads it as it is')]
-      : broken.map(({ rule, message }) => finding('sel4-loading', subject, 'fail', 'declared', `${rule}: ${message}`))),
+      : broken.map(({ rule, message }) =>
+          finding('sel4-loading', subject, 'fail', 'declared', `${rule}: ${message}`, rule),
+        )),
     ...protectionsOf(kernel, text, image.binding.aslr, image.devices.length > 0).map(
       ({ name: what, enforced, detail }) => {
         const outcome = !enforced ? 'fail' : starts ? 'pass' : 'unknown';
         const words = outcome === 'unknown' ? 'the image does not start on this kernel' : detail;
-        return finding('sel4-protection', subject, outcome, 'declared', `${what}: ${words}`);
+        return finding('sel4-protection', subject, outcome, 'declared', `${what}: ${words}`, what);
       },
     ),
   ];
