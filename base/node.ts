@@ -25,3 +25,22 @@ export const inflateSync: typeof import('node:zlib').inflateSync = (...args) =>
 /** See node:crypto. */
 export const createPrivateKey: typeof import('node:crypto').createPrivateKey = (key) =>
   (load('node:crypto') as typeof import('node:crypto')).createPrivateKey(key);
+
+/** See node:crypto. */
+export const createPublicKey: typeof import('node:crypto').createPublicKey = (key) =>
+  (load('node:crypto') as typeof import('node:crypto')).createPublicKey(key);
+
+/** See node:crypto; the form without a callback. */
+export const signBytes = (
+  algorithm: string | null,
+  bytes: Uint8Array,
+  key: import('node:crypto').KeyObject,
+): Uint8Array => (load('node:crypto') as typeof import('node:crypto')).sign(algorithm, bytes, key);
+
+/** See node:crypto; the form without a callback. */
+export const verifyBytes = (
+  algorithm: string | null,
+  bytes: Uint8Array,
+  key: import('node:crypto').KeyObject,
+  signature: Uint8Array,
+): boolean => (load('node:crypto') as typeof import('node:crypto')).verify(algorithm, bytes, key, signature);
