@@ -13,6 +13,9 @@ export interface JsonDocument {
   readonly lineOf: (pointer: string) => number;
 }
 
+/** Where a complaint about a key points: file, line and key of a JSON pointer. */
+export type At = (pointer: string) => string;
+
 const deepest = 64;
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const spacePattern = /[ \t\r\n]*/y;

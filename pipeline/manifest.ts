@@ -6,13 +6,12 @@
  * too; what a schema cannot say (names that must differ, keys that exclude one another) is checked here. Nothing in
  * this file opens a file: paths stay as declared until paths.ts confines them.
  */
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import { fail, printable } from '../base/errors.ts';
-import { parseJson, pointerStep, readablePath } from '../base/json.ts';
+import { fail } from '../base/errors.ts';
+import type { At } from '../base/json.ts';
+import { parseBySchema, show } from '../base/json-schema.ts';
 import type { AllocatorRole, SecretItem } from '../base/secrets.ts';
 import schema from '../docs/schema/casemate.schema.json';
 import type { Machine } from '../linker/program.ts';
-import { nearest } from './nearest.ts';
 
 /** A number, or a hexadecimal one as text ("0x100000"). */
 export type ManifestNumber = number | string;
@@ -175,103 +174,12 @@ export interface Manifest {
   readonly roots?: readonly string[];
 }
 
-/** Where a complaint about a key points: made once per file, passed to the phases that check more. */
-export type At = (pointer: string) => string;
+export type { At } from '../base/json.ts';
 
 export interface ParsedManifest {
   readonly manifest: Manifest;
   /** "casemate.json:12: devices[1].name" for a JSON pointer. */
   readonly at: At;
-}
-
-/** A value as a message shows it: scalars in full, containers by kind and size. */
-function show(value: unknown): string {
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return `an object with ${Object.keys(value).length} keys`;
-  return printable(JSON.stringify(value), 80);
-}
-
-const kinds: Record<string, string> = {
-  string: 'text in double quotes',
-  integer: 'a whole number',
-  number: 'a number',
-  boolean: 'true or false',
-  array: 'a list',
-  object: 'an object',
-  null: 'null',
-};
-
-function alternatives(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
-}
-
-/** What an ajv error means to a reader. Keywords are those that the schema uses; any other falls to ajv's own words. */
-function explain(error: ErrorObject): string {
-  const parent = error.parentSchema as { description?: string; properties?: object; type?: string | string[] };
-  const found = `found ${show(error.data)}`;
-  const about = parent.description === undefined ? '' : `: ${parent.description}`;
-  switch (error.keyword) {
-    case 'additionalProperties': {
-      const key = String(error.params['additionalProperty']);
-      const known = Object.keys(parent.properties ?? {});
-      const meant = nearest(key, known);
-      return `unknown key ${printable(JSON.stringify(key), 60)}; ${
-        meant === undefined ? `allowed are ${alternatives(known)}` : `did you mean "${meant}"?`
-      }`;
-    }
-    case 'required':
-      return `the key "${error.params['missingProperty']}" is missing`;
-    case 'type': {
-      const types = [error.params['type'] as string | string[]].flat();
-      return `${found}; must be ${alternatives(types.map((type) => kinds[type] ?? type))}${about}`;
-    }
-    case 'enum': {
-      const allowed = error.params['allowedValues'] as string[];
-      const meant = typeof error.data === 'string' ? nearest(error.data, allowed) : undefined;
-      const hint = meant === undefined ? '' : ` (did you mean "${meant}"?)`;
-      return `${found}; must be ${alternatives(allowed.map((word) => `"${word}"`))}${hint}`;
-    }
-    case 'pattern':
-      return `${found}; must be ${parent.description ?? `of the form ${error.params['pattern']}`}`;
-    case 'minimum':
-    case 'maximum':
-      return `${found}; must be ${error.keyword === 'minimum' ? 'at least' : 'at most'} ${error.params['limit']}${about}`;
-    case 'multipleOf':
-      return `${found}; must be a multiple of ${error.params['multipleOf']}${about}`;
-    case 'minLength':
-    case 'maxLength':
-    case 'minItems':
-    case 'maxItems': {
-      const size = (error.data as string | unknown[]).length;
-      const unit = error.keyword.endsWith('Length') ? 'characters' : 'elements';
-      const bound = error.keyword.startsWith('min') ? 'at least' : 'at most';
-      return `found ${size} ${unit}; must be ${bound} ${error.params['limit']}`;
-    }
-    default:
-      return `${found}; ${error.message ?? 'not allowed'}`;
-  }
-}
-
-let compiled: ValidateFunction | undefined;
-
-/** The shipped schema as a function: making it takes longer than running it. */
-function validator(): ValidateFunction {
-  // The schema itself is checked by a test, so start-up does not pay for it.
-  compiled ??= new Ajv({ allErrors: true, verbose: true, validateSchema: false, strictTypes: false }).compile(schema);
-  return compiled;
-}
-
-/** Validates `value` against the shipped schema; returns the pointer and text of every violation. */
-function violations(value: unknown): { pointer: string; text: string }[] {
-  const validate = validator();
-  if (validate(value)) return [];
-  return (validate.errors ?? []).map((error) => ({
-    pointer:
-      error.keyword === 'additionalProperties'
-        ? error.instancePath + pointerStep(String(error.params['additionalProperty']))
-        : error.instancePath,
-    text: explain(error),
-  }));
 }
 
 function checkMeaning(manifest: Manifest, at: At): void {
@@ -340,18 +248,8 @@ function checkMeaning(manifest: Manifest, at: At): void {
 
 /** Parses and validates the text of a manifest; `file` is how messages name it; `target` replaces the manifest's own. */
 export function parseManifest(text: string, file: string, target?: Target): ParsedManifest {
-  const document = parseJson(text, file);
-  const at: At = (pointer) => {
-    const path = readablePath(pointer);
-    return `${printable(file)}:${document.lineOf(pointer)}${path === '' ? '' : `: ${path}`}`;
-  };
-  const found = violations(document.value).map((each) => ({ ...each, line: document.lineOf(each.pointer) }));
-  if (found.length > 0) {
-    const first = found.reduce((a, b) => (b.line < a.line ? b : a));
-    const more = found.length > 1 ? ` (and ${found.length - 1} more)` : '';
-    fail('manifest', `${at(first.pointer)}: ${first.text}${more}`);
-  }
-  const written = document.value as Manifest;
+  const { value, at } = parseBySchema(text, file, schema, 'manifest');
+  const written = value as Manifest;
   const manifest = target === undefined ? written : { ...written, target };
   checkMeaning(manifest, at);
   return { manifest, at };

@@ -8,7 +8,7 @@
  * Source: GNU ld manual, section 2.1; getopt_long_only(3).
  */
 import { fail, printable } from '../../base/errors.ts';
-import { nearest } from '../../pipeline/nearest.ts';
+import { nearest } from '../../base/nearest.ts';
 import { type Draft, type Flag, type LinkCommand, openDraft } from './draft.ts';
 import { flags } from './flags.ts';
 import { otherFlags } from './other-flags.ts';

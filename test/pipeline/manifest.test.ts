@@ -3,10 +3,10 @@ import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CasemateError } from '../../base/errors.ts';
+import { nearest } from '../../base/nearest.ts';
 import schema from '../../docs/schema/casemate.schema.json';
 import { linkOptions } from '../../pipeline/link-options.ts';
 import { parseManifest } from '../../pipeline/manifest.ts';
-import { nearest } from '../../pipeline/nearest.ts';
 import { errorOf } from './support.ts';
 
 const hello = { name: 'hello', target: 'hvt', sources: ['main.c'] };

@@ -1,5 +1,5 @@
 /**
- * A reader of the XML that a system description has, for tests to read back what was written.
+ * A reader of the XML that we write, for tests to read back what was written.
  *
  * It follows the specification and not our writer: entities, numeric characters, the spaces that a reader makes of raw
  * tabs and newlines, comments. What is not well-formed ends in an error.
@@ -8,14 +8,17 @@ export interface Xml {
   readonly name: string;
   readonly attributes: ReadonlyMap<string, string>;
   readonly children: readonly Xml[];
+  /** Of an element that has no children. */
+  readonly text?: string;
 }
 
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-function attributeValue(raw: string): string {
+/** What a value or a text means; of a text, tabs and newlines are kept. */
+function attributeValue(raw: string, isAttribute = true): string {
   if (/[<]|&(?!(amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)/.test(raw)) throw new Error(`not a value: ${raw}`);
   return raw
-    .replace(/[\t\n\r]/g, ' ')
+    .replace(isAttribute ? /[\t\n\r]/g : /\r\n?/g, isAttribute ? ' ' : '\n')
     .replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|(\w+));/g, (_, hex, decimal, name) =>
       name === undefined ? String.fromCodePoint(hex ? Number.parseInt(hex, 16) : Number(decimal)) : entities[name]!,
     );
@@ -53,6 +56,11 @@ export function readXml(text: string): Xml {
     }
     if (match(/\s*\/>/)) return { name: start[1], attributes, children: [] };
     if (!match(/\s*>/)) throw new Error(`no end of the tag at ${at}`);
+    const written = match(/([^<]*[^<\s][^<]*)<\/([A-Za-z_][\w.-]*)\s*>/);
+    if (written) {
+      if (written[2] !== start[1]) throw new Error(`no end of ${start[1]} at ${at}`);
+      return { name: start[1], attributes, children: [], text: attributeValue(written[1], false) };
+    }
     const children: Xml[] = [];
     for (skip(); !text.startsWith('</', at); skip()) children.push(element());
     if (match(/<\/([A-Za-z_][\w.-]*)\s*>/)?.[1] !== start[1]) throw new Error(`no end of ${start[1]} at ${at}`);

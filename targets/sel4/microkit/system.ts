@@ -7,7 +7,7 @@
  * only writes.
  * Source: Microkit 2.3.0-dev, docs/manual.md ("System Description File") and tool/microkit/src/sdf.rs.
  */
-import { renderXml, type XmlElement } from './xml.ts';
+import { renderXml, type XmlElement } from '../../../base/xml.ts';
 
 export interface MemoryRegion {
   readonly name: string;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { renderXml } from '../../../../base/xml.ts';
 import {
   ipcBufferOf,
   type MicrokitMachine,
@@ -20,7 +21,6 @@ import {
   renderSystem,
   type System,
 } from '../../../../targets/sel4/microkit/system.ts';
-import { renderXml } from '../../../../targets/sel4/microkit/xml.ts';
 import { errorOf } from '../../../pipeline/support.ts';
 import { kernelOf } from '../../../support/sel4-kernel.ts';
 import { readXml, type Xml } from '../../../support/xml.ts';
