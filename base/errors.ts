@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'tool' // an external program that is missing or failed
   | 'kernel' // a seL4 kernel whose files are broken, of two builds, or not what an image needs
   | 'image' // a finished image that breaks its target's rules
+  | 'policy' // a policy that a gate cannot decide by
   | 'evidence' // a bundle of evidence that breaks its format
   | 'key' // a signing or public key that cannot be used
   | 'signature' // a signature that is missing, not of the expected key, or not of these bytes
