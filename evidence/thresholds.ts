@@ -1,0 +1,96 @@
+/**
+ * Bounds of a policy on what evidence counts: each a measured number, the bound, and which of them may be greater.
+ *
+ * What the evidence does not say is undecided and never within bounds.
+ */
+import type { Decidable } from './decidable.ts';
+import type { Evidence } from './evidence.ts';
+import type { Thresholds } from './policy.ts';
+
+export type ThresholdName = Exclude<keyof Thresholds, '$comment'>;
+
+export interface Measured {
+  readonly name: ThresholdName;
+  readonly bound: number;
+  /** undefined: the evidence does not say. */
+  readonly found: number | undefined;
+  /** Whether the bound is the least that is allowed; otherwise it is the most. */
+  readonly isLeast: boolean;
+  /** What was counted, to stand before a number. */
+  readonly what: string;
+  /** Said when it is out of bounds, or not known. */
+  readonly fix: string;
+}
+
+interface Gauge {
+  readonly what: string;
+  readonly isLeast: boolean;
+  readonly fix: string;
+  readonly read: (evidence: Evidence, unknowns: number) => number | undefined;
+}
+
+/** The share that the canary's rule found: its messages of version 1 say it in one of two ways. */
+function canaryPercent({ findings }: Evidence): number | undefined {
+  const found = findings.filter(({ rule, version }) => rule === 'canary' && version === 1);
+  if (found.length !== 1 || found[0]!.outcome === 'unknown') return undefined;
+  const { message } = found[0]!;
+  if (/^none of \d+ functions? keeps addressable data on the stack$/.test(message)) return 100;
+  const share = /^(\d{1,9}) of (\d{1,9}) functions \(\d{1,3} %\) /.exec(message);
+  return share === null ? undefined : Math.floor((100 * Number(share[1])) / Number(share[2]));
+}
+
+const gauges: Readonly<Record<ThresholdName, Gauge>> = {
+  entropyBits: {
+    what: "bits of entropy of the image's address",
+    isLeast: true,
+    fix: 'build for a target that draws its address, with a seed of your own',
+    read: ({ layout }) => layout?.bits,
+  },
+  canaryPercent: {
+    what: 'per cent of the functions that need a canary have one',
+    isLeast: true,
+    fix: 'compile everything, libraries too, with -fstack-protector-strong',
+    read: canaryPercent,
+  },
+  unknowns: {
+    what: 'findings that are unknown and not waived',
+    isLeast: false,
+    fix: 'make what is unknown decidable, or waive each of it',
+    read: (_, unknowns) => unknowns,
+  },
+  assumptions: {
+    what: 'entries of the ledger of assumptions',
+    isLeast: false,
+    fix: 'prove or validate what is assumed; casemate build --strict names it',
+    read: ({ assumptions }) => assumptions.length,
+  },
+  imageBytes: {
+    what: "bytes of the image's file",
+    isLeast: false,
+    fix: 'link with gcSections, strip debug sections, or raise the bound',
+    read: ({ image }) => image.size,
+  },
+  tcbBytes: {
+    what: 'bytes of code that have to be right',
+    isLeast: false,
+    fix: 'remove libraries, prove more of the code, or raise the bound',
+    read: ({ tcb }) =>
+      tcb.length === 0
+        ? undefined
+        : tcb.reduce((sum, { component, codeBytes }) => sum + (component === 'verified' ? 0 : codeBytes), 0),
+  },
+};
+
+/** The bounds of a policy, in a fixed order; `undecided`: the findings that are unknown and count. */
+export function measure(thresholds: Thresholds, evidence: Evidence, undecided: readonly Decidable[]): Measured[] {
+  return (Object.keys(gauges) as ThresholdName[]).flatMap((name): Measured[] => {
+    const bound = thresholds[name];
+    if (bound === undefined) return [];
+    const { what, isLeast, fix, read } = gauges[name];
+    return [{ name, bound, what, isLeast, fix, found: read(evidence, undecided.length) }];
+  });
+}
+
+/** Whether a number keeps to its bound. */
+export const keeps = ({ isLeast, bound }: Measured, found: number): boolean =>
+  isLeast ? found >= bound : found <= bound;
