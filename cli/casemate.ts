@@ -30,6 +30,11 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   microkit: async () => (await import('./microkit.ts')).microkitCommand(),
   secrets: async () => (await import('./secrets.ts')).secretsCommand(),
   prove: async () => (await import('./prove.ts')).proveCommand(),
+  gate: async () => (await import('./gate.ts')).gateCommand(),
+  'init-policy': async () => (await import('./policy.ts')).initPolicyCommand(),
+  waive: async () => (await import('./policy.ts')).waiveCommand(),
+  explain: async () => (await import('./policy.ts')).explainCommand(),
+  trend: async () => (await import('./trend.ts')).trendCommand(),
 };
 
 /** The subcommands that a command line needs: the one that it begins with, else all. */

@@ -1,0 +1,211 @@
+/** `casemate gate` and what goes with it, as a user runs them: on signed bundles with an image. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { createHash } from '../../base/node.ts';
+import { packBundle } from '../../evidence/bundle.ts';
+import { canonicalBytes } from '../../evidence/canonical.ts';
+import { signBundle } from '../../evidence/envelope.ts';
+import type { Evidence } from '../../evidence/evidence.ts';
+import { identified } from '../../evidence/identity.ts';
+import { parsePolicy } from '../../evidence/policy.ts';
+import type { Finding } from '../../hardening/finding.ts';
+import { someEvidence } from '../support/evidence.ts';
+import { makeKey, type TestKey } from '../support/keys.ts';
+import { temporaryFolder } from '../support/paths.ts';
+import { readXml } from '../support/xml.ts';
+
+const casemate = fileURLToPath(new URL('../../dist/casemate.js', import.meta.url));
+const folder = temporaryFolder('gate');
+const at = (name: string): string => join(folder, name);
+
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [casemate, ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+  });
+  return { status, stdout, stderr };
+}
+
+const image = Buffer.from('an image');
+const finding = (rule: string, more: Partial<Finding> = {}): Finding => ({
+  ...{
+    rule,
+    version: 1,
+    subject: 'app.hvt',
+    outcome: 'pass',
+    state: 'declared',
+    message: `${rule}: found`,
+    details: [],
+  },
+  ...more,
+});
+
+function evidenceOf(findings: readonly Finding[]): Evidence {
+  const { proofs, validation, erasure, ...rest } = someEvidence;
+  const sha256 = createHash('sha256').update(image).digest('hex');
+  return { ...rest, image: { ...rest.image, sha256, size: image.length }, findings: identified(findings) };
+}
+
+function bundle(name: string, findings: readonly Finding[], keys: readonly TestKey[], its: Uint8Array = image): string {
+  const files = new Map([
+    ['app.hvt', its],
+    ['evidence.json', canonicalBytes(evidenceOf(findings))],
+  ]);
+  const signed =
+    keys.length === 0
+      ? files
+      : signBundle(
+          files,
+          keys.map(({ signing }) => signing),
+        );
+  writeFileSync(at(name), Buffer.concat([...packBundle(signed)]));
+  return name;
+}
+
+const [own, other] = [makeKey(), makeKey('p-256')];
+writeFileSync(at('own.pub'), own.publicPem);
+writeFileSync(at('other.pub'), other.publicPem);
+writeFileSync(
+  at('small.json'),
+  JSON.stringify({ version: 1, name: 'small', unlisted: 'error', rules: [{ rule: 'wx', version: 1, level: 'error' }] }),
+);
+const policy = ['--policy', 'small.json'];
+const signed = [...policy, '--key', 'own.pub'];
+const bad = finding('relro', { outcome: 'fail', details: ['.got stays writable'] });
+const good = bundle('good.bundle', [finding('wx')], [own]);
+const failing = bundle('failing.bundle', [finding('wx'), bad], [own]);
+
+describe('casemate gate', () => {
+  it('exits 0, 1 and 3 by the verdict, and says what failed, why and how to fix it', () => {
+    expect(run('gate', good, ...signed)).toMatchObject({ status: 0, stderr: '' });
+    const { status, stdout } = run('gate', failing, ...signed);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^app\.hvt: FAILED\n/);
+    expect(stdout).toMatch(
+      /FAIL +relro:image \(declared\): relro: found\n +\.got stays writable\n +why: \S.*\n +fix: Link with -z relro/,
+    );
+    expect(stdout).toContain(`signed by ${own.signing.id}`);
+    const doubt = bundle('doubt.bundle', [finding('wx', { outcome: 'unknown' })], [own]);
+    expect(run('gate', doubt, ...signed).status).toBe(3);
+    expect(
+      run('gate', bundle('both.bundle', [finding('wx', { outcome: 'unknown' }), bad], [own]), ...signed).status,
+    ).toBe(1);
+  });
+
+  it('takes nothing that is unsigned, of another key or changed for signed', () => {
+    const none = bundle('none.bundle', [finding('wx')], []);
+    expect(run('gate', good, ...policy)).toMatchObject({ status: 2, stdout: '' });
+    expect(run('gate', none, ...signed)).toMatchObject({ status: 1, stdout: '' });
+    expect(run('gate', good, ...policy, '--key', 'other.pub')).toMatchObject({ status: 1, stdout: '' });
+    expect(run('gate', good, ...signed, '--unsigned')).toMatchObject({ status: 2, stdout: '' });
+    const unsigned = run('gate', none, ...policy, '--unsigned');
+    expect(unsigned.status).toBe(0);
+    expect(unsigned.stdout).toContain('UNSIGNED: nobody vouches for it');
+    const changed = Buffer.from(
+      readFileSync(at(good)).toString('latin1').replace('"relro"', '"wx"').replace('wx: found', 'wx: fOund'),
+      'latin1',
+    );
+    writeFileSync(at('changed.bundle'), changed);
+    const forged = run('gate', 'changed.bundle', ...signed);
+    expect(forged).toMatchObject({ status: 1, stdout: '' });
+    expect(forged.stderr).toContain('evidence.json: its SHA-256 is');
+  });
+
+  it('needs the image that was checked, and no other', () => {
+    const evidence = at('evidence.json');
+    writeFileSync(evidence, canonicalBytes(evidenceOf([finding('wx')])));
+    writeFileSync(at('app.hvt'), image);
+    writeFileSync(at('late.hvt'), 'another!');
+    expect(run('gate', evidence, ...policy, '--unsigned')).toMatchObject({ status: 2, stdout: '' });
+    expect(run('gate', evidence, ...policy, '--unsigned', '--image', 'app.hvt').status).toBe(0);
+    const late = run('gate', evidence, ...policy, '--unsigned', '--image', 'late.hvt');
+    expect(late).toMatchObject({ status: 1, stdout: '' });
+    expect(late.stderr).toContain('late.hvt: has 8 bytes with SHA-256');
+    expect(run('gate', evidence, ...signed, '--image', 'app.hvt').stderr).toContain('is evidence by itself');
+    // Signed with the bundle, and yet not what the evidence is about.
+    expect(run('gate', bundle('mixed.bundle', [finding('wx')], [own], Buffer.from('another!')), ...signed).status).toBe(
+      1,
+    );
+  });
+
+  it('fails only on what is new or worse against an older release, which must be signed too', () => {
+    expect(run('gate', failing, ...signed, '--against', failing).status).toBe(0);
+    expect(run('gate', failing, ...signed, '--against', good).status).toBe(1);
+    const unsigned = bundle('old.bundle', [finding('wx'), bad], []);
+    expect(run('gate', failing, ...signed, '--against', unsigned)).toMatchObject({ status: 1, stdout: '' });
+  });
+
+  it('writes the verdict, SARIF, JUnit and a summary, the same each time', () => {
+    const write = (n: number) => {
+      const names = ['sarif', 'junit', 'summary', 'verdict'];
+      const flags = names.flatMap((name) => [`--${name}`, `${n}.${name}`]);
+      run('gate', failing, ...signed, '--now', '2026-11-30', ...flags);
+      return names.map((name) => readFileSync(at(`${n}.${name}`), 'utf8'));
+    };
+    const [sarif, junit, summary, verdict] = write(1) as [string, string, string, string];
+    expect(write(2)).toEqual([sarif, junit, summary, verdict]);
+    const { sha256 } = parsePolicy(readFileSync(at('small.json')), 'small.json');
+    expect(JSON.parse(verdict)).toMatchObject({ status: 1, now: '2026-11-30', policy: { name: 'small', sha256 } });
+    expect(JSON.parse(sarif)).toMatchObject({ version: '2.1.0', runs: [{ invocations: [{ exitCode: 1 }] }] });
+    expect(readXml(junit).attributes.get('failures')).toBe('1');
+    expect(summary).toContain('app\\.hvt: FAILED');
+  });
+
+  it('answers 2 for a policy that it cannot decide by, and for a day that is none', () => {
+    writeFileSync(at('broken.json'), '{"version":1}');
+    expect(run('gate', good, '--policy', 'broken.json', '--key', 'own.pub')).toMatchObject({
+      ...{ status: 2, stdout: '' },
+      stderr: expect.stringMatching(/^casemate: error: broken\.json:1: the key "name" is missing/),
+    });
+    expect(run('gate', good, ...signed, '--now', 'today').status).toBe(2);
+    expect(run('gate', 'small.json', ...signed).status).toBe(2);
+  });
+});
+
+describe('living with a gate', () => {
+  it('begins with a policy that the gate reads, waives until a day, and keeps the rest of the file', () => {
+    writeFileSync(at('policy.json'), run('init-policy', '--preset', 'baseline').stdout);
+    expect(run('init-policy', '--preset', 'lax').status).toBe(2);
+    const before = JSON.parse(readFileSync(at('policy.json'), 'utf8'));
+    const waive = (...more: string[]) =>
+      run(
+        'waive',
+        'relro:image',
+        '--evidence',
+        failing,
+        '--policy',
+        'policy.json',
+        '--reason',
+        'empty',
+        '--owner',
+        'ada',
+        ...more,
+      );
+    expect(waive('--expires', '2026-01-01', '--now', '2026-11-30')).toMatchObject({ status: 2, stdout: '' });
+    expect(JSON.parse(readFileSync(at('policy.json'), 'utf8'))).toEqual(before);
+    expect(waive('--expires', '2026-12-31', '--now', '2026-11-30').status).toBe(0);
+    const after = JSON.parse(readFileSync(at('policy.json'), 'utf8'));
+    expect({ ...after, waivers: [] }).toEqual(before);
+    expect(after.waivers).toMatchObject([{ rule: 'relro', owner: 'ada', expires: '2026-12-31' }]);
+    expect(statSync(at('policy.json')).isFile()).toBe(true);
+    const gated = (now: string) =>
+      run('gate', failing, '--policy', 'policy.json', '--key', 'own.pub', '--now', now).stdout;
+    expect(gated('2026-12-31')).toContain('waived by ada until 2026-12-31: empty');
+    expect(gated('2027-01-01')).toMatch(/FAIL +relro:image/);
+  });
+
+  it('explains rules by their id or by that of a finding', () => {
+    expect(run('explain', 'relro:image').stdout).toMatch(/^# relro: [\s\S]*## Fix by/);
+    expect(run('explain', '../design')).toMatchObject({ status: 2, stdout: '' });
+  });
+
+  it('shows what came and went from release to release', () => {
+    const { status, stdout } = run('trend', good, failing, good);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/\+ relro:image\n[\s\S]*- relro:image\n$/);
+    expect(JSON.parse(run('trend', '--json', good, failing).stdout).releases[1]).toMatchObject({ fail: 1, pass: 1 });
+  });
+});
