@@ -44,22 +44,23 @@ function ofObligation(one: EvidenceObligation): Decidable {
   };
 }
 
+const verifiedTexts = {
+  proved: 'the code in the image is what was proved',
+  relying: 'the code in the image is what was proved, and relies on functions of other languages',
+  waived: 'built although its proof does not hold, by a waiver of the manifest',
+  lost: 'proved, but not of the code in the image',
+};
+
 /** A function without code in the image decides nothing; one that the manifest waives is not proved. */
 function ofVerified(one: EvidenceVerified): Decidable[] {
   const { function: name, status, relies, reason } = one;
   if (status === 'absent') return [];
   const outcome: Outcome = status === 'proved' || status === 'relying' ? 'pass' : 'unknown';
-  const texts = {
-    proved: 'the code in the image is what was proved',
-    relying: 'the code in the image is what was proved, and relies on functions of other languages',
-    waived: 'built although its proof does not hold, by a waiver of the manifest',
-    lost: 'proved, but not of the code in the image',
-  };
   const details = [...(reason === undefined ? [] : [reason]), ...relies.map((each) => `relies on ${each}`)];
   return [
     {
       ...first,
-      ...{ id: `verified:${name}`, rule: 'verified', outcome, message: `${name}: ${texts[status]}`, details },
+      ...{ id: `verified:${name}`, rule: 'verified', outcome, message: `${name}: ${verifiedTexts[status]}`, details },
       fingerprint: hashOf('verified', name, status, ...details.map(withoutAddresses)),
     },
   ];

@@ -50,10 +50,28 @@ function waiverLines(title: string, waivers: readonly Waiver[]): string[] {
   return waivers.length === 0 ? [] : [title, ...waivers.map(waiverLine)];
 }
 
+/** Of what does not decide, so many are shown unless all are asked for. */
+const MOST_SHOWN = 20;
+
+/** Decisions to show, and lines about those that are not. */
+function shownOf(decisions: readonly Decision[], all: boolean): { shown: Decision[]; left: string[] } {
+  if (all) return { shown: [...decisions], left: [] };
+  const shown: Decision[] = [];
+  const left: string[] = [];
+  for (const result of results) {
+    if (result === 'passed') continue;
+    const own = decisions.filter((one) => one.result === result);
+    const most = result === 'failed' || result === 'undecided' ? own.length : MOST_SHOWN;
+    shown.push(...own.slice(0, most));
+    if (own.length > most) left.push(`  ... and ${own.length - most} more that are ${result}: --all shows them`);
+  }
+  return { shown, left };
+}
+
 /** All lines; passes only when `all`. */
 export function verdictLines(verdict: Verdict, pages: RulePages, all = false): string[] {
   const { image, policy, now, evidence, against, decisions, status, expired, stale, gone } = verdict;
-  const shown = decisions.filter(({ result }) => all || result !== 'passed');
+  const { shown, left } = shownOf(decisions, all);
   const sums = results.flatMap((result) => {
     const n = decisions.filter((one) => one.result === result).length;
     return n === 0 ? [] : [`${n} ${result}`];
@@ -67,6 +85,7 @@ export function verdictLines(verdict: Verdict, pages: RulePages, all = false): s
     `  policy    ${policy.sha256}, ${inert(policy.name)}, on ${now}`,
     ...(against ? [`  against   ${against.sha256}, ${against.trust.kind}: only what is new or worse decides`] : []),
     ...shown.flatMap((decision) => linesOf(decision, pages)),
+    ...left,
     `  ${sums.join(', ')}`,
     ...(gone.length === 0 ? [] : [`gone since the older release: ${gone.map((id) => inert(id, 200)).join(', ')}`]),
     ...waiverLines('waivers that have expired and do not count:', expired),

@@ -234,6 +234,17 @@ describe('against an older release', () => {
   });
 });
 
+it('shows all that decides, and of the rest no more than is read', () => {
+  const many = (rule: string) =>
+    Array.from({ length: 30 }, (_, i) => finding(rule, { about: `n${i}`, outcome: 'fail' }));
+  const policy: PolicyText = { ...small, rules: [...small.rules, { rule: 'leaks', version: 1, level: 'warn' }] };
+  const verdict = judge(evidenceOf([...many('wx'), ...many('leaks')]), policy);
+  const shown = (all: boolean, mark: string) =>
+    verdictLines(verdict, new Map(), all).filter((line) => line.startsWith(`  ${mark} `)).length;
+  expect([shown(false, 'FAIL'), shown(false, 'warning'), shown(true, 'warning')]).toEqual([30, 20, 30]);
+  expect(verdictLines(verdict, new Map())).toContain('  ... and 10 more that are warned: --all shows them');
+});
+
 it('records what a verdict rests on', () => {
   const policy = read(small);
   const verdict = gate({ ...gated(evidenceOf([finding('wx')])), policy, now: NOW });
