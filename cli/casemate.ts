@@ -35,6 +35,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   waive: async () => (await import('./policy.ts')).waiveCommand(),
   explain: async () => (await import('./policy.ts')).explainCommand(),
   trend: async () => (await import('./trend.ts')).trendCommand(),
+  sbom: async () => (await import('./sbom.ts')).sbomCommand(),
 };
 
 /** The subcommands that a command line needs: the one that it begins with, else all. */
