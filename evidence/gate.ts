@@ -104,6 +104,9 @@ function decide(ground: Ground, finding: Decidable): Decision[] {
   if (level === 'off') return [];
   const { id, rule, version, outcome, state, message, details, fingerprint, place } = finding;
   const compared = ground.old && compare(finding, ground.old.get(id));
+  // Most findings of a large image pass: what they need not have costs nothing.
+  if (outcome === 'pass' && compared === undefined && place === undefined)
+    return [{ id, rule, version, level, result: 'passed', outcome, state, message, details, fingerprint }];
   const waiver = outcome === 'pass' ? undefined : ground.waivers.get(waiverKey(rule, fingerprint));
   const isExpired = waiver !== undefined && waiver.expires < ground.request.now;
   let result: Result = 'passed';
@@ -260,7 +263,6 @@ export function gate(request: GateRequest): Verdict {
     ...policy.rules.flatMap((rule) => decideRule(ground, rule, found.get(rule.rule) ?? [], oldGround)),
     ...measured.map((one, i) => decideThreshold(one, oldMeasured?.[i])),
   ];
-  decisions.sort((a, b) => results.indexOf(a.result) - results.indexOf(b.result));
   const used = new Set(
     all.flatMap(({ rule, outcome, fingerprint }) => (outcome === 'pass' ? [] : [waiverKey(rule, fingerprint)])),
   );
@@ -273,7 +275,7 @@ export function gate(request: GateRequest): Verdict {
     evidence: { sha256: request.sha256, trust: request.trust },
     ...(against && { against: { sha256: against.sha256, trust: against.trust } }),
     policy: { name: policy.name, sha256: policy.sha256 },
-    decisions,
+    decisions: results.flatMap((result) => decisions.filter((one) => one.result === result)),
     gone: (oldAll ?? []).filter(({ id, outcome }) => outcome !== 'pass' && !ids.has(id)).map(({ id }) => id),
     expired: policy.waivers.filter(({ expires }) => expires < now),
     stale: policy.waivers.filter(({ rule, subject }) => !used.has(waiverKey(rule, subject))),

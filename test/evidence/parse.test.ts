@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import schema from '../../docs/schema/evidence.schema.json';
 import { canonicalBytes } from '../../evidence/canonical.ts';
-import { idsOf, parseEvidence, parseMeasurements } from '../../evidence/parse.ts';
+import { idsOf, parseCanonical, parseEvidence, parseMeasurements } from '../../evidence/parse.ts';
 import { someEvidence } from '../support/evidence.ts';
 
 const read = (value: unknown) => parseEvidence(canonicalBytes(value), 'e.json');
@@ -24,6 +24,33 @@ function paths(value: unknown, path = ''): string[] {
     return [...(Array.isArray(value) ? [] : [own]), ...paths(one, own)];
   });
 }
+
+describe('canonical text', () => {
+  it.each([
+    '{"b":1,"a":2}',
+    '{"a":1.5}',
+    '{"a": 1}',
+    '{"a":1,"a":1}',
+    '{"a":"\\ud800"}',
+    '{"a":"\\u0041"}',
+    '{"a":-0}',
+    '{"2":1,"10":1}',
+    '[1e3]',
+  ])('is told from %s', (text) => {
+    expect(() => parseCanonical(Buffer.from(`${text}\n`), 'e.json')).toThrow();
+  });
+
+  it('may hold whatever JSON writes in one way', () => {
+    for (const text of [
+      '{"10":1,"2":1}',
+      '{"__proto__":1}',
+      '{"a":"\\u001b\\\\ud"}',
+      '{"a":"\u{1f600}"}',
+      '[null,true,-1,[]]',
+    ])
+      expect(`${JSON.stringify(parseCanonical(Buffer.from(`${text}\n`), 'e.json')).length}`).toBe(`${text.length}`);
+  });
+});
 
 describe('evidence that is read', () => {
   it('is what was written', () => {
