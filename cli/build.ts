@@ -4,11 +4,12 @@ import { Command } from 'commander';
 import { fail, hex, printable } from '../base/errors.ts';
 import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
-import { type BuildResult, buildProject } from '../pipeline/build.ts';
+import { type BuildRequest, type BuildResult, buildProject } from '../pipeline/build.ts';
+import { readSigningKey } from '../pipeline/keys.ts';
 import { type ManifestSeL4, type Target, targets } from '../pipeline/manifest.ts';
 import { countsOf, type ValidatedFunction, type ValidationReport } from '../pipeline/validation-policy.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
-import { parseBudget, parseSeconds } from './budget.ts';
+import { collect, parseBudget, parseRelease, parseSeconds } from './budget.ts';
 import { print } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
@@ -160,6 +161,10 @@ interface Options {
   readonly validateTime?: number;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
+  readonly evidence?: string;
+  readonly key?: readonly string[];
+  readonly release?: number;
+  readonly measure?: boolean;
 }
 
 function targetOf(text: string): Target {
@@ -180,11 +185,21 @@ function sel4Of({ kernel, genConfig, invocations, seed }: Options): ManifestSeL4
   };
 }
 
+/** With its evidence; keys are read before anything is built, since a build that cannot be signed is of no use. */
+async function built(request: BuildRequest, { evidence, key = [], release, measure }: Options): Promise<BuildResult> {
+  const { buildWithEvidence } = await import('../pipeline/build-evidence.ts');
+  const keys = key.map(readSigningKey);
+  const predicate = release === undefined ? {} : { release };
+  return buildWithEvidence(request, { path: evidence!, keys, predicate, measure: measure === true });
+}
+
 async function run(folder: string, options: Options): Promise<void> {
+  if (options.evidence === undefined && (options.key ?? options.release ?? options.measure) !== undefined)
+    fail('usage', '--key, --release and --measure belong to --evidence, which is missing');
   if (options.updateLock && options.frozenLock) fail('usage', '--update-lock and --frozen-lock exclude each other');
   const sel4 = sel4Of(options);
   const progress = terminalProgress(options.verbose === true);
-  const result = await buildProject({
+  const request: BuildRequest = {
     folder,
     ...(options.output === undefined ? {} : { output: options.output }),
     ...(options.target === undefined ? {} : { target: targetOf(options.target) }),
@@ -196,7 +211,8 @@ async function run(folder: string, options: Options): Promise<void> {
     ...(options.validate === true && { validate: true }),
     ...(options.validateTime !== undefined && { validationTime: options.validateTime }),
     progress,
-  });
+  };
+  const result = options.evidence === undefined ? await buildProject(request) : await built(request, options);
   if (!options.quiet) print(summary(result));
 }
 
@@ -221,6 +237,10 @@ export function buildCommand(): Command {
     .option('--strict', 'assume nothing of TypeScript and its C but what the manifest waives')
     .option('--validate', "hold the image's code against the TypeScript it came from, function by function")
     .option('--validate-time <SECONDS>', 'what is not validated by then is undecided (default: no limit)', parseSeconds)
+    .option('--evidence <BUNDLE>', 'write what was checked, with the image, into one file')
+    .option('--key <FILE>', 'sign the bundle with this private key (mode 0600); may be given several times', collect)
+    .option('--release <NUMBER>', 'number of the release, which is signed along', parseRelease)
+    .option('--measure', 'put in how long each phase took; no two bundles are the same then')
     .option('-v, --verbose', 'tell every phase and its time')
     .option('-q, --quiet', 'print nothing on success')
     .addHelpText('after', examples)

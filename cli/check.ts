@@ -11,15 +11,10 @@ import { readFile } from '../base/files.ts';
 import { type Finding, worst } from '../hardening/finding.ts';
 import type { Rule } from '../hardening/rule.ts';
 import { rules } from '../hardening/rules/index.ts';
-import { readSubject } from '../hardening/subject.ts';
-import { ownProtection } from '../targets/enforcement.ts';
+import { findingsOfImage } from '../pipeline/image-findings.ts';
 import { claimLines, claimsOf } from '../targets/sel4/claims.ts';
-import { kernelFindings } from '../targets/sel4/findings.ts';
-import { isSeL4Image, readSeL4Image } from '../targets/sel4/image.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
-import { programFindings } from '../targets/sel4/microkit/findings.ts';
-import { isProgram } from '../targets/sel4/microkit/program-system.ts';
 import { failureText } from './failure.ts';
 import { print } from './output.ts';
 
@@ -84,25 +79,10 @@ interface Checked {
   readonly error?: string;
 }
 
-/** What a root image for seL4, or a protection domain, and a kernel come to together; another file is neither. */
-function onKernel(bytes: Uint8Array, path: string, kernel: Kernel | undefined): Finding[] {
-  if (kernel === undefined) return [];
-  if (!isSeL4Image(bytes))
-    fail('image', `${printable(path)}: is no root image for seL4 of casemate's; check it without --kernel`);
-  const image = readSeL4Image(bytes, path);
-  return isProgram(bytes, path) ? programFindings(image, kernel, path) : kernelFindings(image, kernel, path);
-}
-
 function check(path: string, chosen: readonly Rule[], kernel: Kernel | undefined): Checked {
   try {
     const bytes = readFile(path);
-    const found = readSubject(bytes, path, ownProtection);
-    // Whoever gives a kernel has the file loaded by it, as a user's program; by itself the file only says so.
-    const subject = kernel === undefined ? found : { ...found, loader: 'kernel' as const };
-    return {
-      file: subject.name,
-      findings: [...chosen.flatMap((rule) => rule.run(subject)), ...onKernel(bytes, path, kernel)],
-    };
+    return { file: printable(path), findings: findingsOfImage(bytes, path, { chosen, ...(kernel && { kernel }) }) };
   } catch (error) {
     if (!(error instanceof CasemateError)) throw error;
     process.stderr.write(failureText(error));

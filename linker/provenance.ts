@@ -86,6 +86,22 @@ function symbolsOf(image: LinkedImage, isWanted: (type: number) => boolean): Ima
   return result.sort((a, b) => a.address - b.address || a.size - b.size || (a.name < b.name ? -1 : 1));
 }
 
+/** Bytes of executable sections that each object brought into the image, by the object's name; objects without any too. */
+export function codeSizes({ program }: LinkedImage): Map<string, number> {
+  const { sections: t } = program;
+  const wanted = elf.SHF_ALLOC | elf.SHF_EXECINSTR;
+  const sizes = new Map<string, number>();
+  for (const { name, firstSection, sectionCount } of allObjects(program)) {
+    let size = sizes.get(name) ?? 0;
+    for (let s = firstSection; s < firstSection + sectionCount; s++) {
+      const isCode = (t.flags[s]! & wanted) === wanted && t.live[s] === Live.Live && t.output[s]! >= 0;
+      if (isCode) size += t.size[s]!;
+    }
+    sizes.set(name, size);
+  }
+  return sizes;
+}
+
 export interface ImageData {
   /** Input section's name. */
   readonly name: string;

@@ -48,6 +48,7 @@ import { targetPlan } from './target.ts';
 import type { TargetPlan } from './target-parts.ts';
 import type { SeL4Choice } from './target-sel4.ts';
 import { requireTool } from './tools.ts';
+import { type BuildTrace, openTrace } from './trace.ts';
 import type { ImageFunctionOfSource, ImageJob } from './validation.ts';
 import { recordText, requireValidation, requireValidator, type ValidationReport } from './validation-policy.ts';
 import type { ProofOptions, VerifiedJob, VerifiedReport, VerifiedUnit } from './verified.ts';
@@ -76,6 +77,8 @@ export interface BuildRequest {
   readonly validationTime?: number;
   /** Steps of a solver for one question about TypeScript. */
   readonly budget?: number;
+  /** Keeps what evidence of the build needs beside its result: BuildResult.trace. */
+  readonly traced?: boolean;
   /** How TypeScript is proved; default: as `casemate prove` does, with the user's own cache unless it is done afresh. */
   readonly proofs?: ProofOptions;
 }
@@ -97,6 +100,7 @@ export interface BuildResult {
   readonly subjects?: readonly ImageFunctionOfSource[];
   /** Whether the code of these functions does what their source says, where that was asked for. */
   readonly validation?: ValidationReport;
+  readonly trace?: BuildTrace;
   /** What became of casemate.lock, with its changes in words. */
   readonly lock: { readonly state: 'kept' | 'written' | 'updated'; readonly changes: readonly string[] };
 }
@@ -311,8 +315,11 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const confinement = confine(request.folder, manifest.roots ?? [], (i) => at(`/roots/${i}`));
   const lockPath = join(request.folder, lockName);
   const lockBefore = loadLock(lockPath);
-  const ledger = openLedger(lockBefore, request.lock, lockPath);
-  const target = targetPlan(manifest, sel4Choice(request, manifest, at, confinement, ledger));
+  const trace = request.traced === true ? openTrace() : undefined;
+  const own = openLedger(lockBefore, request.lock, lockPath);
+  const ledger = trace?.watching(own) ?? own;
+  const choice = sel4Choice(request, manifest, at, confinement, ledger);
+  const target = targetPlan(manifest, choice);
   if (isValidated(request, manifest)) requireValidator(manifest);
   requireWiper(manifest, at);
   const records = secretsObjects(manifest, at);
@@ -327,7 +334,11 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     const afresh = request.afresh === true || request.lock === 'frozen';
     const proved = await proveProject(request, common, afresh);
     const objects = await progress.phase('compiling', (step) =>
-      compileProject({ ...common, afresh, ...(proved && { verified: proved }), step, diagnostics: progress.note }),
+      compileProject({
+        ...{ ...common, afresh, step, diagnostics: progress.note },
+        ...(proved && { verified: proved }),
+        ...(trace && { seen: trace.seeSource }),
+      }),
     );
     return { compiled: objects, unit: proved };
   });
@@ -336,11 +347,12 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
 
   const files = [...target.objects, ...records, ...compiled, ...inputs.files];
   if (verified !== undefined) requireOneUnit(files);
+  trace?.seeFiles(files);
   const size = files.reduce((sum, file) => sum + file.bytes.length, 0);
-  const own = linkOptions(manifest.link ?? {}, inputs.scripts, at, target.link);
+  const said = linkOptions(manifest.link ?? {}, inputs.scripts, at, target.link);
   const options = {
-    ...own,
-    undefinedSymbols: [...target.keep, ...own.undefinedSymbols],
+    ...said,
+    undefinedSymbols: [...target.keep, ...said.undefinedSymbols],
     reserved: reservedNote(verified !== undefined),
   };
   const linked = await progress.phase(
@@ -360,7 +372,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
           requireErased({ manifest, at, bytes, name, strict, step, note: progress.note }),
         )
       : undefined;
-  const audit = verified && auditUnit(verified, linked, bytes, own.wrap);
+  const audit = verified && auditUnit(verified, linked, bytes, said.wrap);
   const stack =
     verified && requireStack({ image: linked.image, manifest, at, target: target.stack, strict, note: progress.note });
   if (audit !== undefined) requireStatus(progress, audit, strict);
@@ -388,6 +400,14 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
     ...validated,
     ...(secrets && { secrets }),
     ...('wiped' in linked && { wiped: linked.wiped }),
+    ...(trace && {
+      trace: {
+        ...{ ...trace.close(), name, bytes, linked: linked.image },
+        ...(choice && { sel4: choice }),
+        ...(unit && { unit }),
+        ...(audit && { audit }),
+      },
+    }),
     lock: { state, changes },
   };
 }

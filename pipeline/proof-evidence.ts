@@ -13,8 +13,10 @@ import { positionOf } from '../analyzers/diagnostics.ts';
 import { fail, printable } from '../base/errors.ts';
 import { readFileIfPresent, reasonOf, removeQuietly, writeFileAtomic } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
+import type { Obligation } from '../proofs/obligation.ts';
 import { assumptionsOf } from '../proofs/report.ts';
 import { printQuery } from '../proofs/smt/print.ts';
+import type { SolverAnswer } from '../proofs/smt/prover.ts';
 import { keyOf } from '../proofs/smt/record.ts';
 import { keepRecord, loadRecord } from '../proofs/smt/store/files.ts';
 import type { FunctionResult, Result } from '../proofs/verify.ts';
@@ -43,11 +45,40 @@ function prepare(folder: string): void {
   for (const name of [INDEX, ...names]) removeQuietly(join(folder, name));
 }
 
-function entryOf(sources: ReadonlyMap<string, string>, { obligation, status, by, diagnosis, values, said }: Result) {
-  const { span, kind, question, name } = obligation;
+/** What the index says of an obligation. */
+export interface ObligationEntry extends Pick<Obligation, 'name' | 'function' | 'kind' | 'question'> {
+  /** The clause or expression as it is written. */
+  readonly clause: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly status: Result['status'];
+  readonly by: string;
+  readonly diagnosis?: Result['diagnosis'] | undefined;
+  readonly values?: readonly string[] | undefined;
+  /** SHA-256 of the question's text, and the name of the record of the answer. */
+  readonly text?: string;
+  readonly record?: string | undefined;
+  readonly answers?: readonly {
+    readonly build: string;
+    readonly result: SolverAnswer['result'];
+    readonly reason: string | undefined;
+    readonly steps: number | undefined;
+  }[];
+}
+
+/** Obligations of a report, as the index has them. */
+export const obligationEntries = ({ results, sources }: Pick<ProveReport, 'results' | 'sources'>): ObligationEntry[] =>
+  results.flatMap((result: FunctionResult) => result.results).map((result) => entryOf(sources, result));
+
+function entryOf(
+  sources: ReadonlyMap<string, string>,
+  { obligation, status, by, diagnosis, values, said }: Result,
+): ObligationEntry {
+  const { span, kind, question, name, text: clause } = obligation;
   const text = sources.get(span.file) ?? '';
   return {
-    ...{ name, function: obligation.function, kind, question, file: span.file },
+    ...{ name, function: obligation.function, kind, clause, question, file: span.file },
     ...positionOf(text, Math.min(span.start, text.length)),
     ...{ status, by, diagnosis, values },
     ...(said && {
@@ -77,7 +108,7 @@ export function writeEvidence(folder: string, { results, sources, program }: Pro
     format,
     sources: [...sources].map(([file, text]) => ({ file, sha256: createHash('sha256').update(text).digest('hex') })),
     functions: results.map(({ function: { key }, status }) => ({ function: key, status })),
-    obligations: all.map((result) => entryOf(sources, result)),
+    obligations: obligationEntries({ results, sources }),
     assumptions: program === undefined ? [] : assumptionsOf(program),
   };
   writeFileAtomic(join(folder, INDEX), Buffer.from(`${JSON.stringify(index, undefined, 1)}\n`));

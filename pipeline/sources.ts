@@ -17,7 +17,7 @@ import type { Ledger } from './lock.ts';
 import type { At, Manifest } from './manifest.ts';
 import { openObjectCache } from './object-cache.ts';
 import { type Confinement, confinePath, isInside } from './paths.ts';
-import type { TargetPlan } from './target-parts.ts';
+import { casemateHome, type TargetPlan } from './target-parts.ts';
 import { compilerFolder, requireTool } from './tools.ts';
 import type { VerifiedUnit } from './verified.ts';
 
@@ -35,6 +35,8 @@ export interface ProjectSources {
   /** Progress in words, as files finish. */
   readonly step: (text: string) => void;
   readonly diagnostics: (text: string) => void;
+  /** Told of every source and header that was read, but for the compiler's own and what TypeScript was lowered to. */
+  readonly seen?: (name: string, bytes: Uint8Array) => void;
 }
 
 /** The manifest's sources with their flags, checked and confined. */
@@ -74,10 +76,22 @@ function resolveRead(path: string, source: string): string {
   }
 }
 
+/** Names what was read as the project does, or as casemate's own; it names nothing else. */
+function tell({ seen, confinement, manifest }: ProjectSources, real: string): void {
+  if (seen === undefined) return;
+  const { folder } = confinement;
+  const name = isInside(folder, real)
+    ? relative(folder, real)
+    : (nameBelowRoot(confinement, manifest.roots ?? [], real) ??
+      (isInside(casemateHome, real) ? `casemate/${relative(casemateHome, real)}` : undefined));
+  if (name !== undefined) seen(name, readFile(real));
+}
+
 /** Records what an object was made of, and refuses what lies outside everything declared. */
 function checkReads(job: ProjectSources, object: CompiledObject, source: string, own: readonly string[]): void {
   for (const path of object.reads) {
     const real = resolveRead(path, source);
+    tell(job, real);
     if (isInside(job.confinement.folder, real)) continue;
     const name = nameBelowRoot(job.confinement, job.manifest.roots ?? [], real);
     if (name !== undefined) job.ledger.seeInput(name, readFile(real));

@@ -45,7 +45,7 @@ import {
 } from './verified-record.ts';
 
 /** How a build proves: what `casemate prove` would be told, and where whole verdicts are kept. */
-export type ProofOptions = Partial<Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache'>> & {
+export type ProofOptions = Partial<Pick<ProveRequest, 'budget' | 'crossCheck' | 'cache' | 'evidence'>> & {
   readonly verdicts?: SealedStore;
   /** Asked, with its own steps and cache, and left open; for who builds several projects and starts the solvers once. */
   readonly prover?: Prover;
@@ -104,6 +104,8 @@ export interface VerifiedUnit {
   readonly lowered: Lowered;
   /** All that was proved, with what only proofs and the interpreter need. */
   readonly program: Program;
+  /** The texts that were proved. */
+  readonly sources: readonly Source[];
 }
 
 /** The texts, confined; those from a declared root go into the lock. */
@@ -275,5 +277,6 @@ export async function buildVerified(job: VerifiedJob): Promise<VerifiedUnit | un
     report: known,
     lowered: unit,
     program,
+    sources,
   };
 }

@@ -57,7 +57,7 @@ const onlyCommands = (...kept) => ({
 const withoutProver = {
   name: 'without-prover',
   setup(plugin) {
-    plugin.onResolve({ filter: /\/(pipeline\/prove(-watch|d-before)?|verified|validation)\.ts$/ }, ({ path }) => ({
+    plugin.onResolve({ filter: /\/(pipeline\/prove(-watch|d-before)?|verified|validation|build-evidence)\.ts$/ }, ({ path }) => ({
       path,
       namespace: 'left-out',
     }));

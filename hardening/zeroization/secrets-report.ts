@@ -79,7 +79,8 @@ function byteLine(
   return `${where}, ${what}${writer}${status === 'confirmed' ? '; two runs show it' : ''}`;
 }
 
-function partLines(
+/** A line for each thing that is left of a part, or why that is unknown. */
+export function partLines(
   { part, outcome, bytes = [], registers = [], at, reason, when }: PartVerdict,
   places: Places,
 ): string[] {

@@ -1,0 +1,134 @@
+/**
+ * `casemate build --evidence BUNDLE`: builds, and writes down what was checked, as one file.
+ *
+ * The bundle holds the image that it is about, so the two cannot be taken apart, the sources that were proved, each
+ * question to a solver with its answer, and the evidence. It replaces an older one by a rename, after the build has
+ * passed: a build that fails or is killed leaves the old one whole.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fail, printable } from '../base/errors.ts';
+import { readFile, readFileIfPresent, writeFileAtomic } from '../base/files.ts';
+import { type Bundle, packBundle, unpackBundle } from '../evidence/bundle.ts';
+import { canonicalBytes } from '../evidence/canonical.ts';
+import { type Key, type Predicate, signBundle } from '../evidence/envelope.ts';
+import { bundleNames, type Evidence, type Measurements } from '../evidence/evidence.ts';
+import { parseEvidence, parseMeasurements } from '../evidence/parse.ts';
+import { defaultSteps } from '../proofs/smt/steps.ts';
+import { type BuildRequest, type BuildResult, buildProject } from './build.ts';
+import { evidenceOf, sourceName } from './evidence.ts';
+import { ownTools } from './own-program.ts';
+import type { Progress } from './progress.ts';
+import { INDEX, type ObligationEntry } from './proof-evidence.ts';
+import { withScratch } from './scratch.ts';
+
+export interface BundleRequest {
+  /** The bundle's file. */
+  readonly path: string;
+  /** Sign it; without any it is signed later, or not. */
+  readonly keys: readonly Key[];
+  readonly predicate: Predicate;
+  /** Puts in how long each phase took: no two builds have the same then. */
+  readonly measure: boolean;
+}
+
+/** Progress that remembers how long phases took, in whole milliseconds. */
+function measured(progress: Progress): { progress: Progress; phases: Measurements['phases'][number][] } {
+  const phases: Measurements['phases'][number][] = [];
+  const phase: Progress['phase'] = async (name, work, heavy) => {
+    const start = performance.now();
+    try {
+      return await progress.phase(name, work, heavy);
+    } finally {
+      phases.push({ phase: name, milliseconds: Math.round(performance.now() - start) });
+    }
+  };
+  return { progress: { ...progress, phase }, phases };
+}
+
+/** Files of the folder of proofs as the bundle names them; none where nothing was proved. */
+function proofFiles(folder: string): [string, Uint8Array][] {
+  if (readFileIfPresent(join(folder, INDEX)) === undefined) return [];
+  return readdirSync(folder)
+    .sort()
+    .map((name) => [`${bundleNames.proofs}${name}`, readFile(join(folder, name))]);
+}
+
+function obligationsIn(folder: string): ObligationEntry[] {
+  const bytes = readFileIfPresent(join(folder, INDEX));
+  // Of this very run, by our own hand.
+  return bytes === undefined ? [] : JSON.parse(Buffer.from(bytes).toString('utf8')).obligations;
+}
+
+/** What a build leaves behind, as the files of a bundle. */
+function bundleOf(result: BuildResult, budget: number, proofs: string): Bundle {
+  const trace = result.trace!;
+  const obligations = obligationsIn(proofs);
+  const evidence = evidenceOf({ result, trace, budget, obligations, tools: ownTools() });
+  const bytes = canonicalBytes(evidence);
+  // Nobody is given evidence that no reader takes.
+  parseEvidence(bytes, bundleNames.evidence);
+  return new Map<string, Uint8Array>([
+    [bundleNames.evidence, bytes],
+    [evidence.image.name, trace.bytes],
+    ...(trace.unit?.sources ?? []).map(({ text }): [string, Uint8Array] => [sourceName(text), Buffer.from(text)]),
+    ...proofFiles(proofs),
+  ]);
+}
+
+export function writeBundle(path: string, files: Bundle): void {
+  writeFileAtomic(path, packBundle(files));
+}
+
+/** Builds as buildProject does, and writes the bundle. */
+export async function buildWithEvidence(
+  request: BuildRequest,
+  { path, keys, predicate, measure }: BundleRequest,
+): Promise<BuildResult> {
+  const { progress, phases } = measured(request.progress);
+  return withScratch(async (scratch) => {
+    const proofs = join(scratch, 'proofs');
+    const { ownCache } = await import('./verified.ts');
+    const isAfresh = request.afresh === true || request.lock === 'frozen';
+    // Verdicts that are recalled as a whole bring no questions along.
+    const { verdicts: _, ...cache } = request.proofs ?? (isAfresh ? {} : ownCache(progress.detail));
+    const result = await buildProject({
+      ...request,
+      ...{ progress, traced: true, proofs: { ...cache, evidence: proofs } },
+    });
+    const budget = request.budget ?? defaultSteps;
+    const files = await progress.phase('writing evidence', () => bundleOf(result, budget, proofs));
+    const times: Measurements = { format: 'casemate-measurements', version: 1, phases };
+    const all = measure ? new Map([...files, [bundleNames.measurements, canonicalBytes(times)]]) : files;
+    writeBundle(path, keys.length === 0 ? all : signBundle(all, keys, predicate));
+    return result;
+  });
+}
+
+/** A bundle with what is in it; every file is one that a bundle has. */
+export interface ReadBundle {
+  readonly files: Bundle;
+  readonly evidence: Evidence;
+  readonly image: Uint8Array;
+}
+
+const proofName = /^proofs\/(?:obligations\.json|(?:unknown-)?[0-9a-f]{64}\.(?:json|smt2))$/;
+const textName = /^sources\/[0-9a-f]{64}\.ts$/;
+
+/** Reads a bundle; whether anybody signed it, and whether it is true, is another question. Errors: 'evidence', 'limit', 'io'. */
+export function readBundle(path: string): ReadBundle {
+  const where = printable(path);
+  const files = unpackBundle(readFile(path), path);
+  const text = files.get(bundleNames.evidence);
+  if (text === undefined) return fail('evidence', `${where}: ${bundleNames.evidence}: is missing`);
+  const evidence = parseEvidence(text, `${where}: ${bundleNames.evidence}`);
+  const image = files.get(evidence.image.name);
+  if (image === undefined) return fail('evidence', `${where}: ${evidence.image.name}: is missing; evidence is of it`);
+  const known = new Set([bundleNames.evidence, bundleNames.measurements, bundleNames.envelope, evidence.image.name]);
+  for (const name of files.keys())
+    if (!known.has(name) && !proofName.test(name) && !textName.test(name))
+      fail('evidence', `${where}: ${name}: is no file of a bundle of this evidence`);
+  const times = files.get(bundleNames.measurements);
+  if (times !== undefined) parseMeasurements(times, `${where}: ${bundleNames.measurements}`);
+  return { files, evidence, image };
+}

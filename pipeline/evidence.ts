@@ -1,0 +1,267 @@
+/**
+ * From a finished build to its evidence: a pure account of what its phases came to (evidence/evidence.ts), without times,
+ * without paths of the machine, and every list in an order.
+ *
+ * Nothing is judged here. What a phase could not decide is written down as that, and what it took for granted becomes an
+ * assumption by name: whoever reads the evidence has to find both.
+ */
+import { hex, printable } from '../base/errors.ts';
+import { createHash } from '../base/node.ts';
+import type {
+  Address,
+  Evidence,
+  EvidenceAssumption,
+  EvidenceErasure,
+  EvidenceImage,
+  EvidenceKernel,
+  EvidenceObligation,
+  EvidenceProofs,
+  EvidenceSegment,
+  EvidenceTools,
+  EvidenceValidation,
+  EvidenceVerified,
+} from '../evidence/evidence.ts';
+import { hashOf, identified, uniqueIds, withoutAddresses } from '../evidence/identity.ts';
+import { readSubject } from '../hardening/subject.ts';
+import { partLines, placesOf } from '../hardening/zeroization/secrets-report.ts';
+import * as elf from '../linker/elf.ts';
+import { type ElfFile, readElfFile } from '../linker/elf-file.ts';
+import { ownProtection } from '../targets/enforcement.ts';
+import { claimsOf } from '../targets/sel4/claims.ts';
+import type { Audit } from './audit.ts';
+import type { BuildResult } from './build.ts';
+import { findingsOfImage } from './image-findings.ts';
+import { sha256 } from './lock.ts';
+import type { Manifest } from './manifest.ts';
+import type { ObligationEntry } from './proof-evidence.ts';
+import type { BuiltSecrets } from './secrets.ts';
+import { tcbOf } from './tcb.ts';
+import type { BuildTrace } from './trace.ts';
+import type { ValidationReport } from './validation-policy.ts';
+
+/** Text that fits a field of the evidence. */
+const clipped = (text: string): string => printable(text, 4000);
+
+const address = (value: number | bigint): Address => hex(BigInt.asUintN(64, BigInt(value)));
+
+const segmentTypes = new Map<number, EvidenceSegment['type']>([
+  [elf.PT_LOAD, 'load'],
+  [elf.PT_TLS, 'tls'],
+  [elf.PT_NOTE, 'note'],
+  [elf.PT_GNU_RELRO, 'relro'],
+  [elf.PT_GNU_STACK, 'stack'],
+]);
+
+const rightsOf = (flags: number): string =>
+  `${flags & elf.PF_R ? 'R' : '-'}${flags & elf.PF_W ? 'W' : '-'}${flags & elf.PF_X ? 'X' : '-'}`;
+
+const machines = new Map<number, EvidenceImage['machine']>([
+  [elf.EM_X86_64, 'x86-64'],
+  [elf.EM_RISCV, 'riscv64'],
+  [elf.EM_AARCH64, 'aarch64'],
+]);
+
+/** What the finished file says of itself; `name` is printable. */
+export function imageRecord(bytes: Uint8Array, name: string, target: EvidenceImage['target']): EvidenceImage {
+  const { header, segments }: ElfFile = readElfFile(bytes, name);
+  return {
+    ...{ name, sha256: sha256(bytes), size: bytes.length, machine: machines.get(header.machine)!, target },
+    entry: address(header.entry),
+    segments: segments.map(({ type, flags, address: at, memorySize, fileSize, offset }) => ({
+      ...{ type: segmentTypes.get(type) ?? 'other', rights: rightsOf(flags), address: address(at) },
+      ...{ memorySize, fileSize, offset },
+    })),
+  };
+}
+
+/** FILE:NAME of a function's key, which is FILE#NAME. */
+const functionOf = ({ function: key, file }: ObligationEntry): string => `${file}:${key.slice(file.length + 1)}`;
+
+export function obligationRecords(entries: readonly ObligationEntry[]): EvidenceObligation[] {
+  const ids = uniqueIds(entries.map((entry) => clipped(`proof:${entry.file}:${entry.name}`).slice(0, 900)));
+  return entries.map((entry, i) => {
+    const { name, kind, clause, question, file, line, column, status, by, text, record } = entry;
+    return {
+      ...{
+        id: ids[i]!,
+        name: clipped(name),
+        function: clipped(functionOf(entry)),
+        kind,
+        question,
+        file: clipped(file),
+        line,
+        column,
+      },
+      ...{ contract: clipped(clause.replace(/\s+/g, ' ').trim()), status, by: clipped(by) },
+      ...(text !== undefined && { text }),
+      ...(record !== undefined && { record }),
+      fingerprint: hashOf('proof', ids[i]!, status, text ?? by),
+    };
+  });
+}
+
+const verifiedRecords = ({ functions }: Audit): EvidenceVerified[] =>
+  functions.map(({ function: name, status, relies = [], reason, source, contract, proof, bytes, places }) => ({
+    ...{
+      function: clipped(name),
+      status,
+      relies: relies.map(clipped),
+      ...(reason !== undefined && { reason: clipped(reason) }),
+    },
+    ...{ source, contract, proof, ...(bytes !== undefined && { code: bytes }) },
+    places: places.map(({ symbol, address: at, size }) => ({ symbol: clipped(symbol), address: address(at), size })),
+  }));
+
+const hashOfText = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Name of a bundled source: of what it says, since a project may name its files as it likes. */
+export const sourceName = (text: string): string => `sources/${hashOfText(text)}.ts`;
+
+function proofRecords({ trace, budget, obligations }: EvidenceJob): EvidenceProofs | undefined {
+  const { unit, audit } = trace;
+  if (unit === undefined || audit === undefined) return undefined;
+  return {
+    sources: [...unit.sources].map(({ name, text }) => ({ file: clipped(name), sha256: hashOfText(text) })),
+    budget,
+    functions: verifiedRecords(audit),
+    obligations: obligationRecords(obligations),
+  };
+}
+
+/** What functions leave of their secrets, of an image's bytes; `waived`: those that the manifest lets pass. */
+export function erasureRecords(report: BuiltSecrets, bytes: Uint8Array, name: string): EvidenceErasure[] {
+  const places = placesOf(readSubject(bytes, name, ownProtection));
+  const ids = uniqueIds(report.functions.map(({ function: one }) => clipped(`erasure:${one}`).slice(0, 900)));
+  return report.functions.map(({ function: one, address: at, origin, outcome, parts, depth }, i) => {
+    const shown = parts.map((part) => ({
+      ...{ part: clipped(part.part), outcome: part.outcome },
+      details: partLines(part, places).map(clipped),
+    }));
+    const lines = shown.flatMap(({ part, outcome: of, details }) => [part, of, ...details.map(withoutAddresses)]);
+    return {
+      ...{ id: ids[i]!, function: clipped(one), ...(at !== undefined && { address: address(at) }), origin, outcome },
+      ...{ waived: report.waived.includes(one), parts: shown, ...(depth !== undefined && { depth }) },
+      fingerprint: hashOf('erasure', one, outcome, ...lines),
+    };
+  });
+}
+
+function validationRecords({ functions }: ValidationReport): EvidenceValidation[] {
+  const ids = uniqueIds(functions.map(({ function: name }) => clipped(`validation:${name}`).slice(0, 900)));
+  return functions.map(({ function: name, symbol, address: at, size, verdict, reason, callees = [] }, i) => ({
+    ...{ id: ids[i]!, function: clipped(name), symbol: clipped(symbol), address: address(at), size, verdict },
+    ...(reason !== undefined && { reason: clipped(reason) }),
+    callees: callees.map((one) => ({ function: clipped(one.function), verdict: one.verdict })),
+    fingerprint: hashOf('validation', name, verdict, withoutAddresses(reason ?? '')),
+  }));
+}
+
+function kernelRecord(trace: BuildTrace): EvidenceKernel | undefined {
+  if (trace.sel4 === undefined) return undefined;
+  const { configuration, comparison, proved, ...claims } = claimsOf(trace.sel4.kernel);
+  return {
+    ...{ name: clipped(claims.kernel), sha256: claims.sha256, machine: claims.machine },
+    ...(configuration !== undefined && { configuration }),
+    nearest: comparison.configuration,
+    differences: comparison.differences.map(({ key, verified, found }) => ({
+      ...{ key: clipped(key), verified: clipped(verified), found: clipped(found) },
+    })),
+    proved: proved.map(({ text }) => clipped(text)),
+    conditions: claims.conditions.map(clipped),
+    notCovered: claims.notCovered.map(clipped),
+    enforcement: claims.enforcement.map(clipped),
+  };
+}
+
+/** All that is believed and was not shown, by kind, about and text; each once. */
+function assumptionRecords(job: EvidenceJob, kernel: EvidenceKernel | undefined): EvidenceAssumption[] {
+  const { result, trace } = job;
+  const { manifest, verified, secrets, wiped = [], validation } = result;
+  const audited = new Set(trace.audit?.assumed ?? []);
+  const plain = (kind: EvidenceAssumption['kind'], texts: readonly string[]): EvidenceAssumption[] =>
+    texts.map((text) => ({ kind, text: clipped(text) }));
+  const about = (kind: EvidenceAssumption['kind'], name: string, text: string): EvidenceAssumption => ({
+    ...{ kind, about: clipped(name), text: clipped(text) },
+  });
+  const all = [
+    ...plain('proof', verified?.assumptions.filter((text) => !audited.has(text)) ?? []),
+    ...(verified?.trusted ?? []).map((name) => about('proof', name, 'its contract is believed: it has no proof')),
+    ...plain('audit', [...audited]),
+    ...(secrets?.functions ?? []).flatMap(({ function: name, assumptions }) =>
+      assumptions.map((text) => about('erasure', name, text)),
+    ),
+    ...wiped.flatMap(({ function: name, depth, isProved }) =>
+      isProved
+        ? []
+        : [about('wipe', name, `takes ${depth} bytes of stack at most, as declared; its veneer watches them`)],
+    ),
+    ...(validation?.functions ?? []).flatMap(({ function: name, callees = [] }) =>
+      callees.flatMap((one) =>
+        one.verdict === 'assumed' ? [about('validation', name, `${one.function} does what its source says`)] : [],
+      ),
+    ),
+    ...waivers(manifest).map(({ name, reason }) => about('waiver', name, reason)),
+    ...plain('kernel', kernel?.conditions ?? []),
+  ];
+  const keyOf = (one: EvidenceAssumption): string => `${one.kind}\0${one.about ?? ''}\0${one.text}`;
+  const unique = new Map(all.map((one) => [keyOf(one), one]));
+  return [...unique].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
+}
+
+function waivers({ waive = [], secrets, stack }: Manifest): { name: string; reason: string }[] {
+  return [
+    ...[...waive, ...(secrets?.waive ?? [])].map(({ function: name, reason }) => ({ name, reason })),
+    ...(stack?.unproved === undefined ? [] : [{ name: 'the stack', reason: stack.unproved }]),
+  ];
+}
+
+export interface EvidenceJob {
+  readonly result: BuildResult;
+  readonly trace: BuildTrace;
+  /** Solver steps for each question. */
+  readonly budget: number;
+  /** Of the index of proofs (proof-evidence.ts); none without TypeScript. */
+  readonly obligations: readonly ObligationEntry[];
+  readonly tools: Omit<EvidenceTools, 'solvers' | 'compiler'>;
+}
+
+/** Builds of the solvers that any answer is of. */
+const solversOf = (entries: readonly ObligationEntry[]): string[] =>
+  [...new Set(entries.flatMap(({ answers = [] }) => answers.map(({ build }) => clipped(build))))].sort();
+
+/** The evidence of a build. */
+export function evidenceOf(job: EvidenceJob): Evidence {
+  const { result, trace, obligations, tools } = job;
+  const { manifest, secrets, wiped = [], validation, stack } = result;
+  const { name, bytes, sel4 } = trace;
+  const image = imageRecord(bytes, name, manifest.target);
+  const kernel = kernelRecord(trace);
+  const proofs = proofRecords(job);
+  const base = image.segments.find(({ type }) => type === 'load')?.address;
+  return {
+    ...{ format: 'casemate-evidence', version: 1, project: manifest.name, image },
+    inputs: trace.inputs.map((one) => ({ ...one, name: clipped(one.name) })),
+    tools: {
+      ...tools,
+      ...(trace.compiler !== undefined && { compiler: clipped(trace.compiler) }),
+      solvers: solversOf(obligations),
+    },
+    ...(sel4 &&
+      base && { layout: { seed: clipped(sel4.seed ?? manifest.sel4?.seed ?? 'the kernel and the project'), base } }),
+    ...(kernel && { kernel }),
+    findings: identified(findingsOfImage(bytes, name, sel4 ? { kernel: sel4.kernel } : {})),
+    ...(proofs && { proofs }),
+    assumptions: assumptionRecords(job, kernel),
+    ...(secrets && { erasure: erasureRecords(secrets, bytes, name) }),
+    wiped: wiped.map(({ function: one, depth, isProved }) => ({ function: clipped(one), depth, isProved })),
+    ...(validation && { validation: validationRecords(validation) }),
+    ...(stack && {
+      stack: {
+        ...{ bytes: stack.bytes, ...(stack.given !== undefined && { given: stack.given }) },
+        chain: stack.chain.map(({ name: one, depth }) => ({ function: clipped(one), bytes: depth })),
+      },
+    }),
+    tcb: tcbOf(trace, new Set(trace.unit?.sources.map((one) => one.name))),
+    controls: [],
+  };
+}
