@@ -36,6 +36,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./policy.ts')).explainCommand(),
   trend: async () => (await import('./trend.ts')).trendCommand(),
   sbom: async () => (await import('./sbom.ts')).sbomCommand(),
+  sign: async () => (await import('./sign.ts')).signCommand(),
+  verify: async () => (await import('./verify.ts')).verifyCommand(),
 };
 
 /** The subcommands that a command line needs: the one that it begins with, else all. */

@@ -6,18 +6,20 @@
  * passed: a build that fails or is killed leaves the old one whole.
  */
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
-import { readFile, readFileIfPresent, writeFileAtomic } from '../base/files.ts';
-import { type Bundle, packBundle, unpackBundle } from '../evidence/bundle.ts';
+import { readFile, readFileIfPresent } from '../base/files.ts';
+import type { Bundle } from '../evidence/bundle.ts';
 import { canonicalBytes } from '../evidence/canonical.ts';
 import { type Key, type Predicate, signBundle } from '../evidence/envelope.ts';
-import { bundleNames, type Evidence, type Measurements } from '../evidence/evidence.ts';
-import { parseEvidence, parseMeasurements } from '../evidence/parse.ts';
+import { bundleNames, type Measurements } from '../evidence/evidence.ts';
+import { parseEvidence } from '../evidence/parse.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { type BuildRequest, type BuildResult, buildProject } from './build.ts';
+import { writeBundle } from './bundle-file.ts';
 import { evidenceOf, sourceName } from './evidence.ts';
 import { ownTools } from './own-program.ts';
+import { statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { INDEX, type ObligationEntry } from './proof-evidence.ts';
 import { withScratch } from './scratch.ts';
@@ -76,8 +78,13 @@ function bundleOf(result: BuildResult, budget: number, proofs: string): Bundle {
   ]);
 }
 
-export function writeBundle(path: string, files: Bundle): void {
-  writeFileAtomic(path, packBundle(files));
+/** What would be known after the build only. */
+function requirePlace(path: string, { output }: BuildRequest): void {
+  const shown = `--evidence ${printable(path)}`;
+  if (statIfPresent(dirname(resolve(path)))?.isDirectory() !== true)
+    fail('usage', `${shown}: its folder does not exist`);
+  if (statIfPresent(path)?.isDirectory() === true) fail('usage', `${shown}: is a folder; name a file`);
+  if (output !== undefined && resolve(output) === resolve(path)) fail('usage', `${shown}: is the image's own file`);
 }
 
 /** Builds as buildProject does, and writes the bundle. */
@@ -85,6 +92,7 @@ export async function buildWithEvidence(
   request: BuildRequest,
   { path, keys, predicate, measure }: BundleRequest,
 ): Promise<BuildResult> {
+  requirePlace(path, request);
   const { progress, phases } = measured(request.progress);
   return withScratch(async (scratch) => {
     const proofs = join(scratch, 'proofs');
@@ -103,32 +111,4 @@ export async function buildWithEvidence(
     writeBundle(path, keys.length === 0 ? all : signBundle(all, keys, predicate));
     return result;
   });
-}
-
-/** A bundle with what is in it; every file is one that a bundle has. */
-export interface ReadBundle {
-  readonly files: Bundle;
-  readonly evidence: Evidence;
-  readonly image: Uint8Array;
-}
-
-const proofName = /^proofs\/(?:obligations\.json|(?:unknown-)?[0-9a-f]{64}\.(?:json|smt2))$/;
-const textName = /^sources\/[0-9a-f]{64}\.ts$/;
-
-/** Reads a bundle; whether anybody signed it, and whether it is true, is another question. Errors: 'evidence', 'limit', 'io'. */
-export function readBundle(path: string): ReadBundle {
-  const where = printable(path);
-  const files = unpackBundle(readFile(path), path);
-  const text = files.get(bundleNames.evidence);
-  if (text === undefined) return fail('evidence', `${where}: ${bundleNames.evidence}: is missing`);
-  const evidence = parseEvidence(text, `${where}: ${bundleNames.evidence}`);
-  const image = files.get(evidence.image.name);
-  if (image === undefined) return fail('evidence', `${where}: ${evidence.image.name}: is missing; evidence is of it`);
-  const known = new Set([bundleNames.evidence, bundleNames.measurements, bundleNames.envelope, evidence.image.name]);
-  for (const name of files.keys())
-    if (!known.has(name) && !proofName.test(name) && !textName.test(name))
-      fail('evidence', `${where}: ${name}: is no file of a bundle of this evidence`);
-  const times = files.get(bundleNames.measurements);
-  if (times !== undefined) parseMeasurements(times, `${where}: ${bundleNames.measurements}`);
-  return { files, evidence, image };
 }

@@ -28,6 +28,7 @@ import * as elf from '../linker/elf.ts';
 import { type ElfFile, readElfFile } from '../linker/elf-file.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { claimsOf } from '../targets/sel4/claims.ts';
+import type { Kernel } from '../targets/sel4/kernel.ts';
 import type { Audit } from './audit.ts';
 import type { BuildResult } from './build.ts';
 import { findingsOfImage } from './image-findings.ts';
@@ -156,9 +157,9 @@ function validationRecords({ functions }: ValidationReport): EvidenceValidation[
   }));
 }
 
-function kernelRecord(trace: BuildTrace): EvidenceKernel | undefined {
-  if (trace.sel4 === undefined) return undefined;
-  const { configuration, comparison, proved, ...claims } = claimsOf(trace.sel4.kernel);
+/** What may be said of a kernel. */
+export function kernelRecord(kernel: Kernel): EvidenceKernel {
+  const { configuration, comparison, proved, ...claims } = claimsOf(kernel);
   return {
     ...{ name: clipped(claims.kernel), sha256: claims.sha256, machine: claims.machine },
     ...(configuration !== undefined && { configuration }),
@@ -235,7 +236,7 @@ export function evidenceOf(job: EvidenceJob): Evidence {
   const { manifest, secrets, wiped = [], validation, stack } = result;
   const { name, bytes, sel4 } = trace;
   const image = imageRecord(bytes, name, manifest.target);
-  const kernel = kernelRecord(trace);
+  const kernel = sel4 && kernelRecord(sel4.kernel);
   const proofs = proofRecords(job);
   const base = image.segments.find(({ type }) => type === 'load')?.address;
   return {

@@ -2,7 +2,7 @@
  * Makes dist/: the two commands, each bundled into one file so that start-up reads one file, and the hvt emulator that
  * `casemate boot` needs. Only what a command needs is bundled (the linker's holds no JSON-schema code), and `casemate
  * slide`, for which every launch waits, has a bundle of its own, since reading code that is not run takes time as well;
- * so have `casemate prove` and `casemate build`, with which the TypeScript compiler comes.
+ * so have `casemate prove`, `casemate build` and `casemate verify`, with which the TypeScript compiler comes.
  * The emulator is linked by the casemate-ld just built; that link also warms up casemate-ld's code cache. casemate's is
  * made by hardening a small image, the others' by building and sliding it.
  */
@@ -57,10 +57,13 @@ const onlyCommands = (...kept) => ({
 const withoutProver = {
   name: 'without-prover',
   setup(plugin) {
-    plugin.onResolve({ filter: /\/(pipeline\/prove(-watch|d-before)?|verified|validation|build-evidence)\.ts$/ }, ({ path }) => ({
-      path,
-      namespace: 'left-out',
-    }));
+    plugin.onResolve(
+      { filter: /\/(pipeline\/prove(-watch|d-before)?|pipeline\/verify|verified|validation|build-evidence)\.ts$/ },
+      ({ path }) => ({
+        path,
+        namespace: 'left-out',
+      }),
+    );
     plugin.onLoad({ filter: /./, namespace: 'left-out' }, () => ({
       contents: 'throw new Error("not in this bundle");',
     }));
@@ -204,7 +207,7 @@ await buildKernels();
 await libraryModules();
 await command('cli/casemate.ts', 'casemate', withoutProver);
 await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommands('slide'));
-await bundle('cli/casemate.ts', 'casemate-prove', onlyCommands('prove', 'build'), onlyCompiler);
+await bundle('cli/casemate.ts', 'casemate-prove', onlyCommands('prove', 'build', 'verify'), onlyCompiler);
 await command('cli/casemate-ld.ts', 'casemate-ld');
 await z3Worker();
 

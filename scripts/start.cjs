@@ -12,7 +12,7 @@ const { basename, join } = require('node:path');
 const { Script } = require('node:vm');
 
 const command = basename(__filename, '.js');
-const bundles = { slide: 'casemate-slide', prove: 'casemate-prove', build: 'casemate-prove' };
+const bundles = { slide: 'casemate-slide', prove: 'casemate-prove', build: 'casemate-prove', verify: 'casemate-prove' };
 const name = (command === 'casemate' && Object.hasOwn(bundles, process.argv[2]) && bundles[process.argv[2]]) || command;
 const bundle = join(__dirname, `${name}.bundle.js`);
 const cache = join(__dirname, `${name}.cache`);

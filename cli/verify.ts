@@ -1,0 +1,121 @@
+/**
+ * `casemate verify BUNDLE`: flags in, what was checked and what was not out; the work is pipeline/verify.ts.
+ *
+ * Exit status: 1 something is not so, or not signed as it should be; 2 the bundle or a flag is malformed; 3 something
+ * could not be decided here; 0 all that can be found out again is as the evidence says.
+ */
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { fail, printable } from '../base/errors.ts';
+import { readFile } from '../base/files.ts';
+import { buildProject } from '../pipeline/build.ts';
+import { readPublicKey } from '../pipeline/keys.ts';
+import { withScratch } from '../pipeline/scratch.ts';
+import type { VerifyReport, VerifyRequest } from '../pipeline/verify.ts';
+import { readKernel } from '../targets/sel4/kernel-files.ts';
+import { collect, parseRelease } from './budget.ts';
+import { printWhole } from './output.ts';
+import { terminalProgress } from './progress.ts';
+
+const examples = `
+Exit status: 0 as it says; 1 something is not so, or not signed by the key; 2 malformed, or wrong usage; 3 undecided.
+
+Examples:
+  casemate verify app.evidence --key builder.pub
+  casemate verify app.evidence --key builder.pub --rebuild .     and the image is what this project makes
+  casemate verify app.evidence --key builder.pub --min-release 7
+  casemate verify app.evidence --unsigned                        one's own, that nobody has signed
+
+A bundle is a tar file. docs/evidence.md says what is in it, what is checked, and what is taken on trust.`;
+
+interface Flags {
+  readonly key?: readonly string[];
+  readonly unsigned?: boolean;
+  readonly prove: boolean;
+  readonly minRelease?: number;
+  readonly rebuild?: string;
+  readonly kernel?: string;
+  readonly genConfig?: string;
+  readonly invocations?: string;
+  readonly json?: boolean;
+}
+
+export function verifyStatus({ untrue, undecided }: Pick<VerifyReport, 'untrue' | 'undecided'>): number {
+  if (untrue.length > 0) return 1;
+  return undecided.length > 0 ? 3 : 0;
+}
+
+/** The report for people: what is not so first. */
+export function verifyText({ evidence, predicate, ...report }: VerifyReport): string {
+  const { name, target, sha256 } = evidence.image;
+  const release = predicate.release === undefined ? '' : `, release ${predicate.release}`;
+  const list = (title: string, lines: readonly string[]): string =>
+    lines.length === 0 ? '' : `\n${title}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+  const verdict = { 0: 'verified', 1: 'NOT VERIFIED', 3: 'undecided' }[verifyStatus(report)];
+  return [
+    `${printable(evidence.project)}: ${name} for ${target}${release}, SHA-256 ${sha256}\n`,
+    list('Not so:', report.untrue),
+    list('Not decided here:', report.undecided),
+    list('Checked again:', report.checked),
+    list('Taken on trust:', report.trusted),
+    `\n${verdict}\n`,
+  ].join('');
+}
+
+/** Builds the project in a folder again, elsewhere. */
+function rebuildOf(folder: string, flags: Flags): NonNullable<VerifyRequest['rebuild']> {
+  const { kernel, genConfig, invocations } = flags;
+  return () =>
+    withScratch(async (scratch) => {
+      const output = resolve(scratch, 'image');
+      await buildProject({
+        ...{ folder, output, lock: 'frozen', progress: terminalProgress(false) },
+        ...(kernel !== undefined && {
+          sel4: { kernel, ...(genConfig && { genConfig }), ...(invocations && { invocations }) },
+        }),
+      });
+      return readFile(output);
+    });
+}
+
+async function run(path: string, flags: Flags): Promise<void> {
+  const { key = [], unsigned, minRelease, rebuild, kernel } = flags;
+  if (key.length === 0 && unsigned !== true)
+    fail('usage', 'by whose key? give --key PUBLIC.pem, or --unsigned for a bundle of your own');
+  if (key.length > 0 && unsigned === true) fail('usage', '--key and --unsigned exclude each other');
+  if (minRelease !== undefined && key.length === 0) fail('usage', '--min-release needs --key: nobody signed a number');
+  const { verifyBundle } = await import('../pipeline/verify.ts');
+  const report = await terminalProgress(false).phase('verifying', (step) =>
+    verifyBundle({
+      ...{ path, keys: key.map(readPublicKey), prove: flags.prove, step },
+      ...(minRelease !== undefined && { leastRelease: minRelease }),
+      ...(kernel !== undefined && { kernel: readKernel(kernel, flags) }),
+      ...(rebuild !== undefined && { rebuild: rebuildOf(rebuild, flags) }),
+    }),
+  );
+  process.exitCode = verifyStatus(report);
+  const { evidence, ...rest } = report;
+  await printWhole(
+    flags.json
+      ? `${JSON.stringify({ version: 1, project: evidence.project, image: evidence.image, ...rest }, null, 2)}\n`
+      : verifyText(report),
+  );
+}
+
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .summary('check again what a bundle of evidence says')
+    .description('Finds out anew what BUNDLE says of its image, and tells what was checked and what was not.')
+    .argument('<BUNDLE>', 'file that casemate build --evidence wrote')
+    .option('--key <FILE>', 'public key in PEM that must have signed it; may be given several times', collect)
+    .option('--unsigned', 'ask for no signature')
+    .option('--min-release <NUMBER>', 'refuse a release before this one', parseRelease)
+    .option('--rebuild <DIR>', 'build the project in DIR again and compare the images')
+    .option('--no-prove', 'take proofs on trust')
+    .option('--kernel <ELF>', 'for sel4: the kernel that the image is for')
+    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h (default: found beside it)")
+    .option('--invocations <FILE>', "the kernel's invocations_all.json (default: found beside it)")
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', examples)
+    .action(run);
+}

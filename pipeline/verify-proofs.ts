@@ -1,0 +1,144 @@
+/**
+ * Whether the proofs of a bundle are what its sources give.
+ *
+ * A solver's answer to a text shows that the text is unsatisfiable, not that it is the obligation which it is said to be.
+ * So nothing that the bundle says of obligations is believed: its sources are analyzed again, every obligation is made
+ * anew, held against the evidence (the question by its hash), and proved by the solvers that are here. Texts and records
+ * in the bundle are then held against their names and the index, since others will replay them.
+ */
+import { join } from 'node:path';
+import { printable } from '../base/errors.ts';
+import { writeFileAtomic } from '../base/files.ts';
+import { bundleNames, type EvidenceObligation, type EvidenceProofs } from '../evidence/evidence.ts';
+import type { FunctionResult } from '../proofs/verify.ts';
+import type { ReadBundle } from './bundle-file.ts';
+import { obligationRecords } from './evidence.ts';
+import { sha256 } from './lock.ts';
+import { INDEX, type ObligationEntry, obligationEntries, unfoundedClaims } from './proof-evidence.ts';
+import { proofHash } from './proved-before.ts';
+import { withScratch } from './scratch.ts';
+import { functionName } from './verified-record.ts';
+import { type Account, differenceOf, many, same } from './verify-account.ts';
+
+/** The texts, by their names; undefined after what is wrong with one was said. */
+function sourcesOf(account: Account, { files }: ReadBundle, { sources }: EvidenceProofs) {
+  const texts: { name: string; text: string }[] = [];
+  for (const { file, sha256: hash } of sources) {
+    const name = `${bundleNames.sources}${hash}.ts`;
+    const bytes = files.get(name);
+    if (bytes !== undefined && sha256(bytes) === hash)
+      texts.push({ name: file, text: Buffer.from(bytes).toString('utf8') });
+    else
+      account.untrue.push(
+        printable(
+          `${name}: ${bytes === undefined ? 'is missing' : `has SHA-256 ${sha256(bytes)}`}; it is ${file}`,
+          500,
+        ),
+      );
+  }
+  return texts.length === sources.length ? texts : undefined;
+}
+
+/** Files of proofs: each text is what its name says, each record what the index says, and the index what the evidence says. */
+async function checkFiles(account: Account, { files }: ReadBundle, { obligations }: EvidenceProofs): Promise<void> {
+  const own = [...files].filter(([name]) => name.startsWith(bundleNames.proofs));
+  for (const [name, bytes] of own) {
+    const hash = /([0-9a-f]{64})\.smt2$/.exec(name)?.[1];
+    if (hash !== undefined && sha256(bytes) !== hash) account.untrue.push(`${name}: has SHA-256 ${sha256(bytes)}`);
+  }
+  const index = files.get(`${bundleNames.proofs}${INDEX}`);
+  const where = `${bundleNames.proofs}${INDEX}`;
+  let entries: readonly ObligationEntry[];
+  try {
+    entries = JSON.parse(Buffer.from(index ?? []).toString('utf8')).obligations;
+    const said = obligationRecords(entries);
+    if (!same(said, obligations)) account.untrue.push(`${where}: says something else than evidence.json`);
+  } catch {
+    account.untrue.push(`${where}: is missing, or is no index of proofs`);
+    return;
+  }
+  await withScratch(async (folder) => {
+    for (const [name, bytes] of own) writeFileAtomic(join(folder, name.slice(bundleNames.proofs.length)), bytes);
+    for (const { name, reason } of unfoundedClaims(folder) ?? []) account.untrue.push(`${where}: ${name}: ${reason}`);
+  });
+  account.checked.push(`${own.length} files of proofs, each by its name and the index`);
+}
+
+/** What is the same whoever proves: who answered, and where the record lies, may differ. */
+function questionOf(obligation: EvidenceObligation): object {
+  const { by: _by, record: _record, status: _status, fingerprint: _print, ...rest } = obligation;
+  return rest;
+}
+
+function compare(
+  account: Account,
+  claimed: readonly EvidenceObligation[],
+  found: readonly EvidenceObligation[],
+): number {
+  const byId = new Map(found.map((one) => [one.id, one]));
+  let equal = 0;
+  for (const one of claimed) {
+    const own = byId.get(one.id);
+    byId.delete(one.id);
+    const say = (list: string[], text: string): void =>
+      void list.push(printable(`evidence.json: ${one.id}: ${text}`, 1000));
+    if (own === undefined) say(account.untrue, 'the sources give no such obligation');
+    else if (!same(questionOf(one), questionOf(own)))
+      say(account.untrue, differenceOf(questionOf(one), questionOf(own)));
+    else if (one.status !== 'proved' || own.status === 'proved') equal++;
+    else if (own.status === 'failed') say(account.untrue, `it fails (${own.by}); the evidence says proved`);
+    else say(account.undecided, `not decided here (${own.by}); the evidence says proved`);
+  }
+  for (const id of byId.keys()) account.untrue.push(printable(`evidence.json: ${id}: is left out`, 500));
+  return equal;
+}
+
+/** What stands behind each function: its source, and the hash over all of its obligations. */
+function checkFunctions(
+  account: Account,
+  { functions, sources }: EvidenceProofs,
+  results: readonly FunctionResult[],
+): void {
+  const byName = new Map(results.map((result) => [functionName(result.function), result]));
+  const hashes = new Map(sources.map(({ file, sha256: hash }) => [file, hash]));
+  for (const { function: name, status, source, proof } of functions) {
+    const result = byName.get(name);
+    const say = (text: string): void => void account.untrue.push(printable(`evidence.json: ${name}: ${text}`, 500));
+    if (result === undefined) say('the sources have no such function with a contract');
+    else if (hashes.get(result.function.span.file) !== source) say(`its "source" is not the hash of its file`);
+    else if (proofHash(result) !== proof) say(`its obligations have the hash ${proofHash(result)}, not ${proof}`);
+    else if (status === 'proved' && result.status === 'failed') say('is said to be proved, and fails');
+  }
+}
+
+export async function checkProofs(
+  account: Account,
+  bundle: ReadBundle,
+  request: { readonly prove: boolean; readonly step: (text: string) => void },
+): Promise<void> {
+  const { proofs } = bundle.evidence;
+  if (proofs === undefined) return;
+  const sources = sourcesOf(account, bundle, proofs);
+  await checkFiles(account, bundle, proofs);
+  if (sources === undefined) return;
+  if (!request.prove) {
+    account.trusted.push(`${proofs.obligations.length} obligations: nothing was proved again`);
+    return;
+  }
+  const { proveSources } = await import('./prove.ts');
+  const report = await proveSources(sources, {
+    budget: proofs.budget,
+    crossCheck: false,
+    onStart: (name) => request.step(`proving ${printable(name, 60)}`),
+  });
+  if (report.program === undefined) {
+    account.untrue.push('sources/: cannot be analyzed, so nothing of them was proved');
+    return;
+  }
+  const found = obligationRecords(obligationEntries(report));
+  const equal = compare(account, proofs.obligations, found);
+  account.checked.push(
+    `${equal} of ${many(found.length, 'obligation')}, made anew from the bundled sources and proved here`,
+  );
+  checkFunctions(account, proofs, report.results);
+}

@@ -1,0 +1,190 @@
+/**
+ * `casemate verify BUNDLE`: finds out anew what evidence says, believing nothing of it that can be found out.
+ *
+ *   signature   every byte of the bundle, by keys that the reader has              evidence/envelope.ts
+ *   image       its hash, size and segments, from its bytes                        evidence.ts
+ *   findings    every rule, run again on the image                                 image-findings.ts
+ *   erasure     what functions leave of their secrets, followed again              secrets.ts
+ *   code        that the image has the code which the evidence speaks of           this file
+ *   proofs      every obligation made anew from the bundled sources, and proved    verify-proofs.ts
+ *   kernel      for seL4, what may be said of the kernel, where that is at hand    targets/sel4/claims.ts
+ *   rebuild     on request, the same image from the project's folder               build.ts
+ *
+ * What none of that covers is taken on trust, and said to be: a signature shows who says something, not that it is so.
+ */
+import { hex, printable } from '../base/errors.ts';
+import { createHash } from '../base/node.ts';
+import { type Key, type Predicate, verifyEnvelope } from '../evidence/envelope.ts';
+import type { Evidence, EvidenceErasure, EvidenceVerified } from '../evidence/evidence.ts';
+import { identified } from '../evidence/identity.ts';
+import { rules } from '../hardening/rules/index.ts';
+import { loadAt, readSubject, type Subject } from '../hardening/subject.ts';
+import { ownProtection } from '../targets/enforcement.ts';
+import type { Kernel } from '../targets/sel4/kernel.ts';
+import { type ReadBundle, readBundle } from './bundle-file.ts';
+import { erasureRecords, imageRecord, kernelRecord } from './evidence.ts';
+import { findingsOfImage } from './image-findings.ts';
+import { sha256 } from './lock.ts';
+import { judgeFile } from './secrets.ts';
+import { type Account, compareById, differenceOf, many, same } from './verify-account.ts';
+import { checkProofs } from './verify-proofs.ts';
+
+export interface VerifyRequest {
+  readonly path: string;
+  /** All of them must have signed; none: nobody needs to. */
+  readonly keys: readonly Key[];
+  /** Proves again; else proofs are taken on trust. */
+  readonly prove: boolean;
+  /** The least number that a release may have. */
+  readonly leastRelease?: number;
+  /** For seL4: the kernel that the image is for. */
+  readonly kernel?: Kernel;
+  /** Gives the image that the project makes now. */
+  readonly rebuild?: () => Promise<Uint8Array>;
+  /** Progress in words. */
+  readonly step: (text: string) => void;
+}
+
+/** What came of it; each line is printable. */
+export interface VerifyReport {
+  readonly evidence: Evidence;
+  readonly predicate: Predicate;
+  /** What was found out again, and is as the evidence says. */
+  readonly checked: readonly string[];
+  /** What the evidence says and nobody has checked here. */
+  readonly trusted: readonly string[];
+  /** What could not be decided here, though somebody says that it was. */
+  readonly undecided: readonly string[];
+  /** What is not so; by the file or the part that says it. */
+  readonly untrue: readonly string[];
+}
+
+function checkImage(account: Account, { evidence, image }: ReadBundle): void {
+  const { name, target } = evidence.image;
+  const found = imageRecord(image, name, target);
+  if (same(found, evidence.image)) account.checked.push(`${name}: SHA-256 ${found.sha256}, size and segments`);
+  else account.untrue.push(printable(`${name}: ${differenceOf(evidence.image, found)}`, 1000));
+}
+
+/** Rules run on bytes; what else the evidence has was tried on a machine, or needs the kernel. */
+function checkFindings(account: Account, { evidence, image }: ReadBundle, kernel: Kernel | undefined): void {
+  const own = new Set(rules.map(({ id }) => id));
+  const isFound = (rule: string, state: string): boolean =>
+    own.has(rule) || (kernel !== undefined && rule.startsWith('sel4-') && state !== 'exercised');
+  const claimed = evidence.findings.filter(({ rule, state }) => isFound(rule, state));
+  const found = identified(findingsOfImage(image, evidence.image.name, kernel === undefined ? {} : { kernel }));
+  const equal = compareById(account, claimed, found);
+  account.checked.push(`${many(equal, 'finding')} of ${found.length}, by running all rules on the image again`);
+  for (const { id, state } of evidence.findings.filter((one) => !claimed.includes(one)))
+    account.trusted.push(
+      printable(`finding ${id}: ${state === 'exercised' ? 'a probe ran where it was made' : 'give --kernel'}`, 300),
+    );
+}
+
+async function checkErasure(account: Account, { evidence, image }: ReadBundle): Promise<void> {
+  const { name } = evidence.image;
+  const judged = await judgeFile(image, name);
+  const claimed: readonly EvidenceErasure[] = evidence.erasure ?? [];
+  if (judged === undefined && claimed.length === 0) return;
+  // Who lets something pass is the builder's word, and so an assumption.
+  const waived = claimed.filter((one) => one.waived).map((one) => one.function);
+  const found = judged === undefined ? [] : erasureRecords({ ...judged.report, waived }, image, name);
+  const equal = compareById(account, claimed, found);
+  account.checked.push(`what ${many(equal, 'function')} of ${found.length} leave of their secrets, followed again`);
+}
+
+/** Bytes of the image at an address, as the file has them; undefined where it has not that many. */
+function bytesAt(subject: Subject, address: bigint, size: number): Uint8Array | undefined {
+  const load = loadAt(subject, address);
+  if (load === undefined) return undefined;
+  const at = Number(address - load.address);
+  return at + size <= load.data.length ? load.data.subarray(at, at + size) : undefined;
+}
+
+/** The code that a function is said to have, hashed; undefined where the image has none there. */
+function codeHash(subject: Subject, { places }: EvidenceVerified): string | undefined {
+  const digest = createHash('sha256');
+  for (const { address, size } of places) {
+    const bytes = bytesAt(subject, BigInt(address), size);
+    if (bytes === undefined) return undefined;
+    digest.update(bytes);
+  }
+  return digest.digest('hex');
+}
+
+function checkCode(account: Account, { evidence, image }: ReadBundle): void {
+  const withCode = (evidence.proofs?.functions ?? []).filter(({ code }) => code !== undefined);
+  if (withCode.length === 0) return;
+  const subject = readSubject(image, evidence.image.name, ownProtection);
+  let equal = 0;
+  for (const fn of withCode) {
+    const found = codeHash(subject, fn);
+    if (found === fn.code) equal++;
+    else
+      account.untrue.push(
+        printable(`evidence.json: ${fn.function}: its code has SHA-256 ${found}; the evidence says ${fn.code}`, 500),
+      );
+  }
+  account.checked.push(`where the code of ${many(equal, 'verified function')} is, by its hash`);
+  const judged = evidence.validation === undefined ? '' : '; translation validation was done where it was built';
+  account.trusted.push(`that this code was compiled from the bundled sources${judged}`);
+}
+
+function checkKernel(account: Account, { evidence }: ReadBundle, kernel: Kernel | undefined): void {
+  if (evidence.kernel === undefined) return;
+  if (kernel === undefined) account.trusted.push('what is said of the kernel; give --kernel to have it looked at');
+  else {
+    const found = kernelRecord(kernel);
+    const { name: _, ...rest } = found;
+    const { name, ...claimed } = evidence.kernel;
+    if (same(claimed, rest)) account.checked.push(`kernel ${name}: SHA-256 ${found.sha256}, and what is proved of it`);
+    else account.untrue.push(printable(`evidence.json: kernel: ${differenceOf(claimed, rest)}`, 1000));
+  }
+}
+
+async function checkRebuild(account: Account, { evidence }: ReadBundle, rebuild: VerifyRequest['rebuild']) {
+  const { name, sha256: wanted } = evidence.image;
+  if (rebuild === undefined) {
+    account.trusted.push('what the image was built from, and by which tools; --rebuild builds it again');
+    return;
+  }
+  const found = sha256(await rebuild());
+  if (found === wanted) account.checked.push(`${name}: built again from the project, to the same bytes`);
+  else account.untrue.push(`${name}: built again it has SHA-256 ${found}; the evidence says ${wanted}`);
+}
+
+/** What no later reader of an image can find out, and the evidence has. */
+function trustedRest({ assumptions, stack, wiped, controls }: Evidence): string[] {
+  return [
+    'the table of trusted code',
+    ...(stack === undefined ? [] : [`the bound of the stack, ${hex(stack.bytes)}`]),
+    ...(wiped.length === 0 ? [] : [`that ${many(wiped.length, 'function')} are wiped after`]),
+    ...(assumptions.length === 0 ? [] : [`${many(assumptions.length, 'assumption')}, listed in evidence.json`]),
+    ...(controls.length === 0 ? [] : ['that the tools of the build rejected what is false']),
+  ];
+}
+
+/** Verifies a bundle. Errors: 'signature' where its keys did not sign these bytes; those of readBundle. */
+export async function verifyBundle(request: VerifyRequest): Promise<VerifyReport> {
+  const { path, keys, leastRelease, kernel, step } = request;
+  const account: Account = { checked: [], trusted: [], undecided: [], untrue: [] };
+  const bundle = readBundle(path);
+  const { evidence, files } = bundle;
+  const predicate = keys.length === 0 ? {} : verifyEnvelope(files, keys, path);
+  if (keys.length === 0) account.trusted.push('whoever made this bundle: no key was given');
+  else
+    account.checked.push(`every byte of ${many(files.size, 'file')}, signed by ${keys.map(({ id }) => id).join(', ')}`);
+  if (leastRelease !== undefined && !((predicate.release ?? -1) >= leastRelease))
+    account.untrue.push(`the release is ${predicate.release ?? 'not numbered'}; must be at least ${leastRelease}`);
+  step('the image');
+  checkImage(account, bundle);
+  checkFindings(account, bundle, kernel);
+  step('secrets');
+  await checkErasure(account, bundle);
+  checkCode(account, bundle);
+  await checkProofs(account, bundle, request);
+  checkKernel(account, bundle, kernel);
+  await checkRebuild(account, bundle, request.rebuild);
+  account.trusted.push(...trustedRest(evidence));
+  return { evidence, predicate, ...account };
+}
