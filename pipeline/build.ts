@@ -23,12 +23,11 @@ import { parseWish } from '../hardening/wipe/wish.ts';
 import type { LinkedImage } from '../linker/image.ts';
 import { type LinkResult, link } from '../linker/link.ts';
 import type { InputFile, LinkRequest } from '../linker/request.ts';
-import { readKernel } from '../targets/sel4/kernel-files.ts';
 import { type Audit, auditImage } from './audit.ts';
 import { claimants, requireOwnNote, reservedNote } from './claims.ts';
 import { readLinkInputs } from './link-inputs.ts';
 import { linkOptions } from './link-options.ts';
-import { formatLock, type Ledger, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
+import { formatLock, type Lock, type LockMode, openLedger, parseLock } from './lock.ts';
 import {
   type At,
   type Manifest,
@@ -37,16 +36,16 @@ import {
   parseManifest,
   type Target,
 } from './manifest.ts';
-import { type Confinement, confine, confinePath, isInside, lockName as nameInLock, statIfPresent } from './paths.ts';
+import { type Confinement, confine, isInside, statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { withScratch } from './scratch.ts';
 import { requireWiper, secretVariables, withVariableTable } from './secret-variables.ts';
 import { type BuiltSecrets, hasRecords, requireErased, secretsObjects } from './secrets.ts';
+import { sel4Choice } from './sel4-choice.ts';
 import { compileProject } from './sources.ts';
 import { requireStack, type StackReport } from './stack.ts';
 import { targetPlan } from './target.ts';
 import type { TargetPlan } from './target-parts.ts';
-import type { SeL4Choice } from './target-sel4.ts';
 import { requireTool } from './tools.ts';
 import { type BuildTrace, openTrace } from './trace.ts';
 import type { ImageFunctionOfSource, ImageJob } from './validation.ts';
@@ -272,42 +271,6 @@ async function validateProject(
   }
 }
 
-/** The kernel of a build for seL4: the user's, from anywhere, or the manifest's, from the project or its roots. */
-function sel4Choice(
-  { sel4: own = {} }: BuildRequest,
-  manifest: Manifest,
-  at: At,
-  confinement: Confinement,
-  ledger: Ledger,
-): SeL4Choice | undefined {
-  if (manifest.target !== 'sel4') {
-    const given = (['kernel', 'seed'] as const).find((key) => own[key] !== undefined);
-    if (given !== undefined)
-      fail('usage', `--${given}: for the target sel4 only; this build's target is ${manifest.target}`);
-    return undefined;
-  }
-  const seed = own.seed === undefined ? {} : { seed: own.seed };
-  if (own.kernel !== undefined) return { kernel: readKernel(own.kernel, own), ...seed };
-  const inside = (key: 'kernel' | 'genConfig' | 'invocations'): string | undefined => {
-    const path = manifest.sel4?.[key];
-    return path && confinePath(confinement, path, at(`/sel4/${key}`)).real;
-  };
-  const kernel = inside('kernel');
-  if (kernel === undefined) {
-    const where = at(manifest.sel4 === undefined ? '' : '/sel4');
-    return fail('manifest', `${where}: no kernel is named; give --kernel KERNEL.elf, or name it as "kernel" in "sel4"`);
-  }
-  const [genConfig, invocations] = [inside('genConfig'), inside('invocations')];
-  const paths = { ...(genConfig && { genConfig }), ...(invocations && { invocations }) };
-  const found = readKernel(kernel, paths);
-  // What was found beside it, too: an image is made of their numbers.
-  for (const path of [found.name, found.configFile, found.labelsFile]) {
-    const { real } = confinePath(confinement, path, at('/sel4/kernel'));
-    ledger.seeInput(nameInLock(confinement, manifest.roots ?? [], real), readFile(real));
-  }
-  return { kernel: found, ...seed };
-}
-
 /** Builds one project. Errors are CasemateErrors; on any of them no file has changed. */
 export async function buildProject(request: BuildRequest): Promise<BuildResult> {
   const { progress } = request;
@@ -318,8 +281,10 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
   const trace = request.traced === true ? openTrace() : undefined;
   const own = openLedger(lockBefore, request.lock, lockPath);
   const ledger = trace?.watching(own) ?? own;
-  const choice = sel4Choice(request, manifest, at, confinement, ledger);
+  const choice = sel4Choice(request.sel4, manifest, at, confinement, ledger);
   const target = targetPlan(manifest, choice);
+  trace?.see('manifest', manifestName, readFile(join(request.folder, manifestName)));
+  if (choice !== undefined) trace?.see('kernel', basename(choice.kernel.name), choice.kernel.bytes);
   if (isValidated(request, manifest)) requireValidator(manifest);
   requireWiper(manifest, at);
   const records = secretsObjects(manifest, at);
@@ -347,7 +312,7 @@ export async function buildProject(request: BuildRequest): Promise<BuildResult> 
 
   const files = [...target.objects, ...records, ...compiled, ...inputs.files];
   if (verified !== undefined) requireOneUnit(files);
-  trace?.seeFiles(files);
+  trace?.seeFiles(files, unit);
   const size = files.reduce((sum, file) => sum + file.bytes.length, 0);
   const said = linkOptions(manifest.link ?? {}, inputs.scripts, at, target.link);
   const options = {

@@ -58,6 +58,7 @@ export function openTrace() {
   };
   return {
     seeSource,
+    see,
     /** The ledger, watched. */
     watching: (ledger: Ledger): Ledger => ({
       ...ledger,
@@ -72,8 +73,9 @@ export function openTrace() {
         compiler = line;
       },
     }),
-    /** What is going to be linked; a link may change objects where they lie. */
-    seeFiles: (files: readonly InputFile[]): void => {
+    /** What was lowered, and what is going to be linked; a link may change objects where they lie. */
+    seeFiles: (files: readonly InputFile[], unit: VerifiedUnit | undefined): void => {
+      for (const { name, text } of unit?.sources ?? []) seeSource(name, Buffer.from(text));
       for (const { name, bytes } of files) see(isArchive(bytes) ? 'archive' : 'object', name, bytes);
     },
     close: (): Pick<BuildTrace, 'inputs' | 'lines' | 'compiler'> => {

@@ -59,11 +59,18 @@ export interface VerifyReport {
   readonly untrue: readonly string[];
 }
 
-function checkImage(account: Account, { evidence, image }: ReadBundle): void {
-  const { name, target } = evidence.image;
+/** False where the image is another one: then nothing that is said of it can be held against it. */
+function checkImage(account: Account, { evidence, image }: ReadBundle): boolean {
+  const { name, target, sha256: wanted } = evidence.image;
+  const hash = sha256(image);
+  if (hash !== wanted) {
+    account.untrue.push(`${name}: its SHA-256 is ${hash}; the evidence is of one with ${wanted}`);
+    return false;
+  }
   const found = imageRecord(image, name, target);
   if (same(found, evidence.image)) account.checked.push(`${name}: SHA-256 ${found.sha256}, size and segments`);
   else account.untrue.push(printable(`${name}: ${differenceOf(evidence.image, found)}`, 1000));
+  return true;
 }
 
 /** Rules run on bytes; what else the evidence has was tried on a machine, or needs the kernel. */
@@ -177,7 +184,7 @@ export async function verifyBundle(request: VerifyRequest): Promise<VerifyReport
   if (leastRelease !== undefined && !((predicate.release ?? -1) >= leastRelease))
     account.untrue.push(`the release is ${predicate.release ?? 'not numbered'}; must be at least ${leastRelease}`);
   step('the image');
-  checkImage(account, bundle);
+  if (!checkImage(account, bundle)) return { evidence, predicate, ...account };
   checkFindings(account, bundle, kernel);
   step('secrets');
   await checkErasure(account, bundle);
