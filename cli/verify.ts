@@ -9,6 +9,7 @@ import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile } from '../base/files.ts';
 import { buildProject } from '../pipeline/build.ts';
+import { DEFAULT_SEED } from '../pipeline/evidence.ts';
 import { readPublicKey } from '../pipeline/keys.ts';
 import { withScratch } from '../pipeline/scratch.ts';
 import type { VerifyReport, VerifyRequest } from '../pipeline/verify.ts';
@@ -65,15 +66,13 @@ export function verifyText({ evidence, predicate, ...report }: VerifyReport): st
 /** Builds the project in a folder again, elsewhere. */
 function rebuildOf(folder: string, flags: Flags): NonNullable<VerifyRequest['rebuild']> {
   const { kernel, genConfig, invocations } = flags;
-  return () =>
+  return ({ image: { target }, layout }) =>
     withScratch(async (scratch) => {
       const output = resolve(scratch, 'image');
-      await buildProject({
-        ...{ folder, output, lock: 'frozen', progress: terminalProgress(false) },
-        ...(kernel !== undefined && {
-          sel4: { kernel, ...(genConfig && { genConfig }), ...(invocations && { invocations }) },
-        }),
-      });
+      const seed = layout === undefined || layout.seed === DEFAULT_SEED ? {} : { seed: layout.seed };
+      const files = { ...(genConfig && { genConfig }), ...(invocations && { invocations }) };
+      const sel4 = { ...(kernel !== undefined && { kernel, ...files }), ...seed };
+      await buildProject({ folder, output, target, sel4, lock: 'frozen', progress: terminalProgress(false) });
       return readFile(output);
     });
 }

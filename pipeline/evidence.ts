@@ -5,6 +5,7 @@
  * Nothing is judged here. What a phase could not decide is written down as that, and what it took for granted becomes an
  * assumption by name: whoever reads the evidence has to find both.
  */
+import { basename } from 'node:path';
 import { hex, printable } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
 import type {
@@ -39,6 +40,9 @@ import type { BuiltSecrets } from './secrets.ts';
 import { tcbOf } from './tcb.ts';
 import type { BuildTrace } from './trace.ts';
 import type { ValidationReport } from './validation-policy.ts';
+
+/** What decides addresses where nobody has said what shall. */
+export const DEFAULT_SEED = 'the kernel and the project';
 
 /** Text that fits a field of the evidence. */
 const clipped = (text: string): string => printable(text, 4000);
@@ -157,9 +161,16 @@ function validationRecords({ functions }: ValidationReport): EvidenceValidation[
   }));
 }
 
+/** The kernel as evidence names it: where its files lie is a matter of the machine that built. */
+export const withoutFolders = (kernel: Kernel): Kernel => ({
+  ...kernel,
+  name: basename(kernel.name),
+  configFile: basename(kernel.configFile),
+});
+
 /** What may be said of a kernel. */
 export function kernelRecord(kernel: Kernel): EvidenceKernel {
-  const { configuration, comparison, proved, ...claims } = claimsOf(kernel);
+  const { configuration, comparison, proved, ...claims } = claimsOf(withoutFolders(kernel));
   return {
     ...{ name: clipped(claims.kernel), sha256: claims.sha256, machine: claims.machine },
     ...(configuration !== undefined && { configuration }),
@@ -247,10 +258,9 @@ export function evidenceOf(job: EvidenceJob): Evidence {
       ...(trace.compiler !== undefined && { compiler: clipped(trace.compiler) }),
       solvers: solversOf(obligations),
     },
-    ...(sel4 &&
-      base && { layout: { seed: clipped(sel4.seed ?? manifest.sel4?.seed ?? 'the kernel and the project'), base } }),
+    ...(sel4 && base && { layout: { seed: clipped(sel4.seed ?? manifest.sel4?.seed ?? DEFAULT_SEED), base } }),
     ...(kernel && { kernel }),
-    findings: identified(findingsOfImage(bytes, name, sel4 ? { kernel: sel4.kernel } : {})),
+    findings: identified(findingsOfImage(bytes, name, sel4 ? { kernel: withoutFolders(sel4.kernel) } : {})),
     ...(proofs && { proofs }),
     assumptions: assumptionRecords(job, kernel),
     ...(secrets && { erasure: erasureRecords(secrets, bytes, name) }),

@@ -22,7 +22,7 @@ import { loadAt, readSubject, type Subject } from '../hardening/subject.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { type ReadBundle, readBundle } from './bundle-file.ts';
-import { erasureRecords, imageRecord, kernelRecord } from './evidence.ts';
+import { erasureRecords, imageRecord, kernelRecord, withoutFolders } from './evidence.ts';
 import { findingsOfImage } from './image-findings.ts';
 import { sha256 } from './lock.ts';
 import { judgeFile } from './secrets.ts';
@@ -40,7 +40,7 @@ export interface VerifyRequest {
   /** For seL4: the kernel that the image is for. */
   readonly kernel?: Kernel;
   /** Gives the image that the project makes now. */
-  readonly rebuild?: () => Promise<Uint8Array>;
+  readonly rebuild?: (evidence: Evidence) => Promise<Uint8Array>;
   /** Progress in words. */
   readonly step: (text: string) => void;
 }
@@ -79,7 +79,9 @@ function checkFindings(account: Account, { evidence, image }: ReadBundle, kernel
   const isFound = (rule: string, state: string): boolean =>
     own.has(rule) || (kernel !== undefined && rule.startsWith('sel4-') && state !== 'exercised');
   const claimed = evidence.findings.filter(({ rule, state }) => isFound(rule, state));
-  const found = identified(findingsOfImage(image, evidence.image.name, kernel === undefined ? {} : { kernel }));
+  const found = identified(
+    findingsOfImage(image, evidence.image.name, kernel === undefined ? {} : { kernel: withoutFolders(kernel) }),
+  );
   const equal = compareById(account, claimed, found);
   account.checked.push(`${many(equal, 'finding')} of ${found.length}, by running all rules on the image again`);
   for (const { id, state } of evidence.findings.filter((one) => !claimed.includes(one)))
@@ -155,7 +157,7 @@ async function checkRebuild(account: Account, { evidence }: ReadBundle, rebuild:
     account.trusted.push('what the image was built from, and by which tools; --rebuild builds it again');
     return;
   }
-  const found = sha256(await rebuild());
+  const found = sha256(await rebuild(evidence));
   if (found === wanted) account.checked.push(`${name}: built again from the project, to the same bytes`);
   else account.untrue.push(`${name}: built again it has SHA-256 ${found}; the evidence says ${wanted}`);
 }
