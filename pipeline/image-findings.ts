@@ -18,6 +18,8 @@ export interface Asked {
   /** Default: all. */
   readonly chosen?: readonly Rule[];
   readonly kernel?: Kernel;
+  /** Whether a kernel loads the image, as a user's program; default: whether one is given. By itself a file only says so. */
+  readonly isUsers?: boolean;
 }
 
 /** What a root image for seL4, or a protection domain, and a kernel come to together; another file is neither. */
@@ -30,9 +32,12 @@ function onKernel(bytes: Uint8Array, path: string, kernel: Kernel | undefined): 
 }
 
 /** `path` names the image. Errors: those of readSubject and readSeL4Image; 'image' for a kernel and an image for no seL4. */
-export function findingsOfImage(bytes: Uint8Array, path: string, { chosen = rules, kernel }: Asked = {}): Finding[] {
+export function findingsOfImage(
+  bytes: Uint8Array,
+  path: string,
+  { chosen = rules, kernel, isUsers = kernel !== undefined }: Asked = {},
+): Finding[] {
   const found = readSubject(bytes, path, ownProtection);
-  // Whoever gives a kernel has the file loaded by it, as a user's program; by itself the file only says so.
-  const subject = kernel === undefined ? found : { ...found, loader: 'kernel' as const };
+  const subject = isUsers ? { ...found, loader: 'kernel' as const } : found;
   return [...chosen.flatMap((rule) => rule.run(subject)), ...onKernel(bytes, path, kernel)];
 }

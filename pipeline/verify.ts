@@ -80,7 +80,10 @@ function checkFindings(account: Account, { evidence, image }: ReadBundle, kernel
     own.has(rule) || (kernel !== undefined && rule.startsWith('sel4-') && state !== 'exercised');
   const claimed = evidence.findings.filter(({ rule, state }) => isFound(rule, state));
   const found = identified(
-    findingsOfImage(image, evidence.image.name, kernel === undefined ? {} : { kernel: withoutFolders(kernel) }),
+    findingsOfImage(image, evidence.image.name, {
+      isUsers: evidence.kernel !== undefined,
+      ...(kernel && { kernel: withoutFolders(kernel) }),
+    }),
   );
   const equal = compareById(account, claimed, found);
   account.checked.push(`${many(equal, 'finding')} of ${found.length}, by running all rules on the image again`);
