@@ -85,7 +85,10 @@ const attempts: readonly (readonly [name: string, access: 'reading' | 'writing' 
 ];
 const notOnX86 = ['read-text', 'execute-data', 'execute-rodata', 'execute-heap'];
 
-describe.skipIf(kernels.length === 0).each(kernels)('a protection domain on $name', (on) => {
+// A file must say what it would try.
+if (kernels.length === 0) it.skip('a protection domain on each kernel of CASEMATE_SEL4_KERNELS', () => {});
+
+describe.each(kernels)('a protection domain on $name', (on) => {
   it('has its name, a heap and a clock, and does what it may', { timeout: 240_000 }, async () => {
     const console = await said(on, 'control');
     expect(console).toContain('domain pd, has a heap, has a clock\ngot through\n');
