@@ -120,7 +120,10 @@ test('hello has other addresses at every boot, if it is built so, and else the s
   for (const aslr of kinds) {
     const image = await exampleFor('hello', kernel, { sel4: { aslr } });
     const results = await inParallel(Array.from({ length: boots }, () => () => bootOn(kernel, image)));
-    expect(new Set(results.map(({ console }) => heapOf(console))).size, aslr).toBe(aslr === 'boot' ? boots : 1);
+    const distinct = new Set(results.map(({ console }) => heapOf(console))).size;
+    if (aslr === 'build') expect(distinct).toBe(1);
+    // A heap has some 131,000 places: of 100 boots two share one in 4 of 100 runs, and three pairs do in 1 of 100,000.
+    else expect(distinct).toBeGreaterThanOrEqual(isLong ? boots - 2 : boots);
   }
 });
 
