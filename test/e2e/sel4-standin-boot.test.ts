@@ -90,7 +90,7 @@ test.each(some)('dns answers dig, with the addresses of each %s', { timeout: 900
 });
 
 // It is proved and searched for secrets when it is built, which takes a while.
-test.each(isLong ? kinds : [])(
+test.each(some)(
   'vault seals a volume and opens it, with the addresses of each %s',
   { timeout: 900_000 },
   async (aslr) => {
