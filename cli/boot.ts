@@ -15,7 +15,9 @@ import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
 import { bootRiscv } from '../targets/riscv64/boot.ts';
 import { isRiscvImage } from '../targets/riscv64/image.ts';
 import { isSeL4Image } from '../targets/sel4/image.ts';
+import { collect } from './budget.ts';
 import { findingsStatus, findingTable } from './check.ts';
+import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { print, standardOutput } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
@@ -41,11 +43,8 @@ Examples:
   casemate boot hardened.riscv64 --probe --machine sifive_u
   casemate boot build/echo.hvt --net net0=user,hostfwd=udp::7007-:7`;
 
-interface Flags {
+interface Flags extends KernelFlags {
   readonly mem?: string;
-  readonly kernel?: string;
-  readonly genConfig?: string;
-  readonly invocations?: string;
   readonly net?: readonly string[];
   readonly mac?: readonly string[];
   readonly block?: readonly string[];
@@ -105,11 +104,8 @@ async function probe(image: string, flags: Flags): Promise<void> {
 }
 
 /** The kernel of a root image for seL4, which must be named; nothing else has one. */
-function kernelOf(
-  image: string,
-  { kernel, genConfig, invocations }: Flags,
-  sel4: boolean,
-): SeL4BootOptions['sel4'] | undefined {
+function kernelOf(image: string, flags: Flags, sel4: boolean): SeL4BootOptions['sel4'] | undefined {
+  const { kernel, genConfig, invocations } = flags;
   if (!sel4) {
     for (const [option, value] of Object.entries({ kernel, 'gen-config': genConfig, invocations }))
       if (value !== undefined)
@@ -118,7 +114,7 @@ function kernelOf(
   }
   if (kernel === undefined)
     return fail('usage', `${printable(image)}: is a root image for seL4; name its kernel with --kernel`);
-  return { kernel, ...(genConfig && { genConfig }), ...(invocations && { invocations }) };
+  return { kernel, ...kernelPaths(flags) };
 }
 
 /** The same for a root image for seL4. */
@@ -163,33 +159,31 @@ async function run(image: string, args: readonly string[], flags: Flags): Promis
   process.exitCode = status;
 }
 
-/** An option that may be given several times. */
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
 export function bootCommand(): Command {
-  return new Command('boot')
-    .summary('run an image: hvt, with or without KVM, riscv64, or seL4')
-    .description(
-      'Runs IMAGE with ARGS. An hvt image: by solo5-hvt where it and /dev/kvm can be used, else in QEMU by an emulator of ' +
-        'the tender. An image for riscv64: in a machine of QEMU. A root image for seL4: on its kernel, in the machine that that was built for.',
-    )
-    .argument('<IMAGE>', 'an hvt image, ours or any other, or an image for riscv64')
-    .argument('[ARGS...]', "the guest's arguments, after --")
-    .option('--mem <MB>', 'memory of the guest (default: 512; for seL4 what the kernel was built for)')
-    .option('--kernel <ELF>', 'for a root image for seL4: the kernel that it was made for')
-    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h (default: found beside it)")
-    .option('--invocations <FILE>', "the kernel's invocations_all.json (default: found beside it)")
-    .option('--net <NAME=BACKEND>', 'attach a network to the device NAME', collect)
-    .option('--mac <NAME=ADDRESS>', 'hardware address of the device NAME (default: random)', collect)
-    .option('--block <NAME=FILE>', 'attach a file to the block device NAME', collect)
-    .option('--block-size <NAME=BYTES>', 'block size of the device NAME (default: 512)', collect)
-    .option('--cpu <MODEL>', `processor model, for the emulator and for riscv64 (default: ${DEFAULT_CPU}, and QEMU's)`)
-    .option('--machine <MODEL>', 'machine for riscv64: virt or sifive_u, with options (default: virt)')
-    .option('--timeout <SECONDS>', 'kill the guest after this time')
-    .option('--probe', 'do not run IMAGE: try what its protections forbid, one boot an attempt')
-    .option('--tender <NAME>', 'auto, solo5-hvt or emulator', 'auto')
-    .addHelpText('after', examples)
-    .action(run);
+  return kernelOptions(
+    new Command('boot')
+      .summary('run an image: hvt, with or without KVM, riscv64, or seL4')
+      .description(
+        'Runs IMAGE with ARGS. An hvt image: by solo5-hvt where it and /dev/kvm can be used, else in QEMU by an emulator of ' +
+          'the tender. An image for riscv64: in a machine of QEMU. A root image for seL4: on its kernel, in the machine that that was built for.',
+      )
+      .argument('<IMAGE>', 'an hvt image, ours or any other, or an image for riscv64')
+      .argument('[ARGS...]', "the guest's arguments, after --")
+      .option('--mem <MB>', 'memory of the guest (default: 512; for seL4 what the kernel was built for)')
+      .option('--net <NAME=BACKEND>', 'attach a network to the device NAME', collect)
+      .option('--mac <NAME=ADDRESS>', 'hardware address of the device NAME (default: random)', collect)
+      .option('--block <NAME=FILE>', 'attach a file to the block device NAME', collect)
+      .option('--block-size <NAME=BYTES>', 'block size of the device NAME (default: 512)', collect)
+      .option(
+        '--cpu <MODEL>',
+        `processor model, for the emulator and for riscv64 (default: ${DEFAULT_CPU}, and QEMU's)`,
+      )
+      .option('--machine <MODEL>', 'machine for riscv64: virt or sifive_u, with options (default: virt)')
+      .option('--timeout <SECONDS>', 'kill the guest after this time')
+      .option('--probe', 'do not run IMAGE: try what its protections forbid, one boot an attempt')
+      .option('--tender <NAME>', 'auto, solo5-hvt or emulator', 'auto')
+      .addHelpText('after', examples)
+      .action(run),
+    'for a root image for seL4: the kernel that it was made for',
+  );
 }

@@ -10,6 +10,7 @@ import { type ManifestSeL4, type Target, targets } from '../pipeline/manifest.ts
 import { countsOf, type ValidatedFunction, type ValidationReport } from '../pipeline/validation-policy.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { collect, parseBudget, parseRelease, parseSeconds } from './budget.ts';
+import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { print } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
@@ -145,12 +146,9 @@ function summary(result: BuildResult): string {
   return lines.join('');
 }
 
-interface Options {
+interface Options extends KernelFlags {
   readonly output?: string;
   readonly target?: string;
-  readonly kernel?: string;
-  readonly genConfig?: string;
-  readonly invocations?: string;
   readonly seed?: string;
   readonly updateLock?: boolean;
   readonly frozenLock?: boolean;
@@ -173,14 +171,13 @@ function targetOf(text: string): Target {
 }
 
 /** What is said of a kernel on the command line; its files come with it. */
-function sel4Of({ kernel, genConfig, invocations, seed }: Options): ManifestSeL4 | undefined {
-  if (kernel === undefined && (genConfig !== undefined || invocations !== undefined))
-    fail('usage', '--gen-config and --invocations belong to --kernel, which is missing');
+function sel4Of(options: Options): ManifestSeL4 | undefined {
+  const { kernel, seed } = options;
+  const paths = kernelPaths(options);
   if (kernel === undefined && seed === undefined) return undefined;
   return {
     ...(kernel !== undefined && { kernel }),
-    ...(genConfig !== undefined && { genConfig }),
-    ...(invocations !== undefined && { invocations }),
+    ...paths,
     ...(seed !== undefined && { seed }),
   };
 }
@@ -217,32 +214,36 @@ async function run(folder: string, options: Options): Promise<void> {
 }
 
 export function buildCommand(): Command {
-  return new Command('build')
-    .summary('build a unikernel from its casemate.json')
-    .description('Proves, compiles, links and checks the project in DIR, and writes its image.')
-    .argument('<DIR>', 'folder that holds casemate.json')
-    .option('-o, --output <FILE>', 'where the image goes (default: DIR/build/NAME.hvt)')
-    .option('--target <TARGET>', `build for it instead of the manifest's: ${targets.join(', ')}`)
-    .option('--kernel <ELF>', 'for sel4: the kernel that the image is made for')
-    .option('--gen-config <FILE>', "for sel4: the kernel's gen_config.json or gen_config.h (default: found beside it)")
-    .option('--invocations <FILE>', "for sel4: the kernel's invocations_all.json (default: found beside it)")
-    .option(
-      '--seed <TEXT>',
-      "for sel4: decides where the image lies (default: the kernel's hash and the project's name)",
-    )
-    .option('--update-lock', 'accept changed inputs and record them in casemate.lock')
-    .option('--frozen-lock', 'fail on any difference from casemate.lock; prove and compile everything again')
-    .option('--no-cache', 'prove everything and compile the platform layer again, whatever earlier runs have kept')
-    .option('--budget <STEPS>', 'solver steps for each question about TypeScript', parseBudget, defaultSteps)
-    .option('--strict', 'assume nothing of TypeScript and its C but what the manifest waives')
-    .option('--validate', "hold the image's code against the TypeScript it came from, function by function")
-    .option('--validate-time <SECONDS>', 'what is not validated by then is undecided (default: no limit)', parseSeconds)
-    .option('--evidence <BUNDLE>', 'write what was checked, with the image, into one file')
-    .option('--key <FILE>', 'sign the bundle with this private key (mode 0600); may be given several times', collect)
-    .option('--release <NUMBER>', 'number of the release, which is signed along', parseRelease)
-    .option('--measure', 'put in how long each phase took; no two bundles are the same then')
-    .option('-v, --verbose', 'tell every phase and its time')
-    .option('-q, --quiet', 'print nothing on success')
-    .addHelpText('after', examples)
-    .action(run);
+  return kernelOptions(
+    new Command('build')
+      .summary('build a unikernel from its casemate.json')
+      .description('Proves, compiles, links and checks the project in DIR, and writes its image.')
+      .argument('<DIR>', 'folder that holds casemate.json')
+      .option('-o, --output <FILE>', 'where the image goes (default: DIR/build/NAME.hvt)')
+      .option('--target <TARGET>', `build for it instead of the manifest's: ${targets.join(', ')}`)
+      .option(
+        '--seed <TEXT>',
+        "for sel4: decides where the image lies (default: the kernel's hash and the project's name)",
+      )
+      .option('--update-lock', 'accept changed inputs and record them in casemate.lock')
+      .option('--frozen-lock', 'fail on any difference from casemate.lock; prove and compile everything again')
+      .option('--no-cache', 'prove everything and compile the platform layer again, whatever earlier runs have kept')
+      .option('--budget <STEPS>', 'solver steps for each question about TypeScript', parseBudget, defaultSteps)
+      .option('--strict', 'assume nothing of TypeScript and its C but what the manifest waives')
+      .option('--validate', "hold the image's code against the TypeScript it came from, function by function")
+      .option(
+        '--validate-time <SECONDS>',
+        'what is not validated by then is undecided (default: no limit)',
+        parseSeconds,
+      )
+      .option('--evidence <BUNDLE>', 'write what was checked, with the image, into one file')
+      .option('--key <FILE>', 'sign the bundle with this private key (mode 0600); may be given several times', collect)
+      .option('--release <NUMBER>', 'number of the release, which is signed along', parseRelease)
+      .option('--measure', 'put in how long each phase took; no two bundles are the same then')
+      .option('-v, --verbose', 'tell every phase and its time')
+      .option('-q, --quiet', 'print nothing on success')
+      .addHelpText('after', examples)
+      .action(run),
+    'for sel4: the kernel that the image is made for',
+  );
 }

@@ -15,7 +15,9 @@ import { findingsOfImage } from '../pipeline/image-findings.ts';
 import { claimLines, claimsOf } from '../targets/sel4/claims.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
+import { collect } from './budget.ts';
 import { failureText } from './failure.ts';
+import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { print } from './output.ts';
 
 const examples = `
@@ -33,13 +35,10 @@ Examples:
 
 docs/rules has a page for each rule: the problem, how to fix it, and when to waive it.`;
 
-interface Flags {
+interface Flags extends KernelFlags {
   readonly json?: boolean;
   readonly list?: boolean;
   readonly rule?: readonly string[];
-  readonly kernel?: string;
-  readonly genConfig?: string;
-  readonly invocations?: string;
 }
 
 function selected(ids: readonly string[] | undefined): readonly Rule[] {
@@ -108,7 +107,8 @@ function run(files: readonly string[], flags: Flags): void {
   }
   if (files.length === 0) fail('usage', 'check: no file given');
   const chosen = selected(flags.rule);
-  const kernel = flags.kernel === undefined ? undefined : readKernel(flags.kernel, flags);
+  const paths = kernelPaths(flags);
+  const kernel = flags.kernel === undefined ? undefined : readKernel(flags.kernel, paths);
   const claims = kernel === undefined ? undefined : claimsOf(kernel);
   const all: Checked[] = [];
   for (const path of files) {
@@ -123,22 +123,17 @@ function run(files: readonly string[], flags: Flags): void {
   process.exitCode = checkStatus(all);
 }
 
-/** An option that may be given several times. */
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
 export function checkCommand(): Command {
-  return new Command('check')
-    .summary('say what holds in an ELF image and what does not')
-    .description('Runs all rules on each FILE, any 64-bit little-endian ELF file, and prints every finding.')
-    .argument('[FILE...]', 'ELF files')
-    .option('--json', 'print findings as JSON')
-    .option('--rule <ID>', 'run this rule only; may be given several times', collect)
-    .option('--kernel <ELF>', 'for root images for seL4: whether this kernel loads them, and what of it is proved')
-    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h (default: found beside it)")
-    .option('--invocations <FILE>', "the kernel's invocations_all.json (default: found beside it)")
-    .option('--list', 'list the rules')
-    .addHelpText('after', examples)
-    .action(run);
+  return kernelOptions(
+    new Command('check')
+      .summary('say what holds in an ELF image and what does not')
+      .description('Runs all rules on each FILE, any 64-bit little-endian ELF file, and prints every finding.')
+      .argument('[FILE...]', 'ELF files')
+      .option('--json', 'print findings as JSON')
+      .option('--rule <ID>', 'run this rule only; may be given several times', collect)
+      .option('--list', 'list the rules')
+      .addHelpText('after', examples)
+      .action(run),
+    'for root images for seL4: whether this kernel loads them, and what of it is proved',
+  );
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { claimLines, claimsOf } from '../targets/sel4/claims.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
+import { type KernelFlags, kernelFileOptions, kernelPaths } from './kernel-options.ts';
 import { print } from './output.ts';
 
 const examples = `
@@ -12,9 +13,7 @@ Examples:
   casemate kernel kernel.elf
   casemate kernel SDK/board/zcu102/release/elf/sel4.elf --json`;
 
-interface Flags {
-  readonly genConfig?: string;
-  readonly invocations?: string;
+interface Flags extends KernelFlags {
   readonly json?: true;
 }
 
@@ -27,8 +26,8 @@ function factsOf({ machine, isMcs, isDebug, hasPrinting, hasFpu, cnodeBits }: Ke
   ].join('; ');
 }
 
-function run(path: string, { genConfig, invocations, json }: Flags): void {
-  const kernel = readKernel(path, { ...(genConfig && { genConfig }), ...(invocations && { invocations }) });
+function run(path: string, { json, ...files }: Flags): void {
+  const kernel = readKernel(path, kernelPaths({ kernel: path, ...files }));
   const claims = claimsOf(kernel);
   if (json === undefined) {
     const [name, ...rest] = claimLines(claims);
@@ -41,13 +40,13 @@ function run(path: string, { genConfig, invocations, json }: Flags): void {
 }
 
 export function kernelCommand(): Command {
-  return new Command('kernel')
-    .summary('say what a seL4 kernel is, and what is proved of it')
-    .description('Reads a seL4 kernel with its configuration and labels, and says which proofs apply to it.')
-    .argument('<KERNEL>', 'kernel.elf, with gen_config and invocations_all.json where a build or an SDK has them')
-    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h")
-    .option('--invocations <FILE>', "the kernel's invocations_all.json")
-    .option('--json', 'as JSON')
-    .addHelpText('after', examples)
-    .action(run);
+  return kernelFileOptions(
+    new Command('kernel')
+      .summary('say what a seL4 kernel is, and what is proved of it')
+      .description('Reads a seL4 kernel with its configuration and labels, and says which proofs apply to it.')
+      .argument('<KERNEL>', 'kernel.elf, with gen_config and invocations_all.json where a build or an SDK has them')
+      .option('--json', 'as JSON')
+      .addHelpText('after', examples)
+      .action(run),
+  );
 }

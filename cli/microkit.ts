@@ -16,6 +16,7 @@ import { checkProgram, takenByProgram } from '../targets/sel4/microkit/pd-image.
 import { isProgram, programSystem, type Window } from '../targets/sel4/microkit/program-system.ts';
 import { checkSystem, symbolsSet } from '../targets/sel4/microkit/rules.ts';
 import { renderSystem } from '../targets/sel4/microkit/system.ts';
+import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { print } from './output.ts';
 
 const examples = `
@@ -28,11 +29,8 @@ Examples:
   casemate microkit build/hello.pd -o system --kernel SDK/board/qemu_virt_riscv64/debug/elf/sel4.elf --device-tree virt.dtb
   casemate microkit hello.hvt -o system --kernel SDK/board/qemu_virt_aarch64/release/elf/sel4.elf --monitor vmm.elf`;
 
-interface Flags {
+interface Flags extends KernelFlags {
   readonly output?: string;
-  readonly kernel?: string;
-  readonly genConfig?: string;
-  readonly invocations?: string;
   readonly name?: string;
   readonly priority: string;
   readonly deviceTree?: string;
@@ -140,8 +138,7 @@ function run(input: string, flags: Flags): void {
       'usage',
       "--kernel is missing: the board's elf/sel4.elf in the Microkit SDK; its configuration is found by it",
     );
-  const { genConfig, invocations } = flags;
-  const kernel = readKernel(flags.kernel, { ...(genConfig && { genConfig }), ...(invocations && { invocations }) });
+  const kernel = readKernel(flags.kernel, kernelPaths(flags));
   const machine = microkitMachine(kernel);
   const image = readFile(input);
   const name = plainName(flags.name ?? input);
@@ -166,28 +163,32 @@ function run(input: string, flags: Flags): void {
 }
 
 export function microkitCommand(): Command {
-  return new Command('microkit')
-    .summary('describe an image as a Microkit system')
-    .description("Writes a .system file and its regions' files, with which Microkit's tool makes a system of IMAGE.")
-    .argument('<IMAGE>', 'a protection domain that casemate has built, or an image for a guest')
-    .option('-o, --output <DIR>', 'where the system goes')
-    .option('--kernel <ELF>', "the kernel of the board: the SDK's elf/sel4.elf")
-    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h (default: found by the kernel)")
-    .option('--invocations <FILE>', "the kernel's invocations_all.json (default: found by the kernel)")
-    .option('--name <NAME>', "what the domain and its regions are called (default: the image's name)")
-    .option('--priority <N>', 'of the domain, 0 to 254', '100')
-    .option('--device-tree <DTB>', 'for a protection domain: what describes its devices and clock')
-    .option(
-      '--registers <ADDRESS[:SIZE]>',
-      'for a protection domain: registers that it gets, up to 8 times',
-      (value: string, before: readonly string[]) => [...before, value],
-      [] as readonly string[],
-    )
-    .option('--monitor <ELF>', 'for a guest: the program that runs it')
-    .option('--monitor-base <ADDRESS>', "for a guest: where its memory is in the monitor's address space", '0x40000000')
-    .option('--monitor-stack <BYTES>', "for a guest: the monitor's stack", '0x10000')
-    .option('--monitor-symbol <NAME>', 'for a guest: a word of the monitor that gets that address')
-    .option('--memory <MiB>', 'for a guest: its memory, from address 0 on', '64')
-    .addHelpText('after', examples)
-    .action(run);
+  return kernelOptions(
+    new Command('microkit')
+      .summary('describe an image as a Microkit system')
+      .description("Writes a .system file and its regions' files, with which Microkit's tool makes a system of IMAGE.")
+      .argument('<IMAGE>', 'a protection domain that casemate has built, or an image for a guest')
+      .option('-o, --output <DIR>', 'where the system goes')
+      .option('--name <NAME>', "what the domain and its regions are called (default: the image's name)")
+      .option('--priority <N>', 'of the domain, 0 to 254', '100')
+      .option('--device-tree <DTB>', 'for a protection domain: what describes its devices and clock')
+      .option(
+        '--registers <ADDRESS[:SIZE]>',
+        'for a protection domain: registers that it gets, up to 8 times',
+        (value: string, before: readonly string[]) => [...before, value],
+        [] as readonly string[],
+      )
+      .option('--monitor <ELF>', 'for a guest: the program that runs it')
+      .option(
+        '--monitor-base <ADDRESS>',
+        "for a guest: where its memory is in the monitor's address space",
+        '0x40000000',
+      )
+      .option('--monitor-stack <BYTES>', "for a guest: the monitor's stack", '0x10000')
+      .option('--monitor-symbol <NAME>', 'for a guest: a word of the monitor that gets that address')
+      .option('--memory <MiB>', 'for a guest: its memory, from address 0 on', '64')
+      .addHelpText('after', examples)
+      .action(run),
+    "the kernel of the board: the SDK's elf/sel4.elf",
+  );
 }

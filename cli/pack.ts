@@ -10,6 +10,7 @@ import { DEFAULT_LOAD, type PackFormat, packFormats, packImage } from '../target
 import { isSeL4Image, readSeL4Image } from '../targets/sel4/image.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
 import { packBoot } from '../targets/sel4/pack/pack.ts';
+import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 
 const examples = `
 Formats:
@@ -28,14 +29,11 @@ Examples:
   casemate pack hello.riscv64 -o hello.fit --format fit
   casemate pack hello.riscv64 -o hello.uimage --format uimage --load 0x40200000`;
 
-interface Flags {
+interface Flags extends KernelFlags {
   readonly output?: string;
   readonly format: string;
   readonly load: string;
   readonly name?: string;
-  readonly kernel?: string;
-  readonly genConfig?: string;
-  readonly invocations?: string;
   readonly module?: string;
 }
 
@@ -53,7 +51,7 @@ function addressOf(text: string): number {
 function packKernel(input: string, bytes: Uint8Array, flags: Flags, output: string): void {
   const { kernel: path, module } = flags;
   if (path === undefined) fail('usage', `${printable(input)}: is a root image for seL4; name its kernel with --kernel`);
-  const kernel = readKernel(path!, flags);
+  const kernel = readKernel(path!, kernelPaths(flags));
   const files = packBoot(kernel, readSeL4Image(bytes, input), input);
   if (files.module !== undefined && module === undefined)
     fail(
@@ -83,20 +81,20 @@ function run(input: string, flags: Flags): void {
 }
 
 export function packCommand(): Command {
-  return new Command('pack')
-    .summary('put an image for RISC-V or seL4 into the form that a boot loader takes')
-    .description(
-      'Writes the hardened RISC-V IMAGE as a raw image, a uImage or a FIT image for U-Boot; a root image for seL4 with its kernel.',
-    )
-    .argument('<IMAGE>', 'a RISC-V image that casemate has hardened, or a root image for seL4')
-    .option('-o, --output <FILE>', 'the packed image')
-    .option('--format <FORMAT>', 'raw, uimage or fit', 'raw')
-    .option('--load <ADDRESS>', 'where a container says the image goes', `0x${DEFAULT_LOAD.toString(16)}`)
-    .option('--kernel <ELF>', 'the kernel that a root image for seL4 was made for')
-    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h (default: found beside it)")
-    .option('--invocations <FILE>', "the kernel's invocations_all.json (default: found beside it)")
-    .option('--module <FILE>', 'for x86-64 and seL4: where the root image goes')
-    .option('--name <TEXT>', "what boot loaders call the image (default: the file's name)")
-    .addHelpText('after', examples)
-    .action(run);
+  return kernelOptions(
+    new Command('pack')
+      .summary('put an image for RISC-V or seL4 into the form that a boot loader takes')
+      .description(
+        'Writes the hardened RISC-V IMAGE as a raw image, a uImage or a FIT image for U-Boot; a root image for seL4 with its kernel.',
+      )
+      .argument('<IMAGE>', 'a RISC-V image that casemate has hardened, or a root image for seL4')
+      .option('-o, --output <FILE>', 'the packed image')
+      .option('--format <FORMAT>', 'raw, uimage or fit', 'raw')
+      .option('--load <ADDRESS>', 'where a container says the image goes', `0x${DEFAULT_LOAD.toString(16)}`)
+      .option('--module <FILE>', 'for x86-64 and seL4: where the root image goes')
+      .option('--name <TEXT>', "what boot loaders call the image (default: the file's name)")
+      .addHelpText('after', examples)
+      .action(run),
+    'the kernel that a root image for seL4 was made for',
+  );
 }

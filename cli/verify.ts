@@ -15,6 +15,7 @@ import { withScratch } from '../pipeline/scratch.ts';
 import type { VerifyReport, VerifyRequest } from '../pipeline/verify.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
 import { collect, parseRelease } from './budget.ts';
+import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { printWhole } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
@@ -29,15 +30,12 @@ Examples:
 
 A bundle is a tar file. docs/evidence.md says what is in it, what is checked, and what is taken on trust.`;
 
-interface Flags {
+interface Flags extends KernelFlags {
   readonly key?: readonly string[];
   readonly unsigned?: boolean;
   readonly prove: boolean;
   readonly minRelease?: number;
   readonly rebuild?: string;
-  readonly kernel?: string;
-  readonly genConfig?: string;
-  readonly invocations?: string;
   readonly json?: boolean;
 }
 
@@ -65,13 +63,12 @@ export function verifyText({ evidence, predicate, ...report }: VerifyReport): st
 
 /** Builds the project in a folder again, elsewhere. */
 function rebuildOf(folder: string, flags: Flags): NonNullable<VerifyRequest['rebuild']> {
-  const { kernel, genConfig, invocations } = flags;
+  const { kernel } = flags;
   return ({ image: { target }, layout }) =>
     withScratch(async (scratch) => {
       const output = resolve(scratch, 'image');
       const seed = layout === undefined || layout.seed === DEFAULT_SEED ? {} : { seed: layout.seed };
-      const files = { ...(genConfig && { genConfig }), ...(invocations && { invocations }) };
-      const sel4 = { ...(kernel !== undefined && { kernel, ...files }), ...seed };
+      const sel4 = { ...(kernel !== undefined && { kernel, ...kernelPaths(flags) }), ...seed };
       await buildProject({ folder, output, target, sel4, lock: 'frozen', progress: terminalProgress(false) });
       return readFile(output);
     });
@@ -88,7 +85,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     verifyBundle({
       ...{ path, keys: key.map(readPublicKey), prove: flags.prove, step },
       ...(minRelease !== undefined && { leastRelease: minRelease }),
-      ...(kernel !== undefined && { kernel: readKernel(kernel, flags) }),
+      ...(kernel !== undefined && { kernel: readKernel(kernel, kernelPaths(flags)) }),
       ...(rebuild !== undefined && { rebuild: rebuildOf(rebuild, flags) }),
     }),
   );
@@ -102,19 +99,19 @@ async function run(path: string, flags: Flags): Promise<void> {
 }
 
 export function verifyCommand(): Command {
-  return new Command('verify')
-    .summary('check again what a bundle of evidence says')
-    .description('Finds out anew what BUNDLE says of its image, and tells what was checked and what was not.')
-    .argument('<BUNDLE>', 'file that casemate build --evidence wrote')
-    .option('--key <FILE>', 'public key in PEM that must have signed it; may be given several times', collect)
-    .option('--unsigned', 'ask for no signature')
-    .option('--min-release <NUMBER>', 'refuse a release before this one', parseRelease)
-    .option('--rebuild <DIR>', 'build the project in DIR again and compare the images')
-    .option('--no-prove', 'take proofs on trust')
-    .option('--kernel <ELF>', 'for sel4: the kernel that the image is for')
-    .option('--gen-config <FILE>', "the kernel's gen_config.json or gen_config.h (default: found beside it)")
-    .option('--invocations <FILE>', "the kernel's invocations_all.json (default: found beside it)")
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', examples)
-    .action(run);
+  return kernelOptions(
+    new Command('verify')
+      .summary('check again what a bundle of evidence says')
+      .description('Finds out anew what BUNDLE says of its image, and tells what was checked and what was not.')
+      .argument('<BUNDLE>', 'file that casemate build --evidence wrote')
+      .option('--key <FILE>', 'public key in PEM that must have signed it; may be given several times', collect)
+      .option('--unsigned', 'ask for no signature')
+      .option('--min-release <NUMBER>', 'refuse a release before this one', parseRelease)
+      .option('--rebuild <DIR>', 'build the project in DIR again and compare the images')
+      .option('--no-prove', 'take proofs on trust')
+      .option('--json', 'print the report as JSON')
+      .addHelpText('after', examples)
+      .action(run),
+    'for sel4: the kernel that the image is for',
+  );
 }

@@ -5,9 +5,8 @@
  * evidence is about one image: the file that will be shipped must be there and have the hash that was checked, or the
  * verdict would be about another.
  */
-import { join } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
-import { readFile, readFileIfPresent } from '../base/files.ts';
+import { readFile } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
 import { type Bundle, unpackBundle } from '../evidence/bundle.ts';
 import { verifyEnvelope } from '../evidence/envelope.ts';
@@ -16,7 +15,6 @@ import type { Gated, Trust } from '../evidence/gate.ts';
 import { parseEvidence } from '../evidence/parse.ts';
 import { type Policy, parsePolicy } from '../evidence/policy.ts';
 import { readPublicKey } from './keys.ts';
-import { casemateHome } from './target-parts.ts';
 
 export interface Source {
   /** A bundle, or evidence.json. */
@@ -101,9 +99,3 @@ export function readGated(source: Source): Gated {
 }
 
 export const readPolicy = (path: string): Policy => parsePolicy(readFile(path), path);
-
-/** Where the shipped schema of policies is, for editors; undefined when it is not there. */
-export const policySchema = (): string | undefined => {
-  const path = join(casemateHome, 'docs/schema/policy.schema.json');
-  return readFileIfPresent(path) === undefined ? undefined : path;
-};

@@ -4,7 +4,9 @@
  * A probe announces the addresses that it goes for, and a fault elsewhere is not the fault that was asked for: an image
  * that crashes for another reason must not pass for a protected one. Nor must one that never got as far as trying.
  */
+
 import { hex } from '../../base/errors.ts';
+import type { JudgedProbe } from '../platform/probe-verdict.ts';
 import type { BootResult } from './boot.ts';
 import type { Access, ByProcessor, Ending, Probe, TextGuard } from './probes.ts';
 
@@ -19,14 +21,7 @@ export type Observed =
   /** Nothing that can be judged. */
   | { readonly kind: 'unclear'; readonly reason: string };
 
-export interface ProbeVerdict {
-  readonly probe: string;
-  /** pass: ended as it had to. fail: ended otherwise. unknown: cannot be told. */
-  readonly outcome: 'pass' | 'fail' | 'unknown';
-  /** What happened, and on a failure what had to, without the probe's name; one line. */
-  readonly found: string;
-  readonly observed: Observed;
-}
+export type ProbeVerdict = JudgedProbe<Observed>;
 
 const number = '(0x[0-9a-f]{1,16})';
 const trapLine = new RegExp(

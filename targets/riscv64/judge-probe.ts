@@ -5,8 +5,10 @@
  * the address, is one of them: an image that crashes for another reason must not pass for a protected one. Nor must one
  * that never got as far as trying.
  */
+
 import { hex } from '../../base/errors.ts';
 import { announcement } from '../hvt/judge-probe.ts';
+import type { JudgedProbe } from '../platform/probe-verdict.ts';
 import type { RiscvBootResult } from './boot.ts';
 import { CAUSES, type Cause, type Ending, type Probe } from './probes.ts';
 import { MODES, type Mode } from './stage0/config.ts';
@@ -21,14 +23,7 @@ export type Observed =
   /** Nothing that can be judged. */
   | { readonly kind: 'unclear'; readonly reason: string };
 
-export interface ProbeVerdict {
-  readonly probe: string;
-  /** pass: ended as it had to. fail: ended otherwise. unknown: cannot be told. */
-  readonly outcome: 'pass' | 'fail' | 'unknown';
-  /** What happened, and on a failure what had to, without the probe's name; one line. */
-  readonly found: string;
-  readonly observed: Observed;
-}
+export type ProbeVerdict = JudgedProbe<Observed>;
 
 const number = '(0x[0-9a-f]{1,16})';
 const trapLine = new RegExp(`^casemate: ABORT: trap: scause ${number} stval ${number} sepc ${number}$`, 'm');

@@ -10,8 +10,10 @@
  * word of a probe is only worth something because the program is ours (probes/), made for the image's kernel and settings;
  * the program of the image under test never runs.
  */
+
 import { hex } from '../../base/errors.ts';
 import { announcement } from '../hvt/judge-probe.ts';
+import type { JudgedProbe } from '../platform/probe-verdict.ts';
 import type { RiscvBootResult } from '../riscv64/boot.ts';
 import type { Access, Ending, Probe, ProbedState } from './probes.ts';
 
@@ -28,14 +30,7 @@ export type Observed =
   /** Nothing that can be judged. */
   | { readonly kind: 'unclear'; readonly reason: string };
 
-export interface ProbeVerdict {
-  readonly probe: string;
-  /** pass: ended as it had to. fail: ended otherwise. unknown: cannot be told. */
-  readonly outcome: 'pass' | 'fail' | 'unknown';
-  /** What happened, and on a failure what had to, without the probe's name; one line. */
-  readonly found: string;
-  readonly observed: Observed;
-}
+export type ProbeVerdict = JudgedProbe<Observed>;
 
 const number = '(0x[0-9a-f]{1,16})';
 /** A number as the kernel prints it; a lone 0 is one, and the first digit of another is not. */
