@@ -8,7 +8,7 @@ import { readFile, writeFileAtomic } from '../base/files.ts';
 import { rawImage } from '../targets/riscv64/harden.ts';
 import { DEFAULT_LOAD, type PackFormat, packFormats, packImage } from '../targets/riscv64/pack/pack.ts';
 import { isSeL4Image, readSeL4Image } from '../targets/sel4/image.ts';
-import { readKernel } from '../targets/sel4/kernel-files.ts';
+import { type KernelPaths, readKernel } from '../targets/sel4/kernel-files.ts';
 import { packBoot } from '../targets/sel4/pack/pack.ts';
 import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 
@@ -48,10 +48,10 @@ function addressOf(text: string): number {
 }
 
 /** A root image for seL4 with its kernel. */
-function packKernel(input: string, bytes: Uint8Array, flags: Flags, output: string): void {
+function packKernel(input: string, bytes: Uint8Array, flags: Flags, paths: KernelPaths): void {
   const { kernel: path, module } = flags;
   if (path === undefined) fail('usage', `${printable(input)}: is a root image for seL4; name its kernel with --kernel`);
-  const kernel = readKernel(path!, kernelPaths(flags));
+  const kernel = readKernel(path!, paths);
   const files = packBoot(kernel, readSeL4Image(bytes, input), input);
   if (files.module !== undefined && module === undefined)
     fail(
@@ -61,14 +61,15 @@ function packKernel(input: string, bytes: Uint8Array, flags: Flags, output: stri
   if (files.module === undefined && module !== undefined)
     fail('usage', `--module: on ${kernel.machine} the root image is in the packed file`);
   if (files.module !== undefined) writeFileAtomic(module!, files.module(''));
-  writeFileAtomic(output, files.boot);
+  writeFileAtomic(flags.output!, files.boot);
 }
 
 function run(input: string, flags: Flags): void {
   if (flags.output === undefined) fail('usage', '-o FILE is missing: where the packed image goes');
+  const paths = kernelPaths(flags);
   const bytes = readFile(input);
   if (isSeL4Image(bytes)) {
-    packKernel(input, bytes, flags, flags.output!);
+    packKernel(input, bytes, flags, paths);
     return;
   }
   if (flags.kernel !== undefined || flags.module !== undefined)

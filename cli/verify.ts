@@ -76,6 +76,7 @@ function rebuildOf(folder: string, flags: Flags): NonNullable<VerifyRequest['reb
 
 async function run(path: string, flags: Flags): Promise<void> {
   const { key = [], unsigned, minRelease, rebuild, kernel } = flags;
+  const paths = kernelPaths(flags);
   if (key.length === 0 && unsigned !== true)
     fail('usage', 'by whose key? give --key PUBLIC.pem, or --unsigned for a bundle of your own');
   if (key.length > 0 && unsigned === true) fail('usage', '--key and --unsigned exclude each other');
@@ -85,7 +86,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     verifyBundle({
       ...{ path, keys: key.map(readPublicKey), prove: flags.prove, step },
       ...(minRelease !== undefined && { leastRelease: minRelease }),
-      ...(kernel !== undefined && { kernel: readKernel(kernel, kernelPaths(flags)) }),
+      ...(kernel !== undefined && { kernel: readKernel(kernel, paths) }),
       ...(rebuild !== undefined && { rebuild: rebuildOf(rebuild, flags) }),
     }),
   );

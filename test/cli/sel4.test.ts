@@ -89,3 +89,12 @@ describe('casemate boot', () => {
     expect(status).toBe(expected);
   });
 });
+
+describe.each(['check', 'pack', 'verify'])('casemate %s', (command) => {
+  it.each(['--gen-config', '--invocations'])('takes %s only beside a kernel', (option) => {
+    const more = command === 'pack' ? ['-o', '@out'] : command === 'verify' ? ['--unsigned'] : [];
+    const { status, said } = run(command, '@plain.elf', option, '@gen_config.json', ...more);
+    expect(said).toContain('--gen-config and --invocations belong to --kernel, which is missing');
+    expect(status).toBe(2);
+  });
+});
