@@ -88,6 +88,8 @@ export interface GuestRun {
   readonly token: string;
   /** Whether the machine cannot power off: it is stopped once the guest, or its start-up code, has had its last word. */
   readonly endless: boolean;
+  /** Whether the machine's serial line drops what is not taken at once. */
+  readonly isLossy: boolean;
   /** Words after which nothing more comes of the guest, such as a kernel's about a fault; they end the run. */
   readonly fatal?: RegExp;
 }
@@ -97,7 +99,7 @@ const FATAL_WITHIN = 512;
 
 /** Runs a guest to its end. */
 export async function runGuest(
-  { path, args, token, endless, fatal }: GuestRun,
+  { path, args, token, endless, isLossy, fatal }: GuestRun,
   options: Pick<RiscvBootOptions, 'timeout' | 'abort' | 'onConsole' | 'keepConsole'>,
   host: Host,
 ): Promise<RiscvBootResult> {
@@ -122,8 +124,7 @@ export async function runGuest(
   options.abort?.addEventListener('abort', () => stop.abort());
   if (options.abort?.aborted) stop.abort();
   const end = await runPrinting(host, {
-    path,
-    args: [...args],
+    ...{ path, args, isLossy },
     ...(timeout === undefined ? {} : { timeout }),
     abort: stop.signal,
     onConsole: (chunk) => {
@@ -169,5 +170,6 @@ export async function bootRiscv(options: RiscvBootOptions, host: Host): Promise<
     rng: options.rng ?? false,
   };
   const run = { path: path!, args: riscvQemuArguments(launch), token: launch.token };
-  return runGuest({ ...run, endless: launch.machine.startsWith('sifive_u') }, options, host);
+  const isSifive = launch.machine.startsWith('sifive_u');
+  return runGuest({ ...run, endless: isSifive, isLossy: isSifive }, options, host);
 }

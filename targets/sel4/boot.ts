@@ -48,5 +48,6 @@ export async function bootSeL4(
   const path = host.find(run.program);
   if (path === undefined)
     return fail('tool', `${run.program}: not found on PATH; install it with: apt-get install ${run.package}`);
-  return runGuest({ path, args: run.args, token, endless: run.endless, fatal: kernelWords }, options, host);
+  const { args, endless, isLossy } = run;
+  return runGuest({ path, args, token, endless, isLossy, fatal: kernelWords }, options, host);
 }

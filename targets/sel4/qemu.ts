@@ -31,6 +31,8 @@ interface Platform {
   readonly transports?: Transports;
   /** Whether a guest can have it powered off. */
   readonly endless: boolean;
+  /** Whether its serial line drops what is not taken at once; default: no. */
+  readonly isLossy?: boolean;
 }
 
 /** By the kernel's PLAT. */
@@ -41,7 +43,7 @@ const platforms: Readonly<Record<string, Platform>> = {
   },
   hifive: {
     ...{ program: 'qemu-system-riscv64', package: 'qemu-system-misc', machine: 'sifive_u' },
-    ...{ memoryBase: 0x80000000, memory: 8192, endless: true },
+    ...{ memoryBase: 0x80000000, memory: 8192, endless: true, isLossy: true },
   },
   'qemu-arm-virt': {
     ...{ program: 'qemu-system-aarch64', package: 'qemu-system-arm', machine: 'virt', cpu: 'cortex-a53' },
@@ -70,6 +72,7 @@ export interface SeL4Run {
   readonly package: string;
   readonly args: readonly string[];
   readonly endless: boolean;
+  readonly isLossy: boolean;
 }
 
 /** Errors: 'kernel' for a platform that QEMU does not have. */
@@ -119,5 +122,6 @@ export function sel4Run(launch: SeL4Launch): SeL4Run {
     ...['-kernel', launch.boot],
     ...(launch.module === undefined ? ['-append', commandLine] : ['-initrd', launch.module(commandLine)]),
   ];
-  return { program: platform.program, package: platform.package, args, endless: platform.endless };
+  const { program, package: from, endless, isLossy = false } = platform;
+  return { program, package: from, args, endless, isLossy };
 }
