@@ -15,12 +15,15 @@ import { print } from './output.ts';
 
 interface InitFlags {
   readonly preset: string;
+  readonly output?: string;
 }
 
-function init({ preset: name }: InitFlags): void {
+function init({ preset: name, output }: InitFlags): void {
   const known = presetNames.find((one) => one === name);
   if (known === undefined) fail('usage', `--preset ${printable(name)}: must be of ${presetNames.join(', ')}`);
-  print(policyText(preset(known)));
+  const text = policyText(preset(known));
+  if (output === undefined) print(text);
+  else writeFileAtomic(output, Buffer.from(text));
 }
 
 export function initPolicyCommand(): Command {
@@ -30,7 +33,8 @@ export function initPolicyCommand(): Command {
       'Prints a policy with a comment on every rule. strict: everything decides; baseline: what has no good exception.',
     )
     .option('--preset <NAME>', `one of ${presetNames.join(', ')}`, 'strict')
-    .addHelpText('after', '\nExample:\n  casemate init-policy > policy.json')
+    .option('-o, --output <FILE>', 'write it to FILE (default: print it)')
+    .addHelpText('after', '\nExample:\n  casemate init-policy -o policy.json')
     .action(init);
 }
 
