@@ -19,11 +19,13 @@ export const toolPackages = {
   ar: 'binutils',
   clang: 'clang',
   coqc: 'coq',
+  cvc5: 'cvc5',
   dig: 'bind9-dnsutils',
   'eu-elflint': 'elfutils',
   'frama-c': 'frama-c-base',
   'g++': 'g++',
   gcc: 'gcc',
+  jq: 'jq',
   ld: 'binutils',
   'ld.lld': 'lld',
   'llvm-addr2line': 'llvm',
@@ -33,6 +35,7 @@ export const toolPackages = {
   ocamlopt: 'ocaml-nox',
   objcopy: 'binutils',
   objdump: 'binutils',
+  openssl: 'openssl',
   perl: 'perl',
   'qemu-aarch64-static': 'qemu-user-static',
   'qemu-riscv64-static': 'qemu-user-static',
@@ -50,6 +53,7 @@ export const toolPackages = {
   taskset: 'util-linux',
   time: 'time',
   xz: 'xz-utils',
+  z3: 'z3',
 } as const;
 
 export type Tool = keyof typeof toolPackages;

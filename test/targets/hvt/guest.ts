@@ -17,7 +17,7 @@ import { builtOnce } from '../../support/built-once.ts';
 import { projectRoot, temporaryFolder } from '../../support/paths.ts';
 import { findTool } from '../../support/tools.ts';
 
-const silent: Progress = {
+export const silent: Progress = {
   phase: async (_name, work) => work(() => {}),
   note: () => {},
   detail: () => {},
@@ -32,9 +32,15 @@ export async function boot(image: string, options: Partial<BootOptions> = {}): P
 /** The command that the tests' setup has bundled from these sources: under its name a verdict is kept for the next build. */
 const program = join(projectRoot, 'dist/casemate-prove.bundle.js');
 
+/** How the tests' setup has proofs made. */
+export const provedByProgram = (): ReturnType<typeof ownCache> & { program: string } => ({
+  ...ownCache(() => {}),
+  program,
+});
+
 /** Builds the project in `folder`; the image's path. */
 async function build(folder: string, target?: Target): Promise<string> {
-  const proofs = { ...ownCache(() => {}), program };
+  const proofs = provedByProgram();
   const own = target === undefined ? {} : { target };
   return (await buildProject({ folder, ...own, lock: 'update', progress: silent, proofs })).output;
 }
@@ -59,12 +65,18 @@ export function buildExample(name: string, target?: Target, more?: object): Prom
   return builtOnce([name, target ?? 'own', more], () => buildCopy(name, target, more));
 }
 
-async function buildCopy(name: string, target: Target | undefined, more: object | undefined): Promise<string> {
+/** A copy of examples/NAME, with what examples share beside it. */
+export function exampleCopy(name: string): string {
   const folder = temporaryFolder('example');
   for (const part of [name, 'lib'])
     cpSync(join(projectRoot, 'examples', part), join(folder, part), { recursive: true });
-  const manifest = join(folder, name, 'casemate.json');
+  return join(folder, name);
+}
+
+async function buildCopy(name: string, target: Target | undefined, more: object | undefined): Promise<string> {
+  const folder = exampleCopy(name);
+  const manifest = join(folder, 'casemate.json');
   if (more !== undefined)
     writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), ...more }));
-  return build(join(folder, name), target);
+  return build(folder, target);
 }
