@@ -5,7 +5,7 @@
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, writeFileAtomic } from '../base/files.ts';
-import { SECRETS_NOTE } from '../base/secrets.ts';
+import { SECRETS_NOTE } from '../base/secret-notes.ts';
 import * as hvt from '../targets/hvt/harden.ts';
 import { REQUIREMENTS } from '../targets/hvt/stage0/config.ts';
 import type { ExecuteOnly, Protection } from '../targets/protection.ts';

@@ -7,14 +7,8 @@
  * not have are an error, too: a linker script must not take away what is to be judged.
  */
 import { fail, printable } from '../base/errors.ts';
-import {
-  defaultPolicy,
-  encodeAnnotation,
-  problemsOf,
-  SECRETS_NOTE,
-  type SecretAnnotation,
-  type SecretItem,
-} from '../base/secrets.ts';
+import { encodeAnnotation, SECRETS_NOTE } from '../base/secret-notes.ts';
+import { defaultPolicy, problemsOf, type SecretAnnotation, type SecretItem } from '../base/secrets.ts';
 import type { SecretsReport } from '../hardening/zeroization/secrets.ts';
 import { EF_RISCV_FLOAT_ABI_DOUBLE, EF_RISCV_RVC } from '../linker/elf.ts';
 import { elfMachines } from '../linker/identify.ts';

@@ -7,7 +7,8 @@
  * cleared is another answer, and one that is kept may be the secret. So what is not said is refused by name.
  */
 import { fail, printable } from '../../base/errors.ts';
-import { decodeAnnotations, SECRETS_NOTE, type SecretAnnotation } from '../../base/secrets.ts';
+import { decodeAnnotations, SECRETS_NOTE } from '../../base/secret-notes.ts';
+import type { SecretAnnotation } from '../../base/secrets.ts';
 import type { LinkedImage } from '../../linker/image.ts';
 import { functionsOf } from '../../linker/provenance.ts';
 import { defaultResults, type WipeWish } from './plan.ts';

@@ -6,7 +6,8 @@
  * not found as one function of the image is unknown, and never taken for another one.
  */
 import { hex, printable } from '../../base/errors.ts';
-import { decodeAnnotations, SECRETS_NOTE, type SecretAnnotation } from '../../base/secrets.ts';
+import { decodeAnnotations, SECRETS_NOTE } from '../../base/secret-notes.ts';
+import type { SecretAnnotation } from '../../base/secrets.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfSymbol } from '../../linker/elf-symbols.ts';
 import type { Subject } from '../subject.ts';

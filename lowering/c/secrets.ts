@@ -9,14 +9,8 @@
  */
 import type { FunctionIr, Variable } from '../../analyzers/ir.ts';
 import { refuse } from '../../analyzers/typescript/refuse.ts';
-import {
-  encodeAnnotation,
-  type Length,
-  problemsOf,
-  SECRETS_NOTE,
-  type SecretAnnotation,
-  type SecretItem,
-} from '../../base/secrets.ts';
+import { encodeAnnotation, SECRETS_NOTE } from '../../base/secret-notes.ts';
+import { type Length, problemsOf, type SecretAnnotation, type SecretItem } from '../../base/secrets.ts';
 import { resultRoom, returnedBytes } from './types.ts';
 
 /** Registers of arguments on every machine. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { encodeAnnotation } from '../../base/secrets.ts';
+import { encodeAnnotation } from '../../base/secret-notes.ts';
 import { failureStatus } from '../../cli/failure.ts';
 import { secretsCommand, secretsStatus } from '../../cli/secrets.ts';
 import type { SecretsReport } from '../../hardening/zeroization/secrets.ts';

@@ -3,13 +3,8 @@
  * way to write a note, or to make an image, turns something that is left into a pass.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  defaultPolicy,
-  encodeAnnotation,
-  type Length,
-  type SecretAnnotation,
-  type SecretItem,
-} from '../../../base/secrets.ts';
+import { encodeAnnotation } from '../../../base/secret-notes.ts';
+import { defaultPolicy, type Length, type SecretAnnotation, type SecretItem } from '../../../base/secrets.ts';
 import { readSubject, type Subject } from '../../../hardening/subject.ts';
 import { defaults } from '../../../hardening/zeroization/analyze.ts';
 import {

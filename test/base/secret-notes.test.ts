@@ -1,12 +1,11 @@
 /** Records of secrets: what is written is read again, and no bytes of a hostile file are read as less than they say. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decodeAnnotations, encodeAnnotation } from '../../base/secret-notes.ts';
 import {
   type AllocatorRole,
   allocatorRoles,
-  decodeAnnotations,
   defaultPolicy,
-  encodeAnnotation,
   type Length,
   limits,
   problemsOf,
