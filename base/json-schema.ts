@@ -5,7 +5,7 @@
  * what is wrong in terms of the schema; a reader needs what was found, what is allowed, and where. What a schema cannot
  * say is checked by whoever asks, who is given the same way to point at a key.
  */
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type ErrorObject } from 'ajv';
 import { type ErrorCode, fail, printable } from './errors.ts';
 import { type At, parseJson, pointerStep, readablePath } from './json.ts';
 import { nearest } from './nearest.ts';
@@ -78,23 +78,26 @@ function explain(error: ErrorObject): string {
   }
 }
 
-/** Schemas as functions: making one takes longer than running it. */
-const compiled = new WeakMap<object, ValidateFunction>();
+/** A schema of docs/schema, and the function of base/accepts.gen.ts that says quickly whether a value keeps to it. */
+export interface Shape {
+  readonly schema: object;
+  readonly accepts: (value: unknown) => boolean;
+}
 
-function validator(schema: object): ValidateFunction {
-  const known = compiled.get(schema);
-  if (known !== undefined) return known;
-  // Schemas themselves are checked by tests, so start-up does not pay for it.
-  const made = new Ajv({ allErrors: true, verbose: true, validateSchema: false, strictTypes: false }).compile(schema);
-  compiled.set(schema, made);
-  return made;
+/** What is wrong, by the schema library, which takes its time to be made ready; `all`: else the first alone. */
+export function violationsOf(value: unknown, { schema }: Shape, all: boolean): readonly ErrorObject[] {
+  // Schemas themselves are checked by tests.
+  const validate = new Ajv({ allErrors: all, verbose: true, validateSchema: false, strictTypes: false }).compile(
+    schema,
+  );
+  if (validate(value)) throw new Error('a schema and the function that was made of it do not agree');
+  return validate.errors ?? [];
 }
 
 /** Validates `value`; returns the pointer and text of every violation. */
-function violations(value: unknown, schema: object): { pointer: string; text: string }[] {
-  const validate = validator(schema);
-  if (validate(value)) return [];
-  return (validate.errors ?? []).map((error) => ({
+function violations(value: unknown, shape: Shape): { pointer: string; text: string }[] {
+  if (shape.accepts(value)) return [];
+  return violationsOf(value, shape, true).map((error) => ({
     pointer:
       error.keyword === 'additionalProperties'
         ? error.instancePath + pointerStep(String(error.params['additionalProperty']))
@@ -103,14 +106,14 @@ function violations(value: unknown, schema: object): { pointer: string; text: st
   }));
 }
 
-/** The value of a text that keeps to `schema`; else an error of `code` about the first violation. */
-export function parseBySchema(text: string, file: string, schema: object, code: ErrorCode): { value: unknown; at: At } {
+/** The value of a text that keeps to a shape; else an error of `code` about the first violation. */
+export function parseBySchema(text: string, file: string, shape: Shape, code: ErrorCode): { value: unknown; at: At } {
   const document = parseJson(text, file, code);
   const at: At = (pointer) => {
     const path = readablePath(pointer);
     return `${printable(file)}:${document.lineOf(pointer)}${path === '' ? '' : `: ${path}`}`;
   };
-  const found = violations(document.value, schema).map((each) => ({ ...each, line: document.lineOf(each.pointer) }));
+  const found = violations(document.value, shape).map((each) => ({ ...each, line: document.lineOf(each.pointer) }));
   if (found.length > 0) {
     const first = found.reduce((a, b) => (b.line < a.line ? b : a));
     const more = found.length > 1 ? ` (and ${found.length - 1} more)` : '';

@@ -5,9 +5,11 @@
  * (canonical.ts), and a text that is not it is refused; the shape is the shipped schema; ids are unique, since waivers
  * are by id; and what is inside of a limit is read, nothing else.
  */
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { ErrorObject } from 'ajv';
+import { evidence as accepts } from '../base/accepts.gen.ts';
 import { fail, printable } from '../base/errors.ts';
 import { readablePath } from '../base/json.ts';
+import { violationsOf } from '../base/json-schema.ts';
 import schema from '../docs/schema/evidence.schema.json';
 import { canonicalBytes } from './canonical.ts';
 import { EVIDENCE_FORMAT, EVIDENCE_VERSION, type Evidence, type Measurements } from './evidence.ts';
@@ -96,14 +98,6 @@ function explain({ keyword, params, data, message = '', parentSchema }: ErrorObj
   return `${found}; ${message}`;
 }
 
-let compiled: ValidateFunction<Evidence> | undefined;
-
-/** The schema as a function; making it takes as long as reading a middling file, so it is made once. */
-function validator(): ValidateFunction<Evidence> {
-  compiled ??= new Ajv({ verbose: true, validateSchema: false, strictTypes: false }).compile<Evidence>(schema);
-  return compiled;
-}
-
 /** Throws for the first id that two have. */
 function requireUnique(file: string, ids: readonly string[]): void {
   const seen = new Set<string>();
@@ -131,14 +125,14 @@ export function parseEvidence(bytes: Uint8Array, file: string): Evidence {
       'evidence',
       `${printable(file)}: its "version" is ${printable(JSON.stringify(version) ?? 'missing', 60)}; this casemate reads ${EVIDENCE_VERSION}`,
     );
-  const validate = validator();
-  if (!validate(value)) {
-    const error = validate.errors![0]!;
+  if (!accepts(value)) {
+    const error = violationsOf(value, { schema, accepts }, false)[0]!;
     const where = error.instancePath === '' ? 'the top' : readablePath(error.instancePath);
     fail('evidence', `${printable(file)}: ${printable(where)}: ${explain(error)}`);
   }
-  requireUnique(file, idsOf(value));
-  return value;
+  const evidence = value as Evidence;
+  requireUnique(file, idsOf(evidence));
+  return evidence;
 }
 
 /** Measurements of this version. Errors: 'evidence', 'limit'. */

@@ -8,6 +8,8 @@
  * The shape is docs/schema/policy.schema.json; what a schema cannot say is checked here. The policy's hash is of the
  * bytes of its file, so a verdict names exactly the text that a reader can hold in hand.
  */
+
+import { policy as accepts } from '../base/accepts.gen.ts';
 import { fail, printable } from '../base/errors.ts';
 import { type At, pointerStep } from '../base/json.ts';
 import { parseBySchema } from '../base/json-schema.ts';
@@ -114,7 +116,7 @@ export function parsePolicy(bytes: Uint8Array, file: string): Policy {
   } catch {
     return fail('policy', `${printable(file)}: holds bytes that are no UTF-8; save it as UTF-8`);
   }
-  const { value, at } = parseBySchema(text, file, schema, 'policy');
+  const { value, at } = parseBySchema(text, file, { schema, accepts }, 'policy');
   const policy = value as PolicyText;
   checkMeaning(policy, at);
   return { ...policy, waivers: policy.waivers ?? [], sha256: createHash('sha256').update(bytes).digest('hex') };

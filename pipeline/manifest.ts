@@ -6,6 +6,7 @@
  * too; what a schema cannot say (names that must differ, keys that exclude one another) is checked here. Nothing in
  * this file opens a file: paths stay as declared until paths.ts confines them.
  */
+import { casemate as accepts } from '../base/accepts.gen.ts';
 import { fail } from '../base/errors.ts';
 import type { At } from '../base/json.ts';
 import { parseBySchema, show } from '../base/json-schema.ts';
@@ -248,7 +249,7 @@ function checkMeaning(manifest: Manifest, at: At): void {
 
 /** Parses and validates the text of a manifest; `file` is how messages name it; `target` replaces the manifest's own. */
 export function parseManifest(text: string, file: string, target?: Target): ParsedManifest {
-  const { value, at } = parseBySchema(text, file, schema, 'manifest');
+  const { value, at } = parseBySchema(text, file, { schema, accepts }, 'manifest');
   const written = value as Manifest;
   const manifest = target === undefined ? written : { ...written, target };
   checkMeaning(manifest, at);

@@ -23,6 +23,7 @@ import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
 import { buildEmulator } from '../targets/hvt/emulator/build.mjs';
 import { buildKernels } from './kernels.mjs';
+import { buildSchemas } from './schemas.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}/dist`;
@@ -204,6 +205,7 @@ mkdirSync(dist, { recursive: true });
 // Inside dist everything is CommonJS, whatever the package says.
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 await buildKernels();
+await buildSchemas();
 await libraryModules();
 await command('cli/casemate.ts', 'casemate', withoutProver);
 await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommands('slide'));

@@ -1,10 +1,11 @@
 /**
- * What is known of the code without running it: the kernels are made, then types are checked (of the kernels by their own
+ * What is known of the code without running it: what is generated is made, then types are checked (of the kernels by their own
  * rules) and the style, two at a time. Each one's output comes whole, in a fixed order; the first that fails decides the
  * exit status.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { buildSchemas } from './schemas.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const checks = [
@@ -14,6 +15,7 @@ const checks = [
   ['tsc', '--noEmit', '-p', 'hardening/slide/kernels/assembly'],
 ];
 
+await buildSchemas();
 execFileSync(process.execPath, ['scripts/kernels.mjs'], { cwd: root, stdio: 'inherit' });
 
 /** Runs one; resolves to its exit status and what it printed. */
