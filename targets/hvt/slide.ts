@@ -14,7 +14,7 @@ import { seededLayout } from '../../hardening/slide/draws.ts';
 import { type AddressEntropy, addressEntropy } from '../../hardening/slide/entropy.ts';
 import { finishedBytes } from '../../hardening/slide/file-bytes.ts';
 import { createSlideArena, type SlideArena } from '../../hardening/slide/kernels/kernels.ts';
-import type { SlideProblem } from '../../hardening/slide/layout.ts';
+import { roomOf, type SlideProblem, shapeOf } from '../../hardening/slide/layout.ts';
 import { addressUnder } from '../../hardening/slide/moves.ts';
 import { Encoding, type Layout, type SlideInfo, unitAt } from '../../hardening/slide/slide-info.ts';
 import { u8 } from '../../linker/arena.ts';
@@ -139,6 +139,36 @@ export function slideEntropy(image: Slidable, options: Omit<SlideOptions, 'seed'
     entry: addressEntropy(problem, at < 0 ? undefined : at),
     units: shuffled.length,
     pinned: offset.length - shuffled.length,
+  };
+}
+
+/** Where slides put an image, without making them. */
+export interface SlidePlaces {
+  /** First address that a base may have, and how many pages it may begin at. */
+  readonly lowest: number;
+  readonly slots: number;
+  /** Of each seed, the first segment's address and the entry function's. */
+  readonly bases: readonly number[];
+  readonly entries: readonly number[];
+}
+
+/** Where the slides of some seeds put the image and its entry function. Errors as those of slideInPieces. */
+export function slidePlaces(
+  image: Slidable,
+  options: Omit<SlideOptions, 'seed'>,
+  seeds: readonly Uint8Array[],
+  name: string,
+): SlidePlaces {
+  const { info, stub } = image;
+  const plan = textPlan(info);
+  const problem = slideProblem(image, options, name, plan);
+  const arena = createSlideArena();
+  const layouts = seeds.map((seed) => layoutOf(info, plan, problem, seed, arena));
+  return {
+    lowest: problem.lowest,
+    slots: roomOf(shapeOf(problem)).baseSlots,
+    bases: layouts.map(({ segmentAddress }) => pageDown(segmentAddress[0]!)),
+    entries: layouts.map((layout) => addressUnder(info, layout, stub.config.entry)),
   };
 }
 
