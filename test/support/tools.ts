@@ -17,6 +17,7 @@ export const toolPackages = {
   'aarch64-linux-gnu-objdump': 'binutils-aarch64-linux-gnu',
   'apt-get': 'apt',
   ar: 'binutils',
+  chromium: 'chromium',
   clang: 'clang',
   coqc: 'coq',
   cvc5: 'cvc5',

@@ -1,0 +1,173 @@
+/**
+ * What the rules say, as a table that can be narrowed down: by outcome, rule, ground and text.
+ *
+ * With a policy its rows are the gate's decisions, gravest first; else all that can be decided on. Proved obligations and
+ * functions of which nothing is wrong are thousands in a large image and have sections of their own: here they are
+ * counted. Whatever is not good is a row.
+ */
+import { type Decidable, decidables } from '../decidable.ts';
+import { type Decision, type Result, results } from '../gate.ts';
+import type { Waiver } from '../policy.ts';
+import { fixOf, type RulePages, whyOf } from '../rule-page.ts';
+import { attributes, type Html, html, type Part } from './html.ts';
+import type { ReportInput } from './input.ts';
+import {
+  badge,
+  code,
+  filterOf,
+  gravest,
+  grouped,
+  lines,
+  plural,
+  restOf,
+  type Section,
+  type Tone,
+  toneOf,
+  word,
+} from './parts.ts';
+
+/** No page has more rows. */
+const MOST_ROWS = 5000;
+
+interface Row {
+  readonly id: string;
+  readonly rule: string;
+  readonly tone: Tone;
+  /** In a word. */
+  readonly result: string;
+  readonly state?: string;
+  readonly message: string;
+  readonly details: readonly string[];
+  readonly more: readonly Html[];
+}
+
+const resultTones: Readonly<Record<Result, Tone>> = {
+  failed: 'bad',
+  undecided: 'open',
+  warned: 'open',
+  waived: 'plain',
+  known: 'plain',
+  passed: 'good',
+};
+
+const resultWords: Readonly<Record<Result, string>> = {
+  failed: 'failed',
+  undecided: 'undecided',
+  warned: 'warning',
+  waived: 'waived',
+  known: 'known before',
+  passed: 'passed',
+};
+
+const outcomeWords = { fail: 'failed', unknown: 'unknown', pass: 'passed' } as const;
+
+const waiverText = ({ owner, expires, reason }: Waiver, isExpired: boolean): Html =>
+  html`${isExpired ? 'A waiver expired' : 'Waived'} by ${owner}, ${isExpired ? 'on' : 'until'} ${expires}: ${reason}`;
+
+/** Why it matters and how to mend it. */
+function advice(of: Pick<Decision, 'rule' | 'fix'>, pages: RulePages): Html[] {
+  const [why, fix] = [whyOf(of, pages), fixOf(of, pages)];
+  return [
+    ...(why === '' ? [] : [html`<strong>Why</strong> ${why}`]),
+    ...(fix === '' ? [] : [html`<strong>Fix by</strong> ${fix}`]),
+  ];
+}
+
+function ofDecision(decision: Decision, pages: RulePages): Row {
+  const { id, rule, result, state, message, details, waiver, isExpired, baseline } = decision;
+  const decides = result === 'failed' || result === 'undecided' || result === 'warned';
+  return {
+    ...{ id, rule, message, details, tone: resultTones[result], result: resultWords[result] },
+    ...(state && { state }),
+    more: [
+      ...(waiver ? [waiverText(waiver, isExpired === true)] : []),
+      ...(baseline && baseline !== 'unchanged' ? [html`Against the release before: ${baseline}`] : []),
+      ...(decides ? advice(decision, pages) : []),
+    ],
+  };
+}
+
+function ofDecidable({ id, rule, outcome, state, message, details }: Decidable, pages: RulePages): Row {
+  return {
+    ...{ id, rule, state, message, details, tone: toneOf(outcome), result: outcomeWords[outcome] },
+    more: outcome === 'pass' ? [] : advice({ rule }, pages),
+  };
+}
+
+/** Rules whose subjects are functions and obligations, which have sections of their own. */
+const ofFunctions = new Set(['proof', 'verified', 'validation', 'erasure']);
+
+function rowsOf({ evidence, verdict, pages }: ReportInput): { rows: Row[]; counted: ReadonlyMap<string, number> } {
+  const all =
+    verdict === undefined
+      ? decidables(evidence).map((one) => ofDecidable(one, pages))
+      : verdict.decisions.map((one) => ofDecision(one, pages));
+  const counted = new Map<string, number>();
+  const rows = all.filter(({ rule, result, more }) => {
+    if (!ofFunctions.has(rule) || result !== 'passed' || more.length > 0) return true;
+    counted.set(rule, (counted.get(rule) ?? 0) + 1);
+    return false;
+  });
+  const order: readonly Tone[] = ['bad', 'open', 'plain', 'good'];
+  return { rows: order.flatMap((tone) => rows.filter((one) => one.tone === tone)), counted };
+}
+
+const countedWords: Readonly<Record<string, readonly [one: string, many: string, anchor: string]>> = {
+  proof: ['obligation is proved', 'obligations are proved', 'contracts'],
+  verified: [
+    'function is in the image as it was proved',
+    'functions are in the image as they were proved',
+    'contracts',
+  ],
+  validation: ['function does what its source says', 'functions do what their sources say', 'validation'],
+  erasure: ['function leaves no secret behind', 'functions leave no secret behind', 'secrets'],
+};
+
+function countedLine(counted: ReadonlyMap<string, number>): Html | undefined {
+  if (counted.size === 0) return undefined;
+  const parts = [...counted].map(([rule, n]) => {
+    const [one, many, anchor] = countedWords[rule]!;
+    return html`<li><a href="#${anchor}">${plural(n, one, many)}</a></li>`;
+  });
+  return html`<p class="note">Not in the table, for nothing is wrong with them:</p><ul class="plain">${parts}</ul>`;
+}
+
+function tableRow({ id, rule, tone, result, state, message, details, more }: Row): Html {
+  const data = { 'data-list': 'findings', 'data-outcome': result, 'data-rule': rule, 'data-state': state };
+  const all: Part[] = [...details, ...more];
+  return html`<tr ${attributes(data)}><td>${badge(tone, result)}</td><th scope="row">${code(id)}</th><td>${state && word(state)}</td><td>${message}${lines(all, 3, 'detail')}</td></tr>
+`;
+}
+
+const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort();
+
+const choicesOf = (values: readonly string[]): [string, string][] => values.map((one) => [one, one]);
+
+export function findingsSection(input: ReportInput): Section {
+  const { rows, counted } = rowsOf(input);
+  const outcomes = [...new Set(rows.map(({ result }) => result))];
+  const words = input.verdict ? results.map((one) => resultWords[one]) : Object.values(outcomeWords);
+  const used = words.filter((one) => outcomes.includes(one));
+  const sums = used.map((one) => `${grouped(rows.filter(({ result }) => result === one).length)} ${one}`);
+  const tone = gravest(rows.map((row) => row.tone));
+  const body = html`<p>Each finding stands on a ground. <dfn>Declared</dfn>: the image's file says so. <dfn>Enforced</dfn>:
+page tables, a kernel or a tender do it. <dfn>Exercised</dfn>: a probe, which is another program with the same protections, tried
+and was stopped. Unknown is not a pass.</p>
+${filterOf('findings', 'findings', [
+  ['outcome', 'Outcome', choicesOf(used)],
+  ['rule', 'Rule', choicesOf(sorted(rows.map(({ rule }) => rule)))],
+  ['state', 'Ground', choicesOf(sorted(rows.flatMap(({ state }) => (state ? [state] : []))))],
+])}
+<div class="scroll" tabindex="0" role="group" aria-label="Table of findings"><table class="findings">
+<caption>Findings, gravest first</caption>
+<thead><tr><th scope="col">Outcome</th><th scope="col">Finding</th><th scope="col">Ground</th><th scope="col">What was found</th></tr></thead>
+<tbody>
+${rows.slice(0, MOST_ROWS).map(tableRow)}</tbody></table></div>
+${restOf(rows.length, MOST_ROWS)}${countedLine(counted)}`;
+  return {
+    id: 'findings',
+    title: 'Findings',
+    sum: badge(rows.length === 0 ? 'open' : tone, sums.join(', ') || 'none'),
+    body,
+  };
+}
