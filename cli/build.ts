@@ -13,6 +13,7 @@ import { collect, parseBudget, parseRelease, parseSeconds } from './budget.ts';
 import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { print } from './output.ts';
 import { terminalProgress } from './progress.ts';
+import { writeReport } from './write-report.ts';
 
 const examples = `
 Examples:
@@ -163,6 +164,7 @@ interface Options extends KernelFlags {
   readonly key?: readonly string[];
   readonly release?: number;
   readonly measure?: boolean;
+  readonly report?: string;
 }
 
 function targetOf(text: string): Target {
@@ -191,8 +193,11 @@ async function built(request: BuildRequest, { evidence, key = [], release, measu
 }
 
 async function run(folder: string, options: Options): Promise<void> {
-  if (options.evidence === undefined && (options.key ?? options.release ?? options.measure) !== undefined)
-    fail('usage', '--key, --release and --measure belong to --evidence, which is missing');
+  if (
+    options.evidence === undefined &&
+    (options.key ?? options.release ?? options.measure ?? options.report) !== undefined
+  )
+    fail('usage', '--key, --release, --measure and --report belong to --evidence, which is missing');
   if (options.updateLock && options.frozenLock) fail('usage', '--update-lock and --frozen-lock exclude each other');
   const sel4 = sel4Of(options);
   const progress = terminalProgress(options.verbose === true);
@@ -210,6 +215,7 @@ async function run(folder: string, options: Options): Promise<void> {
     progress,
   };
   const result = options.evidence === undefined ? await buildProject(request) : await built(request, options);
+  if (options.report !== undefined) await writeReport(options.report, { path: options.evidence! }, progress);
   if (!options.quiet) print(summary(result));
 }
 
@@ -240,6 +246,7 @@ export function buildCommand(): Command {
       .option('--key <FILE>', 'sign the bundle with this private key (mode 0600); may be given several times', collect)
       .option('--release <NUMBER>', 'number of the release, which is signed along', parseRelease)
       .option('--measure', 'put in how long each phase took; no two bundles are the same then')
+      .option('--report <FILE>', 'write the evidence as a page for people as well (casemate report)')
       .option('-v, --verbose', 'tell every phase and its time')
       .option('-q, --quiet', 'print nothing on success')
       .addHelpText('after', examples)

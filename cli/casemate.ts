@@ -34,6 +34,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'init-policy': async () => (await import('./policy.ts')).initPolicyCommand(),
   waive: async () => (await import('./policy.ts')).waiveCommand(),
   explain: async () => (await import('./policy.ts')).explainCommand(),
+  report: async () => (await import('./report.ts')).reportCommand(),
   trend: async () => (await import('./trend.ts')).trendCommand(),
   sbom: async () => (await import('./sbom.ts')).sbomCommand(),
   sign: async () => (await import('./sign.ts')).signCommand(),
