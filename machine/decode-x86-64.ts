@@ -14,6 +14,9 @@ export type { Instruction } from 'iced-x86';
 const load = createRequire(import.meta.url);
 let loaded: Iced | undefined;
 
+/** No instruction is longer. */
+const MOST_BYTES = 15;
+
 /** The library, for its enumerations. */
 export function iced(): Iced {
   loaded ??= load('iced-x86') as Iced;
@@ -59,6 +62,21 @@ export function sweep(
     instruction.free();
     decoder.free();
   }
+}
+
+/** The instruction that `bytes` begin with, for people, in the syntax of Intel's manuals; undefined where it is none. */
+export function instructionText(bytes: Uint8Array, address: bigint): string | undefined {
+  const { Formatter, FormatterSyntax } = iced();
+  const formatter = new Formatter(FormatterSyntax.Intel);
+  let text: string | undefined;
+  try {
+    sweep(bytes.subarray(0, MOST_BYTES), address, [], (instruction, offset) => {
+      if (offset === 0 && instruction.code !== iced().Code.INVALID) text = formatter.format(instruction);
+    });
+  } finally {
+    formatter.free();
+  }
+  return text;
 }
 
 /** What an instruction does to registers and memory, by the library's tables. */

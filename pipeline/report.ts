@@ -14,8 +14,11 @@ import { parseMeasurements } from '../evidence/parse.ts';
 import type { Policy } from '../evidence/policy.ts';
 import type { Enforced, ReportInput, Slides } from '../evidence/report/input.ts';
 import { reportPage } from '../evidence/report/page.ts';
+import { namedInstructions } from '../evidence/report/secrets.ts';
 import { PAGE } from '../hardening/slide/space.ts';
+import { readSubject } from '../hardening/subject.ts';
 import { readElfFile } from '../linker/elf-file.ts';
+import { instructionText } from '../machine/decode-x86-64.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { readSlidable, slideEntropy, slidePlaces } from '../targets/hvt/slide.ts';
 import { readEvidence, readGated } from './gate.ts';
@@ -90,6 +93,25 @@ function enforcedBy(image: Uint8Array, name: string): Enforced | undefined {
   return { regions, stack, ...(addresses !== undefined && { addresses }) };
 }
 
+/** Instructions that are shown. */
+const MOST_INSTRUCTIONS = 500;
+
+/** The instructions that evidence says left something of a secret; none where another machine's code is not put in words. */
+function instructionsOf(image: Uint8Array, evidence: Evidence): Map<string, string> | undefined {
+  const named = [...new Set(namedInstructions(evidence))].slice(0, MOST_INSTRUCTIONS);
+  if (named.length === 0 || evidence.image.machine !== 'x86-64') return undefined;
+  const { loads } = readSubject(image, evidence.image.name);
+  return new Map(
+    named.flatMap((at): [string, string][] => {
+      const address = BigInt(at);
+      const load = loads.find((one) => one.address <= address && address - one.address < BigInt(one.data.length));
+      if (load === undefined) return [];
+      const text = instructionText(load.data.subarray(Number(address - load.address)), address);
+      return text === undefined ? [] : [[at, text]];
+    }),
+  );
+}
+
 /** Slides of an image; or why there are none. */
 function slidesOf(image: Uint8Array, { image: { name, target } }: Evidence, count: number): Slides | string {
   if (target === 'sel4') return 'the image is placed when it is built; its kernel loads it where its headers say';
@@ -136,6 +158,7 @@ export function reportInput(request: ReportRequest): ReportInput {
   const times = files?.get(bundleNames.measurements);
   const steps = stepsOf(evidence, files);
   const enforced = image && enforcedBy(image, evidence.image.name);
+  const instructions = image && instructionsOf(image, evidence);
   if (image !== undefined && evidence.image.target === 'hvt') step('drawing slides');
   const slides = image === undefined ? 'the image is not at hand' : slidesOf(image, evidence, count);
   step('writing the page');
@@ -148,6 +171,7 @@ export function reportInput(request: ReportRequest): ReportInput {
     ...(steps && { steps }),
     ...(times && { measurements: parseMeasurements(times, `${path}: ${bundleNames.measurements}`) }),
     ...(enforced && { enforced }),
+    ...(instructions && { instructions }),
     ...(typeof slides === 'string' ? { slidesAbsent: slides } : { slides }),
     ...(before && { before }),
   };

@@ -9,7 +9,7 @@ import { type Decidable, decidables } from '../decidable.ts';
 import { type Decision, type Result, results } from '../gate.ts';
 import type { Waiver } from '../policy.ts';
 import { fixOf, type RulePages, whyOf } from '../rule-page.ts';
-import { attributes, type Html, html, type Part } from './html.ts';
+import { attributes, type Html, html, type Part, textOfHtml } from './html.ts';
 import type { ReportInput } from './input.ts';
 import {
   badge,
@@ -39,6 +39,8 @@ interface Row {
   readonly message: string;
   readonly details: readonly string[];
   readonly more: readonly Html[];
+  /** What there is advice for. */
+  readonly decision?: Pick<Decision, 'rule' | 'fix'>;
 }
 
 const resultTones: Readonly<Record<Result, Tone>> = {
@@ -73,7 +75,7 @@ function advice(of: Pick<Decision, 'rule' | 'fix'>, pages: RulePages): Html[] {
   ];
 }
 
-function ofDecision(decision: Decision, pages: RulePages): Row {
+function ofDecision(decision: Decision): Row {
   const { id, rule, result, state, message, details, waiver, isExpired, baseline } = decision;
   const decides = result === 'failed' || result === 'undecided' || result === 'warned';
   return {
@@ -82,15 +84,27 @@ function ofDecision(decision: Decision, pages: RulePages): Row {
     more: [
       ...(waiver ? [waiverText(waiver, isExpired === true)] : []),
       ...(baseline && baseline !== 'unchanged' ? [html`Against the release before: ${baseline}`] : []),
-      ...(decides ? advice(decision, pages) : []),
     ],
+    ...(decides && { decision }),
   };
 }
 
-function ofDecidable({ id, rule, outcome, state, message, details }: Decidable, pages: RulePages): Row {
+function ofDecidable({ id, rule, outcome, state, message, details }: Decidable): Row {
   return {
     ...{ id, rule, state, message, details, tone: toneOf(outcome), result: outcomeWords[outcome] },
-    more: outcome === 'pass' ? [] : advice({ rule }, pages),
+    more: [],
+    ...(outcome !== 'pass' && { decision: { rule } }),
+  };
+}
+
+/** Adds why it matters and how to mend it to the first of each rule's findings that are not good. */
+function advised(pages: RulePages): (row: Row) => Row {
+  const told = new Set<string>();
+  return (row) => {
+    const all = row.decision === undefined ? [] : advice(row.decision, pages);
+    const fresh = all.filter((one) => !told.has(textOfHtml(one)));
+    for (const one of fresh) told.add(textOfHtml(one));
+    return { ...row, more: [...row.more, ...fresh] };
   };
 }
 
@@ -98,10 +112,7 @@ function ofDecidable({ id, rule, outcome, state, message, details }: Decidable, 
 const ofFunctions = new Set(['proof', 'verified', 'validation', 'erasure']);
 
 function rowsOf({ evidence, verdict, pages }: ReportInput): { rows: Row[]; counted: ReadonlyMap<string, number> } {
-  const all =
-    verdict === undefined
-      ? decidables(evidence).map((one) => ofDecidable(one, pages))
-      : verdict.decisions.map((one) => ofDecision(one, pages));
+  const all = verdict === undefined ? decidables(evidence).map(ofDecidable) : verdict.decisions.map(ofDecision);
   const counted = new Map<string, number>();
   const rows = all.filter(({ rule, result, more }) => {
     if (!ofFunctions.has(rule) || result !== 'passed' || more.length > 0) return true;
@@ -109,7 +120,7 @@ function rowsOf({ evidence, verdict, pages }: ReportInput): { rows: Row[]; count
     return false;
   });
   const order: readonly Tone[] = ['bad', 'open', 'plain', 'good'];
-  return { rows: order.flatMap((tone) => rows.filter((one) => one.tone === tone)), counted };
+  return { rows: order.flatMap((tone) => rows.filter((one) => one.tone === tone)).map(advised(pages)), counted };
 }
 
 const countedWords: Readonly<Record<string, readonly [one: string, many: string, anchor: string]>> = {

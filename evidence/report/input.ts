@@ -4,7 +4,7 @@
  * All of it is plain data, so that the page is a function of it: no clock, no files, and the same bytes for the same
  * release. Whatever is absent is said to be absent on the page, never left out in silence.
  */
-import type { Evidence, Measurements, Sha256 } from '../evidence.ts';
+import type { Address, Evidence, Measurements, Sha256 } from '../evidence.ts';
 import type { Trust, Verdict } from '../gate.ts';
 import type { RulePages } from '../rule-page.ts';
 
@@ -68,6 +68,8 @@ export interface ReportInput {
   readonly sources: ReadonlyMap<Sha256, string>;
   /** Steps of the solvers for each obligation, in the order of the evidence; undefined where none is known. */
   readonly steps?: readonly (number | undefined)[];
+  /** Instructions of the image that evidence names as those that left something, in words, by address. */
+  readonly instructions?: ReadonlyMap<Address, string>;
   readonly measurements?: Measurements;
   readonly enforced?: Enforced;
   readonly slides?: Slides;
