@@ -73,7 +73,7 @@ function obligationRow({ obligation, steps }: Owned): Part[] {
     badge(tone, word),
     by,
     steps === undefined ? '' : grouped(steps),
-    text === undefined ? '' : code(text.slice(0, 12)),
+    text === undefined ? '' : html`<code class="whole">${text.slice(0, 12)}</code>`,
   ];
 }
 
@@ -119,7 +119,7 @@ ${facts([
     ? undefined
     : [
         'Code',
-        html`${fn.places.map(({ symbol, address, size }) => html`${code(symbol)} at ${code(address)}, ${sizeText(size)}; `)}`,
+        html`${fn.places.map(({ symbol, address, size }, i) => html`${i === 0 ? '' : '; '}${code(symbol)} at ${code(address)}, ${sizeText(size)}`)}`,
       ],
   fn.code === undefined ? undefined : ['SHA-256 of it', hashText(fn.code)],
 ])}

@@ -10,7 +10,7 @@ import { createHash } from '../../base/node.ts';
 import { addressesSection } from './addresses.ts';
 import { contractsSection } from './contracts.ts';
 import { findingsSection } from './findings.ts';
-import { type Html, html, scriptElement, styleElement, textOfHtml } from './html.ts';
+import { attributes, type Html, html, scriptElement, styleElement, textOfHtml } from './html.ts';
 import type { ReportInput } from './input.ts';
 import { kernelSection } from './kernel.ts';
 import { assumptionsSection, originSection, tcbSection } from './ledger.ts';
@@ -53,6 +53,17 @@ function sectionsOf(input: ReportInput): Section[] {
   return all.flatMap((make) => make(input) ?? []);
 }
 
+/** Rows from which on a browser lays out only what it shows: it opens at once, and guesses how long the page is. */
+const LARGE = 2000;
+
+function isLarge({
+  evidence: { findings, proofs, validation = [], erasure = [], inputs, assumptions },
+}: ReportInput): boolean {
+  const { functions = [], obligations = [] } = proofs ?? {};
+  const rows = [findings, functions, obligations, validation, erasure, inputs, assumptions];
+  return rows.reduce((sum, one) => sum + one.length, 0) > LARGE;
+}
+
 function head(input: ReportInput): Html {
   const { evidence } = input;
   return html`<meta charset="utf-8">
@@ -73,7 +84,7 @@ ${banner(input)}
 <nav aria-labelledby="contents"><h2 id="contents">Contents</h2><ul>
 ${sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>\n`)}</ul>
 <div id="folds" hidden><button type="button" data-open="yes">Open all</button><button type="button" data-open="no">Close all</button></div></nav>
-<main id="main" tabindex="-1">
+<main id="main" tabindex="-1" ${attributes({ class: isLarge(input) ? 'large' : undefined })}>
 ${sections.map(sectionOf)}</main>
 <footer>Made by casemate from evidence.json. Nothing on this page was fetched, and it sends nothing.</footer>
 </div>

@@ -70,7 +70,8 @@ nav a:hover { text-decoration: underline; }
 td .badge, .whole { white-space: nowrap; }
 .badge.open { border-style: dashed; }
 .bad.badge { border-width: 2px; }
-main section { border-bottom: 1px solid var(--line); padding: 1rem 0; content-visibility: auto; contain-intrinsic-size: auto 30rem; }
+main section { border-bottom: 1px solid var(--line); padding: 1rem 0; }
+main.large section { content-visibility: auto; contain-intrinsic-size: auto 30rem; }
 details.section > summary { padding: .25rem 0; }
 summary { cursor: pointer; }
 summary:hover h2, summary:hover .name { text-decoration: underline; }
@@ -148,7 +149,7 @@ footer { grid-column: 1 / -1; color: var(--soft); font-size: .875rem; padding-to
   .page { display: block; max-width: none; padding: 0; }
   nav, .filter, #folds, .skip { display: none !important; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
-  details.function, main section { content-visibility: visible; }
+  details.function, main.large section { content-visibility: visible; }
   .scroll, .source { overflow: visible; }
   svg { max-width: 100%; height: auto; }
   table, .findings { min-width: 0; font-size: 9pt; }
