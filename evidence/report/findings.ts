@@ -150,6 +150,21 @@ function tableRow({ id, rule, tone, result, state, message, details, more }: Row
 `;
 }
 
+const waiverItem = ({ rule, id, subject, owner, expires }: Waiver): Html =>
+  html`${code(id ?? rule)} (${subject.slice(0, 12)}), ${owner}, until ${expires}`;
+
+/** Waivers of the policy that do nothing here, and what was wrong in the release before alone. */
+function leftovers({ verdict }: ReportInput): Html | undefined {
+  if (verdict === undefined) return undefined;
+  const { expired, stale, gone } = verdict;
+  const list = (title: string, all: readonly Part[]): Html | undefined =>
+    all.length === 0 ? undefined : html`<h3>${title}</h3>${lines(all, 20)}`;
+  return html`${list('Waivers that have expired and do not count', expired.map(waiverItem))}${list(
+    'Waivers that nothing here needs',
+    stale.map(waiverItem),
+  )}${list('Gone since the release before', gone.map(code))}`;
+}
+
 const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort();
 
 const choicesOf = (values: readonly string[]): [string, string][] => values.map((one) => [one, one]);
@@ -169,12 +184,12 @@ ${filterOf('findings', 'findings', [
   ['rule', 'Rule', choicesOf(sorted(rows.map(({ rule }) => rule)))],
   ['state', 'Ground', choicesOf(sorted(rows.flatMap(({ state }) => (state ? [state] : []))))],
 ])}
-<div class="scroll" tabindex="0" role="group" aria-label="Table of findings"><table class="findings">
+<div class="scroll"><table class="findings">
 <caption>Findings, gravest first</caption>
 <thead><tr><th scope="col">Outcome</th><th scope="col">Finding</th><th scope="col">Ground</th><th scope="col">What was found</th></tr></thead>
 <tbody>
 ${rows.slice(0, MOST_ROWS).map(tableRow)}</tbody></table></div>
-${restOf(rows.length, MOST_ROWS)}${countedLine(counted)}`;
+${restOf(rows.length, MOST_ROWS)}${countedLine(counted)}${leftovers(input)}`;
   return {
     id: 'findings',
     title: 'Findings',

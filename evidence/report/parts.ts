@@ -83,14 +83,14 @@ const MOST_ROWS = 5000;
 
 const titleOf = (column: string | Column): Column => (typeof column === 'string' ? { title: column } : column);
 
-/** A table that can be scrolled sideways by keyboard where the window is narrow. */
+/** A table; it scrolls sideways by itself where the window is too narrow for it. */
 export function table({ caption, columns, rows, class: name }: Table): Html {
   const heads = columns.map(titleOf);
   const cell = (part: Part, i: number): Html =>
     i === 0
       ? html`<th scope="row">${part}</th>`
       : html`<td ${attributes({ class: heads[i]?.isNumber ? 'number' : undefined })}>${part}</td>`;
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="Table"><table ${attributes({ class: name })}>
+  return html`<div class="scroll"><table ${attributes({ class: name })}>
 <caption>${caption}</caption>
 <thead><tr>${heads.map(
     ({ title, isNumber }) =>

@@ -22,14 +22,18 @@ export const pageScript = `'use strict';
   const show = (target) => {
     for (let at = target; at !== null; at = at.parentElement) if (at.tagName === 'DETAILS') at.open = true;
   };
-  const showAnchor = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const showAnchor = (hash) => {
+    const target = document.getElementById(hash.slice(1));
     if (target === null) return;
     show(target.querySelector('details') ?? target);
     target.scrollIntoView();
   };
-  addEventListener('hashchange', showAnchor);
-  if (location.hash.length > 1) showAnchor();
+  addEventListener('hashchange', () => showAnchor(location.hash));
+  // A link to where one is already changes nothing, but its section may have been closed since.
+  document.addEventListener('click', ({ target }) => {
+    if (target.tagName === 'A' && target.hash === location.hash) showAnchor(target.hash);
+  });
+  showAnchor(location.hash);
 
   // Lists that can be narrowed down.
   const narrow = (filter) => {

@@ -163,6 +163,10 @@ describe('the page', () => {
       expect(await page.locator('main details[open]').count()).toBe(0);
       await page.getByRole('navigation').getByRole('link', { name: 'Memory' }).click();
       await page.locator('#memory > details[open]').waitFor();
+      // The same link once more, though the address is that already.
+      await memory.locator('> summary').click();
+      await page.getByRole('navigation').getByRole('link', { name: 'Memory' }).click();
+      await page.locator('#memory > details[open]').waitFor();
       await page.getByRole('button', { name: 'Open all' }).click();
       expect(await page.locator('main details:not([open])').count()).toBe(0);
     });
