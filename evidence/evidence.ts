@@ -30,6 +30,18 @@ export interface EvidenceSegment {
   readonly offset: number;
 }
 
+/** A device that the image asks its tender or machine for. */
+export interface EvidenceDevice {
+  readonly name: string;
+  readonly type: 'block' | 'net';
+}
+
+/** A name of a function and how many bytes it has; a function may have several names, and several functions one. */
+export interface EvidenceFunction {
+  readonly name: string;
+  readonly size: number;
+}
+
 export interface EvidenceImage {
   /** Of its file, and of the file in the bundle. */
   readonly name: string;
@@ -40,6 +52,10 @@ export interface EvidenceImage {
   readonly entry: Address;
   /** All program headers, in their order. */
   readonly segments: readonly EvidenceSegment[];
+  /** Of the manifest in the image, in its order. Absent: the image has none, and so no say in what it is given. */
+  readonly devices?: readonly EvidenceDevice[];
+  /** Of the symbol table, by name, then size. Absent: the image has no symbol table. */
+  readonly functions?: readonly EvidenceFunction[];
 }
 
 /** A file that the build read, or an object that it made. */

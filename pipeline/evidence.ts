@@ -6,18 +6,14 @@
  * assumption by name: whoever reads the evidence has to find both.
  */
 import { basename } from 'node:path';
-import { hex, printable } from '../base/errors.ts';
 import { createHash } from '../base/node.ts';
 import type {
-  Address,
   Evidence,
   EvidenceAssumption,
   EvidenceErasure,
-  EvidenceImage,
   EvidenceKernel,
   EvidenceObligation,
   EvidenceProofs,
-  EvidenceSegment,
   EvidenceTools,
   EvidenceValidation,
   EvidenceVerified,
@@ -25,15 +21,13 @@ import type {
 import { hashOf, identified, uniqueIds, withoutAddresses } from '../evidence/identity.ts';
 import { readSubject } from '../hardening/subject.ts';
 import { partLines, placesOf } from '../hardening/zeroization/secrets-report.ts';
-import * as elf from '../linker/elf.ts';
-import { type ElfFile, readElfFile } from '../linker/elf-file.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { claimsOf } from '../targets/sel4/claims.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import type { Audit } from './audit.ts';
 import type { BuildResult } from './build.ts';
 import { findingsOfImage } from './image-findings.ts';
-import { sha256 } from './lock.ts';
+import { addressText as address, clipped, imageRecord } from './image-record.ts';
 import type { Manifest } from './manifest.ts';
 import type { ObligationEntry } from './proof-evidence.ts';
 import type { BuiltSecrets } from './secrets.ts';
@@ -43,41 +37,6 @@ import type { ValidationReport } from './validation-policy.ts';
 
 /** What decides addresses where nobody has said what shall. */
 export const DEFAULT_SEED = 'the kernel and the project';
-
-/** Text that fits a field of the evidence. */
-const clipped = (text: string): string => printable(text, 4000);
-
-const address = (value: number | bigint): Address => hex(BigInt.asUintN(64, BigInt(value)));
-
-const segmentTypes = new Map<number, EvidenceSegment['type']>([
-  [elf.PT_LOAD, 'load'],
-  [elf.PT_TLS, 'tls'],
-  [elf.PT_NOTE, 'note'],
-  [elf.PT_GNU_RELRO, 'relro'],
-  [elf.PT_GNU_STACK, 'stack'],
-]);
-
-const rightsOf = (flags: number): string =>
-  `${flags & elf.PF_R ? 'R' : '-'}${flags & elf.PF_W ? 'W' : '-'}${flags & elf.PF_X ? 'X' : '-'}`;
-
-const machines = new Map<number, EvidenceImage['machine']>([
-  [elf.EM_X86_64, 'x86-64'],
-  [elf.EM_RISCV, 'riscv64'],
-  [elf.EM_AARCH64, 'aarch64'],
-]);
-
-/** What the finished file says of itself; `name` is printable. */
-export function imageRecord(bytes: Uint8Array, name: string, target: EvidenceImage['target']): EvidenceImage {
-  const { header, segments }: ElfFile = readElfFile(bytes, name);
-  return {
-    ...{ name, sha256: sha256(bytes), size: bytes.length, machine: machines.get(header.machine)!, target },
-    entry: address(header.entry),
-    segments: segments.map(({ type, flags, address: at, memorySize, fileSize, offset }) => ({
-      ...{ type: segmentTypes.get(type) ?? 'other', rights: rightsOf(flags), address: address(at) },
-      ...{ memorySize, fileSize, offset },
-    })),
-  };
-}
 
 /** FILE:NAME of a function's key, which is FILE#NAME. */
 const functionOf = ({ function: key, file }: ObligationEntry): string => `${file}:${key.slice(file.length + 1)}`;

@@ -25,7 +25,13 @@ export function differenceOf(claimed: object, found: object): string {
   const keys = [...new Set([...Object.keys(a!), ...Object.keys(b!)])].sort();
   const key = keys.find((one) => !same({ one: a![one] }, { one: b![one] }))!;
   const show = (value: unknown): string => printable(JSON.stringify(value) ?? 'nothing', 200);
-  return `${key} is ${show(b![key])}; the evidence says ${show(a![key])}`;
+  const [mine, theirs] = [b![key], a![key]];
+  if (!Array.isArray(mine) || !Array.isArray(theirs))
+    return `${key} is ${show(mine)}; the evidence says ${show(theirs)}`;
+  // Of a long list the first element that differs is what helps.
+  let at = 0;
+  while (same({ one: mine[at] }, { one: theirs[at] })) at++;
+  return `${key}[${at}] is ${show(mine[at])}; the evidence says ${show(theirs[at])}`;
 }
 
 /** Holds records with ids against those that were found, each by its id. Returns how many are the same. */

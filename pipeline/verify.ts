@@ -2,7 +2,7 @@
  * `casemate verify BUNDLE`: finds out anew what evidence says, believing nothing of it that can be found out.
  *
  *   signature   every byte of the bundle, by keys that the reader has              evidence/envelope.ts
- *   image       its hash, size and segments, from its bytes                        evidence.ts
+ *   image       its hash, size, segments, devices and functions, from its bytes    image-record.ts
  *   findings    every rule, run again on the image                                 image-findings.ts
  *   erasure     what functions leave of their secrets, followed again              secrets.ts
  *   code        that the image has the code which the evidence speaks of           this file
@@ -22,8 +22,9 @@ import { loadAt, readSubject, type Subject } from '../hardening/subject.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { type ReadBundle, readBundle } from './bundle-file.ts';
-import { erasureRecords, imageRecord, kernelRecord, withoutFolders } from './evidence.ts';
+import { erasureRecords, kernelRecord, withoutFolders } from './evidence.ts';
 import { findingsOfImage } from './image-findings.ts';
+import { imageRecord } from './image-record.ts';
 import { sha256 } from './lock.ts';
 import { judgeFile } from './secrets.ts';
 import { type Account, compareById, differenceOf, many, same } from './verify-account.ts';
@@ -68,7 +69,8 @@ function checkImage(account: Account, { evidence, image }: ReadBundle): boolean 
     return false;
   }
   const found = imageRecord(image, name, target);
-  if (same(found, evidence.image)) account.checked.push(`${name}: SHA-256 ${found.sha256}, size and segments`);
+  if (same(found, evidence.image))
+    account.checked.push(`${name}: SHA-256 ${found.sha256}, size, segments, devices and functions`);
   else account.untrue.push(printable(`${name}: ${differenceOf(evidence.image, found)}`, 1000));
   return true;
 }

@@ -22,7 +22,12 @@ const key = makeKey();
 const quiet = createProgress({ write: () => {}, terminal: false, verbose: false, now: () => 0, patience: 1e6 });
 
 const sources = {
-  'casemate.json': JSON.stringify({ name: 'app', target: 'hvt', sources: ['main.c', 'sum.ts'] }),
+  'casemate.json': JSON.stringify({
+    name: 'app',
+    target: 'hvt',
+    sources: ['main.c', 'sum.ts'],
+    devices: [{ name: 'net0', type: 'net' }],
+  }),
   'main.c':
     '#include "solo5.h"\n#include "verified.h"\nint solo5_app_main(const struct solo5_start_info *i) { (void)i; return sum(3) == 6 ? 0 : 1; }\n',
   'sum.ts': `import type { u32 } from 'casemate';
@@ -145,7 +150,25 @@ describe('a forged bundle under the right signature', () => {
         ...own,
         image: { ...own.image, segments: own.image.segments.map((one) => ({ ...one, rights: 'R--' })) },
       }),
-      /app\.hvt: segments is/,
+      /app\.hvt: segments\[\d\] is .*"R-X".*; the evidence says .*"R--"/,
+    ],
+    [
+      'a device left out',
+      (own) => ({ ...own, image: { ...own.image, devices: [] } }),
+      /app\.hvt: devices\[0\] is {"name":"net0","type":"net"}; the evidence says nothing/,
+    ],
+    [
+      'no word of devices',
+      ({ image: { devices: _, ...image }, ...own }) => ({ ...own, image }),
+      /app\.hvt: devices is/,
+    ],
+    [
+      'a function that the image has not',
+      (own) => ({
+        ...own,
+        image: { ...own.image, functions: [...own.image.functions!, { name: 'zz_check', size: 1 }] },
+      }),
+      /app\.hvt: functions\[\d+\] is nothing; the evidence says .*zz_check/,
     ],
     [
       'another size',
