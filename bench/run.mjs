@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: bundles the benchmarks, which are TypeScript, and runs them: the linker's (link.ts), obligations
- * (prove.ts), what wiping after functions costs (secrets.ts), the slide before a launch (slide.ts), the boot of hardened images (boot.ts, boot-riscv64.ts, boot-sel4.ts), frames on
+ * (prove.ts), what wiping after functions costs (secrets.ts), the gate and the report
+ * (evidence.ts), the slide before a launch (slide.ts), the boot of hardened images (boot.ts, boot-riscv64.ts, boot-sel4.ts), frames on
  * RISC-V (echo-riscv64.ts). --only takes their names, or the linker's cases; other options go to each.
  */
 import { mkdirSync } from 'node:fs';
@@ -29,7 +30,17 @@ async function run(name, args) {
 }
 
 /** Those with a name of their own; all others are cases of the linker's. */
-const alone = ['prove', 'lowering', 'secrets', 'slide', 'boot', 'boot-riscv64', 'boot-sel4', 'echo-riscv64'];
+const alone = [
+  'prove',
+  'lowering',
+  'secrets',
+  'evidence',
+  'slide',
+  'boot',
+  'boot-riscv64',
+  'boot-sel4',
+  'echo-riscv64',
+];
 
 const args = process.argv.slice(2);
 const at = args.indexOf('--only');

@@ -1,6 +1,6 @@
 /**
  * The whole pipeline on examples/dns, a server in TypeScript: prove, lower, link, harden, boot, ask it something, try its
- * protections, sign, gate, verify; and, since that server has no secrets, what examples/vault leaves of its own. For each
+ * protections, sign, gate, report, verify; and, since that server has no secrets, what examples/vault leaves of its own. For each
  * target that this machine can boot: hvt, riscv64, and seL4 where CASEMATE_SEL4_KERNEL names a kernel.elf.
  */
 import { generateKeyPairSync } from 'node:crypto';
@@ -68,7 +68,7 @@ async function bootAndAsk(title, image, more) {
 /** Builds, tries, signs and checks one image; the line to show of it at the end. */
 async function release({ target, words, build = [], run = [] }) {
   const image = `.cache/demo-dns.${target}`;
-  const evidence = `${image}.evidence`;
+  const [evidence, report] = [`${image}.evidence`, `${image}.html`];
   await step(
     `Build it for ${words}: lower, compile, link, harden, check, and write down what was found`,
     ['build', 'examples/dns', '--target', target, '--update-lock', '-o', image, '--evidence', evidence, ...build],
@@ -82,11 +82,13 @@ async function release({ target, words, build = [], run = [] }) {
   await step('Let a policy decide whether it may go out', ['gate', evidence, '--policy', policy, '--key', publicKey], {
     expected: [/: passed$/m],
   });
+  const page = ['report', evidence, '--policy', policy, '--key', publicKey, '-o', report];
+  await step('Write a page for people', page);
   const checked = ['verify', evidence, '--key', publicKey, '--min-release', '1', ...run];
   await step('Check it as a stranger would, from the bytes', checked, {
     expected: [/^verified$/m, /obligations, made anew from the bundled sources and proved here/],
   });
-  return `${bold(target.padEnd(8))} ${image}, ${evidence}: proved, booted, probed, signed, passed, verified`;
+  return `${bold(target.padEnd(8))} ${image}, ${evidence}, ${report}: proved, booted, probed, signed, passed, verified`;
 }
 
 /** All of it; one line for each target. */
