@@ -7,6 +7,7 @@ import { analyzeErasure, defaults } from '../../../hardening/zeroization/analyze
 import {
   analyzed,
   intelAssembly,
+  isDepthSeen,
   key,
   kinds,
   type Linked,
@@ -120,7 +121,8 @@ describe.each(builds)('compiled by %s %s', (compiler, level) => {
         expect({ [name]: kinds(answer) }).toEqual({ [name]: seenKinds(seen) });
         depths.set(name, Math.max(depths.get(name) ?? 0, seen.depth));
       }
-      expect([name, answer.depth]).toEqual([name, depths.get(name)]);
+      const shown = depths.get(name)!;
+      expect(isDepthSeen(answer.depth, shown), `${name}: ${answer.depth}, and ${shown} in runs`).toBe(true);
     }
   });
 });
@@ -142,7 +144,8 @@ describe('scrubbers', () => {
         const seen = await observe(x86, program.image, { function: name, arguments: [key], result: 4 });
         const answer = analyzed(program, name);
         expect({ [name]: kinds(answer) }).toEqual({ [name]: seenKinds(seen) });
-        expect([name, answer.depth]).toEqual([name, seen.depth]);
+        const { depth } = answer;
+        expect(isDepthSeen(depth, seen.depth), `${name}: ${depth}, and ${seen.depth} in runs`).toBe(true);
       }
     },
   );

@@ -108,3 +108,7 @@ export const intelAssembly = `.intel_syntax noprefix
 \\name:
 .endm
 `;
+
+/** Whether a depth is the one that runs show, which do not see the lowest bytes of a word where they are the paint's. */
+export const isDepthSeen = (depth: number | undefined, seen: number): boolean =>
+  depth !== undefined && depth >= seen && depth - seen < 8;

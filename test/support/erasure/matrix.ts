@@ -12,6 +12,7 @@ import { runOrThrow } from '../run.ts';
 import type { Image } from '../small-links.ts';
 import type { Target } from '../toolchain.ts';
 import { requireTool } from '../tools.ts';
+import { isDepthSeen } from './analysis.ts';
 import { compileSubject, linkSubjects, observe, type SubjectCompiler, wholeProgram } from './oracle.ts';
 
 const sources = ['wipes.c', 'subjects.c'];
@@ -109,10 +110,9 @@ export async function judgeBuild(
     hold('stack', answer.stack, seen.stack.length === 0);
     hold('registers', answer.registers, seen.registers.length === 0);
     hold('buffer', answer.buffers[0]!, seen.buffers.get(0)!.length === 0);
-    // What cannot be followed has no depth. A run does not see the lowest bytes of a word where they are the paint's.
+    // What cannot be followed has no depth.
     const { depth } = answer;
-    const isRight =
-      depth === undefined ? answer.stack.kind === 'unknown' : depth >= seen.depth && depth - seen.depth < 8;
+    const isRight = depth === undefined ? answer.stack.kind === 'unknown' : isDepthSeen(depth, seen.depth);
     if (!isRight) tally.depths.push(`${name} ${subject}: ${depth}, and ${seen.depth} in runs`);
   }
 }
