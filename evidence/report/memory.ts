@@ -4,7 +4,7 @@
  * What an image declares is one thing, what its own tables enforce another, and what somebody tried a third; the three
  * stand side by side, since a map that shows only the first is what attackers read too.
  */
-import type { EvidenceFinding, EvidenceSegment } from '../evidence.ts';
+import type { EvidenceFinding, EvidenceImage, EvidenceSegment } from '../evidence.ts';
 import { type Html, html, type Part } from './html.ts';
 import type { Enforced, ReportInput } from './input.ts';
 import { drawing, enforcedRights, rightsText } from './memory-map.ts';
@@ -81,6 +81,13 @@ const findingRow = ({ outcome, id, state, message, details }: EvidenceFinding): 
 const findingTable = (caption: string, findings: readonly EvidenceFinding[]): Html =>
   table({ caption, columns: ['Finding', 'Outcome', 'Ground', 'What was found'], rows: findings.map(findingRow) });
 
+const devicesText = ({ devices }: EvidenceImage): Part =>
+  devices === undefined
+    ? 'the image has no manifest of devices'
+    : devices.length === 0
+      ? 'it asks for none'
+      : devices.map(({ name, type }, i) => html`${i === 0 ? '' : ', '}${code(name)} (${type})`);
+
 export function memorySection({ evidence, enforced }: ReportInput): Section {
   const { image, findings } = evidence;
   const about = findings.filter(({ rule, state }) => memoryRules.has(rule) && state !== 'exercised');
@@ -108,6 +115,7 @@ ${probes}
 ${segmentTable(image.segments)}${enforced && enforcedTable(enforced)}
 ${facts([
   ['Entry', code(image.entry)],
+  ['Devices', devicesText(image)],
   ['File', html`${image.name}, ${sizeText(image.size)}`],
 ])}`;
   const sum = outcomesBadge([...about, ...tried].map(({ outcome }) => outcome));

@@ -97,6 +97,7 @@ td p { margin: 0; }
 td .lines { font-size: .85rem; color: var(--soft); }
 .more > summary { color: var(--soft); font-size: .85rem; }
 .quote { color: var(--soft); }
+.worse { border-left: 4px double var(--bad); padding-left: .75rem; }
 .filter { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; align-items: center; background: var(--ground); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; margin: .75rem 0; font-size: .9rem; }
 .filter[hidden] { display: none; }
 .filter label { display: inline-flex; gap: .45rem; align-items: center; }

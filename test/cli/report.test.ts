@@ -27,11 +27,23 @@ beforeAll(() => {
   writeFileSync(at('own.key'), key.privatePem, { mode: 0o600 });
   writeFileSync(at('own.pub'), key.publicPem);
   writeFileSync(at('other.pub'), makeKey().publicPem);
-  const manifest = { name: 'app', target: 'hvt', sources: ['main.c', 'sum.ts'], harden: {} };
+  const secrets = { waive: [{ function: 'mix', reason: 'to have <b>residue</b>' }] };
+  const manifest = { name: 'app', target: 'hvt', sources: ['main.c', 'sum.ts'], harden: {}, secrets };
   writeFileSync(at('casemate.json'), JSON.stringify(manifest));
   writeFileSync(
     at('main.c'),
-    '#include "solo5.h"\n#include "verified.h"\nint solo5_app_main(const struct solo5_start_info *i) { (void)i; return sum(3) == 6 ? 0 : 1; }\n',
+    `#include "solo5.h"
+#include "verified.h"
+#include <casemate/secrets.h>
+CASEMATE_KEPT int mix(const unsigned char *key) {
+  volatile unsigned char copy[4];
+  for (int i = 0; i < 4; i++) copy[i] = key[i];
+  return copy[3] != 0;
+}
+CASEMATE_SECRETS(mix, CASEMATE_SECRET(0, 4), CASEMATE_RESULT(4));
+static const unsigned char key[4] = {1, 2, 3, 4};
+int solo5_app_main(const struct solo5_start_info *i) { (void)i; return sum(3) == 6 ? mix(key) : 1; }
+`,
   );
   writeFileSync(
     at('sum.ts'),
@@ -68,6 +80,12 @@ describe('casemate report', () => {
     expect(page).toMatch(/--X<\/code> execute/);
     expect(page).toContain('signature was checked');
     expect(run('report', 'app.evidence', '--slides', '0').stdout).not.toContain('slides of this image begin');
+  });
+
+  it('shows the instruction that left a secret, and its waiver as text', () => {
+    const page = text('built.html');
+    expect(page).toMatch(/written at (0x[0-9a-f]+) \(mix\+0x[0-9a-f]+\)[^<]*<br><code class="quote">\1: mov \[r/);
+    expect(page).toContain('to have &lt;b&gt;residue&lt;/b&gt;');
   });
 
   it('says whose signature it is, and what the gate decides', () => {
