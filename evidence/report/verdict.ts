@@ -57,7 +57,12 @@ export function banner(input: ReportInput): Html {
 <h1>${evidence.project} <span class="target">${image.name}, ${image.target} on ${image.machine}</span></h1>
 <div class="verdict ${tone}" id="verdict">
 <p class="word">${word}</p>
-<p>${text}</p>
+<p>${text}</p>${
+    verdict && input.trust.kind === 'unsigned'
+      ? html`
+<p><strong>Nobody's signature was checked</strong>: such a verdict is for one's own work.</p>`
+      : undefined
+  }
 </div>
 ${facts([
   [

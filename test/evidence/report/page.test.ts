@@ -1,4 +1,6 @@
 /** The report in a real browser: what it shows, what it does, and what nobody can make it do. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +10,7 @@ import type { ReportInput } from '../../../evidence/report/input.ts';
 import { reportPage } from '../../../evidence/report/page.ts';
 import { hash, someEvidence } from '../../support/evidence.ts';
 import { isLong } from '../../support/long.ts';
+import { temporaryFolder } from '../../support/paths.ts';
 import { hostile, inputOf, largeEvidence, openBrowser, someSlides, withTexts } from '../../support/report.ts';
 
 let browser: Browser;
@@ -92,22 +95,17 @@ describe('the page', () => {
     });
   });
 
-  it('never makes unknown, or what nobody has decided, look passed', async () => {
+  it('never makes unknown, or what nobody has decided, look passed', () => {
     const only = (outcome: 'pass' | 'unknown'): Evidence => ({
       ...{ ...someEvidence, findings: [{ ...someEvidence.findings[0]!, outcome }] },
       ...{ proofs: undefined as never, erasure: [], validation: [] },
     });
-    const topOf = async (input: ReportInput): Promise<string> => {
-      let top = '';
-      await opened(input, async (page) => {
-        top = await page.locator('#verdict').evaluate((one) => `${one.className}: ${one.textContent}`);
-      });
-      return top;
-    };
-    expect(await topOf(inputOf(only('unknown')))).toMatch(/^verdict open: \s+1 unknown/);
-    const undecided = await topOf(inputOf(only('pass')));
-    expect(undecided).toMatch(/^verdict plain: \s+No failure found[\s\S]*nobody has decided/);
-    expect(await topOf(inputOf({ ...only('pass'), findings: [] }))).toMatch(/^verdict open: \s+Nothing was checked/);
+    const topOf = (input: ReportInput): string =>
+      /<div class="verdict (\w+)[^>]*>\s*<p class="word">([^<]*)<\/p>/.exec(reportPage(input))!.slice(1).join(': ');
+    expect(topOf(inputOf(only('unknown')))).toBe('open: 1 unknown');
+    expect(topOf(inputOf(only('pass')))).toBe('plain: No failure found');
+    expect(topOf(inputOf({ ...only('pass'), findings: [] }))).toBe('open: Nothing was checked');
+    expect(reportPage(inputOf(only('pass')))).toContain('nobody has decided');
     const policy = {
       version: 1 as const,
       name: 'mine',
@@ -120,9 +118,9 @@ describe('the page', () => {
       const input = inputOf(evidence);
       return { ...input, verdict: gate({ ...input, policy: { ...policy, unlisted: level }, now: '2026-01-01' }) };
     };
-    expect(await topOf(by(only('unknown')))).toMatch(/^verdict open: \s+Policy: undecided/);
-    expect(await topOf(by(someEvidence))).toMatch(/^verdict bad: \s+Policy: failed/);
-    expect(await topOf(by(only('pass')))).toMatch(/^verdict good: \s+Policy: passed/);
+    expect(topOf(by(only('unknown')))).toBe('open: Policy: undecided');
+    expect(topOf(by(someEvidence))).toBe('bad: Policy: failed');
+    expect(topOf(by(only('pass')))).toBe('good: Policy: passed');
   });
 
   it('narrows findings down by text, outcome, rule and ground, and tells how many are left', async () => {
@@ -397,39 +395,39 @@ describe('hostile names', () => {
 });
 
 describe('a large report', () => {
-  // In every run one obligation for each function; all of the time goes into sending the page to the browser.
-  const large = inputOf(largeEvidence(5000, isLong ? 13 : 1));
-
-  it('leaves most of its folds to be looked at later, and fills one when it is opened', async () => {
-    await opened(large, async (page) => {
-      expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(60_000);
-      const last = page.locator('details.function').last();
-      expect(await last.locator('table').count()).toBe(0);
-      await last.locator('> summary').click();
-      expect(await last.getByRole('row').count()).toBe(isLong ? 14 : 2);
-      const filter = page.getByRole('search', { name: 'Filter functions' });
-      await filter.getByLabel('Text').fill('function_4321');
-      expect(await filter.getByRole('status').textContent()).toBe('1 of 5000 shown');
-    });
-  });
-
-  it('is opened and narrowed down in under a second', async () => {
-    const times: number[] = [];
-    for (let i = 0; i < 3; i++) {
-      await opened(large, async (page) => {
-        const loaded = (await page.evaluate(`(() => {
-          const [{ responseEnd, loadEventEnd }] = performance.getEntriesByType('navigation');
-          const start = performance.now();
-          const field = document.getElementById('findings-text');
-          field.value = 'reads text';
-          field.dispatchEvent(new Event('input', { bubbles: true }));
-          document.body.offsetHeight;
-          return loadEventEnd - responseEnd + performance.now() - start;
-        })()`)) as number;
-        times.push(loaded);
-      });
-    }
-    // The best of three: others use the machine too.
-    expect(Math.min(...times)).toBeLessThan(1000);
+  it('is opened and narrowed down in under a second, and fills its folds when they are opened', async () => {
+    // In every run one obligation for each function: most of the time goes into writing the page.
+    const each = isLong ? 13 : 1;
+    const path = join(temporaryFolder('report'), 'large.html');
+    writeFileSync(path, reportPage(inputOf(largeEvidence(5000, each))));
+    const page = await browser.newPage();
+    const misdeeds: string[] = [];
+    page.on('console', (message) => void misdeeds.push(message.text()));
+    const opened = async (): Promise<number> => {
+      await page.goto(`file://${path}`);
+      return page.evaluate(`(() => {
+        const [{ loadEventEnd }] = performance.getEntriesByType('navigation');
+        const start = performance.now();
+        const field = document.getElementById('findings-text');
+        field.value = 'reads text';
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+        document.body.offsetHeight;
+        return loadEventEnd + performance.now() - start;
+      })()`);
+    };
+    // The best of up to five: others use the machine too.
+    let best = await opened();
+    for (let i = 0; i < 4 && best >= 1000; i++) best = Math.min(best, await opened());
+    expect(best, 'milliseconds').toBeLessThan(1000);
+    expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(60_000);
+    const last = page.locator('details.function').last();
+    expect(await last.locator('table').count()).toBe(0);
+    await last.locator('> summary').click();
+    expect(await last.getByRole('row').count()).toBe(each + 1);
+    const filter = page.getByRole('search', { name: 'Filter functions' });
+    await filter.getByLabel('Text').fill('function_4321');
+    expect(await filter.getByRole('status').textContent()).toBe('1 of 5000 shown');
+    expect(misdeeds).toEqual([]);
+    await page.close();
   });
 });
