@@ -4,7 +4,7 @@
  * The page says what the evidence says. What it shows beyond, the tables that the image sets up and slides of it, is found
  * in the image's own bytes, once they are known to be those that were checked.
  */
-import { CasemateError, printable } from '../base/errors.ts';
+import { CasemateError, fail, printable } from '../base/errors.ts';
 import type { Bundle } from '../evidence/bundle.ts';
 import { decidables } from '../evidence/decidable.ts';
 import { verifyEnvelope } from '../evidence/envelope.ts';
@@ -177,5 +177,17 @@ export function reportInput(request: ReportRequest): ReportInput {
   };
 }
 
-/** The report of a bundle as a page. */
-export const reportOf = (request: ReportRequest): string => reportPage(reportInput(request));
+/** The report of a bundle as a page. Errors: those of reportInput; 'limit' for a page that no text holds. */
+export function reportOf(request: ReportRequest): string {
+  const input = reportInput(request);
+  try {
+    return reportPage(input);
+  } catch (error) {
+    // V8's word for a text of more than 512 MiB.
+    if (!(error instanceof RangeError) || error.message !== 'Invalid string length') throw error;
+    return fail(
+      'limit',
+      `${printable(request.path)}: its page would have more than 512 MiB; read evidence.json instead`,
+    );
+  }
+}

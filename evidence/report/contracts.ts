@@ -7,7 +7,7 @@
  * for those of which something is not proved, which are there from the start.
  */
 import type { EvidenceObligation, EvidenceVerified } from '../evidence.ts';
-import { excerptOf, type Line } from './excerpt.ts';
+import { excerptOf, type Line, type SourceText, sourceText } from './excerpt.ts';
 import { attributes, type Html, html, type Part } from './html.ts';
 import type { ReportInput } from './input.ts';
 import {
@@ -87,7 +87,7 @@ function sourceLine({ number, text }: Line, marked: ReadonlyMap<number, Tone>): 
   return html`<li ${attributes({ value: number, class: name === '' ? undefined : name })}><code>${text}</code></li>`;
 }
 
-function sourceText(file: string, lines: readonly Line[], owned: readonly Owned[]): Html {
+function sourceList(file: string, lines: readonly Line[], owned: readonly Owned[]): Html {
   const marked = new Map<number, Tone>();
   for (const { obligation } of owned) {
     if (obligation.file !== file) continue;
@@ -98,20 +98,19 @@ function sourceText(file: string, lines: readonly Line[], owned: readonly Owned[
 }
 
 interface Job {
-  readonly input: ReportInput;
-  /** Hash of each source by the file's name. */
-  readonly files: ReadonlyMap<string, string>;
+  /** By the file's name. */
+  readonly sources: ReadonlyMap<string, SourceText>;
   readonly isLate: boolean;
 }
 
-function functionBody(fn: EvidenceVerified, owned: readonly Owned[], { input, files }: Job): Html {
+function functionBody(fn: EvidenceVerified, owned: readonly Owned[], { sources }: Job): Html {
   const at = fn.function.lastIndexOf(':');
   const [file, name] = [fn.function.slice(0, at), fn.function.slice(at + 1)];
-  const text = input.sources.get(files.get(file) ?? '');
+  const text = sources.get(file);
   const own = owned.flatMap(({ obligation }) => (obligation.file === file ? [obligation.line] : []));
   const excerpt = text === undefined ? undefined : excerptOf(text, name, own);
   const relies = fn.relies.length === 0 ? undefined : (['Relies on', html`${fn.relies.join(', ')}`] as const);
-  return html`${excerpt ? sourceText(file, excerpt, owned) : html`<p class="note">Its source is not at hand.</p>`}
+  return html`${excerpt ? sourceList(file, excerpt, owned) : html`<p class="note">Its source is not at hand.</p>`}
 ${facts([
   fn.reason === undefined ? undefined : ['Why', fn.reason],
   relies,
@@ -176,8 +175,12 @@ export function contractsSection(input: ReportInput): Section {
   const { functions, obligations, budget, sources } = proofs;
   const owned = byFunction(input);
   const job: Job = {
-    input,
-    files: new Map(sources.map(({ file, sha256 }) => [file, sha256])),
+    sources: new Map(
+      sources.flatMap(({ file, sha256 }) => {
+        const text = input.sources.get(sha256);
+        return text === undefined ? [] : [[file, sourceText(text)] as const];
+      }),
+    ),
     isLate: obligations.length > MOST_AT_ONCE,
   };
   const number = (wanted: string): number => obligations.filter(({ status }) => status === wanted).length;

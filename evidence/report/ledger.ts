@@ -5,7 +5,7 @@
 import type { Evidence, EvidenceAssumption, TcbComponent } from '../evidence.ts';
 import { type Html, html } from './html.ts';
 import type { ReportInput } from './input.ts';
-import { badge, code, facts, grouped, hashText, plural, type Section, sizeText, table } from './parts.ts';
+import { badge, code, facts, grouped, hashText, lines, plural, type Section, sizeText, table } from './parts.ts';
 
 const kinds: Readonly<Record<EvidenceAssumption['kind'], string>> = {
   proof: 'Proofs take for granted',
@@ -23,11 +23,11 @@ export function assumptionsSection({ evidence: { assumptions } }: ReportInput): 
     const own = assumptions.filter((one) => one.kind === kind);
     if (own.length === 0) return [];
     return [
-      html`<h3>${kinds[kind]}</h3><ul class="lines">${own
-        .slice(0, 2000)
-        .map(
-          ({ about, text }) => html`<li>${about === undefined ? undefined : html`${code(about)}: `}${text}</li>`,
-        )}</ul>`,
+      html`<h3>${kinds[kind]}</h3>${lines(
+        own.map(({ about, text }) => html`${about === undefined ? undefined : html`${code(about)}: `}${text}`),
+        200,
+        'assumption',
+      )}`,
     ];
   });
   const body = html`<p>What is believed here and was not shown. Where one of these is not so, what rests on it need not hold.</p>

@@ -107,7 +107,7 @@ export const restOf = (all: number, most: number): Html | undefined =>
 /** Lines as a list; long ones fold behind their number. */
 export function lines(all: readonly Part[], most = 4, word = 'line'): Html | undefined {
   if (all.length === 0) return undefined;
-  const list = html`<ul class="lines">${all.slice(0, MOST_ROWS).map((one) => html`<li>${one}</li>`)}</ul>`;
+  const list = html`<ul class="lines">${all.slice(0, MOST_ROWS).map((one) => html`<li>${one}</li>`)}</ul>${restOf(all.length, MOST_ROWS)}`;
   return all.length <= most
     ? list
     : html`<details class="more"><summary>${plural(all.length, word)}</summary>${list}</details>`;
@@ -149,6 +149,9 @@ export type Choice = readonly [
   values: readonly (readonly [value: string, label: string])[],
 ];
 
+/** Values that a filter offers. */
+const MOST_VALUES = 200;
+
 /** Controls that narrow down the rows with `data-list` of the name; the page's script shows and runs them. */
 export function filterOf(list: string, what: string, choices: readonly Choice[]): Html {
   const id = (of: string): string => `${list}-${of}`;
@@ -156,9 +159,9 @@ export function filterOf(list: string, what: string, choices: readonly Choice[])
 <label for="${id('text')}">Text <input type="search" id="${id('text')}" data-by="text"></label>
 ${choices.map(
   ([attribute, label, values]) =>
-    html`<label for="${id(attribute)}">${label} <select id="${id(attribute)}" data-by="${attribute}"><option value="">all</option>${values.map(
-      ([value, text]) => html`<option value="${value}">${text}</option>`,
-    )}</select></label>`,
+    html`<label for="${id(attribute)}">${label} <select id="${id(attribute)}" data-by="${attribute}"><option value="">all</option>${values
+      .slice(0, MOST_VALUES)
+      .map(([value, text]) => html`<option value="${value}">${text}</option>`)}</select></label>`,
 )}
 <output aria-live="polite" id="${id('count')}"></output>
 </div>`;

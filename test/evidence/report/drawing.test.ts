@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EvidenceSegment } from '../../../evidence/evidence.ts';
 import { binsOf } from '../../../evidence/report/addresses.ts';
-import { excerptOf } from '../../../evidence/report/excerpt.ts';
+import { excerptOf, sourceText } from '../../../evidence/report/excerpt.ts';
 import { html, textOfHtml } from '../../../evidence/report/html.ts';
 import { drawing, gapsOf, scaleOf, spread } from '../../../evidence/report/memory-map.ts';
 import { namedInstructions, secretsSection } from '../../../evidence/report/secrets.ts';
 import { hash, someEvidence } from '../../support/evidence.ts';
+import { expectLinear } from '../../support/processor-time.ts';
 import { inputOf } from '../../support/report.ts';
 
 const load = (address: string, memorySize: number, rights = 'RW-', fileSize = memorySize): EvidenceSegment => ({
@@ -103,7 +104,7 @@ describe('the source of a function', () => {
     'function g() {}',
   ].join('\n');
   const numbers = (name: string, named: number[] = [], text = source): number[] =>
-    excerptOf(text, name, named).map(({ number }) => number);
+    excerptOf(sourceText(text), name, named).map(({ number }) => number);
 
   it('is its comment, head and body, found by its name', () => {
     expect(numbers('f')).toEqual([4, 5, 6, 7, 8, 9, 10]);
@@ -119,8 +120,19 @@ describe('the source of a function', () => {
   it('is bounded, whatever the text is', () => {
     const endless = `function f() {\n${'x\n'.repeat(100_000)}`;
     expect(numbers('f', [], endless).length).toBeLessThanOrEqual(401);
-    const [wide] = excerptOf(`function f() { ${'a'.repeat(1e6)}`, 'f', []);
+    const [wide] = excerptOf(sourceText(`function f() { ${'a'.repeat(1e6)}`), 'f', []);
     expect(wide!.text.length).toBeLessThan(400);
+  });
+
+  it('is found in time that is linear in the text', () => {
+    const many = Array.from({ length: 20_000 }, (_, i) => `function f${i}() {\n}`).join('\n');
+    const texts = [many, `${' '.repeat(1e6)}function f() {`, `function f() {${'; '.repeat(5e5)}x`, '/*\n'.repeat(2e5)];
+    expectLinear(() => {
+      for (const text of texts) {
+        const source = sourceText(text);
+        for (let i = 0; i < 20_000; i++) excerptOf(source, `f${i}`, [1]);
+      }
+    });
   });
 });
 
