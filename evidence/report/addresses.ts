@@ -7,7 +7,18 @@
  */
 import { type Html, html } from './html.ts';
 import type { Bits, ReportInput, Slides } from './input.ts';
-import { badge, code, facts, grouped, hexText, type Section, sizeText, table } from './parts.ts';
+import {
+  badge,
+  code,
+  facts,
+  grouped,
+  hexText,
+  outcomeBadge,
+  type Section,
+  sizeText,
+  type Tone,
+  table,
+} from './parts.ts';
 
 export interface Bin {
   readonly from: number;
@@ -83,8 +94,17 @@ ${facts([
 ${pictures}`;
 }
 
-export function addressesSection({ evidence, slides, slidesAbsent, enforced }: ReportInput): Section {
-  const { layout } = evidence;
+/** The section in a few words. */
+function sumOf({ evidence: { layout }, slides, enforced }: ReportInput): readonly [Tone, string] {
+  if (slides !== undefined) return ['plain', `${Math.floor(slides.baseBits)} bits of base address`];
+  if (layout?.bits !== undefined) return ['plain', `${layout.bits} bits`];
+  if (enforced?.addresses !== undefined) return ['plain', 'drawn at start'];
+  return layout === undefined ? ['open', 'not known to vary'] : ['plain', 'fixed by the build'];
+}
+
+export function addressesSection(input: ReportInput): Section {
+  const { slides, slidesAbsent, enforced } = input;
+  const { layout, findings } = input.evidence;
   const bits = layout?.bits;
   const stated =
     layout === undefined
@@ -92,21 +112,15 @@ export function addressesSection({ evidence, slides, slidesAbsent, enforced }: R
       : facts([
           ['Base', code(layout.base)],
           ['Drawn from', html`${layout.seed}: fixed when the image was built`],
-          ['Entropy', bits === undefined ? 'nobody has worked it out' : `${bits} bits, rounded down`],
+          bits === undefined ? undefined : ['Entropy', `${bits} bits, rounded down`],
         ]);
+  const said = findings.filter(({ id }) => id.startsWith('sel4-protection:addresses'));
+  const found = said.map(({ message, outcome }) => html`<p>${outcomeBadge(outcome)} ${message}.</p>`);
   const own =
     enforced?.addresses === undefined ? undefined : html`<p>Drawn anew at every start: ${enforced.addresses}.</p>`;
-  const none = slides === undefined && own === undefined && bits === undefined;
-  const body = html`${slides && slidesBody(slides)}${stated}${own}${
+  const body = html`${slides && slidesBody(slides)}${stated}${found}${own}${
     slidesAbsent === undefined ? undefined : html`<p>No slides: ${slidesAbsent}.</p>`
   }`;
-  const word =
-    slides !== undefined
-      ? `${Math.floor(slides.baseBits)} bits of base address`
-      : bits !== undefined
-        ? `${bits} bits`
-        : none
-          ? 'not known to vary'
-          : 'drawn at start';
-  return { id: 'addresses', title: 'Addresses', sum: badge(none ? 'open' : 'plain', word), body };
+  const [tone, word] = sumOf(input);
+  return { id: 'addresses', title: 'Addresses', sum: badge(tone, word), body };
 }

@@ -4,9 +4,12 @@
  * The kernel's proofs are about certain configurations and no other; so the page says which one is nearest and every way
  * in which the kernel in hand differs from it, before it says what is proved.
  */
-import { type Html, html } from './html.ts';
+import { attributes, type Html, html } from './html.ts';
 import type { ReportInput } from './input.ts';
-import { badge, code, facts, hashText, lines, plural, type Section, table } from './parts.ts';
+import { badge, code, facts, fold, hashText, lines, plural, type Section, table } from './parts.ts';
+
+/** Settings that are shown unasked. */
+const MOST_AT_ONCE = 12;
 
 const list = (title: string, all: readonly string[]): Html | undefined =>
   all.length === 0 ? undefined : html`<h3>${title}</h3>${lines(all, 20)}`;
@@ -32,11 +35,16 @@ export function kernelSection({ evidence: { kernel, image } }: ReportInput): Sec
 ${
   differences.length === 0
     ? html`<p>It has every setting of ${code(nearest)}.</p>`
-    : table({
-        caption: html`Settings that differ from ${nearest}`,
-        columns: ['Setting', 'Verified', 'Found'],
-        rows: differences.map(({ key, verified, found }) => [code(key), code(verified), code(found)]),
-      })
+    : fold(
+        html`${plural(differences.length, 'setting')} unlike ${code(nearest)}`,
+        table({
+          caption: html`Settings that differ from ${nearest}`,
+          columns: ['Setting', 'Verified', 'Found'],
+          rows: differences.map(({ key, verified, found }) => [code(key), code(verified), code(found)]),
+        }),
+        false,
+        attributes({ open: differences.length <= MOST_AT_ONCE }),
+      )
 }
 ${proved.length === 0 ? html`<h3>Proved</h3><p>Nothing: no proof is about this configuration.</p>` : list('Proved of this configuration', proved)}
 ${list('As long as', conditions)}${list('Not covered', notCovered)}${list('What the kernel enforces for this image', enforcement)}`;

@@ -95,7 +95,9 @@ export function memorySection({ evidence, enforced }: ReportInput): Section {
   const drawn = drawing(image.segments, enforced?.regions);
   const own =
     enforced === undefined
-      ? html`<p>The image brings no tables of its own: what its program headers declare holds as far as whoever loads it
+      ? image.target === 'sel4'
+        ? html`<p>Its first steps ask the kernel for the rights that it declares; what comes of that is below.</p>`
+        : html`<p>The image brings no tables of its own: what its program headers declare holds as far as whoever loads it
 makes it hold.</p>`
       : facts([
           ['Stack', html`${sizeText(enforced.stack)} at most, with absent pages on both sides`],
