@@ -138,6 +138,7 @@ footer { grid-column: 1 / -1; color: var(--soft); font-size: .875rem; padding-to
   .section > summary > .sum { display: block; margin: .25rem 0 0; }
   .filter input, .filter select { max-width: 100%; }
 }
+@page { margin: 16mm 14mm; }
 @media print {
   :root {
     color-scheme: light;
@@ -154,6 +155,8 @@ footer { grid-column: 1 / -1; color: var(--soft); font-size: .875rem; padding-to
   .scroll, .source { overflow: visible; }
   svg { max-width: 100%; height: auto; }
   table, .findings { min-width: 0; font-size: 9pt; }
+  .findings thead th:nth-child(1) { width: 6.5rem; } .findings thead th:nth-child(2) { width: 9.5rem; } .findings thead th:nth-child(3) { width: 5rem; }
+  td .lines, .note, .sum, caption, .badge { font-size: 8.5pt; }
   h2, h3, caption, summary { break-after: avoid; }
   tr, figure, .verdict, .source li { break-inside: avoid; }
   thead { display: table-header-group; }
