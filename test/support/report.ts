@@ -34,6 +34,31 @@ export const someSlides: NonNullable<ReportInput['slides']> = {
   entries: Array.from({ length: 100 }, (_, i) => 0x110000 + ((i * 37) % 1000) * 4096),
 };
 
+/** A release before someEvidence's, with another of everything. */
+export const before: NonNullable<ReportInput['before']> = {
+  evidence: {
+    ...someEvidence,
+    image: { ...someEvidence.image, size: 4000, sha256: hash('before'), devices: [], functions: [] },
+    findings: someEvidence.findings.slice(0, 3).map((one) => ({ ...one, outcome: 'pass', fingerprint: hash(one.id) })),
+    ...{
+      kernel: undefined as never,
+      stack: undefined as never,
+      assumptions: [{ kind: 'proof', text: 'nothing else' }],
+    },
+    ...{ inputs: [], tcb: [], tools: { ...someEvidence.tools, node: 'v18.0.0' } },
+  },
+  ...{ sha256: hash('evidence before'), trust: { kind: 'unsigned' } },
+};
+
+/** Evidence of the release after it, which asks for a device. */
+export const after: Evidence = {
+  ...someEvidence,
+  image: {
+    ...someEvidence.image,
+    ...{ devices: [{ name: 'uplink', type: 'net' }], functions: [{ name: 'parse', size: 100 }] },
+  },
+};
+
 /** Names that whoever makes an object would like a reader to act on. */
 export const hostile: readonly string[] = [
   '<img src=x onerror="planted=1">',
@@ -57,7 +82,7 @@ export const hostile: readonly string[] = [
 
 const places = /^(?:0x[0-9a-f]+|[0-9a-f]{64})$/;
 /** Keys of members that are one of a few words, and keep them. */
-const words = new Set(
+export const words: ReadonlySet<string> = new Set(
   'format type rights machine target kind rule outcome state status question verdict component origin'.split(' '),
 );
 
