@@ -163,6 +163,14 @@ function strays(
   });
 }
 
+/** How long all proofs took, where somebody measured. */
+function provingTime({ measurements }: ReportInput): string {
+  const phase = measurements?.phases.find((one) => one.phase === 'proving');
+  return phase === undefined
+    ? ''
+    : `; all of them took ${(phase.milliseconds / 1000).toFixed(1)} s where they were proved`;
+}
+
 export function contractsSection(input: ReportInput): Section {
   const { proofs, tools } = input.evidence;
   const base = { id: 'contracts', title: 'Contracts' };
@@ -192,7 +200,8 @@ export function contractsSection(input: ReportInput): Section {
   ]);
   const body = html`<p>${plural(functions.length, 'function')} in ${plural(sources.length, 'file')}, with ${plural(obligations.length, 'obligation')}:
 ${grouped(proved)} proved, ${grouped(failed)} do not hold, ${grouped(unknown)} unknown. Each question is a file of the bundle,
-${code('proofs/QUESTION….smt2')}, and was put to ${tools.solvers.length === 0 ? 'no solver' : tools.solvers.join(', ')} with ${grouped(budget)} steps.
+${code('proofs/QUESTION….smt2')}, and was put to ${tools.solvers.length === 0 ? 'no solver' : tools.solvers.join(', ')} with ${grouped(budget)} steps
+at most. A step is the solver's own measure of time, which no machine changes${provingTime(input)}.
 Who decided by “its form” or “a run” needed no solver. A function without code of its own is part of its callers, or not needed.</p>
 ${filterOf('contracts', 'functions', [['status', 'Status', words.map((word) => [word, word] as const)]])}
 <div class="functions">
