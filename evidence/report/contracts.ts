@@ -202,7 +202,7 @@ export function contractsSection(input: ReportInput): Section {
 ${grouped(proved)} proved, ${grouped(failed)} do not hold, ${grouped(unknown)} unknown. Each question is a file of the bundle,
 ${code('proofs/QUESTION….smt2')}, and was put to ${tools.solvers.length === 0 ? 'no solver' : tools.solvers.join(', ')} with ${grouped(budget)} steps
 at most. A step is the solver's own measure of time, which no machine changes${provingTime(input)}.
-Who decided by “its form” or “a run” needed no solver. A function without code of its own is part of its callers, or not needed.</p>
+What is decided by “its form” or “a run” needed no solver. A function without code of its own is part of its callers, or not needed.</p>
 ${filterOf('contracts', 'functions', [['status', 'Status', words.map((word) => [word, word] as const)]])}
 <div class="functions">
 ${functions.slice(0, MOST_FUNCTIONS).map((fn) => functionFold(fn, owned.get(fn.function) ?? [], job))}</div>

@@ -15,6 +15,7 @@ import {
   lines,
   outcomeBadge,
   outcomesBadge,
+  plural,
   type Section,
   sizeText,
   table,
@@ -118,6 +119,7 @@ ${segmentTable(image.segments)}${enforced && enforcedTable(enforced)}
 ${facts([
   ['Entry', code(image.entry)],
   ['Devices', devicesText(image)],
+  ['Functions', image.functions ? plural(image.functions.length, 'name') : 'the image has no symbol table'],
   ['File', html`${image.name}, ${sizeText(image.size)}`],
 ])}`;
   const sum = outcomesBadge([...about, ...tried].map(({ outcome }) => outcome));
