@@ -35,6 +35,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   waive: async () => (await import('./policy.ts')).waiveCommand(),
   explain: async () => (await import('./policy.ts')).explainCommand(),
   report: async () => (await import('./report.ts')).reportCommand(),
+  diff: async () => (await import('./diff.ts')).diffCommand(),
   trend: async () => (await import('./trend.ts')).trendCommand(),
   sbom: async () => (await import('./sbom.ts')).sbomCommand(),
   sign: async () => (await import('./sign.ts')).signCommand(),

@@ -32,9 +32,12 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 /** Canonical JSON begins with a brace; an archive with the name of its first file. */
 const isJson = (bytes: Uint8Array): boolean => bytes[0] === 0x7b;
 
-function trustOf(files: Bundle | undefined, { path, keys, unsigned }: Source): Trust {
+function trustOf(
+  files: Bundle | undefined,
+  { path, keys, unsigned }: Source,
+): { readonly trust: Trust; readonly release?: number } {
   if (keys.length === 0) {
-    if (unsigned) return { kind: 'unsigned' };
+    if (unsigned) return { trust: { kind: 'unsigned' } };
     return fail(
       'usage',
       `${printable(path)}: name the key that must have signed it (--key), or say that nobody needs to (--unsigned)`,
@@ -47,12 +50,13 @@ function trustOf(files: Bundle | undefined, { path, keys, unsigned }: Source): T
       `${printable(path)}: is evidence by itself, which nobody can sign; name the bundle, or say --unsigned`,
     );
   const all = keys.map(readPublicKey);
-  verifyEnvelope(files, all, path);
-  return { kind: 'signed', key: all.map(({ id }) => id).join(', ') };
+  const { release } = verifyEnvelope(files, all, path);
+  const trust: Trust = { kind: 'signed', key: all.map(({ id }) => id).join(', ') };
+  return { trust, ...(release !== undefined && { release }) };
 }
 
 /** The image that evidence is about: in hand, and the one that was checked. */
-function requireImage(evidence: Evidence, files: Bundle | undefined, { path, image }: Source): void {
+function requireImage(evidence: Evidence, files: Bundle | undefined, { path, image }: Source): Uint8Array {
   const { name, sha256: wanted, size } = evidence.image;
   const where = image === undefined ? `${printable(path)}: ${printable(name)}` : printable(image);
   const bytes = image === undefined ? files?.get(name) : readFile(image);
@@ -69,6 +73,7 @@ function requireImage(evidence: Evidence, files: Bundle | undefined, { path, ima
       `${where}: has ${bytes.length} bytes with SHA-256 ${found}; the evidence is about ${theirs}: ship what was checked`,
     );
   }
+  return bytes;
 }
 
 /** Evidence by itself, whoever made it: for what decides nothing. */
@@ -85,8 +90,12 @@ export function readEvidence(path: string): {
   return { evidence: parseEvidence(bytes, `${path}: ${bundleNames.evidence}`), files, bytes };
 }
 
-/** Evidence to decide by. Errors: 'signature', 'image', and what reading gives. */
-export function readGated(source: Source): Gated {
+/** Evidence, by whose word, and of which release where somebody signed a number. */
+export interface Trusted extends Gated {
+  readonly release?: number;
+}
+
+function readTrusted(source: Source): Trusted & { readonly files: Bundle | undefined } {
   const read = readFile(source.path);
   const files = isJson(read) ? undefined : unpackBundle(read, source.path);
   // Nothing of a bundle is believed before the signature is.
@@ -94,8 +103,20 @@ export function readGated(source: Source): Gated {
   const bytes = files === undefined ? read : files.get(bundleNames.evidence);
   if (bytes === undefined) return fail('evidence', `${printable(source.path)}: has no ${bundleNames.evidence}`);
   const evidence = parseEvidence(bytes, files === undefined ? source.path : `${source.path}: ${bundleNames.evidence}`);
-  requireImage(evidence, files, source);
-  return { evidence, sha256: sha256(bytes), trust };
+  return { evidence, sha256: sha256(bytes), ...trust, files };
+}
+
+/** Evidence to decide by, with the image that it is about. Errors: 'signature', 'image', and what reading gives. */
+export function readGated(source: Source): Trusted & { readonly bytes: Uint8Array } {
+  const { files, ...trusted } = readTrusted(source);
+  return { ...trusted, bytes: requireImage(trusted.evidence, files, source) };
+}
+
+/** Evidence to compare; where there is an image along with it, that is the one. Errors: those of readGated. */
+export function readCompared(source: Source): Trusted {
+  const { files, ...trusted } = readTrusted(source);
+  if (files !== undefined) requireImage(trusted.evidence, files, source);
+  return trusted;
 }
 
 export const readPolicy = (path: string): Policy => parsePolicy(readFile(path), path);
