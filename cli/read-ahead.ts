@@ -29,11 +29,11 @@ async function read(path: string): Promise<ImageInArena> {
   return { arena, bytes: await readFileInParts(path, (size) => imageRoom(arena, size)) };
 }
 
-const withValue = ['-o', '--output', '--mem', '--heap-min', '--seed'];
+const withValue = ['-o', '--output', '--mem', '--heap-min', '--seed', '--bundle', '--key', '--min-release'];
 
 /** What the words after `slide` seem to name as the image; undefined when none is to be slid. */
 export function guessImage(words: readonly string[]): string | undefined {
-  if (words.some((word) => ['--check', '--entropy', '--help', '-h'].includes(word))) return undefined;
+  if (words.some((word) => ['--bundle', '--check', '--entropy', '--help', '-h'].includes(word))) return undefined;
   return words.find((word, i) => !word.startsWith('-') && !withValue.includes(words[i - 1]!));
 }
 

@@ -1,25 +1,32 @@
 /**
- * `casemate slide IMAGE -o OUT`: a new layout for one launch; `casemate slide --check BASE SLID`: proof that one image
- * is a slide of another.
+ * `casemate slide IMAGE -o OUT`: a new layout for one launch; `casemate slide --bundle B --key K -o OUT`: the same for the
+ * image of a bundle, once its signature has been found good; `casemate slide --check BASE SLID`: proof that one image is
+ * a slide of another.
  *
  * The seed comes from the operating system unless the user gives one, and is neither printed nor kept: whoever knows
  * it knows the layout.
  */
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
-import { fail, printable } from '../base/errors.ts';
+import { CasemateError, fail, printable } from '../base/errors.ts';
 import { readFile, writeFileAtomic } from '../base/files.ts';
 import type { Bits } from '../hardening/slide/entropy.ts';
+import { EM_RISCV } from '../linker/elf.ts';
 import { memoryOf } from '../targets/hvt/qemu.ts';
 import { readSlidable, slideEntropy, slideInPieces } from '../targets/hvt/slide.ts';
+import { collect, parseRelease } from './budget.ts';
 import { print } from './output.ts';
 import { readImage } from './read-ahead.ts';
 
 const examples = `
-The guest must be started with as much memory as --mem says, or more.
+The guest must be started with as much memory as --mem says, or more. Images for riscv64 and sel4 are not slid: they
+draw their addresses at every start.
+
+Exit status: 0 slid, or is a slide; 1 is none, or not signed as it should be; 2 wrong usage or input.
 
 Examples:
   casemate slide hello.hvt -o launch.hvt
+  casemate slide --bundle hello.evidence --key release.pub --min-release 7 -o launch.hvt
   casemate slide hello.hvt -o launch.hvt --mem 64 --heap-min 16
   casemate slide hello.hvt -o again.hvt --seed 'a text: same text, same layout'
   casemate slide hello.hvt --entropy --mem 512
@@ -32,6 +39,9 @@ interface Flags {
   readonly seed?: string;
   readonly check?: boolean;
   readonly entropy?: boolean;
+  readonly bundle?: string;
+  readonly key?: readonly string[];
+  readonly minRelease?: number;
 }
 
 function megabytes(text: string, option: string): number {
@@ -71,11 +81,44 @@ function entropy(input: string, flags: Flags): void {
   );
 }
 
+/** Why an image is for another target that needs no slide; undefined: it is for hvt, or nobody knows. */
+function drawsAtStart(bytes: Uint8Array): string | undefined {
+  const holds = (name: string): boolean =>
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(`${name}\0`, 0, 'latin1');
+  const target = holds('.casemate.sel4') ? 'sel4' : bytes[18] === EM_RISCV ? 'riscv64' : undefined;
+  return target && noSlide(target);
+}
+
+const noSlide = (target: string): string =>
+  `is an image for ${target}: it draws its addresses at every start, so there is nothing to slide`;
+
 async function slide(input: string, output: string, flags: Flags): Promise<void> {
   const memory = memoryOf(megabytes(flags.mem, '--mem'));
   const options = { memory, heapMin: heapOf(flags.heapMin, memory), seed: seedOf(flags.seed) };
   const { arena, bytes } = await readImage(input);
-  writeFileAtomic(output, slideInPieces(bytes, input, options, arena), 0o777);
+  try {
+    writeFileAtomic(output, slideInPieces(bytes, input, options, arena), 0o777);
+  } catch (error) {
+    const reason = error instanceof CasemateError && error.code === 'image' ? drawsAtStart(bytes) : undefined;
+    if (reason === undefined) throw error;
+    fail('unsupported-input', `${printable(input)}: ${reason}`);
+  }
+}
+
+/** Slides the image of a bundle; nothing is written unless each key signed the bundle, and the image is the one it says. */
+async function slideBundle(output: string, flags: Flags): Promise<void> {
+  const { bundle, key = [], minRelease } = flags;
+  if (key.length === 0)
+    fail('usage', '--bundle: by whose key? give --key PUBLIC.pem; an image of your own is slid by itself');
+  const memory = memoryOf(megabytes(flags.mem, '--mem'));
+  const options = { memory, heapMin: heapOf(flags.heapMin, memory), seed: seedOf(flags.seed) };
+  // A slide of an image by itself does without.
+  const { readRelease } = await import('../pipeline/gate.ts');
+  const { evidence, bytes } = readRelease({ path: bundle!, keys: key, unsigned: false }, minRelease);
+  const { name, target } = evidence.image;
+  const where = `${bundle}: ${name}`;
+  if (target === 'sel4' || target === 'riscv64') fail('unsupported-input', `${printable(where)}: ${noSlide(target)}`);
+  writeFileAtomic(output, slideInPieces(bytes, where, options), 0o777);
 }
 
 /** Proves that one image is a slide of the other; a difference is an error and exit status 1. */
@@ -88,7 +131,25 @@ async function check(base: string, slid: string): Promise<void> {
   );
 }
 
-async function run(input: string, slid: string | undefined, flags: Flags): Promise<void> {
+/** What goes with a bundle, and not without. */
+function requireUsage(input: string | undefined, flags: Flags): void {
+  if (flags.bundle === undefined) {
+    const stray = flags.key !== undefined ? '--key' : flags.minRelease !== undefined ? '--min-release' : undefined;
+    if (stray !== undefined) fail('usage', `${stray}: is for --bundle, which is missing`);
+    return;
+  }
+  if (input !== undefined) fail('usage', `${printable(input)}: --bundle has its image; name no other`);
+  if (flags.check || flags.entropy)
+    fail('usage', '--bundle: goes with neither --check nor --entropy; see casemate verify --slid');
+}
+
+async function run(input: string | undefined, slid: string | undefined, flags: Flags): Promise<void> {
+  requireUsage(input, flags);
+  if (flags.bundle !== undefined) {
+    await slideBundle(outputOf(flags), flags);
+    return;
+  }
+  if (input === undefined) return fail('usage', 'which image? name one, or a bundle with --bundle');
   if (flags.check) {
     await check(input, slid ?? fail('usage', '--check takes two images: the hardened one and what may be its slide'));
     return;
@@ -98,9 +159,11 @@ async function run(input: string, slid: string | undefined, flags: Flags): Promi
     entropy(input, flags);
     return;
   }
-  if (flags.output === undefined) fail('usage', '-o FILE is missing: where the slid image goes');
-  await slide(input, flags.output!, flags);
+  await slide(input, outputOf(flags), flags);
 }
+
+const outputOf = ({ output }: Flags): string =>
+  output ?? fail('usage', '-o FILE is missing: where the slid image goes');
 
 export function slideCommand(): Command {
   return new Command('slide')
@@ -108,9 +171,12 @@ export function slideCommand(): Command {
     .description(
       'Moves a hardened IMAGE to a random place in memory, with random gaps between its segments and its code in a random order.',
     )
-    .argument('<IMAGE>', 'a hardened image that can move')
+    .argument('[IMAGE]', 'a hardened image that can move')
     .argument('[SLID]', 'with --check: what may be a slide of IMAGE')
     .option('-o, --output <FILE>', 'the image with its new layout')
+    .option('--bundle <BUNDLE>', 'slide the image of a bundle of evidence, when its signature is good')
+    .option('--key <FILE>', 'with --bundle: public key that must have signed it; several: each of them', collect)
+    .option('--min-release <NUMBER>', 'with --bundle: refuse a release before this one', parseRelease)
     .option('--mem <MB>', 'memory of the guest', '512')
     .option('--heap-min <MB>', 'heap that the program gets at least (default: half of the memory)')
     .option('--seed <TEXT>', 'draw the layout from this text, for ever the same')

@@ -26,6 +26,7 @@ Examples:
   casemate verify app.evidence --key builder.pub
   casemate verify app.evidence --key builder.pub --rebuild .     and the image is what this project makes
   casemate verify app.evidence --key builder.pub --min-release 7
+  casemate verify app.evidence --key builder.pub --slid launch.hvt   and launch.hvt is its image, slid
   casemate verify app.evidence --unsigned                        one's own, that nobody has signed
 
 A bundle is a tar file. docs/evidence.md says what is in it, what is checked, and what is taken on trust.`;
@@ -36,6 +37,7 @@ interface Flags extends KernelFlags {
   readonly prove: boolean;
   readonly minRelease?: number;
   readonly rebuild?: string;
+  readonly slid?: string;
   readonly json?: boolean;
 }
 
@@ -75,7 +77,7 @@ function rebuildOf(folder: string, flags: Flags): NonNullable<VerifyRequest['reb
 }
 
 async function run(path: string, flags: Flags): Promise<void> {
-  const { key = [], unsigned, minRelease, rebuild, kernel } = flags;
+  const { key = [], unsigned, minRelease, rebuild, kernel, slid } = flags;
   const paths = kernelPaths(flags);
   if (key.length === 0 && unsigned !== true)
     fail('usage', 'by whose key? give --key PUBLIC.pem, or --unsigned for a bundle of your own');
@@ -87,6 +89,7 @@ async function run(path: string, flags: Flags): Promise<void> {
       ...{ path, keys: key.map(readPublicKey), prove: flags.prove, step },
       ...(minRelease !== undefined && { leastRelease: minRelease }),
       ...(kernel !== undefined && { kernel: readKernel(kernel, paths) }),
+      ...(slid !== undefined && { slid }),
       ...(rebuild !== undefined && { rebuild: rebuildOf(rebuild, flags) }),
     }),
   );
@@ -109,6 +112,7 @@ export function verifyCommand(): Command {
       .option('--unsigned', 'ask for no signature')
       .option('--min-release <NUMBER>', 'refuse a release before this one', parseRelease)
       .option('--rebuild <DIR>', 'build the project in DIR again and compare the images')
+      .option('--slid <FILE>', 'prove that FILE is a slide of the image')
       .option('--no-prove', 'take proofs on trust')
       .option('--json', 'print the report as JSON')
       .addHelpText('after', examples)

@@ -112,6 +112,20 @@ export function readGated(source: Source): Trusted & { readonly bytes: Uint8Arra
   return { ...trusted, bytes: requireImage(trusted.evidence, files, source) };
 }
 
+/**
+ * Evidence and image of a signed bundle that is to be started: of no release before the least one. Errors: those of
+ * readGated; 'signature' for a release whose number is too low, or that has none.
+ */
+export function readRelease(source: Source, least?: number): ReturnType<typeof readGated> {
+  const gated = readGated(source);
+  if (least !== undefined && !((gated.release ?? -1) >= least))
+    fail(
+      'signature',
+      `${printable(source.path)}: the release is ${gated.release ?? 'not numbered'}; must be at least ${least}`,
+    );
+  return gated;
+}
+
 /** Evidence to compare; where there is an image along with it, that is the one. Errors: those of readGated. */
 export function readCompared(source: Source): Trusted {
   const { files, ...trusted } = readTrusted(source);

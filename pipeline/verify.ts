@@ -8,11 +8,13 @@
  *   code        that the image has the code which the evidence speaks of           this file
  *   proofs      every obligation made anew from the bundled sources, and proved    verify-proofs.ts
  *   kernel      for seL4, what may be said of the kernel, where that is at hand    targets/sel4/claims.ts
+ *   slide       on request, that another file is a slide of the image              targets/hvt/check-slide.ts
  *   rebuild     on request, the same image from the project's folder               build.ts
  *
  * What none of that covers is taken on trust, and said to be: a signature shows who says something, not that it is so.
  */
-import { hex, printable } from '../base/errors.ts';
+import { CasemateError, hex, printable } from '../base/errors.ts';
+import { readFile } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
 import { type Key, type Predicate, verifyEnvelope } from '../evidence/envelope.ts';
 import type { Evidence, EvidenceErasure, EvidenceVerified } from '../evidence/evidence.ts';
@@ -20,6 +22,7 @@ import { identified } from '../evidence/identity.ts';
 import { rules } from '../hardening/rules/index.ts';
 import { loadAt, readSubject, type Subject } from '../hardening/subject.ts';
 import { ownProtection } from '../targets/enforcement.ts';
+import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { type ReadBundle, readBundle } from './bundle-file.ts';
 import { erasureRecords, kernelRecord, withoutFolders } from './evidence.ts';
@@ -40,6 +43,8 @@ export interface VerifyRequest {
   readonly leastRelease?: number;
   /** For seL4: the kernel that the image is for. */
   readonly kernel?: Kernel;
+  /** A file that should be a slide of the image. */
+  readonly slid?: string;
   /** Gives the image that the project makes now. */
   readonly rebuild?: (evidence: Evidence) => Promise<Uint8Array>;
   /** Progress in words. */
@@ -156,6 +161,34 @@ function checkKernel(account: Account, { evidence }: ReadBundle, kernel: Kernel 
   }
 }
 
+/** Every byte of the file that is to be launched is the image's, moved; or it is none of its slides. */
+function checkSlid(account: Account, { evidence, image }: ReadBundle, path: string | undefined): void {
+  if (path === undefined) return;
+  const { name, target } = evidence.image;
+  const slid = readFile(path);
+  const where = printable(path);
+  if (target !== 'hvt')
+    return void account.untrue.push(`${where}: images for ${target} are not slid: ${unslidReasons[target]}`);
+  if (Buffer.compare(slid, image) === 0)
+    return void account.untrue.push(`${where}: is ${name} itself, where it was hardened: nobody has slid it`);
+  try {
+    const { segmentAddress, units, movedUnits } = checkHvtSlide(image, slid, { base: name, slid: path });
+    account.checked.push(
+      `${where}: is a slide of ${name}, each byte accounted for; SHA-256 ${sha256(slid)}`,
+      `${where}: segments at ${segmentAddress.map(hex).join(', ')}; ${movedUnits} of ${units} units of code are elsewhere`,
+    );
+  } catch (error) {
+    if (!(error instanceof CasemateError)) throw error;
+    account.untrue.push(error.message);
+  }
+}
+
+const unslidReasons = {
+  riscv64: 'they draw their addresses at every start',
+  sel4: 'they draw their addresses at every start, or have those that they were built with',
+  elf: 'their loader places them',
+};
+
 async function checkRebuild(account: Account, { evidence }: ReadBundle, rebuild: VerifyRequest['rebuild']) {
   const { name, sha256: wanted } = evidence.image;
   if (rebuild === undefined) {
@@ -198,6 +231,7 @@ export async function verifyBundle(request: VerifyRequest): Promise<VerifyReport
   checkCode(account, bundle);
   await checkProofs(account, bundle, request);
   checkKernel(account, bundle, kernel);
+  checkSlid(account, bundle, request.slid);
   await checkRebuild(account, bundle, request.rebuild);
   account.trusted.push(...trustedRest(evidence));
   return { evidence, predicate, ...account };

@@ -54,6 +54,14 @@ const onlyCommands = (...kept) => ({
   },
 });
 
+/** What `casemate slide --bundle` needs, which start.cjs gives to casemate's own bundle. */
+const withoutEvidence = {
+  name: 'without-evidence',
+  setup(plugin) {
+    plugin.onResolve({ filter: /\/pipeline\/gate\.ts$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
+  },
+};
+
 /** Leaves out what only `casemate prove` and `casemate build` do; their flags stay, for the help. */
 const withoutProver = {
   name: 'without-prover',
@@ -208,7 +216,7 @@ await buildKernels();
 await buildSchemas();
 await libraryModules();
 await command('cli/casemate.ts', 'casemate', withoutProver);
-await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommands('slide'));
+await bundle('cli/slide-entry.ts', 'casemate-slide', onlyCommands('slide'), withoutEvidence);
 await bundle('cli/casemate.ts', 'casemate-prove', onlyCommands('prove', 'build', 'verify'), onlyCompiler);
 await command('cli/casemate-ld.ts', 'casemate-ld');
 await z3Worker();

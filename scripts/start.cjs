@@ -13,7 +13,10 @@ const { Script } = require('node:vm');
 
 const command = basename(__filename, '.js');
 const bundles = { slide: 'casemate-slide', prove: 'casemate-prove', build: 'casemate-prove', verify: 'casemate-prove' };
-const name = (command === 'casemate' && Object.hasOwn(bundles, process.argv[2]) && bundles[process.argv[2]]) || command;
+// A slide out of a bundle of evidence checks a signature first, and is not the one that every launch waits for.
+const isOfBundle = process.argv[2] === 'slide' && process.argv.some((word) => /^--bundle(=|$)/.test(word));
+const isOwn = command === 'casemate' && Object.hasOwn(bundles, process.argv[2]) && !isOfBundle;
+const name = isOwn ? bundles[process.argv[2]] : command;
 const bundle = join(__dirname, `${name}.bundle.js`);
 const cache = join(__dirname, `${name}.cache`);
 const target = process.env.CASEMATE_WRITE_CODE_CACHE;
