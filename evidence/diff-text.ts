@@ -81,6 +81,7 @@ export function diffLines(diff: EvidenceDiff, releases: readonly [string, string
     ['bytes of code, by component', diff.tcb.map((one) => line(one, number))],
     ['numbers', diff.numbers.map((one) => line(one, number))],
     ['functions, in bytes', (functions ?? []).map((one) => line(one, number))],
+    ['packages', diff.packages.map((one) => line(one, text))],
     ['inputs, by SHA-256', diff.inputs.map((one) => line(one, hash))],
     ['tools', diff.tools.map((one) => line(one, text))],
   ];

@@ -71,7 +71,9 @@ export interface EvidenceDiff {
   readonly assumptions: Listed<EvidenceAssumption>;
   /** Files and objects by kind and name, `archive libc.a`, with their SHA-256. */
   readonly inputs: readonly Named<string>[];
-  /** Programs and packages, with their versions. */
+  /** Packages that files of the image came with, `debian libssl-dev`, with their versions. */
+  readonly packages: readonly Named<string>[];
+  /** Programs and packages that built it, with their versions. */
   readonly tools: readonly Named<string>[];
   /** What may be said of a seL4 kernel, by part. */
   readonly kernel: readonly Named<string>[];
@@ -231,6 +233,9 @@ function numbersOf({ layout, stack }: Evidence): Map<string, number> {
 const inputsOf = ({ inputs }: Evidence): Map<string, string> =>
   new Map(inputs.map(({ kind, name, sha256 }) => [`${kind} ${name}`, sha256]));
 
+const packagesOf = ({ inputs }: Evidence): Map<string, string> =>
+  new Map(inputs.flatMap(({ package: from }) => (from ? [[`${from.ecosystem} ${from.name}`, from.version]] : [])));
+
 const codeOf = ({ tcb }: Evidence): Map<string, number> =>
   new Map(tcb.map(({ component, codeBytes }) => [component, codeBytes]));
 
@@ -300,6 +305,7 @@ export function diffEvidence(before: Evidence, after: Evidence): EvidenceDiff {
     ...{
       assumptions,
       inputs: changes(inputsOf(before), inputsOf(after)),
+      packages: changes(packagesOf(before), packagesOf(after)),
       tools: changes(toolsOf(before), toolsOf(after)),
     },
     ...{ kernel, numbers },

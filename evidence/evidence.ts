@@ -58,6 +58,21 @@ export interface EvidenceImage {
   readonly functions?: readonly EvidenceFunction[];
 }
 
+/**
+ * The package that a file came with, as its package manager says: the file is byte for byte the package's, as far as that
+ * manager remembers.
+ */
+export interface EvidencePackage {
+  readonly ecosystem: 'debian' | 'npm' | 'opam';
+  readonly name: string;
+  readonly version: string;
+  /** Of Debian: the package that it was built from, which advisories are about. */
+  readonly source?: { readonly name: string; readonly version: string };
+  /** Of Debian: the number of the release, `12`, and for which processor it is. */
+  readonly release?: string;
+  readonly architecture?: string;
+}
+
 /** A file that the build read, or an object that it made. */
 export interface EvidenceInput {
   readonly kind: 'manifest' | 'source' | 'object' | 'archive' | 'script' | 'kernel';
@@ -65,6 +80,8 @@ export interface EvidenceInput {
   readonly name: string;
   readonly sha256: Sha256;
   readonly size: number;
+  /** Absent: it is the project's own, or nobody knows. */
+  readonly package?: EvidencePackage;
 }
 
 export interface EvidenceTools {

@@ -19,6 +19,7 @@ import { type BuildRequest, type BuildResult, buildProject } from './build.ts';
 import { writeBundle } from './bundle-file.ts';
 import { evidenceOf, sourceName } from './evidence.ts';
 import { ownTools } from './own-program.ts';
+import { packagesOf } from './packages.ts';
 import { statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { INDEX, type ObligationEntry } from './proof-evidence.ts';
@@ -63,10 +64,13 @@ function obligationsIn(folder: string): ObligationEntry[] {
 }
 
 /** What a build leaves behind, as the files of a bundle. */
-function bundleOf(result: BuildResult, budget: number, proofs: string): Bundle {
+function bundleOf(result: BuildResult, budget: number, proofs: string, folder: string): Bundle {
   const trace = result.trace!;
   const obligations = obligationsIn(proofs);
-  const evidence = evidenceOf({ result, trace, budget, obligations, tools: ownTools() });
+  const evidence = evidenceOf({
+    ...{ result, trace, budget, obligations, tools: ownTools() },
+    packages: packagesOf(trace.inputs, folder),
+  });
   const bytes = canonicalBytes(evidence);
   // Nobody is given evidence that no reader takes.
   parseEvidence(bytes, bundleNames.evidence);
@@ -105,7 +109,7 @@ export async function buildWithEvidence(
       ...{ progress, traced: true, proofs: { ...cache, evidence: proofs } },
     });
     const budget = request.budget ?? defaultSteps;
-    const files = await progress.phase('writing evidence', () => bundleOf(result, budget, proofs));
+    const files = await progress.phase('writing evidence', () => bundleOf(result, budget, proofs, request.folder));
     const times: Measurements = { format: 'casemate-measurements', version: 1, phases };
     const all = measure ? new Map([...files, [bundleNames.measurements, canonicalBytes(times)]]) : files;
     writeBundle(path, keys.length === 0 ? all : signBundle(all, keys, predicate));

@@ -13,6 +13,7 @@ import type {
   EvidenceErasure,
   EvidenceKernel,
   EvidenceObligation,
+  EvidencePackage,
   EvidenceProofs,
   EvidenceTools,
   EvidenceValidation,
@@ -194,6 +195,8 @@ export interface EvidenceJob {
   /** Of the index of proofs (proof-evidence.ts); none without TypeScript. */
   readonly obligations: readonly ObligationEntry[];
   readonly tools: Omit<EvidenceTools, 'solvers' | 'compiler'>;
+  /** Packages that inputs came with, by the inputs' names. */
+  readonly packages: ReadonlyMap<string, EvidencePackage>;
 }
 
 /** Builds of the solvers that any answer is of. */
@@ -202,7 +205,7 @@ const solversOf = (entries: readonly ObligationEntry[]): string[] =>
 
 /** The evidence of a build. */
 export function evidenceOf(job: EvidenceJob): Evidence {
-  const { result, trace, obligations, tools } = job;
+  const { result, trace, obligations, tools, packages } = job;
   const { manifest, secrets, wiped = [], validation, stack } = result;
   const { name, bytes, sel4 } = trace;
   const image = imageRecord(bytes, name, manifest.target);
@@ -211,7 +214,10 @@ export function evidenceOf(job: EvidenceJob): Evidence {
   const base = image.segments.find(({ type }) => type === 'load')?.address;
   return {
     ...{ format: 'casemate-evidence', version: 1, project: manifest.name, image },
-    inputs: trace.inputs.map((one) => ({ ...one, name: clipped(one.name) })),
+    inputs: trace.inputs.map((one) => {
+      const from = packages.get(one.name);
+      return { ...one, name: clipped(one.name), ...(from !== undefined && { package: from }) };
+    }),
     tools: {
       ...tools,
       ...(trace.compiler !== undefined && { compiler: clipped(trace.compiler) }),

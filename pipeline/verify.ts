@@ -201,9 +201,11 @@ async function checkRebuild(account: Account, { evidence }: ReadBundle, rebuild:
 }
 
 /** What no later reader of an image can find out, and the evidence has. */
-function trustedRest({ assumptions, stack, wiped, controls }: Evidence): string[] {
+function trustedRest({ inputs, assumptions, stack, wiped, controls }: Evidence): string[] {
+  const files = inputs.filter((one) => one.package !== undefined).length;
   return [
     'the table of trusted code',
+    ...(files === 0 ? [] : [`which packages ${many(files, 'input')} came with`]),
     ...(stack === undefined ? [] : [`the bound of the stack, ${hex(stack.bytes)}`]),
     ...(wiped.length === 0 ? [] : [`that ${many(wiped.length, 'function')} are wiped after`]),
     ...(assumptions.length === 0 ? [] : [`${many(assumptions.length, 'assumption')}, listed in evidence.json`]),

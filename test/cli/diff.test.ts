@@ -17,7 +17,7 @@ const folder = temporaryFolder('diff');
 const run = (...args: string[]) =>
   spawnSync(process.execPath, [casemate, 'diff', ...args], { encoding: 'utf8', cwd: folder });
 
-const devices: NonNullable<Evidence['image']['devices']> = [{ name: 'disk', type: 'block' }];
+const devices = [...someEvidence.image.devices!, { name: 'disk', type: 'block' as const }];
 
 /** A signed bundle of an image that asks for these devices. */
 function bundle(name: string, key: TestKey, release: number, more: Partial<Evidence['image']> = {}): void {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { cyclonedx } from '../../evidence/formats/cyclonedx.ts';
-import { someEvidence } from '../support/evidence.ts';
+import { hash, someEvidence } from '../support/evidence.ts';
 
 const schemas = join(
   dirname(createRequire(import.meta.url).resolve('@cyclonedx/cyclonedx-library/package.json')),
@@ -16,6 +16,7 @@ const schema = (name: string): object =>
 interface Bill {
   readonly metadata: { readonly component: { readonly name: string }; readonly timestamp?: string };
   readonly serialNumber?: string;
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn?: readonly string[] }[];
   readonly components: readonly {
     readonly name: string;
     readonly scope?: string;
@@ -54,6 +55,26 @@ describe('CycloneDX', () => {
       purl: 'pkg:npm/ajv@8.0.0',
     });
     expect(bill.metadata.component.name).toBe(someEvidence.image.name);
+  });
+
+  it('has packages by their URLs, as what the files that came with them depend on', () => {
+    const two = { ...someEvidence.inputs[0]!, name: '/usr/lib/libssl.a' };
+    const bill = JSON.parse(cyclonedx({ ...someEvidence, inputs: [...someEvidence.inputs, two] })) as Bill;
+    const purl = 'pkg:deb/debian/libssl-dev@3.0.9-1?arch=amd64&distro=debian-12&upstream=openssl%403.0.9-1';
+    expect(bill.components.filter((one) => one.purl === purl)).toMatchObject([{ scope: 'required', 'bom-ref': purl }]);
+    const files = ['archive:/usr/lib/libcrypto.a', 'archive:/usr/lib/libssl.a'];
+    expect(bill.dependencies.filter(({ ref }) => files.includes(ref))).toEqual(
+      files.map((ref) => ({ ref, dependsOn: [purl] })),
+    );
+  });
+
+  it('names each component once, and the same in the next release', () => {
+    const refs = (text: string): string[] =>
+      (JSON.parse(text) as { components: { 'bom-ref': string }[] }).components.map((one) => one['bom-ref']);
+    const first = refs(cyclonedx(someEvidence));
+    expect(new Set(first).size).toBe(first.length);
+    const next = { ...someEvidence, inputs: someEvidence.inputs.map((one) => ({ ...one, sha256: hash('next') })) };
+    expect(refs(cyclonedx(next))).toEqual(first);
   });
 
   it('is the same each time: no time, no serial number', () => {

@@ -137,8 +137,8 @@ describe('a newer release is not worse', () => {
 });
 
 const named = (diff: EvidenceDiff) =>
-  (['devices', 'functions', 'segments', 'tcb', 'inputs', 'tools', 'kernel', 'numbers'] as const).flatMap((key) =>
-    (diff[key] ?? []).map(({ name, before, after }) => ({ key, name, before, after })),
+  (['devices', 'functions', 'segments', 'tcb', 'inputs', 'packages', 'tools', 'kernel', 'numbers'] as const).flatMap(
+    (key) => (diff[key] ?? []).map(({ name, before, after }) => ({ key, name, before, after })),
   );
 
 const other: Evidence = {
@@ -152,7 +152,7 @@ const other: Evidence = {
     ],
     segments: [{ ...base.image.segments[0]!, rights: 'RWX' }],
   },
-  inputs: [{ ...base.inputs[0]!, sha256: hash('changed') }],
+  inputs: [{ ...base.inputs[1]!, sha256: hash('changed') }],
   tools: { ...base.tools, node: 'v22.0.0', packages: [] },
   tcb: [{ component: 'library', objects: 1, codeBytes: 7, functions: 1 }],
   findings: base.findings.slice(2),
@@ -164,7 +164,7 @@ describe('the difference of two releases', () => {
     const back = named(diffEvidence(other, base));
     expect(back).toEqual(forth.map(({ before, after, ...rest }) => ({ ...rest, before: after, after: before })));
     expect(new Set(forth.map(({ key }) => key))).toEqual(
-      new Set(['devices', 'functions', 'segments', 'tcb', 'inputs', 'tools']),
+      new Set(['devices', 'functions', 'segments', 'tcb', 'inputs', 'packages', 'tools']),
     );
   });
 

@@ -35,8 +35,17 @@ export const someEvidence: Evidence = {
   image: {
     ...{ name: 'app.hvt', sha256: hash('image'), size: 4096, machine: 'x86-64', target: 'hvt', entry: '0x401000' },
     segments: [{ type: 'load', rights: 'R-X', address: '0x401000', memorySize: 4096, fileSize: 4096, offset: 0 }],
+    devices: [{ name: 'net0', type: 'net' }],
+    functions: [{ name: 'f', size: 16 }],
   },
   inputs: [
+    {
+      ...{ kind: 'archive', name: '/usr/lib/libcrypto.a', sha256: hash('archive'), size: 300 },
+      package: {
+        ...{ ecosystem: 'debian', name: 'libssl-dev', version: '3.0.9-1', release: '12', architecture: 'amd64' },
+        source: { name: 'openssl', version: '3.0.9-1' },
+      },
+    },
     { kind: 'manifest', name: 'casemate.json', sha256: hash('manifest'), size: 100 },
     { kind: 'source', name: 'app.ts', sha256: hash('source'), size: 200 },
   ],
