@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'image' // a finished image that breaks its target's rules
   | 'policy' // a policy that a gate cannot decide by
   | 'evidence' // a bundle of evidence that breaks its format
+  | 'advisory' // a security advisory or a bill of materials that breaks its format
   | 'key' // a signing or public key that cannot be used
   | 'signature' // a signature that is missing, not of the expected key, or not of these bytes
   | 'limit'; // an input that asks for more than we allow

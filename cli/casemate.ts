@@ -37,6 +37,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   report: async () => (await import('./report.ts')).reportCommand(),
   diff: async () => (await import('./diff.ts')).diffCommand(),
   trend: async () => (await import('./trend.ts')).trendCommand(),
+  affected: async () => (await import('./affected.ts')).affectedCommand(),
   sbom: async () => (await import('./sbom.ts')).sbomCommand(),
   sign: async () => (await import('./sign.ts')).signCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),

@@ -10,6 +10,7 @@
  */
 import { createRequire } from 'node:module';
 import type { Evidence, EvidenceInput, EvidencePackage } from '../evidence.ts';
+import { ocamlModules } from '../ocaml.ts';
 import { inert } from './inert.ts';
 
 type Library = typeof import('@cyclonedx/cyclonedx-library');
@@ -70,6 +71,11 @@ export function cyclonedx({ image, inputs, tools, project }: Evidence): string {
     ['machine', image.machine],
   ] as const)
     product.properties.add(new Models.Property(`casemate:${name}`, inert(value)));
+  // Of OCaml only modules are known, no packages.
+  if (image.functions !== undefined)
+    product.properties.add(
+      new Models.Property('casemate:ocaml-modules', inert(ocamlModules(image.functions).join(' '), 65_536)),
+    );
   bom.metadata.component = product;
 
   const casemate = new Models.Component(Enums.ComponentType.Application, 'casemate', {

@@ -1,0 +1,152 @@
+/**
+ * `casemate affected`: which images of a folder have what advisories are about, without a network.
+ *
+ * Advisories come in files of OSV, images as bundles of evidence and as CycloneDX bills. An advisory that cannot be read
+ * ends the run: nobody must take its silence for good news. An image that cannot be read is undecided, and the others are
+ * answered; files that are neither are counted and passed over, since releases lie in folders with much else.
+ */
+import { lstatSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { CasemateError, fail, printable } from '../base/errors.ts';
+import { readFile, reasonOf } from '../base/files.ts';
+import { type AffectedReport, type Found, findAffected, type ImageAnswer } from '../evidence/advisories/affected.ts';
+import { type Advisory, parseAdvisory } from '../evidence/advisories/osv.ts';
+import { type Parts, partsOfBill, partsOfEvidence } from '../evidence/advisories/parts.ts';
+import { readCompared, readEvidence } from './gate.ts';
+
+export interface AffectedRequest {
+  /** Files of advisories, or folders of them. */
+  readonly advisories: readonly string[];
+  /** The folder of bundles and bills, or one of them. */
+  readonly images: string;
+  /** Files of public keys that must have signed every bundle; none: signatures are not looked at. */
+  readonly keys: readonly string[];
+  /** Parts of unknown packages decide nothing. */
+  readonly namedOnly: boolean;
+  readonly step: (text: string) => void;
+}
+
+const limits = { files: 200_000, depth: 16 } as const;
+
+/** Files below a folder in the order of their names; links are not followed, so no folder is met twice. */
+function filesBelow(path: string, depth = 0): string[] {
+  if (depth > limits.depth) fail('limit', `${printable(path)}: more than ${limits.depth} folders deep`);
+  let entries: string[];
+  try {
+    entries = readdirSync(path).sort();
+  } catch (error) {
+    return fail('io', `${printable(path)}: cannot read: ${reasonOf(error)}`);
+  }
+  const files = entries.flatMap((entry): string[] => {
+    const inside = join(path, entry);
+    const stat = lstatSync(inside, { throwIfNoEntry: false });
+    if (stat?.isDirectory()) return filesBelow(inside, depth + 1);
+    return stat?.isFile() ? [inside] : [];
+  });
+  if (files.length > limits.files) fail('limit', `${printable(path)}: more than ${limits.files} files`);
+  return files;
+}
+
+/** A file, or the files of a folder that `isOne` takes; a file that is named is taken as it is. */
+function filesOf(path: string, isOne: (file: string) => boolean = () => true): string[] {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return fail('io', `${printable(path)}: no such file or folder`);
+  return stat.isDirectory() ? filesBelow(path).filter(isOne) : [path];
+}
+
+/** Each once, by id; where two files have one, the one that was modified last. */
+function readAdvisories(paths: readonly string[], step: (text: string) => void): Advisory[] {
+  const found = new Map<string, Advisory>();
+  const files = paths.flatMap((path) => filesOf(path, (file) => file.endsWith('.json')));
+  if (files.length === 0)
+    fail('usage', `${paths.map((path) => printable(path)).join(', ')}: holds no .json file; name OSV advisories`);
+  for (const [i, file] of files.entries()) {
+    if (i % 100 === 0) step(`advisory ${i + 1} of ${files.length}`);
+    const one = parseAdvisory(readFile(file), file);
+    const other = found.get(one.id);
+    if (other === undefined || Date.parse(other.modified) < Date.parse(one.modified)) found.set(one.id, one);
+  }
+  return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The first bytes of a tar archive's first header say so at 257. */
+const isTar = (bytes: Uint8Array): boolean => Buffer.from(bytes.subarray(257, 262)).toString('latin1') === 'ustar';
+
+const isJsonObject = (bytes: Uint8Array): boolean =>
+  /^\s*\{/.test(Buffer.from(bytes.subarray(0, 64)).toString('latin1'));
+
+/** What a JSON file says that it is, without reading it the careful way. */
+function formatOf(bytes: Uint8Array): 'evidence' | 'bill' | undefined {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (text.includes('"bomFormat"')) return 'bill';
+  return text.includes('"casemate-evidence"') ? 'evidence' : undefined;
+}
+
+/** What a file of the folder is made of; undefined: it is no image's. */
+function partsOfFile(path: string, keys: readonly string[], isNamed: boolean): Parts | undefined {
+  const bytes = readFile(path);
+  const format = isTar(bytes) ? 'bundle' : isJsonObject(bytes) ? formatOf(bytes) : undefined;
+  if (format === undefined)
+    return isNamed
+      ? fail('evidence', `${printable(path)}: is neither a bundle of evidence nor a CycloneDX bill`)
+      : undefined;
+  if (format === 'bundle' && keys.length > 0)
+    return partsOfEvidence(readCompared({ path, keys, unsigned: false }).evidence);
+  if (keys.length > 0)
+    return fail('signature', `${printable(path)}: nobody can sign it by itself; leave out --key, or name its bundle`);
+  return format === 'bill' ? partsOfBill(bytes, path) : partsOfEvidence(readEvidence(path).evidence);
+}
+
+function answer(
+  path: string,
+  advisories: readonly Advisory[],
+  request: AffectedRequest,
+  isNamed: boolean,
+): ImageAnswer | undefined {
+  let parts: Parts | undefined;
+  try {
+    parts = partsOfFile(path, request.keys, isNamed);
+  } catch (error) {
+    if (!(error instanceof CasemateError) || isNamed) throw error;
+    return { file: path, problem: error.message, found: [], packages: 0, unknown: 0 };
+  }
+  if (parts === undefined) return undefined;
+  const { image, sha256, known, unknown } = parts;
+  const own = request.namedOnly ? { ...parts, unknown: [] } : parts;
+  const found = advisories.flatMap((advisory) => {
+    const all = findAffected(own, advisory);
+    return all.length === 0 ? [] : [{ advisory: advisory.id, aliases: advisory.aliases, parts: all }];
+  });
+  return {
+    file: path,
+    image,
+    ...(sha256 !== undefined && { sha256 }),
+    found,
+    packages: known.length,
+    unknown: unknown.length,
+  };
+}
+
+/** Errors: 'advisory' and 'limit' for an advisory that cannot be read; 'io'; 'usage' where there is nothing to look at. */
+export function affectedImages(request: AffectedRequest): AffectedReport {
+  const { images: place, step } = request;
+  const all = readAdvisories(request.advisories, step);
+  const standing = all.filter(({ withdrawn }) => withdrawn === undefined);
+  const files = filesOf(place);
+  const isNamed = files.length === 1 && files[0] === place;
+  const images: ImageAnswer[] = [];
+  for (const [i, file] of files.entries()) {
+    step(`file ${i + 1} of ${files.length}`);
+    const one = answer(file, standing, request, isNamed);
+    if (one !== undefined) images.push(one);
+  }
+  if (images.length === 0) fail('usage', `${printable(place)}: holds no bundle of evidence and no CycloneDX bill`);
+  const has = (wanted: Found['answer']): boolean =>
+    images.some(({ found }) => found.some(({ parts }) => parts.some((part) => part.answer === wanted)));
+  const isOpen = has('undecided') || images.some(({ problem }) => problem !== undefined);
+  return {
+    ...{ status: has('affected') ? 1 : isOpen ? 3 : 0, images, advisories: standing.length },
+    withdrawn: all.filter(({ withdrawn }) => withdrawn !== undefined).map(({ id }) => id),
+    passedOver: files.length - images.length,
+  };
+}
