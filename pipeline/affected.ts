@@ -7,6 +7,7 @@
  */
 import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { CasemateError, fail, printable } from '../base/errors.ts';
 import { readFile, reasonOf } from '../base/files.ts';
 import { type AffectedReport, type Found, findAffected, type ImageAnswer } from '../evidence/advisories/affected.ts';
@@ -64,7 +65,13 @@ function readAdvisories(paths: readonly string[], step: (text: string) => void):
     if (i % 100 === 0) step(`advisory ${i + 1} of ${files.length}`);
     const one = parseAdvisory(readFile(file), file);
     const other = found.get(one.id);
-    if (other === undefined || Date.parse(other.modified) < Date.parse(one.modified)) found.set(one.id, one);
+    const age = other === undefined ? 1 : Date.parse(one.modified) - Date.parse(other.modified);
+    if (age === 0 && !isDeepStrictEqual(one, other))
+      fail(
+        'advisory',
+        `${printable(file)}: ${one.id} is also in another file, of the same time, and says something else there: keep one`,
+      );
+    if (age > 0) found.set(one.id, one);
   }
   return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }

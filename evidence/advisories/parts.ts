@@ -60,11 +60,14 @@ function partOf({ ecosystem, name, version, source, release }: EvidencePackage, 
 
 type Named = Pick<EvidenceInput, 'kind' | 'name' | 'package'>;
 
-/** Objects that the build made of sources which it lists, and our own. */
+/** Objects that the build makes of no source: notes, the table of secrets, veneers. */
+const made: readonly string[] = ['casemate/notes.o', 'casemate/secrets.o', 'casemate-wipe.o'];
+
+/** Whether an input is no code from elsewhere: an object of a source that is listed as well, the project's or ours. */
 function isOwn({ kind, name }: Named, sources: ReadonlySet<string>): boolean {
-  if (kind !== 'object' && kind !== 'archive') return true;
-  if (name.startsWith('casemate/') || name === 'verified.c.o' || name === 'casemate-wipe.o') return true;
-  return kind === 'object' && name.endsWith('.o') && sources.has(name.slice(0, -2));
+  if (kind !== 'object') return kind !== 'archive';
+  const isUnit = name === 'verified.c.o' && [...sources].some((source) => source.endsWith('.ts'));
+  return isUnit || made.includes(name) || (name.endsWith('.o') && sources.has(name.slice(0, -2)));
 }
 
 function unknownOf(inputs: readonly Named[]): UnknownPart[] {
@@ -187,7 +190,9 @@ export function partsOfBill(bytes: Uint8Array, file: string): Parts {
     readonly metadata?: { readonly component?: BillComponent };
     readonly components?: readonly BillComponent[];
   };
-  const all = [...flat(components), ...flat(metadata?.component?.components)];
+  const product = metadata?.component;
+  // A product that is a package itself may be what an advisory is about.
+  const all = [...flat(components), ...(product?.purl === undefined ? [] : [product]), ...flat(product?.components)];
   const known: Part[] = [];
   const unknown: UnknownPart[] = [];
   const inputs: Named[] = [];
@@ -204,8 +209,8 @@ export function partsOfBill(bytes: Uint8Array, file: string): Parts {
       unknown.push({ name: one.purl ?? one.name });
   }
   return {
-    image: printable(metadata?.component?.name ?? file),
+    image: printable(product?.name ?? file),
     known: unique(known),
-    unknown: [...unknownOf(inputs), ...unknown, ...(inputs.length > 0 ? ocamlOfBill(metadata?.component) : [])],
+    unknown: [...unknownOf(inputs), ...unknown, ...(inputs.length > 0 ? ocamlOfBill(product) : [])],
   };
 }

@@ -121,6 +121,12 @@ it('refuses advisories that cannot be read, and folders without an image', () =>
     stdout: '',
     stderr: expect.stringContaining('bad.json:1: affected[0].ranges'),
   });
+  mkdirSync(at('twice'));
+  writeFileSync(at('twice', 'a.json'), osvBytes(semver));
+  writeFileSync(at('twice', 'b.json'), osvBytes({ ...semver, affected: [] }));
+  writeFileSync(at('twice', 'c.json'), osvBytes({ ...openssl, modified: '2020-01-01T00:00:00Z', affected: [] }));
+  expect(run('twice', '--in', 'all').stderr).toContain('says something else there');
+  expect(run('twice/c.json', 'advisories', '--in', 'fixed').status).toBe(0);
   for (const [words, message] of [
     [['advisories', '--in', 'advisories'], 'holds no bundle of evidence'],
     [['advisories', '--in', 'none'], 'no such file or folder'],

@@ -180,7 +180,7 @@ describe('what an image is made of', () => {
     inputs: [
       ...someEvidence.inputs,
       { kind: 'source', name: 'main.c', sha256: hash('c'), size: 1 },
-      ...(['main.c.o', 'verified.c.o', 'casemate/notes.o', 'blob.o'] as const).map((name) => ({
+      ...(['main.c.o', 'verified.c.o', 'casemate/notes.o', 'casemate/blob.o', 'blob.o'] as const).map((name) => ({
         ...({ kind: 'object', name, sha256: hash(name), size: 1 } as const),
       })),
       { kind: 'archive', name: 'vendor/libz.a', sha256: hash('z'), size: 1 },
@@ -193,7 +193,7 @@ describe('what an image is made of', () => {
       })),
     },
   };
-  const unknown = ['blob.o', 'vendor/libz.a', 'OCaml module Cohttp', 'OCaml module Stdlib'];
+  const unknown = ['casemate/blob.o', 'blob.o', 'vendor/libz.a', 'OCaml module Cohttp', 'OCaml module Stdlib'];
 
   it('is the same by its evidence and by the bill that is made of it', () => {
     const [own, bill] = [partsOfEvidence(vendored), partsOfBill(Buffer.from(cyclonedx(vendored)), 'a.cdx.json')];
@@ -226,7 +226,11 @@ describe('what an image is made of', () => {
 
   it('is read from the URLs of others, and what has none is unknown', () => {
     const bill = {
-      ...{ bomFormat: 'CycloneDX', specVersion: '1.5', metadata: { component: { type: 'firmware', name: 'theirs' } } },
+      ...{
+        bomFormat: 'CycloneDX',
+        specVersion: '1.5',
+        metadata: { component: { type: 'firmware', name: 'theirs', purl: 'pkg:npm/theirs@2.0.0' } },
+      },
       components: [
         { type: 'library', name: 'a', purl: 'pkg:deb/debian/libssl3@3.0.9-1?arch=amd64&distro=debian-12.1' },
         {
@@ -245,6 +249,7 @@ describe('what an image is made of', () => {
       { name: 'libssl3', version: '3.0.9-1', release: '12', isBinaryName: true },
       { name: 'openssl', version: '3.0.9-1', shown: 'libssl3 3.0.9-1+b1' },
       { ecosystem: 'npm', name: '@s/d' },
+      { ecosystem: 'npm', name: 'theirs', version: '2.0.0' },
     ]);
     expect(rest).toEqual([{ name: 'c' }, { name: 'pkg:generic/e@1' }]);
   });
