@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { partsOfEvidence } from '../../evidence/advisories/parts.ts';
 import { type Bundle, packBundle } from '../../evidence/bundle.ts';
 import { canonicalBytes } from '../../evidence/canonical.ts';
 import { signBundle } from '../../evidence/envelope.ts';
@@ -110,6 +111,12 @@ describe('a bundle of a build', () => {
     const loaded = evidence.image.segments.filter(({ type, rights }) => type === 'load' && rights.endsWith('X'));
     expect(code).toBe(loaded.reduce((sum, { fileSize }) => sum + fileSize, 0));
     expect(evidence.tools.solvers.length).toBeGreaterThan(0);
+  });
+
+  it('has its devices and functions, and knows where all of its code is from', () => {
+    expect(evidence.image.devices).toEqual([{ name: 'net0', type: 'net' }]);
+    expect(evidence.image.functions!.map(({ name }) => name)).toContain('solo5_app_main');
+    expect(partsOfEvidence(evidence).unknown).toEqual([]);
   });
 
   it('is the same bytes when it is built again elsewhere', async () => {
