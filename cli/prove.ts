@@ -13,6 +13,7 @@ import type { ProveRequest } from '../pipeline/prove.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { parseBudget } from './budget.ts';
 import { printWhole } from './output.ts';
+import { coqStatus, coqText } from './prove-coq.ts';
 import { recheckJson, recheckStatus, recheckText } from './prove-recheck.ts';
 import { type ReplayShown, replayJson, replayStatus, replayText } from './prove-replay.ts';
 import { proveStatus, reportJson, reportText } from './prove-report.ts';
@@ -29,7 +30,8 @@ Examples:
   casemate prove --json src/*.ts > proofs.json
   casemate prove --assumptions ring.ts
   casemate prove --watch ring.ts
-  casemate prove --evidence proofs/ ring.ts && casemate prove --replay proofs/`;
+  casemate prove --evidence proofs/ ring.ts && casemate prove --replay proofs/
+  casemate prove --coq coq/ ring.ts && make -C coq`;
 
 interface Flags {
   readonly json?: boolean;
@@ -42,6 +44,7 @@ interface Flags {
   readonly evidence?: string;
   readonly replay?: string;
   readonly recheck?: string;
+  readonly coq?: string;
   readonly verbose?: boolean;
 }
 
@@ -98,6 +101,7 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   if (problem !== undefined && flags.verbose) process.stderr.write(`casemate: note: ${problem}\n`);
   let done = 0;
   const progress = progressLine();
+  if (flags.coq !== undefined) return runCoq(files, flags.coq, flags, progress);
   const request = {
     files,
     budget: flags.budget,
@@ -155,6 +159,33 @@ async function runRecheck(request: ProveRequest, flags: Flags): Promise<void> {
     await printWhole(`${reportText(report, flags)}${again === undefined ? '' : recheckText(again)}`);
 }
 
+/** Coq believes no solver, so none is asked. */
+async function runCoq(
+  files: readonly string[],
+  folder: string,
+  flags: Flags,
+  progress: ReturnType<typeof progressLine>,
+): Promise<void> {
+  const { analyzeFiles } = await import('../pipeline/prove.ts');
+  const { coqJson, exportToCoq } = await import('../pipeline/coq.ts');
+  const { program, diagnostics, sources } = analyzeFiles(files);
+  for (const diagnostic of diagnostics) process.stderr.write(showDiagnostic(sources, diagnostic));
+  if (program === undefined) {
+    process.exitCode = 2;
+    return;
+  }
+  if (program.functions.length === 0)
+    fail('usage', 'no function has a contract; put @requires, @ensures or @verified into the comment before one');
+  const report = await exportToCoq(program, {
+    folder,
+    onProgress: (name, done, of) => progress.show(name, `(${done} of ${of} files)`),
+  }).finally(progress.clear);
+  process.exitCode = coqStatus(report);
+  await printWhole(
+    flags.json ? `${JSON.stringify(coqJson(report), null, 2)}\n` : coqText(report, folder, flags.verbose === true),
+  );
+}
+
 export function proveCommand(): Command {
   return new Command('prove')
     .summary('prove contracts of annotated TypeScript')
@@ -174,6 +205,7 @@ export function proveCommand(): Command {
       'ask the solvers again about all records in DIR (of --evidence or --cache), believing none',
     )
     .option('--recheck <PROVER>', 'have the lowered C proved again by its contracts; PROVER is frama-c')
+    .option('--coq <DIR>', 'write definitions, contracts and obligations as Coq into DIR, and have Coq prove them')
     .option('-v, --verbose', 'list every obligation, and what asking took')
     .addHelpText('after', examples)
     .action(run);

@@ -199,6 +199,9 @@ export async function proveFiles(request: ProveRequest, given?: Prover): Promise
   return proveSources(loadSources(request.files), request, given);
 }
 
+/** What files mean, or what is wrong with them. */
+export const analyzeFiles = (files: readonly string[]): Analysis => analyze(loadSources(files), readLibrary());
+
 /** Proves texts. */
 export async function proveSources(
   texts: readonly Source[],
