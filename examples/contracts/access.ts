@@ -29,7 +29,7 @@ export function find(keys: Readonly<Uint32Array>, key: u32): number {
  * Whether the subject has all the rights that are asked for.
  * @requires subjects.length <= 0x7fffffff && rights.length === subjects.length
  * @requires forall(0, subjects.length, (i) => forall(0, i, (j) => subjects[j] < subjects[i]))
- * @ensures !result || exists(0, subjects.length, (i) => subjects[i] === subject && (rights[i] & wanted) === wanted)
+ * @ensures result === exists(0, subjects.length, (i) => subjects[i] === subject && (rights[i] & wanted) === wanted)
  */
 export function allowed(
   subjects: Readonly<Uint32Array>,

@@ -433,3 +433,12 @@ Proof.
   induction count as [|count IH]; intros from [first rest] x inside || intros from _ x inside; [lia|].
   destruct (Z.eq_dec x from) as [->|other]; [assumption|]. apply (IH (from + 1) rest). lia.
 Qed.
+
+(** What lies between two multiples. *)
+Lemma cm_multiples b x y : 0 < b ->
+  (x <= y -> b * x <= b * y) /\ (x + 1 <= y -> b * x + b <= b * y) /\ (x + 2 <= y -> b * x + 2 * b <= b * y).
+Proof. intros positive. repeat split; intros less; nia. Qed.
+
+Lemma cm_few (P : Z -> Prop) high count :
+  high < Z.of_nat count -> cm_all count 0 P -> forall x, 0 <= x <= high -> P x.
+Proof. intros enough all x inside. apply (cm_each P count 0 all x). lia. Qed.

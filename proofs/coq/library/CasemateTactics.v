@@ -95,6 +95,8 @@ Ltac cm_flat term :=
   | context [cm_unsigned _ _] => fail
   | context [Z.div _ _] => fail
   | context [Z.modulo _ _] => fail
+  | context [Z.rem _ _] => fail
+  | context [Z.quot _ _] => fail
   | _ => idtac
   end.
 
@@ -110,6 +112,10 @@ Ltac cm_divide a p :=
         cm_becomes (a / p) 0 ltac:(apply Z.div_small; lia)
       | pose proof (cm_quotient a p eq_refl); let q := fresh "q" in set (q := a / p) in *; clearbody q ]
   end.
+
+Ltac cm_any_divide a b :=
+  pose proof (cm_quotient a b ltac:(lia)); let q := fresh "q" in set (q := a / b) in *; clearbody q;
+  try (assert (0 <= q) by nia).
 
 Ltac cm_remainder a p :=
   first [
@@ -156,10 +162,14 @@ Ltac cm_sum_at k a b :=
 Ltac cm_bits_in term :=
   lazymatch term with
   | Z.modulo ?a ?b =>
-      cm_constant b; tryif cm_constant a
-      then (let v := eval vm_compute in (Z.modulo a b) in change (Z.modulo a b) with v in *)
-      else (cm_flat a; cm_remainder a b)
-  | Z.div ?a ?b => cm_constant b; cm_flat a; cm_divide a b
+      cm_flat a; tryif cm_constant b
+      then (tryif cm_constant a
+        then (let v := eval vm_compute in (Z.modulo a b) in change (Z.modulo a b) with v in *)
+        else cm_remainder a b)
+      else (cm_flat b; cm_becomes (a mod b) (a - b * (a / b)) ltac:(apply Z.mod_eq; lia); cm_any_divide a b)
+  | Z.div ?a ?b => cm_flat a; tryif cm_constant b then cm_divide a b else (cm_flat b; cm_any_divide a b)
+  | Z.rem ?a ?b => cm_flat a; cm_flat b; cm_becomes (Z.rem a b) (a mod b) ltac:(apply Z.rem_mod_nonneg; lia)
+  | Z.quot ?a ?b => cm_flat a; cm_flat b; cm_becomes (Z.quot a b) (a / b) ltac:(apply Z.quot_div_nonneg; lia)
   | Z.shiftr ?a ?k =>
       cm_constant k; cm_flat a; let p := cm_power k in
       cm_becomes (Z.shiftr a k) (a / p) ltac:(rewrite Z.shiftr_div_pow2 by lia; reflexivity); cm_divide a p
@@ -196,6 +206,10 @@ Ltac cm_bits :=
   repeat match goal with
   | |- context [Z.modulo ?a ?b] => cm_bits_in (Z.modulo a b)
   | _ : context [Z.modulo ?a ?b] |- _ => cm_bits_in (Z.modulo a b)
+  | |- context [Z.rem ?a ?b] => cm_bits_in (Z.rem a b)
+  | _ : context [Z.rem ?a ?b] |- _ => cm_bits_in (Z.rem a b)
+  | |- context [Z.quot ?a ?b] => cm_bits_in (Z.quot a b)
+  | _ : context [Z.quot ?a ?b] |- _ => cm_bits_in (Z.quot a b)
   | |- context [Z.shiftr ?a ?b] => cm_bits_in (Z.shiftr a b)
   | _ : context [Z.shiftr ?a ?b] |- _ => cm_bits_in (Z.shiftr a b)
   | |- context [Z.shiftl ?a ?b] => cm_bits_in (Z.shiftl a b)
@@ -212,6 +226,31 @@ Ltac cm_bits :=
   | _ : context [cm_signed ?a ?b] |- _ => cm_bits_in (cm_signed a b)
   | |- context [Z.div ?a ?b] => cm_bits_in (Z.div a b)
   | _ : context [Z.div ?a ?b] |- _ => cm_bits_in (Z.div a b)
+  end.
+
+(** * A number of which there are few: each of its values by itself *)
+
+Ltac cm_computed := intros; vm_compute in *; intuition (discriminate || congruence).
+
+Ltac cm_enumerate :=
+  lazymatch goal with
+  | |- context [cm_get _ _ _] => fail
+  | _ => idtac
+  end;
+  repeat match goal with e : ?v = _ |- _ => is_var v; subst v end;
+  match goal with
+  | low : 0 <= ?x, top : ?x <= ?high |- context [?x] =>
+      is_var x; cm_constant high; let bound := fresh "bound" in assert (bound : 0 <= x <= high) by (split; assumption);
+      let small := eval vm_compute in (high <=? 255) in constr_eq small true;
+      let count := eval vm_compute in (Z.to_nat (high + 1)) in
+      repeat match goal with
+      | other : ?fact |- _ =>
+          lazymatch fact with context [x] => idtac | _ => fail end;
+          tryif constr_eq other bound then fail else revert other
+      end;
+      revert bound; revert x;
+      refine (cm_few _ high count eq_refl _); cbv beta;
+      cbn [cm_all]; repeat (split; [ solve [cm_computed] | ]); exact I
   end.
 
 (** * Arrays *)
@@ -290,6 +329,14 @@ with cm_pair d a i j :=
   | _ => assert (cm_said (i, j, a)) by exact I; assert (i = j -> cm_get d a i = cm_get d a j) by (intros ->; reflexivity)
   end.
 
+(** Multiples of one number. *)
+Ltac cm_products :=
+  repeat match goal with
+  | _ : context [?b * ?x], _ : context [?b * ?y] |- _ =>
+      tryif constr_eq x y then fail else
+      (is_var x; is_var y; cm_new (b, x, y); pose proof (cm_multiples b x y ltac:(lia)))
+  end.
+
 Ltac cm_arrays :=
   repeat match goal with
   | |- cm_array _ _ (cm_set _ _ _) => apply cm_array_set; rewrite ?cm_count_set
@@ -322,8 +369,8 @@ Ltac cm_fields := idtac.
 Ltac cm_close_now :=
   cbv beta iota in *; cm_fields; cm_goal; cm_facts; cm_names; cm_arrays; cm_goal;
   try cm_quick;
-  cm_values; cm_value_facts; cm_fields; cm_branches; cm_facts; cm_goal; cm_bits; cm_stores; cm_elements; cm_instances; cm_elements; cm_instances; cm_facts;
-  try cm_quick; cm_equals; try cm_quick;
+  cm_values; try solve [cm_enumerate]; cm_value_facts; cm_fields; cm_branches; cm_facts; cm_goal; cm_bits; cm_stores; cm_elements; cm_instances; cm_elements; cm_instances; cm_facts;
+  try cm_quick; cm_equals; try cm_quick; cm_products; try solve [lia];
   try solve [
     match goal with
     | |- ?a \/ ?b =>
@@ -422,6 +469,7 @@ Ltac cm_obligation_now :=
   try cm_fast;
   cm_at_goal; try cm_fast;
   cm_same_indices; try cm_fast;
+  try solve [cm_enumerate];
   cm_branches; cm_facts; cm_goal; cm_bits; try cm_fast;
   cm_at_all; try cm_fast;
   try solve [cm_goal; cm_facts; nia].
