@@ -1,5 +1,5 @@
 /** Sizes rounded up, as allocators and page tables need them. */
-import { forall, type u32 } from 'casemate';
+import type { u32 } from 'casemate';
 
 /**
  * The least multiple of `unit` that is not below `size`.

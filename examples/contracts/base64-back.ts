@@ -2,7 +2,7 @@
  * Base64 there and back: what is decoded is what was encoded, for every input. The digits are those of base64.ts; what
  * each character and each byte is made of is said by functions of one place, so that two loops need no more than that.
  */
-import { forall, invariant, type u8, type u32 } from 'casemate';
+import type { u8 } from 'casemate';
 
 /**
  * The character of six bits.

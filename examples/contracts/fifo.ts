@@ -2,7 +2,7 @@
  * A queue of bytes over one array, with all that a queue is in its contracts: what is put in stays behind what waits,
  * and what is taken out is what has waited longest. Nothing else moves.
  */
-import { forall, old, type u8, type u32 } from 'casemate';
+import type { u8, u32 } from 'casemate';
 
 export interface Queue {
   /** Where the byte lies that has waited longest. */
