@@ -8,6 +8,7 @@
  */
 import { createHash } from '../../base/node.ts';
 import { addressesSection } from './addresses.ts';
+import { changesSection } from './changes.ts';
 import { contractsSection } from './contracts.ts';
 import { findingsSection } from './findings.ts';
 import { attributes, type Html, html, scriptElement, styleElement, textOfHtml } from './html.ts';
@@ -39,6 +40,7 @@ export const contentPolicy = [
 function sectionsOf(input: ReportInput): Section[] {
   const all = [
     findingsSection,
+    changesSection,
     memorySection,
     addressesSection,
     contractsSection,

@@ -1,6 +1,6 @@
 /** `casemate report`, as a user runs it: on the bundle of a build that can slide. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -105,6 +105,18 @@ describe('casemate report', () => {
     const gated = run('gate', 'app.evidence', '--key', 'own.pub', '--policy', 'policy.json', '--now', '2026-01-01');
     const word = { 0: 'passed', 1: 'failed', 3: 'undecided' }[gated.status!];
     expect(stdout).toContain(`Policy: ${word}`);
+  });
+
+  it('compares with the release before, which the same keys must have signed', () => {
+    const { status, stdout } = run('report', 'app.evidence', '--key', 'own.pub', '--against', 'app.evidence');
+    expect(status).toBe(0);
+    expect(stdout).toContain('nothing is worse');
+    expect(stdout).toContain('is the same');
+    writeFileSync(at('foreign.key'), makeKey().privatePem, { mode: 0o600 });
+    copyFileSync(at('app.evidence'), at('foreign.evidence'));
+    expect(run('sign', 'foreign.evidence', '--key', 'foreign.key').status).toBe(0);
+    const foreign = run('report', 'app.evidence', '--key', 'own.pub', '--against', 'foreign.evidence');
+    expect(foreign).toMatchObject({ status: 1, stdout: '' });
   });
 
   it('writes nothing for a bundle that another key signed, or whose image is another', () => {

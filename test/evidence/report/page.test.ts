@@ -11,7 +11,16 @@ import { reportPage } from '../../../evidence/report/page.ts';
 import { hash, someEvidence } from '../../support/evidence.ts';
 import { isLong } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/paths.ts';
-import { hostile, inputOf, largeEvidence, openBrowser, someSlides, withTexts } from '../../support/report.ts';
+import {
+  after,
+  before,
+  hostile,
+  inputOf,
+  largeEvidence,
+  openBrowser,
+  someSlides,
+  withTexts,
+} from '../../support/report.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -63,7 +72,8 @@ async function opened(
   }
 }
 
-const full = inputOf(someEvidence, {
+const full = inputOf(after, {
+  before,
   slides: someSlides,
   steps: [120],
   enforced: { regions: [{ start: 0x401000n, end: 0x402000n, kind: 'execute' }], stack: 65536 },
@@ -93,6 +103,31 @@ describe('the page', () => {
       expect(await page.locator('.source').textContent()).toContain('@requires x < 10');
       expect(await page.getByRole('row', { name: /result > 0.*proved.*z3 1.*120/ }).count()).toBe(1);
     });
+  });
+
+  it('is read as it is written: no browser has to mend it', async () => {
+    const text = reportPage(full);
+    const own = text.replace(/(<(script|style)>)[\s\S]*?<\/\2>/g, '$1');
+    const written = [...own.matchAll(/<([a-zA-Z][a-zA-Z0-9]*)/g)].map(([, name]) => name!.toLowerCase());
+    const page = await browser.newPage();
+    const read = `[...new DOMParser().parseFromString(${JSON.stringify(text)}, 'text/html').querySelectorAll('*')]`;
+    expect(await page.evaluate(`${read}.map((one) => one.localName.toLowerCase())`)).toEqual(written);
+    await page.close();
+  });
+
+  it('puts on top what is worse than in the release before, a device that is new first', async () => {
+    await opened(full, async (page) => {
+      const changes = page.getByRole('region', { name: 'Changes' });
+      expect(await changes.locator('.worse li').first().textContent()).toContain('NEW DEVICE: asks for "uplink"');
+      await changes
+        .getByRole('row', { name: 'execute-only:loads worse passed declared failed declared 1 instruction' })
+        .waitFor();
+      await changes.getByRole('row', { name: 'uplink new net' }).waitFor();
+      await changes.getByRole('row', { name: 'gone proof nothing else' }).waitFor();
+    });
+    expect(reportPage(inputOf(someEvidence))).toContain('this page does not say what has changed');
+    const same = { before: { ...before, evidence: someEvidence } };
+    expect(reportPage(inputOf(someEvidence, same))).toContain('<span class="badge good">nothing is worse</span>');
   });
 
   it('never makes unknown, or what nobody has decided, look passed', () => {
@@ -219,7 +254,7 @@ describe('the page', () => {
         await page.getByRole('button', { name: 'Close all' }).click();
         await page.emulateMedia({ media: 'print' });
         // Only what style does: the script's part comes with printing itself.
-        expect(await page.getByText('memory and the stack suffice').isVisible()).toBe(true);
+        expect(await page.locator('#assumptions').getByText('memory and the stack suffice').isVisible()).toBe(true);
         expect(await page.getByText('@requires x < 10').isVisible()).toBe(true);
         expect(await page.getByRole('navigation').isVisible()).toBe(false);
         expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)');
@@ -227,7 +262,7 @@ describe('the page', () => {
         await page.locator('#findings > details > summary').click();
         await page.getByRole('search', { name: 'Filter findings' }).getByLabel('Text').fill('nothing has this');
         await page.emulateMedia({ media: 'print' });
-        expect(await page.getByText('1 instruction reads text').first().isVisible()).toBe(true);
+        expect(await page.locator('.findings').getByText('1 instruction reads text').isVisible()).toBe(true);
         await page.emulateMedia({ media: null });
         const pdf = await page.pdf({ format: 'A4' });
         expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
@@ -309,7 +344,8 @@ const structure = `(text) => {
 
 /** Evidence and a source whose every free text is another. */
 function inputWith(change: (text: string) => string): ReportInput {
-  return { ...inputOf(withTexts(someEvidence, change)), sources: new Map(), slides: someSlides };
+  const old = { ...before, evidence: withTexts(before.evidence, change) };
+  return { ...inputOf(withTexts(after, change)), sources: new Map(), slides: someSlides, before: old };
 }
 
 describe('hostile names', () => {
