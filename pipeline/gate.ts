@@ -126,10 +126,13 @@ export function readRelease(source: Source, least?: number): ReturnType<typeof r
   return gated;
 }
 
-/** Evidence to compare; where there is an image along with it, that is the one. Errors: those of readGated. */
-export function readCompared(source: Source): Trusted {
-  const { files, ...trusted } = readTrusted(source);
-  if (files !== undefined) requireImage(trusted.evidence, files, source);
+/**
+ * Evidence to compare or to show, with its bundle; where there is an image along with it, that is the one. Errors: those of
+ * readGated.
+ */
+export function readCompared(source: Source): Trusted & { readonly files: Bundle | undefined } {
+  const trusted = readTrusted(source);
+  if (trusted.files !== undefined) requireImage(trusted.evidence, trusted.files, source);
   return trusted;
 }
 

@@ -7,9 +7,8 @@
 import { CasemateError, fail, printable } from '../base/errors.ts';
 import type { Bundle } from '../evidence/bundle.ts';
 import { decidables } from '../evidence/decidable.ts';
-import { verifyEnvelope } from '../evidence/envelope.ts';
 import { bundleNames, type Evidence } from '../evidence/evidence.ts';
-import { type Gated, gate } from '../evidence/gate.ts';
+import { gate } from '../evidence/gate.ts';
 import { parseMeasurements } from '../evidence/parse.ts';
 import type { Policy } from '../evidence/policy.ts';
 import type { Enforced, ReportInput, Slides } from '../evidence/report/input.ts';
@@ -21,8 +20,7 @@ import { readElfFile } from '../linker/elf-file.ts';
 import { instructionText } from '../machine/decode-x86-64.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { readSlidable, slideEntropy, slidePlaces } from '../targets/hvt/slide.ts';
-import { readEvidence, readGated } from './gate.ts';
-import { readPublicKey } from './keys.ts';
+import { readCompared } from './gate.ts';
 import { sha256 } from './lock.ts';
 import { INDEX } from './proof-evidence.ts';
 import { readRulePages } from './rule-pages.ts';
@@ -133,26 +131,23 @@ function slidesOf(image: Uint8Array, { image: { name, target } }: Evidence, coun
 }
 
 /** Evidence with all that goes with it; the image must be there unless nothing is to be decided. */
-function readReported({ path, keys, policy }: ReportRequest): { gated: Gated; files?: Bundle } {
-  const { evidence, files, bytes } = readEvidence(path);
-  if (files === undefined && policy === undefined && keys.length === 0)
-    return { gated: { evidence, sha256: sha256(bytes), trust: { kind: 'unsigned' } } };
-  return { gated: readGated({ path, keys, unsigned: keys.length === 0 }), ...(files && { files }) };
+function readReported({ path, keys, policy }: ReportRequest): ReturnType<typeof readCompared> {
+  const read = readCompared({ path, keys, unsigned: keys.length === 0 });
+  if (policy !== undefined && read.files === undefined)
+    fail(
+      'usage',
+      `${printable(path)}: is evidence by itself; a verdict needs the image that it is about: name the bundle`,
+    );
+  return read;
 }
 
-function releaseOf(files: Bundle | undefined, { keys, path }: ReportRequest): number | undefined {
-  if (files === undefined || keys.length === 0) return undefined;
-  return verifyEnvelope(files, keys.map(readPublicKey), path).release;
-}
-
-/** All that the page shows. Errors: those of readGated. */
+/** All that the page shows. Errors: those of readCompared. */
 export function reportInput(request: ReportRequest): ReportInput {
   const { path, policy, now, against, slides: count, step } = request;
-  const { gated, files } = readReported(request);
-  const { evidence } = gated;
-  const before = against === undefined ? undefined : readReported({ ...request, path: against }).gated;
+  const { files, ...gated } = readReported(request);
+  const { evidence, release } = gated;
+  const before = against === undefined ? undefined : readReported({ ...request, path: against });
   const verdict = policy && gate({ ...gated, policy, now, ...(before && { against: before }) });
-  const release = releaseOf(files, request);
   const image = files?.get(evidence.image.name);
   const rules = verdict?.decisions ?? decidables(evidence);
   const times = files?.get(bundleNames.measurements);
