@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { affectedText } from '../evidence/advisories/text.ts';
 import { affectedImages } from '../pipeline/affected.ts';
 import { collect } from './budget.ts';
-import { printWhole } from './output.ts';
+import { jsonText, printWhole } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
 const examples = `
@@ -36,10 +36,8 @@ async function run(advisories: readonly string[], flags: Flags): Promise<void> {
     ...(namedOnly ? ['parts of unknown packages were left out: --named-only'] : []),
     ...(report.passedOver === 0 ? [] : [`files that are neither bundles nor bills: ${report.passedOver}`]),
   ];
-  const text = flags.json
-    ? JSON.stringify({ version: 1, ...report }, null, 2)
-    : [...affectedText(report), ...notes].join('\n');
-  await printWhole(`${text}\n`);
+  const text = flags.json ? jsonText({ version: 1, ...report }) : `${[...affectedText(report), ...notes].join('\n')}\n`;
+  await printWhole(text);
 }
 
 export function affectedCommand(): Command {

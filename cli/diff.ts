@@ -5,7 +5,7 @@ import { diffEvidence, type EvidenceDiff } from '../evidence/diff.ts';
 import { diffLines } from '../evidence/diff-text.ts';
 import { readCompared, type Trusted } from '../pipeline/gate.ts';
 import { collect } from './budget.ts';
-import { printWhole } from './output.ts';
+import { jsonText, printWhole } from './output.ts';
 
 const examples = `
 Worse is: a finding that fails, is unknown or is missing now, or rests on a weaker ground; a promise of verified code
@@ -47,9 +47,9 @@ async function run(before: string, after: string, flags: Flags): Promise<void> {
   process.exitCode = diff.worse.length === 0 ? 0 : 1;
   const releases = [old, now].map(({ release, trust }) => ({ ...(release !== undefined && { release }), trust }));
   const text = flags.json
-    ? JSON.stringify({ version: 1, releases, ...diff }, null, 2)
-    : diffLines(diff, [wordOf(old), wordOf(now)], flags.all).join('\n');
-  await printWhole(`${text}\n`);
+    ? jsonText({ version: 1, releases, ...diff })
+    : `${diffLines(diff, [wordOf(old), wordOf(now)], flags.all).join('\n')}\n`;
+  await printWhole(text);
 }
 
 export function diffCommand(): Command {

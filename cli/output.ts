@@ -22,6 +22,16 @@ export function printWhole(text: string): Promise<void> {
   return new Promise((written) => process.stdout.write(text, () => written()));
 }
 
+/**
+ * A value as JSON whose text no terminal acts on: JSON itself lets controls beyond ASCII and marks of direction stand as
+ * they are.
+ */
+export const jsonText = (value: unknown): string =>
+  `${JSON.stringify(value, null, 2).replace(
+    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )}\n`;
+
 export function standardOutput(): NodeJS.WriteStream {
   if (!used) process.stdout.on('error', onError);
   used = true;

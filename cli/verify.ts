@@ -16,7 +16,7 @@ import type { VerifyReport, VerifyRequest } from '../pipeline/verify.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
 import { collect, parseRelease } from './budget.ts';
 import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
-import { printWhole } from './output.ts';
+import { jsonText, printWhole } from './output.ts';
 import { terminalProgress } from './progress.ts';
 
 const examples = `
@@ -97,7 +97,7 @@ async function run(path: string, flags: Flags): Promise<void> {
   const { evidence, ...rest } = report;
   await printWhole(
     flags.json
-      ? `${JSON.stringify({ version: 1, project: evidence.project, image: evidence.image, ...rest }, null, 2)}\n`
+      ? jsonText({ version: 1, project: evidence.project, image: evidence.image, ...rest })
       : verifyText(report),
   );
 }

@@ -5,14 +5,15 @@
  * ends the run: nobody must take its silence for good news. An image that cannot be read is undecided, and the others are
  * answered; files that are neither are counted and passed over, since releases lie in folders with much else.
  */
-import { lstatSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CasemateError, fail, printable } from '../base/errors.ts';
 import { readFile, reasonOf } from '../base/files.ts';
 import { type AffectedReport, type Found, findAffected, type ImageAnswer } from '../evidence/advisories/affected.ts';
 import { type Advisory, parseAdvisory } from '../evidence/advisories/osv.ts';
 import { type Parts, partsOfBill, partsOfEvidence } from '../evidence/advisories/parts.ts';
+import { bundleNames } from '../evidence/evidence.ts';
 import { readCompared, readEvidence } from './gate.ts';
 
 export interface AffectedRequest {
@@ -29,36 +30,64 @@ export interface AffectedRequest {
 
 const limits = { files: 200_000, depth: 16 } as const;
 
-/** Files below a folder in the order of their names; links are not followed, so no folder is met twice. */
-function filesBelow(path: string, depth = 0): string[] {
-  if (depth > limits.depth) fail('limit', `${printable(path)}: more than ${limits.depth} folders deep`);
-  let entries: string[];
-  try {
-    entries = readdirSync(path).sort();
-  } catch (error) {
-    return fail('io', `${printable(path)}: cannot read: ${reasonOf(error)}`);
-  }
-  const files = entries.flatMap((entry): string[] => {
-    const inside = join(path, entry);
-    const stat = lstatSync(inside, { throwIfNoEntry: false });
-    if (stat?.isDirectory()) return filesBelow(inside, depth + 1);
-    return stat?.isFile() ? [inside] : [];
-  });
-  if (files.length > limits.files) fail('limit', `${printable(path)}: more than ${limits.files} files`);
-  return files;
+interface Listing {
+  readonly files: string[];
+  /** Links to folders outside of the one that is looked through. */
+  readonly links: string[];
 }
 
-/** A file, or the files of a folder that `isOne` takes; a file that is named is taken as it is. */
-function filesOf(path: string, isOne: (file: string) => boolean = () => true): string[] {
+/** What a path of the folder is: links to files are those files, and a link to a folder is followed by nobody. */
+function kindOf(path: string, root: string): 'file' | 'folder' | 'link' | undefined {
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.isFile()) return 'file';
+  if (!stat?.isDirectory()) return undefined;
+  if (!isLink) return 'folder';
+  // What it leads to is met on its own way.
+  const inside = relative(root, realpathSync(path));
+  return inside === '..' || inside.startsWith(`..${sep}`) ? 'link' : undefined;
+}
+
+/** Files below a folder, in the order of their names. */
+function listFolder(path: string, root: string, into: Listing, depth = 0): Listing {
+  if (depth > limits.depth) fail('limit', `${printable(path)}: more than ${limits.depth} folders deep`);
+  try {
+    for (const entry of readdirSync(path).sort()) {
+      const inside = join(path, entry);
+      const kind = kindOf(inside, root);
+      if (kind === 'folder') listFolder(inside, root, into, depth + 1);
+      else if (kind !== undefined) (kind === 'file' ? into.files : into.links).push(inside);
+    }
+  } catch (error) {
+    if (error instanceof CasemateError) throw error;
+    fail('io', `${printable(path)}: cannot read: ${reasonOf(error)}`);
+  }
+  if (into.files.length > limits.files) fail('limit', `${printable(path)}: more than ${limits.files} files`);
+  return into;
+}
+
+/** A file, or what is in a folder. */
+function listingOf(path: string): Listing {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return fail('io', `${printable(path)}: no such file or folder`);
-  return stat.isDirectory() ? filesBelow(path).filter(isOne) : [path];
+  return stat.isDirectory()
+    ? listFolder(path, realpathSync(path), { files: [], links: [] })
+    : { files: [path], links: [] };
+}
+
+const elsewhere = (path: string): string =>
+  `${printable(path)}: is a link to a folder elsewhere, which is not followed; name that folder, too`;
+
+function advisoryFiles(path: string): string[] {
+  const { files, links } = listingOf(path);
+  if (links[0] !== undefined) fail('usage', elsewhere(links[0]));
+  return files.filter((file) => file === path || file.endsWith('.json'));
 }
 
 /** Each once, by id; where two files have one, the one that was modified last. */
 function readAdvisories(paths: readonly string[], step: (text: string) => void): Advisory[] {
   const found = new Map<string, Advisory>();
-  const files = paths.flatMap((path) => filesOf(path, (file) => file.endsWith('.json')));
+  const files = paths.flatMap(advisoryFiles);
   if (files.length === 0)
     fail('usage', `${paths.map((path) => printable(path)).join(', ')}: holds no .json file; name OSV advisories`);
   for (const [i, file] of files.entries()) {
@@ -76,8 +105,11 @@ function readAdvisories(paths: readonly string[], step: (text: string) => void):
   return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** The first bytes of a tar archive's first header say so at 257. */
-const isTar = (bytes: Uint8Array): boolean => Buffer.from(bytes.subarray(257, 262)).toString('latin1') === 'ustar';
+/** Whether a file is a tar archive with evidence in it: other archives lie beside bundles, and are no bundles. */
+function isBundle(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return text.subarray(257, 262).toString('latin1') === 'ustar' && text.includes(`${bundleNames.evidence}\0`);
+}
 
 const isJsonObject = (bytes: Uint8Array): boolean =>
   /^\s*\{/.test(Buffer.from(bytes.subarray(0, 64)).toString('latin1'));
@@ -92,7 +124,7 @@ function formatOf(bytes: Uint8Array): 'evidence' | 'bill' | undefined {
 /** What a file of the folder is made of; undefined: it is no image's. */
 function partsOfFile(path: string, keys: readonly string[], isNamed: boolean): Parts | undefined {
   const bytes = readFile(path);
-  const format = isTar(bytes) ? 'bundle' : isJsonObject(bytes) ? formatOf(bytes) : undefined;
+  const format = isBundle(bytes) ? 'bundle' : isJsonObject(bytes) ? formatOf(bytes) : undefined;
   if (format === undefined)
     return isNamed
       ? fail('evidence', `${printable(path)}: is neither a bundle of evidence nor a CycloneDX bill`)
@@ -103,6 +135,8 @@ function partsOfFile(path: string, keys: readonly string[], isNamed: boolean): P
     return fail('signature', `${printable(path)}: nobody can sign it by itself; leave out --key, or name its bundle`);
   return format === 'bill' ? partsOfBill(bytes, path) : partsOfEvidence(readEvidence(path).evidence);
 }
+
+const unread = (file: string, problem: string): ImageAnswer => ({ file, problem, found: [], packages: 0, unknown: 0 });
 
 function answer(
   path: string,
@@ -115,7 +149,7 @@ function answer(
     parts = partsOfFile(path, request.keys, isNamed);
   } catch (error) {
     if (!(error instanceof CasemateError) || isNamed) throw error;
-    return { file: path, problem: error.message, found: [], packages: 0, unknown: 0 };
+    return unread(path, error.message);
   }
   if (parts === undefined) return undefined;
   const { image, sha256, known, unknown } = parts;
@@ -139,9 +173,9 @@ export function affectedImages(request: AffectedRequest): AffectedReport {
   const { images: place, step } = request;
   const all = readAdvisories(request.advisories, step);
   const standing = all.filter(({ withdrawn }) => withdrawn === undefined);
-  const files = filesOf(place);
+  const { files, links } = listingOf(place);
   const isNamed = files.length === 1 && files[0] === place;
-  const images: ImageAnswer[] = [];
+  const images: ImageAnswer[] = links.map((file) => unread(file, elsewhere(file)));
   for (const [i, file] of files.entries()) {
     step(`file ${i + 1} of ${files.length}`);
     const one = answer(file, standing, request, isNamed);
@@ -154,6 +188,6 @@ export function affectedImages(request: AffectedRequest): AffectedReport {
   return {
     ...{ status: has('affected') ? 1 : isOpen ? 3 : 0, images, advisories: standing.length },
     withdrawn: all.filter(({ withdrawn }) => withdrawn !== undefined).map(({ id }) => id),
-    passedOver: files.length - images.length,
+    passedOver: files.length + links.length - images.length,
   };
 }

@@ -50,7 +50,7 @@ bundle(at('all/deeper', '1.evidence'), evidence('3.0.9-1'));
 bundle(at('all', '2.evidence'), evidence('3.0.14-1~deb12u2'));
 writeFileSync(at('all', '1.cdx.json'), cyclonedx(evidence('3.0.9-1')));
 writeFileSync(at('all', 'notes.txt'), 'not an image');
-symlinkSync('..', at('all', 'loop'));
+symlinkSync('.', at('all', 'loop'));
 bundle(at('fixed', '2.evidence'), evidence('3.0.14-1~deb12u2'));
 
 it('names the affected images of a folder, with the version that is fixed', () => {
@@ -111,6 +111,33 @@ it('answers 3 for what it cannot tell: an image that cannot be read, a part of a
     status: 3,
     images: [{ found: [{ advisory: 'DSA-5764-1' }] }],
   });
+});
+
+it('follows links to files, and says of links to folders elsewhere that it does not', () => {
+  mkdirSync(at('links'));
+  mkdirSync(at('elsewhere'));
+  symlinkSync(at('all/deeper/1.evidence'), at('links', 'latest'));
+  writeFileSync(at('links', 'sources.tar'), Buffer.concat([...packBundle(new Map([['README', Buffer.from('x')]]))]));
+  expect(run('advisories', '--in', 'links')).toMatchObject({
+    status: 1,
+    stdout: expect.stringContaining('links/latest'),
+  });
+  symlinkSync(at('elsewhere'), at('links', 'more'));
+  const { stdout } = run('advisories', '--in', 'links');
+  expect(stdout).toMatch(/undecided: links\/more\n.*name that folder/);
+  expect(stdout).toContain('files that are neither bundles nor bills: 1');
+  expect(run('links', '--in', 'all')).toMatchObject({ status: 2, stderr: expect.stringContaining('name that folder') });
+});
+
+it('prints JSON that no terminal acts on', () => {
+  mkdirSync(at('hostile'));
+  const name = 'z\u009b2J\u202e.a';
+  const its = evidence('3.0.9-1');
+  const archive = { kind: 'archive', name, sha256: image.sha256, size: 1 } as const;
+  bundle(at('hostile', 'h.evidence'), { ...its, inputs: [...its.inputs, archive] });
+  const { stdout } = run('advisories', '--in', 'hostile', '--json');
+  expect(stdout).not.toMatch(/[\u0080-\u009f\u202e]/);
+  expect(JSON.stringify(JSON.parse(stdout))).toContain(name);
 });
 
 it('refuses advisories that cannot be read, and folders without an image', () => {
