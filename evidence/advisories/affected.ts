@@ -130,9 +130,9 @@ function ecosystemOf(text: string): { readonly ecosystem: string; readonly relea
   return colon < 0 ? { ecosystem: text } : { ecosystem: text.slice(0, colon), release: text.slice(colon + 1) };
 }
 
-/** Names as an ecosystem compares them. */
+/** Names as an ecosystem compares them. Package URLs lose the case of some, so that nowhere tells packages apart. */
 const nameKey = (ecosystem: string, name: string): string =>
-  ecosystem === 'PyPI' ? name.toLowerCase().replace(/[-_.]+/g, '-') : name;
+  (ecosystem === 'PyPI' ? name.replace(/[-_.]+/g, '-') : name).toLowerCase();
 
 /** Ecosystems whose packages are never native code, so that an unknown archive is none of them. */
 const interpreted: readonly string[] = [

@@ -115,8 +115,12 @@ const purlTypes: Readonly<Record<string, readonly [ecosystem: string, separator:
   ...{ hex: ['Hex', '/'], pub: ['Pub', '/'] },
 };
 
-/** The source that Debian's `upstream` names, with its version where that is another. */
-function sourceOf(upstream: string, version: string): { name: string; version: string } {
+/**
+ * The source that Debian's `upstream` names, with its version where that is another. A plus that somebody did not escape is
+ * read as a blank, which no version has.
+ */
+function sourceOf(text: string, version: string): { name: string; version: string } {
+  const upstream = text.replaceAll(' ', '+');
   const at = upstream.indexOf('@');
   return at < 0 ? { name: upstream, version } : { name: upstream.slice(0, at), version: upstream.slice(at + 1) };
 }

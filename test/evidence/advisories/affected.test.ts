@@ -254,6 +254,23 @@ describe('what an image is made of', () => {
     expect(rest).toEqual([{ name: 'c' }, { name: 'pkg:generic/e@1' }]);
   });
 
+  it('has versions and names as they are, however a URL spells them', () => {
+    for (const plus of ['+', '%2B']) {
+      const url = `pkg:deb/debian/libx@1:2${plus}deb12u1?upstream=x@1:2${plus}deb12u1`;
+      expect(partOfUrl(url, false), url).toMatchObject({
+        name: 'x',
+        version: '1:2+deb12u1',
+        shown: 'libx 1:2+deb12u1',
+      });
+    }
+    const stream = {
+      ...semver,
+      affected: [affectedPackage('npm', 'JSONStream', range('SEMVER', { introduced: '0' }))],
+    };
+    const part = partOfUrl('pkg:npm/JSONStream@1.3.5', false)!;
+    expect(answer({ image: 'a', known: [part], unknown: [] }, stream)).toBe('affected');
+  });
+
   it('has no package of a URL that is none', () => {
     for (const bad of ['', 'x', 'pkg:', 'pkg:npm/a', 'pkg:npm/a@%zz', 'pkg:toString/a@1', 'pkg:deb/ubuntu/a@1'])
       expect(partOfUrl(bad, false), bad).toBeUndefined();
