@@ -23,8 +23,9 @@ import { findProgram, requireTool } from './tools.ts';
 
 const LARGEST_PROOF = 1024 * 1024;
 const MOST_OUTPUT = 16 * 1024 * 1024;
-/** Seconds for one file, and for coqchk. */
-const FILE_SECONDS = 900;
+/** Seconds of processor time for one file, for one that tries all goals of a function, and for coqchk. */
+const FILE_SECONDS = 300;
+const TRIAL_SECONDS = 1800;
 const CHECK_SECONDS = 1800;
 const MEMORY_KIB = 6 * 1024 * 1024;
 const WIDTH = 2;
@@ -84,7 +85,7 @@ function openCoq(folder: string): Coq {
     new Promise((done, failed) => {
       const limits = `ulimit -v ${MEMORY_KIB} && ulimit -t ${seconds} && exec "$@"`;
       const [program, ...before] = [...words, '/bin/sh', '-c', limits, 'sh', path, ...args];
-      const limit = AbortSignal.timeout(seconds * 2000);
+      const limit = AbortSignal.timeout(seconds * 20_000);
       const env = { HOME: folder, TMPDIR: folder, LC_ALL: 'C' };
       const child = spawnChild(program, before, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }, limit);
       let output = '';
@@ -294,7 +295,7 @@ export async function exportToCoq(program: Program, { folder, onProgress }: CoqR
       let works = await attempt(closed);
       if (!works) {
         put(`${name}_trial`, trial!);
-        const { output } = await coq.compile(`${name}_trial`, FILE_SECONDS * 2);
+        const { output } = await coq.compile(`${name}_trial`, TRIAL_SECONDS);
         texts.delete(`${name}_trial`);
         const said = new Set(output.split('\n').flatMap((line) => /^closed (\w[\w']*)$/.exec(line)?.[1] ?? []));
         closed = new Set([...closed].filter((id) => said.has(id)));

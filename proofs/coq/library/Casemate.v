@@ -442,3 +442,6 @@ Proof. intros positive. repeat split; intros less; nia. Qed.
 Lemma cm_few (P : Z -> Prop) high count :
   high < Z.of_nat count -> cm_all count 0 P -> forall x, 0 <= x <= high -> P x.
 Proof. intros enough all x inside. apply (cm_each P count 0 all x). lia. Qed.
+
+Lemma cm_all_one (P : Z -> Prop) count from next : next = from + 1 -> P from -> cm_all count next P -> cm_all (S count) from P.
+Proof. intros -> first rest. split; assumption. Qed.

@@ -232,7 +232,17 @@ Ltac cm_bits :=
 
 Ltac cm_computed := intros; vm_compute in *; intuition (discriminate || congruence).
 
+(** Where it is worth it. *)
+Ltac cm_has_bits :=
+  lazymatch goal with
+  | |- context [Z.land _ _] => idtac
+  | |- context [Z.lor _ _] => idtac
+  | |- context [Z.lxor _ _] => idtac
+  | |- context [Z.shiftr _ _] => idtac
+  end.
+
 Ltac cm_enumerate :=
+  cm_has_bits;
   lazymatch goal with
   | |- context [cm_get _ _ _] => fail
   | _ => idtac
@@ -249,8 +259,8 @@ Ltac cm_enumerate :=
           tryif constr_eq other bound then fail else revert other
       end;
       revert bound; revert x;
-      refine (cm_few _ high count eq_refl _); cbv beta;
-      cbn [cm_all]; repeat (split; [ solve [cm_computed] | ]); exact I
+      refine (cm_few _ high count eq_refl _); 
+      repeat (eapply cm_all_one; [ vm_compute; reflexivity | cbv beta; solve [cm_computed] | ]); exact I
   end.
 
 (** * Arrays *)
@@ -367,9 +377,10 @@ Ltac cm_value_fact theorem requires ensures said :=
 Ltac cm_fields := idtac.
 
 Ltac cm_close_now :=
-  cbv beta iota in *; cm_fields; cm_goal; cm_facts; cm_names; cm_arrays; cm_goal;
+  cbv beta iota in *; cm_fields; cm_values; cm_goal; cm_facts; cm_names; cm_arrays; cm_goal;
+  try solve [cm_enumerate];
   try cm_quick;
-  cm_values; try solve [cm_enumerate]; cm_value_facts; cm_fields; cm_branches; cm_facts; cm_goal; cm_bits; cm_stores; cm_elements; cm_instances; cm_elements; cm_instances; cm_facts;
+  cm_value_facts; cm_fields; cm_branches; cm_facts; cm_goal; cm_bits; cm_stores; cm_elements; cm_instances; cm_elements; cm_instances; cm_facts;
   try cm_quick; cm_equals; try cm_quick; cm_products; try solve [lia];
   try solve [
     match goal with
