@@ -17,7 +17,7 @@ import { sha256 } from './lock.ts';
 import { INDEX, type ObligationEntry, obligationEntries, unfoundedClaims } from './proof-evidence.ts';
 import { proofHash } from './proved-before.ts';
 import { withScratch } from './scratch.ts';
-import { functionName } from './verified-record.ts';
+import { contractText, functionName } from './verified-record.ts';
 import { type Account, differenceOf, many, same } from './verify-account.ts';
 
 /** The texts, by their names; undefined after what is wrong with one was said. */
@@ -101,11 +101,13 @@ function checkFunctions(
 ): void {
   const byName = new Map(results.map((result) => [functionName(result.function), result]));
   const hashes = new Map(sources.map(({ file, sha256: hash }) => [file, hash]));
-  for (const { function: name, status, source, proof } of functions) {
+  for (const { function: name, status, source, contract, proof } of functions) {
     const result = byName.get(name);
     const say = (text: string): void => void account.untrue.push(printable(`evidence.json: ${name}: ${text}`, 500));
     if (result === undefined) say('the sources have no such function with a contract');
     else if (hashes.get(result.function.span.file) !== source) say(`its "source" is not the hash of its file`);
+    else if (sha256(Buffer.from(contractText(result.function))) !== contract)
+      say(`its "contract" is not the hash of its clauses`);
     else if (proofHash(result) !== proof) say(`its obligations have the hash ${proofHash(result)}, not ${proof}`);
     else if (status === 'proved' && result.status === 'failed') say('is said to be proved, and fails');
   }

@@ -17,17 +17,19 @@ import { CasemateError, hex, printable } from '../base/errors.ts';
 import { readFile } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
 import { type Key, type Predicate, verifyEnvelope } from '../evidence/envelope.ts';
-import type { Evidence, EvidenceErasure, EvidenceVerified } from '../evidence/evidence.ts';
+import type { Evidence, EvidenceErasure, EvidenceImage, EvidenceVerified } from '../evidence/evidence.ts';
 import { identified } from '../evidence/identity.ts';
 import { rules } from '../hardening/rules/index.ts';
 import { loadAt, readSubject, type Subject } from '../hardening/subject.ts';
+import { readElfFile } from '../linker/elf-file.ts';
+import { readElfSymbols, symbolTables } from '../linker/elf-symbols.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { type ReadBundle, readBundle } from './bundle-file.ts';
 import { erasureRecords, kernelRecord, withoutFolders } from './evidence.ts';
 import { findingsOfImage } from './image-findings.ts';
-import { imageRecord } from './image-record.ts';
+import { clipped, imageRecord } from './image-record.ts';
 import { sha256 } from './lock.ts';
 import { judgeFile } from './secrets.ts';
 import { type Account, compareById, differenceOf, many, same } from './verify-account.ts';
@@ -73,7 +75,14 @@ function checkImage(account: Account, { evidence, image }: ReadBundle): boolean 
     account.untrue.push(`${name}: its SHA-256 is ${hash}; the evidence is of one with ${wanted}`);
     return false;
   }
-  const found = imageRecord(image, name, target);
+  let found: EvidenceImage;
+  try {
+    found = imageRecord(image, name, target);
+  } catch (error) {
+    if (!(error instanceof CasemateError)) throw error;
+    account.untrue.push(printable(`${name}: is no image for ${target}, as evidence.json says: ${error.message}`, 1000));
+    return false;
+  }
   if (same(found, evidence.image))
     account.checked.push(`${name}: SHA-256 ${found.sha256}, size, segments, devices and functions`);
   else account.untrue.push(printable(`${name}: ${differenceOf(evidence.image, found)}`, 1000));
@@ -131,6 +140,19 @@ function codeHash(subject: Subject, { places }: EvidenceVerified): string | unde
   return digest.digest('hex');
 }
 
+/** What is said to lie at an address and the symbol table does not have there; undefined without a table. */
+function strayPlaces(image: Uint8Array, name: string, functions: readonly EvidenceVerified[]): string[] | undefined {
+  const file = readElfFile(image, name);
+  const [table] = symbolTables(file);
+  if (table === undefined) return undefined;
+  const known = new Set(readElfSymbols(file, table, name).map((symbol) => `${clipped(symbol.name)}@${symbol.value}`));
+  return functions.flatMap(({ function: fn, places }) =>
+    places
+      .filter(({ symbol, address }) => !known.has(`${symbol}@${BigInt(address)}`))
+      .map(({ symbol, address }) => `${fn}: the image has no ${symbol} at ${address}`),
+  );
+}
+
 function checkCode(account: Account, { evidence, image }: ReadBundle): void {
   const withCode = (evidence.proofs?.functions ?? []).filter(({ code }) => code !== undefined);
   if (withCode.length === 0) return;
@@ -144,7 +166,10 @@ function checkCode(account: Account, { evidence, image }: ReadBundle): void {
         printable(`evidence.json: ${fn.function}: its code has SHA-256 ${found}; the evidence says ${fn.code}`, 500),
       );
   }
+  const stray = strayPlaces(image, evidence.image.name, withCode);
+  for (const text of stray ?? []) account.untrue.push(printable(`evidence.json: ${text}`, 500));
   account.checked.push(`where the code of ${many(equal, 'verified function')} is, by its hash`);
+  if (stray === undefined) account.trusted.push('the names of that code: the image has no symbols');
   const judged = evidence.validation === undefined ? '' : '; translation validation was done where it was built';
   account.trusted.push(`that this code was compiled from the bundled sources${judged}`);
 }
@@ -201,10 +226,12 @@ async function checkRebuild(account: Account, { evidence }: ReadBundle, rebuild:
 }
 
 /** What no later reader of an image can find out, and the evidence has. */
-function trustedRest({ inputs, assumptions, stack, wiped, controls }: Evidence): string[] {
+function trustedRest({ inputs, assumptions, erasure = [], stack, wiped, controls }: Evidence): string[] {
+  const waived = erasure.filter((one) => one.waived).length;
   const files = inputs.filter((one) => one.package !== undefined).length;
   return [
     'the table of trusted code',
+    ...(waived === 0 ? [] : [`that the project lets ${many(waived, 'function')} leave secrets`]),
     ...(files === 0 ? [] : [`which packages ${many(files, 'input')} came with`]),
     ...(stack === undefined ? [] : [`the bound of the stack, ${hex(stack.bytes)}`]),
     ...(wiped.length === 0 ? [] : [`that ${many(wiped.length, 'function')} are wiped after`]),

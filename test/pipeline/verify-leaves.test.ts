@@ -1,0 +1,183 @@
+/**
+ * Every statement of an evidence file, made untrue one by one, signed by the right key: either verify finds out, or it is one
+ * of those that it says are taken on trust. The list of these is here, and a new part of the evidence is on neither side
+ * until somebody has decided.
+ */
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Bundle, packBundle } from '../../evidence/bundle.ts';
+import { canonicalBytes } from '../../evidence/canonical.ts';
+import { signBundle } from '../../evidence/envelope.ts';
+import type { Evidence } from '../../evidence/evidence.ts';
+import { buildWithEvidence } from '../../pipeline/build-evidence.ts';
+import { readBundle } from '../../pipeline/bundle-file.ts';
+import { createProgress } from '../../pipeline/progress.ts';
+import { verifyBundle } from '../../pipeline/verify.ts';
+import { makeKey } from '../support/keys.ts';
+import { isLong } from '../support/long.ts';
+import { project as temporary } from './support.ts';
+
+const key = makeKey();
+const quiet = createProgress({ write: () => {}, terminal: false, verbose: false, now: () => 0, patience: 1e6 });
+
+/** What no later reader can find out, by the beginning of its path; verify says so under "taken on trust". */
+const trusted = [
+  /^project$/,
+  /^inputs\./,
+  /^tools\./,
+  /^assumptions\./,
+  /^wiped\./,
+  /^stack\./,
+  /^tcb\./,
+  /^controls\./,
+  /^validation\./,
+  // Whose word it is that a residue is let pass, and how long a solver was given.
+  /^erasure\.\*\.waived$/,
+  /^proofs\.budget$/,
+];
+
+type Path = readonly (string | number)[];
+
+/** Paths of all texts, numbers and truths. */
+function leavesOf(value: unknown, path: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([name, one]) =>
+    leavesOf(one, [...path, Array.isArray(value) ? Number(name) : name]),
+  );
+}
+
+const shapeOf = (path: Path): string => path.map((step) => (typeof step === 'number' ? '*' : step)).join('.');
+
+/** Words that a member may be instead, so that the shape holds. */
+const others: Record<string, readonly string[]> = {
+  outcome: ['pass', 'fail', 'unknown', 'erased', 'residue'],
+  state: ['declared', 'enforced', 'exercised'],
+  status: ['proved', 'failed', 'unknown', 'relying', 'waived', 'absent', 'lost'],
+  question: ['holds', 'exists'],
+  verdict: ['validated', 'refuted', 'undecided', 'assumed'],
+  type: ['load', 'tls', 'note', 'net', 'block'],
+  machine: ['x86-64', 'riscv64'],
+  target: ['hvt', 'riscv64'],
+  kind: ['manifest', 'source', 'object', 'archive', 'proof', 'audit', 'erasure', 'ensures', 'invariant'],
+  component: ['application', 'library'],
+  origin: ['source', 'manifest', 'typescript'],
+  rights: ['R-X', 'RW-', 'R--'],
+};
+
+/** Values of the same form that say something else. */
+function changesOf(value: unknown, name: string): unknown[] {
+  if (typeof value === 'boolean') return [!value];
+  if (typeof value === 'number') return [value + 1, value === 0 ? 2 : value - 1];
+  if (typeof value !== 'string') return [];
+  if (others[name] !== undefined) return others[name].filter((word) => word !== value);
+  if (/^[0-9a-f]{64}$/.test(value)) return [value.replace(/^./, (first) => (first === '0' ? '1' : '0'))];
+  if (/^0x[0-9a-f]+$/.test(value)) return [`0x${(BigInt(value) + 16n).toString(16)}`];
+  return [`${value}x`, value.length > 1 ? value.slice(0, -1) : 'y'];
+}
+
+function withLeaf(value: unknown, path: Path, leaf: unknown): unknown {
+  const [step, ...rest] = path;
+  if (step === undefined) return leaf;
+  if (Array.isArray(value)) return value.map((one, i) => (i === step ? withLeaf(one, rest, leaf) : one));
+  const object = value as Record<string, unknown>;
+  return { ...object, [step]: withLeaf(object[step], rest, leaf) };
+}
+
+const at = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>((whole, step) => (whole as Record<string, unknown>)[step], value);
+
+const sources = {
+  'casemate.json': JSON.stringify({
+    ...{ name: 'app', target: 'hvt', sources: ['main.c', 'sum.ts'], harden: {} },
+    devices: [{ name: 'net0', type: 'net' }],
+    waive: [{ function: 'sum.ts:twice', reason: 'for the test' }],
+  }),
+  'main.c': `#include "solo5.h"
+#include "verified.h"
+#include <casemate/secrets.h>
+void forget(volatile unsigned char *key);
+CASEMATE_SECRETS(forget, CASEMATE_SECRET(0, 16));
+CASEMATE_KEPT void forget(volatile unsigned char *key) { for (int i = 0; i < 16; i++) key[i] = 0; }
+static unsigned char key[16];
+int solo5_app_main(const struct solo5_start_info *i) { (void)i; forget(key); return sum(3) == 6 && twice(2) ? 0 : 1; }
+`,
+  'sum.ts': `import type { u32 } from 'casemate';
+/**
+ * @requires n <= 1000
+ * @ensures result === n * 2
+ */
+export function sum(n: u32): u32 {
+  return n + n;
+}
+/** @ensures result > n */
+export function twice(n: u32): u32 {
+  return n;
+}
+`,
+};
+
+let files: Bundle;
+let evidence: Evidence;
+const home = join(realpathSync(temporary()), 'app');
+beforeAll(async () => {
+  mkdirSync(home);
+  for (const [file, text] of Object.entries(sources)) writeFileSync(join(home, file), text);
+  const path = join(home, 'app.evidence');
+  await buildWithEvidence(
+    { folder: home, lock: 'verify', progress: quiet, proofs: {} },
+    { path, keys: [key.signing], predicate: {}, measure: false },
+  );
+  ({ files, evidence } = readBundle(path));
+}, 120_000);
+
+/** What verify says of a bundle with this evidence: whether something is not so, or it is no evidence at all. */
+async function isCaught(changed: unknown, prove: boolean): Promise<boolean> {
+  const path = join(temporary(), 'changed.evidence');
+  const all = new Map([...files, ['evidence.json', canonicalBytes(changed as Evidence)]]);
+  writeFileSync(path, Buffer.concat([...packBundle(signBundle(all as Bundle, [key.signing]))]));
+  try {
+    const { untrue, undecided } = await verifyBundle({ path, keys: [key.judging], prove, step: () => {} });
+    return untrue.length + undecided.length > 0;
+  } catch (error) {
+    if (['evidence', 'signature'].includes((error as { code?: string }).code ?? '')) return true;
+    throw error;
+  }
+}
+
+describe('every statement of an evidence file', () => {
+  it('is there to be made untrue', async () => {
+    expect(await isCaught(evidence, true)).toBe(false);
+    const shapes = new Set(leavesOf(evidence).map(shapeOf));
+    for (const shape of [
+      'findings.*.outcome',
+      'proofs.obligations.*.status',
+      'erasure.*.outcome',
+      'image.segments.*.rights',
+    ])
+      expect([...shapes]).toContain(shape);
+  });
+
+  it('is found out when it is untrue, or is one of those that are said to be taken on trust', async () => {
+    // One leaf of each shape, and in long runs all of them.
+    const seen = new Map<string, number>();
+    const missed: string[] = [];
+    let tried = 0;
+    for (const path of leavesOf(evidence)) {
+      const shape = shapeOf(path);
+      if (trusted.some((one) => one.test(shape))) continue;
+      seen.set(shape, (seen.get(shape) ?? 0) + 1);
+      if (!isLong && seen.get(shape)! > 1) continue;
+      for (const change of changesOf(at(evidence, path), String(path.findLast((step) => typeof step === 'string')))) {
+        tried++;
+        const changed = withLeaf(evidence, path, change);
+        // Proving is what takes long, and finds most by itself.
+        if (!(await isCaught(changed, false)) && !(await isCaught(changed, true)))
+          missed.push(`${path.join('.')}: ${JSON.stringify(change)}`);
+        if (!isLong) break;
+      }
+    }
+    expect(missed).toEqual([]);
+    expect(tried).toBeGreaterThan(40);
+  }, 1_200_000);
+});
