@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'kernel' // a seL4 kernel whose files are broken, of two builds, or not what an image needs
   | 'image' // a finished image that breaks its target's rules
   | 'policy' // a policy that a gate cannot decide by
+  | 'verdict' // a release that a policy does not let pass, where only one that passes has an answer
   | 'evidence' // a bundle of evidence that breaks its format
   | 'advisory' // a security advisory or a bill of materials that breaks its format
   | 'key' // a signing or public key that cannot be used

@@ -39,6 +39,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   trend: async () => (await import('./trend.ts')).trendCommand(),
   affected: async () => (await import('./affected.ts')).affectedCommand(),
   sbom: async () => (await import('./sbom.ts')).sbomCommand(),
+  statement: async () => (await import('./statement.ts')).statementCommand(),
   sign: async () => (await import('./sign.ts')).signCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),
 };

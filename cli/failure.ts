@@ -13,6 +13,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   residue: 1,
   signature: 1,
   unproved: 1,
+  verdict: 1,
   tool: 3,
   undecided: 3,
 };

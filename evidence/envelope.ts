@@ -71,12 +71,16 @@ export function signatureOf(payload: Uint8Array, key: Key): Signature {
   return { keyid: key.id, sig: Buffer.from(sig).toString('base64') };
 }
 
+/** An envelope around a statement that these keys sign. */
+export function sealed(payload: Uint8Array, keys: readonly Key[]): Uint8Array {
+  const signatures = keys.map((key) => signatureOf(payload, key)).sort((a, b) => (a.keyid < b.keyid ? -1 : 1));
+  const text = Buffer.from(payload).toString('base64');
+  return canonicalBytes({ payload: text, payloadType: PAYLOAD_TYPE, signatures } satisfies Envelope);
+}
+
 /** The bundle with an envelope that these keys sign, in place of any that it had. */
 export function signBundle(files: Bundle, keys: readonly Key[], predicate: Predicate = {}): Bundle {
-  const payload = Buffer.from(statementText(files, predicate));
-  const signatures = keys.map((key) => signatureOf(payload, key)).sort((a, b) => (a.keyid < b.keyid ? -1 : 1));
-  const envelope: Envelope = { payload: payload.toString('base64'), payloadType: PAYLOAD_TYPE, signatures };
-  return new Map([...files, [bundleNames.envelope, canonicalBytes(envelope)]]);
+  return new Map([...files, [bundleNames.envelope, sealed(Buffer.from(statementText(files, predicate)), keys)]]);
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -20,11 +20,22 @@ import { withScratch } from './scratch.ts';
 import { contractText, functionName } from './verified-record.ts';
 import { type Account, differenceOf, many, same } from './verify-account.ts';
 
+/** Whether a build could have read a source of this name: no file of casemate's own, and none that only declares. */
+const isSourceName = (file: string): boolean =>
+  /^[^/\0][^\0]*\.ts$/.test(file) && !file.endsWith('.d.ts') && !file.includes('casemate:');
+
 /** The texts, by their names; undefined after what is wrong with one was said. */
 function sourcesOf(account: Account, { files }: ReadBundle, { sources }: EvidenceProofs) {
   const texts: { name: string; text: string }[] = [];
+  const seen = new Set<string>();
   for (const { file, sha256: hash } of sources) {
     const name = `${bundleNames.sources}${hash}.ts`;
+    if (!isSourceName(file) || seen.has(file)) {
+      const why = seen.has(file) ? 'is named twice' : 'is no name of a source that a build reads';
+      account.untrue.push(printable(`evidence.json: proofs.sources: ${file}: ${why}`, 500));
+      continue;
+    }
+    seen.add(file);
     const bytes = files.get(name);
     if (bytes !== undefined && sha256(bytes) === hash)
       texts.push({ name: file, text: Buffer.from(bytes).toString('utf8') });
@@ -101,7 +112,7 @@ function checkFunctions(
 ): void {
   const byName = new Map(results.map((result) => [functionName(result.function), result]));
   const hashes = new Map(sources.map(({ file, sha256: hash }) => [file, hash]));
-  for (const { function: name, status, source, contract, proof } of functions) {
+  for (const { function: name, status, source, contract, proof, places } of functions) {
     const result = byName.get(name);
     const say = (text: string): void => void account.untrue.push(printable(`evidence.json: ${name}: ${text}`, 500));
     if (result === undefined) say('the sources have no such function with a contract');
@@ -109,7 +120,9 @@ function checkFunctions(
     else if (sha256(Buffer.from(contractText(result.function))) !== contract)
       say(`its "contract" is not the hash of its clauses`);
     else if (proofHash(result) !== proof) say(`its obligations have the hash ${proofHash(result)}, not ${proof}`);
-    else if (status === 'proved' && result.status === 'failed') say('is said to be proved, and fails');
+    else if (['proved', 'relying'].includes(status) && result.status === 'failed')
+      say(`is said to be ${status}, and fails`);
+    else if (status === 'absent' && places.length > 0) say('is said to be absent, and to have code in the image');
   }
 }
 

@@ -4,10 +4,10 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { createHash } from '../../base/node.ts';
+import { createHash, verifyBytes } from '../../base/node.ts';
 import { packBundle } from '../../evidence/bundle.ts';
 import { canonicalBytes } from '../../evidence/canonical.ts';
-import { signBundle } from '../../evidence/envelope.ts';
+import { preAuthenticated, signBundle } from '../../evidence/envelope.ts';
 import type { Evidence } from '../../evidence/evidence.ts';
 import { identified } from '../../evidence/identity.ts';
 import { parsePolicy } from '../../evidence/policy.ts';
@@ -207,5 +207,95 @@ describe('living with a gate', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/\+ relro:image\n[\s\S]*- relro:image\n$/);
     expect(JSON.parse(run('trend', '--json', good, failing).stdout).releases[1]).toMatchObject({ fail: 1, pass: 1 });
+  });
+});
+
+describe('casemate statement', () => {
+  const bundled = bundle('stated.bundle', [finding('wx'), finding('relro', { outcome: 'fail' })], [own]);
+  const passing = bundle('passing.bundle', [finding('wx')], [own]);
+  const key = ['--key', 'own.pub'];
+  writeFileSync(at('gate.key'), other.privatePem, { mode: 0o600 });
+  const stated = (...args: string[]) => JSON.parse(run('statement', ...args).stdout);
+
+  it.each([
+    ['slsa', 'https://slsa.dev/provenance/v1'],
+    ['scai', 'https://in-toto.io/attestation/scai/v0.3'],
+  ])('says what is known of the image as %s, by its hash', (kind, type) => {
+    const { _type, subject, predicateType } = stated(kind, bundled, ...key);
+    expect({ _type, predicateType }).toEqual({ _type: 'https://in-toto.io/Statement/v1', predicateType: type });
+    expect(subject).toEqual([
+      { name: 'app.hvt', digest: { sha256: createHash('sha256').update(image).digest('hex') } },
+    ]);
+  });
+
+  it('names in provenance every file that was read, and not what the build made of them', () => {
+    const { predicate } = stated('slsa', bundled, ...key, '--by', 'https://ci.example/builder');
+    const { resolvedDependencies, buildType, externalParameters } = predicate.buildDefinition;
+    expect({ buildType, externalParameters }).toMatchObject({
+      buildType: 'urn:casemate:build:1',
+      externalParameters: { target: 'hvt' },
+    });
+    expect(predicate.runDetails.builder.id).toBe('https://ci.example/builder');
+    const named = new Set(resolvedDependencies.map(({ name }: { name: string }) => name));
+    const { inputs } = evidenceOf([]);
+    const sources = inputs.filter(({ kind }) => kind === 'source');
+    expect(sources.length).toBeGreaterThan(0);
+    for (const { name } of sources) {
+      expect(named).toContain(name);
+      expect(named).not.toContain(`${name}.o`);
+    }
+  });
+
+  it('has no attribute for what does not hold', () => {
+    const { attributes } = stated('scai', bundled, ...key).predicate;
+    const names = attributes.map(({ attribute }: { attribute: string }) => attribute);
+    expect(names).toEqual([expect.stringMatching(/^wx:/)]);
+    expect(attributes[0]).toMatchObject({ conditions: { ground: 'declared' }, evidence: { name: 'evidence.json' } });
+  });
+
+  it('attests a verdict that is a pass, by the policy’s hash, and no other', () => {
+    const svr = ['--policy', 'small.json', '--now', '2026-11-30', '--by', 'https://example.org/gate'];
+    const { predicate } = stated('svr', passing, ...key, ...svr);
+    const sha256 = createHash('sha256')
+      .update(readFileSync(at('small.json')))
+      .digest('hex');
+    expect(predicate).toEqual({
+      verifier: { id: 'https://example.org/gate' },
+      timeCreated: '2026-11-30T00:00:00Z',
+      properties: ['CASEMATE_GATE_PASSED', 'CASEMATE_WX'],
+      policies: [{ name: 'small', digest: { sha256 } }],
+    });
+    const refused = run('statement', 'svr', bundled, ...key, ...svr, '-o', 'refused.json');
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toContain('failed by this policy, so there is nothing to attest');
+    expect(() => statSync(at('refused.json'))).toThrow();
+  });
+
+  it('is signed as a bundle is, and by nobody else', () => {
+    expect(run('statement', 'scai', bundled, ...key, '--sign', 'gate.key', '-o', 'app.scai.json').status).toBe(0);
+    const { payload, payloadType, signatures } = JSON.parse(readFileSync(at('app.scai.json'), 'utf8'));
+    expect(payloadType).toBe('application/vnd.in-toto+json');
+    const signed = Buffer.from(payload, 'base64');
+    expect(`${signed}\n`).toBe(run('statement', 'scai', bundled, ...key).stdout);
+    expect(signatures.map(({ keyid }: { keyid: string }) => keyid)).toEqual([other.judging.id]);
+    const sig = Buffer.from(signatures[0].sig, 'base64');
+    expect(verifyBytes('sha256', preAuthenticated(signed), other.judging.key, sig)).toBe(true);
+    expect(
+      verifyBytes('sha256', preAuthenticated(Buffer.concat([signed, Buffer.from(' ')])), other.judging.key, sig),
+    ).toBe(false);
+  });
+
+  it.each([
+    [['svr', passing, ...key], 'by which policy?'],
+    [['scai', passing, ...key, '--policy', 'small.json'], '--policy: is for svr'],
+    [['vsa', passing, ...key], 'must be slsa, scai or svr'],
+    [['slsa', passing, ...key, '--by', 'me'], 'must be a URI'],
+    [['slsa', passing, ...key, '--by', 'urn:a\u001b[31m'], 'must be a URI'],
+    [['slsa', passing], 'name the key that must have signed it'],
+  ])('refuses %j', (args, message) => {
+    const { status, stderr, stdout } = run('statement', ...args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain('\u001b');
   });
 });

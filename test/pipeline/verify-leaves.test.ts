@@ -37,6 +37,13 @@ const trusted = [
   /^proofs\.budget$/,
 ];
 
+/** What may be said of a function although more is so: gravest first. To say less is no lie. */
+const standing = ['lost', 'waived', 'relying', 'proved'];
+const saysLess = (shape: string, before: unknown, after: unknown): boolean =>
+  shape === 'proofs.functions.*.status' &&
+  standing.includes(String(after)) &&
+  standing.indexOf(String(after)) < standing.indexOf(String(before));
+
 type Path = readonly (string | number)[];
 
 /** Paths of all texts, numbers and truths. */
@@ -169,6 +176,7 @@ describe('every statement of an evidence file', () => {
       seen.set(shape, (seen.get(shape) ?? 0) + 1);
       if (!isLong && seen.get(shape)! > 1) continue;
       for (const change of changesOf(at(evidence, path), String(path.findLast((step) => typeof step === 'string')))) {
+        if (saysLess(shape, at(evidence, path), change)) continue;
         tried++;
         const changed = withLeaf(evidence, path, change);
         // Proving is what takes long, and finds most by itself.

@@ -261,6 +261,19 @@ describe('a forged bundle under the right signature', () => {
     expect(untrue.join('\n')).toContain(`${name}: has SHA-256`);
   });
 
+  it.each(['/casemate:platform.ts', 'casemate:x.ts', 'sum.d.ts', 'sum.t', '', '/abs/sum.ts'])(
+    'is caught with a source under a name that no build reads: %s',
+    async (file) => {
+      const { untrue } = await verify(
+        saying((own) => ({
+          ...own,
+          proofs: { ...own.proofs!, sources: own.proofs!.sources.map((one) => ({ ...one, file })) },
+        })),
+      );
+      expect(untrue.join('\n')).toContain('is no name of a source that a build reads');
+    },
+  );
+
   it('is refused with a file that no bundle has', async () => {
     await expect(verify(forged({ Makefile: Buffer.from('all:\n') }))).rejects.toThrow(
       'Makefile: is no file of a bundle',
