@@ -97,10 +97,7 @@ export function goalScript(claims: readonly Claim[]): {
     text: (proved) =>
       claims
         .filter(({ id }) => proved.has(id))
-        .map(
-          (claim) =>
-            `Lemma ${constant(claim)} : ${claim.id}.\nProof. unfold ${claim.id}; cm_obligation. Qed.\n`,
-        )
+        .map((claim) => `Lemma ${constant(claim)} : ${claim.id}.\nProof. unfold ${claim.id}; cm_obligation. Qed.\n`)
         .join('\n'),
     trial: claims
       .map(
