@@ -1,22 +1,19 @@
 /** `casemate boot IMAGE`: flags in, the guest's console out, its exit status passed through. */
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
 import { readFile } from '../base/files.ts';
 import { bootSeL4Image, type SeL4BootOptions } from '../pipeline/boot-sel4.ts';
 import { probeImage } from '../pipeline/probe-image.ts';
-import { spawnChild } from '../pipeline/scratch.ts';
-import { findProgram } from '../pipeline/tools.ts';
 import { parseBlock, parseBlockSize, parseMac, parseNet, withBlockSizes, withMacs } from '../targets/hvt/attach.ts';
 import { type BootResult, bootHvt, type Tender } from '../targets/hvt/boot.ts';
-import type { Host } from '../targets/hvt/machine.ts';
 import { DEFAULT_CPU } from '../targets/hvt/qemu.ts';
 import { bootRiscv } from '../targets/riscv64/boot.ts';
 import { isRiscvImage } from '../targets/riscv64/image.ts';
 import { isSeL4Image } from '../targets/sel4/image.ts';
 import { collect } from './budget.ts';
 import { findingsStatus, findingTable } from './check.ts';
+import { host } from './host.ts';
 import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { print, standardOutput } from './output.ts';
 import { terminalProgress } from './progress.ts';
@@ -55,13 +52,6 @@ interface Flags extends KernelFlags {
   readonly tender: string;
   readonly probe?: boolean;
 }
-
-const host: Host = {
-  find: (name) => findProgram(name),
-  spawn: spawnChild,
-  // The same from the bundle in dist/ and from this file.
-  emulator: fileURLToPath(new URL('../dist/hvt-emulator.elf', import.meta.url)),
-};
 
 function numberOf(text: string, option: string): number {
   if (!/^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(text)) fail('usage', `${option} ${printable(text)}: must be a number`);

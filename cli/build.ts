@@ -10,6 +10,7 @@ import { type ManifestSeL4, type Target, targets } from '../pipeline/manifest.ts
 import { countsOf, type ValidatedFunction, type ValidationReport } from '../pipeline/validation-policy.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { collect, parseBudget, parseRelease, parseSeconds } from './budget.ts';
+import { host } from './host.ts';
 import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { print } from './output.ts';
 import { terminalProgress } from './progress.ts';
@@ -164,6 +165,9 @@ interface Options extends KernelFlags {
   readonly key?: readonly string[];
   readonly release?: number;
   readonly measure?: boolean;
+  readonly probe?: boolean;
+  readonly cpu?: string;
+  readonly machine?: string;
   readonly report?: string;
 }
 
@@ -185,19 +189,26 @@ function sel4Of(options: Options): ManifestSeL4 | undefined {
 }
 
 /** With its evidence; keys are read before anything is built, since a build that cannot be signed is of no use. */
-async function built(request: BuildRequest, { evidence, key = [], release, measure }: Options): Promise<BuildResult> {
+async function built(request: BuildRequest, options: Options): Promise<BuildResult> {
+  const { evidence, key = [], release, measure, probe, cpu, machine } = options;
   const { buildWithEvidence } = await import('../pipeline/build-evidence.ts');
   const keys = key.map(readSigningKey);
   const predicate = release === undefined ? {} : { release };
-  return buildWithEvidence(request, { path: evidence!, keys, predicate, measure: measure === true });
+  const where = { ...(cpu !== undefined && { cpu }), ...(machine !== undefined && { machine }), host };
+  return buildWithEvidence(request, {
+    ...{ path: evidence!, keys, predicate, measure: measure === true },
+    ...(probe === true && { probe: where }),
+  });
 }
 
 async function run(folder: string, options: Options): Promise<void> {
   if (
     options.evidence === undefined &&
-    (options.key ?? options.release ?? options.measure ?? options.report) !== undefined
+    (options.key ?? options.release ?? options.measure ?? options.report ?? options.probe) !== undefined
   )
-    fail('usage', '--key, --release, --measure and --report belong to --evidence, which is missing');
+    fail('usage', '--key, --release, --measure, --probe and --report belong to --evidence, which is missing');
+  if (options.probe !== true && (options.cpu ?? options.machine) !== undefined)
+    fail('usage', '--cpu and --machine belong to --probe, which is missing');
   if (options.updateLock && options.frozenLock) fail('usage', '--update-lock and --frozen-lock exclude each other');
   const sel4 = sel4Of(options);
   const progress = terminalProgress(options.verbose === true);
@@ -246,6 +257,9 @@ export function buildCommand(): Command {
       .option('--key <FILE>', 'sign the bundle with this private key (mode 0600); may be given several times', collect)
       .option('--release <NUMBER>', 'number of the release, which is signed along', parseRelease)
       .option('--measure', 'put in how long each phase took; no two bundles are the same then')
+      .option('--probe', 'try the protections, one boot an attempt, and put in what they came to')
+      .option('--cpu <MODEL>', "processor model for --probe (default: EPYC-Milan, and QEMU's)")
+      .option('--machine <MODEL>', 'machine of riscv64 for --probe: virt or sifive_u, with options (default: virt)')
       .option('--report <FILE>', 'write the evidence as a page for people as well (casemate report)')
       .option('-v, --verbose', 'tell every phase and its time')
       .option('-q, --quiet', 'print nothing on success')

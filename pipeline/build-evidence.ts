@@ -14,10 +14,12 @@ import { canonicalBytes } from '../evidence/canonical.ts';
 import { type Key, type Predicate, signBundle } from '../evidence/envelope.ts';
 import { bundleNames, type Measurements } from '../evidence/evidence.ts';
 import { parseEvidence } from '../evidence/parse.ts';
+import type { Finding } from '../hardening/finding.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { type BuildRequest, type BuildResult, buildProject } from './build.ts';
 import { writeBundle } from './bundle-file.ts';
 import { evidenceOf, sourceName } from './evidence.ts';
+import type { Exercise } from './exercise.ts';
 import { ownTools } from './own-program.ts';
 import { packagesOf } from './packages.ts';
 import { statIfPresent } from './paths.ts';
@@ -33,6 +35,8 @@ export interface BundleRequest {
   readonly predicate: Predicate;
   /** Puts in how long each phase took: no two builds have the same then. */
   readonly measure: boolean;
+  /** Tries the protections on a machine (exercise.ts). */
+  readonly probe?: Pick<Exercise, 'cpu' | 'machine' | 'host'>;
 }
 
 /** Progress that remembers how long phases took, in whole milliseconds. */
@@ -64,11 +68,17 @@ function obligationsIn(folder: string): ObligationEntry[] {
 }
 
 /** What a build leaves behind, as the files of a bundle. */
-function bundleOf(result: BuildResult, budget: number, proofs: string, folder: string): Bundle {
+function bundleOf(
+  result: BuildResult,
+  exercised: readonly Finding[],
+  budget: number,
+  proofs: string,
+  folder: string,
+): Bundle {
   const trace = result.trace!;
   const obligations = obligationsIn(proofs);
   const evidence = evidenceOf({
-    ...{ result, trace, budget, obligations, tools: ownTools() },
+    ...{ result, trace, exercised, budget, obligations, tools: ownTools() },
     packages: packagesOf(trace.inputs, folder),
   });
   const bytes = canonicalBytes(evidence);
@@ -80,6 +90,20 @@ function bundleOf(result: BuildResult, budget: number, proofs: string, folder: s
     ...(trace.unit?.sources ?? []).map(({ text }): [string, Uint8Array] => [sourceName(text), Buffer.from(text)]),
     ...proofFiles(proofs),
   ]);
+}
+
+/** What probes came to, for a target that has some. */
+async function exercisedOf(
+  { output, manifest, trace }: BuildResult,
+  probe: NonNullable<BundleRequest['probe']>,
+  progress: Progress,
+): Promise<Finding[]> {
+  const { target } = manifest;
+  if (target === 'elf')
+    fail('usage', '--probe: a plain executable has no machine of its own to be tried on; leave it out');
+  const { exercise } = await import('./exercise.ts');
+  const kernel = trace?.sel4?.kernel;
+  return exercise({ ...probe, image: output, target, ...(kernel && { kernel }), progress });
 }
 
 /** What would be known after the build only. */
@@ -94,7 +118,7 @@ function requirePlace(path: string, { output }: BuildRequest): void {
 /** Builds as buildProject does, and writes the bundle. */
 export async function buildWithEvidence(
   request: BuildRequest,
-  { path, keys, predicate, measure }: BundleRequest,
+  { path, keys, predicate, measure, probe }: BundleRequest,
 ): Promise<BuildResult> {
   requirePlace(path, request);
   const { progress, phases } = measured(request.progress);
@@ -109,7 +133,10 @@ export async function buildWithEvidence(
       ...{ progress, traced: true, proofs: { ...cache, evidence: proofs } },
     });
     const budget = request.budget ?? defaultSteps;
-    const files = await progress.phase('writing evidence', () => bundleOf(result, budget, proofs, request.folder));
+    const exercised = probe === undefined ? [] : await exercisedOf(result, probe, progress);
+    const files = await progress.phase('writing evidence', () =>
+      bundleOf(result, exercised, budget, proofs, request.folder),
+    );
     const times: Measurements = { format: 'casemate-measurements', version: 1, phases };
     const all = measure ? new Map([...files, [bundleNames.measurements, canonicalBytes(times)]]) : files;
     writeBundle(path, keys.length === 0 ? all : signBundle(all, keys, predicate));

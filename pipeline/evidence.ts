@@ -20,6 +20,7 @@ import type {
   EvidenceVerified,
 } from '../evidence/evidence.ts';
 import { hashOf, identified, uniqueIds, withoutAddresses } from '../evidence/identity.ts';
+import type { Finding } from '../hardening/finding.ts';
 import { readSubject } from '../hardening/subject.ts';
 import { partLines, placesOf } from '../hardening/zeroization/secrets-report.ts';
 import { ownProtection } from '../targets/enforcement.ts';
@@ -190,6 +191,8 @@ function waivers({ waive = [], secrets, stack }: Manifest): { name: string; reas
 export interface EvidenceJob {
   readonly result: BuildResult;
   readonly trace: BuildTrace;
+  /** What probes came to (exercise.ts); none: nothing was tried. */
+  readonly exercised: readonly Finding[];
   /** Solver steps for each question. */
   readonly budget: number;
   /** Of the index of proofs (proof-evidence.ts); none without TypeScript. */
@@ -225,7 +228,10 @@ export function evidenceOf(job: EvidenceJob): Evidence {
     },
     ...(sel4 && base && { layout: { seed: clipped(sel4.seed ?? manifest.sel4?.seed ?? DEFAULT_SEED), base } }),
     ...(kernel && { kernel }),
-    findings: identified(findingsOfImage(bytes, name, sel4 ? { kernel: withoutFolders(sel4.kernel) } : {})),
+    findings: identified([
+      ...findingsOfImage(bytes, name, sel4 ? { kernel: withoutFolders(sel4.kernel) } : {}),
+      ...job.exercised,
+    ]),
     ...(proofs && { proofs }),
     assumptions: assumptionRecords(job, kernel),
     ...(secrets && { erasure: erasureRecords(secrets, bytes, name) }),

@@ -70,14 +70,23 @@ async function release({ target, words, build = [], run = [] }) {
   const image = `.cache/demo-dns.${target}`;
   const [evidence, report] = [`${image}.evidence`, `${image}.html`];
   await step(
-    `Build it for ${words}: lower, compile, link, harden, check, and write down what was found`,
-    ['build', 'examples/dns', '--target', target, '--update-lock', '-o', image, '--evidence', evidence, ...build],
+    `Build it for ${words}: lower, compile, link, harden, check, try its protections, and write down what was found`,
+    [
+      'build',
+      'examples/dns',
+      '--target',
+      target,
+      '--update-lock',
+      '-o',
+      image,
+      '--evidence',
+      evidence,
+      '--probe',
+      ...build,
+    ],
     { expected: [/verified: \d+ functions? proved in the image/] },
   );
   await bootAndAsk('Boot it, and ask it', image, run);
-  await step('Try its protections: programs that break them must be stopped', ['boot', '--probe', image, ...run], {
-    expected: [/^ *0 failed, 0 unknown/m],
-  });
   await step('Sign what was found, as release 1', ['sign', evidence, '--key', key, '--release', '1']);
   await step('Let a policy decide whether it may go out', ['gate', evidence, '--policy', policy, '--key', publicKey], {
     expected: [/: passed$/m],
