@@ -10,7 +10,11 @@ export function coqStatus({ claims, refusals }: CoqReport): number {
 const share = (claims: readonly CoqClaim[]): string =>
   `${claims.filter(({ status }) => status === 'closed').length} of ${claims.length}`;
 
-export function coqText({ version, claims, refusals, isolated }: CoqReport, folder: string, verbose: boolean): string {
+export function coqText(
+  { version, claims, refusals, trusted, isolated }: CoqReport,
+  folder: string,
+  verbose: boolean,
+): string {
   const of = (kind: CoqClaim['claim']['kind']): CoqClaim[] => claims.filter(({ claim }) => claim.kind === kind);
   const rows = claims
     .filter(({ status }) => verbose || status !== 'closed')
@@ -20,6 +24,6 @@ export function coqText({ version, claims, refusals, isolated }: CoqReport, fold
     );
   const refused = refusals.map(({ name, why }) => `  no form in Coq: ${printable(name)}: ${printable(why)}\n`);
   return `${rows.join('')}${refused.join('')}${share(of('contract'))} contracts and ${share(of('obligation'))} obligations proved by ${printable(version)}, with no axiom
-${isolated ? '' : 'coqc could reach the network: unshare is missing, or not allowed here\n'}${printable(folder)} has them; make there checks all of it again
+${trusted.length === 0 ? '' : `obligations assume the contracts of ${trusted.map((name) => printable(name)).join(', ')}\n`}${isolated ? '' : 'coqc could reach the network: unshare is missing, or not allowed here\n'}${printable(folder)} has them; make there checks all of it again
 `;
 }

@@ -11,10 +11,7 @@ import { valueName } from './expressions.ts';
 import type { Exported } from './program.ts';
 import { someValue } from './types.ts';
 
-/**
- * Seconds for one goal where all of them are tried. What is kept has no such limit, so whether it is proved again does not
- * depend on how fast a machine is.
- */
+/** Seconds for one goal where all of them are tried. What is kept has no limit as a whole, so a slower machine proves it too. */
 const GOAL_SECONDS = 15;
 
 export const PREAMBLE = `Require Import ZArith List Bool Lia.
@@ -69,7 +66,11 @@ export function contractScript(
       `Ltac fold_${stem(callee.name)} e := lazymatch type of e with cm_the _ (${pattern}) = _ => fold (${call}) in e end.`,
     );
   }
-  const plain = all.filter(({ function: { key } }) => exported.plain.has(key)).map((one) => valueName(one.name));
+  // Callers first: what they are made of is unfolded next.
+  const plain = all
+    .filter(({ function: { key } }) => exported.plain.has(key))
+    .map((one) => valueName(one.name))
+    .reverse();
   if (plain.length > 0) lines.push(`Ltac cm_values ::= unfold ${plain.join(', ')} in *.`);
   const cases = called.map((callee) => callCase(exported, callee));
   if (cases.length > 0) lines.push(`Ltac cm_call ::= lazymatch goal with\n${cases.join('\n')}\n  end.`);

@@ -475,9 +475,30 @@ Ltac cm_same_indices :=
 
 Ltac cm_fast := first [assumption | lia | congruence].
 
+(** Which way was come, and what is known of it. *)
+Ltac cm_paths :=
+  repeat match goal with
+  | b : bool, _ : context [?c = true -> _] |- _ => constr_eq b c; destruct b
+  | held : true = true -> _ |- _ => specialize (held eq_refl)
+  | held : false = true -> _ |- _ => clear held
+  | held : ~ (true = true) -> _ |- _ => clear held
+  | held : ~ (false = true) -> _ |- _ => specialize (held ltac:(discriminate))
+  end;
+  cm_facts;
+  repeat match goal with
+  | held : ?given -> ?said |- _ =>
+      lazymatch type of given with Prop => idtac end;
+      let h := fresh in
+      first [ assert (h : given) by (clear held; cm_small) | assert (h : ~ given) by (clear held; cm_small); clear held ];
+      try specialize (held h); clear h
+  end;
+  cm_facts
+with cm_small := first [assumption | timeout 2 lia].
+
 Ltac cm_obligation_now :=
   intros; cm_lets; cm_facts; cm_goal; cm_facts;
-  try cm_fast;
+  try timeout 3 cm_fast;
+  cm_paths; try cm_fast;
   cm_at_goal; try cm_fast;
   cm_same_indices; try cm_fast;
   try solve [cm_enumerate];
