@@ -56,12 +56,13 @@ export function contractText(fn: FunctionIr): string {
 }
 
 /** Whether a proof holds not, and the build goes on. */
-export const isUnproved = ({ status }: BuiltVerdict): boolean => status === 'failed' || status === 'unknown';
+export const isUnproved = ({ status }: Pick<BuiltVerdict, 'status'>): boolean =>
+  status === 'failed' || status === 'unknown';
 
 /** By key, the functions that each proof takes for granted, of those that `isOpen`. */
 export function reliedOn(
-  results: readonly BuiltVerdict[],
-  isOpen: (result: BuiltVerdict) => boolean,
+  results: readonly Pick<BuiltVerdict, 'function' | 'status'>[],
+  isOpen: (result: Pick<BuiltVerdict, 'function' | 'status'>) => boolean,
 ): ReadonlyMap<string, readonly FunctionIr[]> {
   const open = new Set(results.flatMap((result) => (isOpen(result) ? [result.function] : [])));
   return reliances(
@@ -102,7 +103,7 @@ export function trustedSymbols(
 }
 
 /** Not the platform's functions: they are the target's, and named for the whole build. */
-const isNamed = (result: BuiltVerdict): boolean =>
+export const isNamed = (result: Pick<BuiltVerdict, 'function' | 'status'>): boolean =>
   isUnproved(result) || (result.status === 'trusted' && !isOfPlatform(result.function));
 
 /** Records of the functions that a unit has code of, in its order. */

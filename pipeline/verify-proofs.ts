@@ -19,6 +19,7 @@ import { proofHash } from './proved-before.ts';
 import { withScratch } from './scratch.ts';
 import { contractText, functionName } from './verified-record.ts';
 import { type Account, differenceOf, many, same } from './verify-account.ts';
+import { checkNoted, checkStandings } from './verify-functions.ts';
 
 /** Whether a build could have read a source of this name: no file of casemate's own, and none that only declares. */
 const isSourceName = (file: string): boolean =>
@@ -112,7 +113,7 @@ function checkFunctions(
 ): void {
   const byName = new Map(results.map((result) => [functionName(result.function), result]));
   const hashes = new Map(sources.map(({ file, sha256: hash }) => [file, hash]));
-  for (const { function: name, status, source, contract, proof, places } of functions) {
+  for (const { function: name, source, contract, proof } of functions) {
     const result = byName.get(name);
     const say = (text: string): void => void account.untrue.push(printable(`evidence.json: ${name}: ${text}`, 500));
     if (result === undefined) say('the sources have no such function with a contract');
@@ -120,9 +121,6 @@ function checkFunctions(
     else if (sha256(Buffer.from(contractText(result.function))) !== contract)
       say(`its "contract" is not the hash of its clauses`);
     else if (proofHash(result) !== proof) say(`its obligations have the hash ${proofHash(result)}, not ${proof}`);
-    else if (['proved', 'relying'].includes(status) && result.status === 'failed')
-      say(`is said to be ${status}, and fails`);
-    else if (status === 'absent' && places.length > 0) say('is said to be absent, and to have code in the image');
   }
 }
 
@@ -132,6 +130,7 @@ export async function checkProofs(
   request: { readonly prove: boolean; readonly step: (text: string) => void },
 ): Promise<void> {
   const { proofs } = bundle.evidence;
+  checkNoted(account, bundle);
   if (proofs === undefined) return;
   const sources = sourcesOf(account, bundle, proofs);
   await checkFiles(account, bundle, proofs);
@@ -156,4 +155,5 @@ export async function checkProofs(
     `${equal} of ${many(found.length, 'obligation')}, made anew from the bundled sources and proved here`,
   );
   checkFunctions(account, proofs, report.results);
+  checkStandings(account, proofs.functions, report.results);
 }

@@ -226,11 +226,13 @@ async function checkRebuild(account: Account, { evidence }: ReadBundle, rebuild:
 }
 
 /** What no later reader of an image can find out, and the evidence has. */
-function trustedRest({ inputs, assumptions, erasure = [], stack, wiped, controls }: Evidence): string[] {
+function trustedRest({ inputs, proofs, assumptions, erasure = [], stack, wiped, controls }: Evidence): string[] {
   const waived = erasure.filter((one) => one.waived).length;
   const files = inputs.filter((one) => one.package !== undefined).length;
   return [
+    "the project's name",
     'the table of trusted code',
+    ...(proofs === undefined ? [] : [`that solvers were given ${proofs.budget} steps for each question`]),
     ...(waived === 0 ? [] : [`that the project lets ${many(waived, 'function')} leave secrets`]),
     ...(files === 0 ? [] : [`which packages ${many(files, 'input')} came with`]),
     ...(stack === undefined ? [] : [`the bound of the stack, ${hex(stack.bytes)}`]),
