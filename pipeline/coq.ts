@@ -302,16 +302,15 @@ export async function exportToCoq(program: Program, { folder, onProgress }: CoqR
         put(name, text(ids));
         return (await coq.compile(name)).status === 0;
       };
-      let closed = new Set(left.map(({ id }) => id));
-      let works = await attempt(closed);
-      if (!works) {
-        put(`${name}_trial`, trial!);
-        const { output } = await coq.compile(`${name}_trial`, TRIAL_SECONDS);
-        texts.delete(`${name}_trial`);
-        const said = new Set(output.split('\n').flatMap((line) => /^closed (\w[\w']*)$/.exec(line)?.[1] ?? []));
-        closed = new Set([...closed].filter((id) => said.has(id)));
-        works = await attempt(closed);
-      }
+      // All are tried first, each for so long: a script that never ends would take the others with it.
+      put(`${name}_trial`, trial!);
+      const { output } = await coq.compile(`${name}_trial`, TRIAL_SECONDS);
+      texts.delete(`${name}_trial`);
+      const said = new Set(
+        output.split('\n').flatMap((line) => /^(?:.*Timeout)?closed (\w[\w']*)$/.exec(line)?.[1] ?? []),
+      );
+      let closed = new Set(left.flatMap(({ id }) => (said.has(id) ? [id] : [])));
+      const works = closed.size > 0 && (await attempt(closed));
       if (!works) {
         texts.delete(name);
         closed = new Set();
