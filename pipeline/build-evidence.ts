@@ -12,12 +12,13 @@ import { readFile, readFileIfPresent } from '../base/files.ts';
 import type { Bundle } from '../evidence/bundle.ts';
 import { canonicalBytes } from '../evidence/canonical.ts';
 import { type Key, type Predicate, signBundle } from '../evidence/envelope.ts';
-import { bundleNames, type Measurements } from '../evidence/evidence.ts';
+import { bundleNames, type EvidenceControl, type Measurements } from '../evidence/evidence.ts';
 import { parseEvidence } from '../evidence/parse.ts';
 import type { Finding } from '../hardening/finding.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
 import { type BuildRequest, type BuildResult, buildProject } from './build.ts';
 import { writeBundle } from './bundle-file.ts';
+import { erasureControls, proofControls, requireRejected, ruleControls } from './controls.ts';
 import { evidenceOf, sourceName } from './evidence.ts';
 import type { Exercise } from './exercise.ts';
 import { ownTools } from './own-program.ts';
@@ -71,6 +72,7 @@ function obligationsIn(folder: string): ObligationEntry[] {
 function bundleOf(
   result: BuildResult,
   exercised: readonly Finding[],
+  controls: readonly EvidenceControl[],
   budget: number,
   proofs: string,
   folder: string,
@@ -78,7 +80,7 @@ function bundleOf(
   const trace = result.trace!;
   const obligations = obligationsIn(proofs);
   const evidence = evidenceOf({
-    ...{ result, trace, exercised, budget, obligations, tools: ownTools() },
+    ...{ result, trace, exercised, controls, budget, obligations, tools: ownTools() },
     packages: packagesOf(trace.inputs, folder),
   });
   const bytes = canonicalBytes(evidence);
@@ -90,6 +92,17 @@ function bundleOf(
     ...(trace.unit?.sources ?? []).map(({ text }): [string, Uint8Array] => [sourceName(text), Buffer.from(text)]),
     ...proofFiles(proofs),
   ]);
+}
+
+/** What is false, rejected by the tools that this build believed. Errors: 'tool'. */
+async function controlsOf(
+  { trace }: BuildResult,
+  proofs: Parameters<typeof proofControls>[0],
+): Promise<readonly EvidenceControl[]> {
+  const { bytes, unit } = trace!;
+  const tool = `casemate ${ownTools().casemate.version}`;
+  const asked = unit === undefined ? [] : await proofControls(proofs);
+  return requireRejected([...ruleControls(bytes, tool), ...erasureControls(tool), ...asked]);
 }
 
 /** What probes came to, for a target that has some. */
@@ -133,9 +146,10 @@ export async function buildWithEvidence(
       ...{ progress, traced: true, proofs: { ...cache, evidence: proofs } },
     });
     const budget = request.budget ?? defaultSteps;
+    const controls = await progress.phase('asking what is false', () => controlsOf(result, { budget, ...cache }));
     const exercised = probe === undefined ? [] : await exercisedOf(result, probe, progress);
     const files = await progress.phase('writing evidence', () =>
-      bundleOf(result, exercised, budget, proofs, request.folder),
+      bundleOf(result, exercised, controls, budget, proofs, request.folder),
     );
     const times: Measurements = { format: 'casemate-measurements', version: 1, phases };
     const all = measure ? new Map([...files, [bundleNames.measurements, canonicalBytes(times)]]) : files;

@@ -10,6 +10,7 @@ import { createHash } from '../base/node.ts';
 import type {
   Evidence,
   EvidenceAssumption,
+  EvidenceControl,
   EvidenceErasure,
   EvidenceKernel,
   EvidenceObligation,
@@ -193,6 +194,8 @@ export interface EvidenceJob {
   readonly trace: BuildTrace;
   /** What probes came to (exercise.ts); none: nothing was tried. */
   readonly exercised: readonly Finding[];
+  /** What the tools of this build rejected (controls.ts). */
+  readonly controls: readonly EvidenceControl[];
   /** Solver steps for each question. */
   readonly budget: number;
   /** Of the index of proofs (proof-evidence.ts); none without TypeScript. */
@@ -244,6 +247,6 @@ export function evidenceOf(job: EvidenceJob): Evidence {
       },
     }),
     tcb: tcbOf(trace, new Set(trace.unit?.sources.map((one) => one.name))),
-    controls: [],
+    controls: job.controls,
   };
 }

@@ -27,6 +27,7 @@ import { ownProtection } from '../targets/enforcement.ts';
 import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
 import { type ReadBundle, readBundle } from './bundle-file.ts';
+import { erasureControls, falseContracts, proofControls, ruleControls, unrejected } from './controls.ts';
 import { erasureRecords, kernelRecord, withoutFolders } from './evidence.ts';
 import { findingsOfImage } from './image-findings.ts';
 import { clipped, imageRecord } from './image-record.ts';
@@ -225,8 +226,28 @@ async function checkRebuild(account: Account, { evidence }: ReadBundle, rebuild:
   else account.untrue.push(`${name}: built again it has SHA-256 ${found}; the evidence says ${wanted}`);
 }
 
+/** What is false, asked of the tools that are here; and that the evidence says the same of those of the build. */
+async function checkControls(account: Account, { evidence, image }: ReadBundle, prove: boolean): Promise<void> {
+  const tool = 'casemate';
+  const asksSolvers = prove && evidence.proofs !== undefined;
+  const asked = asksSolvers ? await proofControls({ budget: evidence.proofs!.budget }) : [];
+  const own = [...ruleControls(image, tool), ...erasureControls(tool), ...asked];
+  const bad = unrejected(own);
+  if (bad !== undefined) account.undecided.push(`the tools that are here cannot be relied on: ${bad}`);
+  const said = new Map(evidence.controls.map((one) => [one.name, one]));
+  for (const { name } of own)
+    if (!said.has(name)) account.untrue.push(printable(`evidence.json: controls: ${name}: is left out`, 500));
+  const known = new Set([...own.map(({ name }) => name), ...(asksSolvers ? [] : falseContracts)]);
+  for (const { name, expected, found } of evidence.controls) {
+    const wrong = !known.has(name) ? 'there is no such control' : expected !== found ? `said "${found}"` : undefined;
+    if (wrong !== undefined) account.untrue.push(printable(`evidence.json: controls: ${name}: ${wrong}`, 500));
+  }
+  account.checked.push(`${many(own.length, 'false claim')}, rejected by the tools that are here`);
+  account.trusted.push('that those of the build rejected them too');
+}
+
 /** What no later reader of an image can find out, and the evidence has. */
-function trustedRest({ inputs, proofs, assumptions, erasure = [], stack, wiped, controls }: Evidence): string[] {
+function trustedRest({ inputs, proofs, assumptions, erasure = [], stack, wiped }: Evidence): string[] {
   const waived = erasure.filter((one) => one.waived).length;
   const files = inputs.filter((one) => one.package !== undefined).length;
   return [
@@ -238,7 +259,6 @@ function trustedRest({ inputs, proofs, assumptions, erasure = [], stack, wiped, 
     ...(stack === undefined ? [] : [`the bound of the stack, ${hex(stack.bytes)}`]),
     ...(wiped.length === 0 ? [] : [`that ${many(wiped.length, 'function')} are wiped after`]),
     ...(assumptions.length === 0 ? [] : [`${many(assumptions.length, 'assumption')}, listed in evidence.json`]),
-    ...(controls.length === 0 ? [] : ['that the tools of the build rejected what is false']),
   ];
 }
 
@@ -261,6 +281,8 @@ export async function verifyBundle(request: VerifyRequest): Promise<VerifyReport
   await checkErasure(account, bundle);
   checkCode(account, bundle);
   await checkProofs(account, bundle, request);
+  step('what is false');
+  await checkControls(account, bundle, request.prove);
   checkKernel(account, bundle, kernel);
   checkSlid(account, bundle, request.slid);
   await checkRebuild(account, bundle, request.rebuild);

@@ -31,6 +31,7 @@ const trusted: readonly (readonly [RegExp, string])[] = [
   [/^tcb(\.|$)/, 'the table of trusted code'],
   [/^stack(\.|$)/, 'the bound of the stack'],
   [/^validation(\.|$)/, 'translation validation was done where it was built'],
+  [/^controls\.\*\.tool$/, 'that those of the build rejected them too'],
   // Whose word it is that a residue is let pass, and how long a solver was given.
   [/^erasure\.\*\.waived$/, ''],
   [/^proofs\.budget$/, 'steps for each question'],
