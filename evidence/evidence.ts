@@ -106,6 +106,8 @@ export interface EvidenceFinding {
   readonly state: State;
   readonly message: string;
   readonly details: readonly string[];
+  /** The number that the rule measures, where it measures one. */
+  readonly measured?: number;
   /** Of what it says and where, without addresses: see identity.ts. A waiver is of this. */
   readonly fingerprint: Sha256;
 }

@@ -50,7 +50,11 @@ const fingerprintOf = ({ rule, version, about = '', outcome, state, details }: F
 export function identified(findings: readonly Finding[]): EvidenceFinding[] {
   const ids = uniqueIds(findings.map(({ rule, about }) => `${rule}:${about === undefined ? 'image' : slug(about)}`));
   return findings.map((finding, i) => {
-    const { rule, version, outcome, state, message, details } = finding;
-    return { id: ids[i]!, rule, version, outcome, state, message, details, fingerprint: fingerprintOf(finding) };
+    const { rule, version, outcome, state, message, details, measured } = finding;
+    return {
+      ...{ id: ids[i]!, rule, version, outcome, state, message, details },
+      ...(measured !== undefined && { measured }),
+      fingerprint: fingerprintOf(finding),
+    };
   });
 }

@@ -29,14 +29,10 @@ interface Gauge {
   readonly read: (evidence: Evidence, unknowns: number) => number | undefined;
 }
 
-/** The share that the canary's rule found: its messages of version 1 say it in one of two ways. */
+/** The share that the canary's rule measured. */
 function canaryPercent({ findings }: Evidence): number | undefined {
   const found = findings.filter(({ rule, version }) => rule === 'canary' && version === 1);
-  if (found.length !== 1 || found[0]!.outcome === 'unknown') return undefined;
-  const { message } = found[0]!;
-  if (/^none of \d+ functions? keeps addressable data on the stack$/.test(message)) return 100;
-  const share = /^(\d{1,9}) of (\d{1,9}) functions \(\d{1,3} %\) /.exec(message);
-  return share === null ? undefined : Math.floor((100 * Number(share[1])) / Number(share[2]));
+  return found.length === 1 && found[0]!.outcome !== 'unknown' ? found[0]!.measured : undefined;
 }
 
 const gauges: Readonly<Record<ThresholdName, Gauge>> = {

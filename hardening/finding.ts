@@ -26,6 +26,8 @@ export interface Finding {
   readonly message: string;
   /** One line for each place, at most MOST_DETAILS and one that counts the rest. Safe to print. */
   readonly details: readonly string[];
+  /** The number that the rule measures, where it measures one: for `canary` per cent, rounded down. */
+  readonly measured?: number;
 }
 
 export const MOST_DETAILS = 12;

@@ -43,20 +43,15 @@ function run(subject: Subject): readonly Finding[] {
   const missing = needs.filter((one) => !facts.functions[index.get(one)!]!.canary);
   const have = needs.length - missing.length;
   if (needs.length === 0) {
-    return [
-      report(
-        'pass',
-        'declared',
-        `none of ${count(subject.functions.length, 'function')} keeps addressable data on the stack`,
-      ),
-    ];
+    const none = `none of ${count(subject.functions.length, 'function')} keeps addressable data on the stack`;
+    return [{ ...report('pass', 'declared', none), measured: 100 }];
   }
   const percent = Math.floor((100 * have) / needs.length);
   const share = `${have} of ${needs.length} functions (${percent} %) that take addresses in their frame check a canary`;
   const lines = missing.map(({ name, address }) => `without: ${printable(name, 60)} at 0x${address.toString(16)}`);
-  if (percent >= LEAST_PERCENT)
-    return [report('pass', 'declared', `${share}; at least ${LEAST_PERCENT} % asked`, lines)];
-  return [report('fail', 'declared', `${share}; at least ${LEAST_PERCENT} % must`, lines)];
+  const isEnough = percent >= LEAST_PERCENT;
+  const bound = `at least ${LEAST_PERCENT} % ${isEnough ? 'asked' : 'must'}`;
+  return [{ ...report(isEnough ? 'pass' : 'fail', 'declared', `${share}; ${bound}`, lines), measured: percent }];
 }
 
 export const canary: Rule = { ...identity, run };
