@@ -13,6 +13,7 @@ import { crc32 } from '../../examples/contracts/crc32.ts';
 import { clear, count, giveBack, take } from '../../examples/contracts/free-list.ts';
 import { parseIpv4, parseUdp, skipName } from '../../examples/contracts/ipv4.ts';
 import { drain, put, waiting } from '../../examples/contracts/ring.ts';
+import { proveSources } from '../../pipeline/prove.ts';
 import { defaultSteps } from '../../proofs/smt/steps.ts';
 import { verifyProgram } from '../../proofs/verify.ts';
 import { askProver, failures, library } from '../support/contracts.ts';
@@ -26,8 +27,20 @@ async function proveWhole(name: string, text: string): Promise<string[]> {
   return failures(await verifyProgram(program, { ask: askProver(defaultSteps) }));
 }
 
+/** Remainders by a variable, of which Z3 alone knows nothing in time. */
+const needsCvc5 = ['align.ts'];
+
+it.each(needsCvc5)('is proved by Z3 and cvc5: examples/contracts/%s', async (name) => {
+  const path = `examples/contracts/${name}`;
+  const text = readFileSync(new URL(path, root), 'utf8');
+  const { results } = await proveSources([{ name: path, text }], { budget: defaultSteps, crossCheck: false });
+  expect(results.map(({ status }) => status)).toEqual(['proved']);
+});
+
 describe('is proved by Z3 alone', () => {
-  const examples = readdirSync(new URL('examples/contracts/', root)).filter((name) => name.endsWith('.ts'));
+  const examples = readdirSync(new URL('examples/contracts/', root)).filter(
+    (name) => name.endsWith('.ts') && !needsCvc5.includes(name),
+  );
   it.each(['base/arithmetic.ts', ...examples.map((name) => `examples/contracts/${name}`)])('%s', async (path) => {
     expect(await proveWhole(path, readFileSync(new URL(path, root), 'utf8'))).toEqual([]);
   });
