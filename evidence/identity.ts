@@ -35,12 +35,16 @@ export function uniqueIds(ids: readonly string[]): string[] {
   });
 }
 
-/** A line without what moves: addresses, offsets, and counts of bytes. */
+/**
+ * A line without what moves: addresses, offsets into functions, and counts of bytes. A name may look like one in its middle
+ * (`key_0x1`), and is another function's for it.
+ */
 export const withoutAddresses = (line: string): string =>
   line
-    .replace(/\+?0x[0-9a-f]+/gi, '0x')
-    .replace(/\b\d+ of \d+ bytes/g, '# bytes')
-    .replace(/\b\d+ (bytes?|[KMG]iB)\b/g, '# $1');
+    .replace(/\+0x[0-9a-f]+(?=[),\s]|$)/gi, '+0x')
+    .replace(/(?<![\w$.+-])0x[0-9a-f]+/gi, '0x')
+    .replace(/(?<![\w$.])\d+ of \d+ bytes/g, '# bytes')
+    .replace(/(?<![\w$.])\d+ (bytes?|[KMG]iB)\b/g, '# $1');
 
 /** Of the rule, its question, what it came to, and the places. How places are ordered depends on addresses, so they are sorted. */
 const fingerprintOf = ({ rule, version, about = '', outcome, state, details }: Finding): Sha256 =>

@@ -110,9 +110,9 @@ const propertyOf = (rule: string): string => `CASEMATE_${rule.toUpperCase().repl
 /** That a policy let an image pass. `verifier`: who decided, as a URI. Undefined for a verdict that is no pass. */
 export function svrStatement({ evidence }: Stated, verdict: Verdict, verifier: string): string | undefined {
   if (verdict.status !== 0) return undefined;
+  // What was waived does not hold: the policy let it pass, and no property says more.
   const byRule = new Map<string, boolean>();
-  for (const { rule, result } of verdict.decisions)
-    byRule.set(rule, (byRule.get(rule) ?? true) && (result === 'passed' || result === 'waived'));
+  for (const { rule, result } of verdict.decisions) byRule.set(rule, (byRule.get(rule) ?? true) && result === 'passed');
   const passed = [...byRule].filter(([, all]) => all).map(([rule]) => propertyOf(rule));
   const { name, sha256 } = verdict.policy;
   return statement(evidence, statementTypes.svr, {

@@ -271,6 +271,15 @@ describe('casemate statement', () => {
     expect(() => statSync(at('refused.json'))).toThrow();
   });
 
+  it('names no property of a rule that was only waived', () => {
+    const flawed = bundle('waived.bundle', [finding('wx'), finding('relro', { outcome: 'fail' })], [own]);
+    writeFileSync(at('waiving.json'), readFileSync(at('small.json')));
+    const wish = ['--evidence', flawed, '--reason', 'known', '--owner', 'ada', '--expires', '2027-01-31'];
+    expect(run('waive', 'relro:image', '--policy', 'waiving.json', '--now', '2026-11-30', ...wish).status).toBe(0);
+    const { properties } = stated('svr', flawed, ...key, '--policy', 'waiving.json', '--now', '2026-11-30').predicate;
+    expect(properties).toEqual(['CASEMATE_GATE_PASSED', 'CASEMATE_WX']);
+  });
+
   it('is signed as a bundle is, and by nobody else', () => {
     expect(run('statement', 'scai', bundled, ...key, '--sign', 'gate.key', '-o', 'app.scai.json').status).toBe(0);
     const { payload, payloadType, signatures } = JSON.parse(readFileSync(at('app.scai.json'), 'utf8'));

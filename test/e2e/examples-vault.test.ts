@@ -104,7 +104,7 @@ async function sealed(
   let machine: Machine | undefined;
   let host: string[] = [];
   const running = {
-    ...{ image, target, args: ['seal --stay'], ready: 'the key is gone', timeout: 120, more: qemu.words },
+    ...{ image, target, args: ['seal --stay'], ready: 'the key is gone\n', timeout: 120, more: qemu.words },
     blocks: [
       { name: 'key', path: keyPath },
       { name: 'data', path: dataPath },

@@ -33,6 +33,18 @@ describe('the id of a finding', () => {
 });
 
 describe('the fingerprint of a finding', () => {
+  it.each([
+    ['poly_0x1305', 'poly_0x04c1'],
+    ['key0x1', 'key0x2'],
+    ['f0xa', 'f0xbeef'],
+    ['$0x1', '$0x2'],
+    ['copy12 bytes', 'copy13 bytes'],
+  ])('is another one for another name, though it looks like an address: %s, %s', (one, other) => {
+    const of = (name: string): string => printOf({ ...reads!, details: [`0x401000 (${name}+0x10) reads 0x402000`] });
+    expect(of(one)).not.toBe(of(other));
+    expect(of(one)).toBe(printOf({ ...reads!, details: [`0x501000 (${one}+0x20) reads 0x502000`] }));
+  });
+
   it('stays when everything moves, and the image is called otherwise', () => {
     const moved = {
       ...reads!,
