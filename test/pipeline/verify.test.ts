@@ -214,6 +214,44 @@ describe('a forged bundle under the right signature', () => {
     expect(untrue.join('\n')).toMatch(message);
   });
 
+  it.each<[string, (own: Evidence) => Evidence, RegExp]>([
+    [
+      'controls that pass as they were expected to',
+      (own) => ({ ...own, controls: own.controls.map((one) => ({ ...one, expected: 'pass', found: 'pass' })) }),
+      /controls: .*: said "pass", expected "pass"; must be/,
+    ],
+    ['a control named twice', (own) => ({ ...own, controls: [...own.controls, own.controls[0]!] }), /is there twice/],
+    [
+      'a layout that no build for this target has',
+      (own) => ({ ...own, layout: { seed: 'x', base: '0x1000', bits: 64 } }),
+      /layout: an image for hvt is laid out by no seed[\s\S]*layout: base is/,
+    ],
+    [
+      'a finding of a rule that does not exist',
+      (own) => ({
+        ...own,
+        findings: [...own.findings, { ...own.findings[0]!, id: 'cfi:image', rule: 'cfi', state: 'enforced' }],
+      }),
+      /cfi:image: no rule finds this in an image for hvt/,
+    ],
+    [
+      'a verdict on code that does not exist',
+      (own) => ({
+        ...own,
+        validation: [
+          {
+            ...{ id: 'validation:sum.ts:none', function: 'sum.ts:none', symbol: 'none', address: '0x1000', size: 4 },
+            ...{ verdict: 'validated', callees: [], fingerprint: hashOf('x') },
+          },
+        ],
+      }),
+      /validation:sum\.ts:none: is about none at 0x1000, which no verified function is/,
+    ],
+  ])('is caught, though all of it fits together: %s', async (_, change, message) => {
+    const { untrue } = await verify(saying(change), false);
+    expect(untrue.join('\n')).toMatch(message);
+  });
+
   it('is caught with another image than the one that was analyzed', async () => {
     const image = Uint8Array.from(files.get('app.hvt')!);
     image[image.length - 1]! ^= 1;
