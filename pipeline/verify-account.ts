@@ -34,20 +34,26 @@ export function differenceOf(claimed: object, found: object): string {
   return `${key}[${at}] is ${show(mine[at])}; the evidence says ${show(theirs[at])}`;
 }
 
+/** What is wrong with one record, and in which list that goes; undefined: it is as it is said to be. */
+export type Judged = { readonly list: 'untrue' | 'undecided'; readonly text: string } | undefined;
+
 /** Holds records with ids against those that were found, each by its id. Returns how many are the same. */
 export function compareById<T extends { readonly id: string }>(
   account: Account,
   claimed: readonly T[],
   found: readonly T[],
+  judge: (claimed: T, found: T) => Judged = (one, own) =>
+    same(one, own) ? undefined : { list: 'untrue', text: differenceOf(one, own) },
+  absent = 'there is no such thing',
 ): number {
   const byId = new Map(found.map((one) => [one.id, one]));
   let equal = 0;
   for (const one of claimed) {
     const own = byId.get(one.id);
     byId.delete(one.id);
-    if (own === undefined) account.untrue.push(printable(`evidence.json: ${one.id}: there is no such thing`, 500));
-    else if (same(one, own)) equal++;
-    else account.untrue.push(printable(`evidence.json: ${one.id}: ${differenceOf(one, own)}`, 1000));
+    const wrong: Judged = own === undefined ? { list: 'untrue', text: absent } : judge(one, own);
+    if (wrong === undefined) equal++;
+    else account[wrong.list].push(printable(`evidence.json: ${one.id}: ${wrong.text}`, 1000));
   }
   for (const id of byId.keys()) account.untrue.push(printable(`evidence.json: ${id}: is left out`, 500));
   return equal;

@@ -18,7 +18,7 @@ import { INDEX, type ObligationEntry, obligationEntries, unfoundedClaims } from 
 import { proofHash } from './proved-before.ts';
 import { withScratch } from './scratch.ts';
 import { contractText, functionName } from './verified-record.ts';
-import { type Account, differenceOf, many, same } from './verify-account.ts';
+import { type Account, compareById, differenceOf, type Judged, many, same } from './verify-account.ts';
 import { checkNoted, checkStandings } from './verify-functions.ts';
 
 /** Whether a build could have read a source of this name: no file of casemate's own, and none that only declares. */
@@ -82,27 +82,14 @@ function questionOf(obligation: EvidenceObligation): object {
   return rest;
 }
 
-function compare(
-  account: Account,
-  claimed: readonly EvidenceObligation[],
-  found: readonly EvidenceObligation[],
-): number {
-  const byId = new Map(found.map((one) => [one.id, one]));
-  let equal = 0;
-  for (const one of claimed) {
-    const own = byId.get(one.id);
-    byId.delete(one.id);
-    const say = (list: string[], text: string): void =>
-      void list.push(printable(`evidence.json: ${one.id}: ${text}`, 1000));
-    if (own === undefined) say(account.untrue, 'the sources give no such obligation');
-    else if (!same(questionOf(one), questionOf(own)))
-      say(account.untrue, differenceOf(questionOf(one), questionOf(own)));
-    else if (one.status !== 'proved' || own.status === 'proved') equal++;
-    else if (own.status === 'failed') say(account.untrue, `it fails (${own.by}); the evidence says proved`);
-    else say(account.undecided, `not decided here (${own.by}); the evidence says proved`);
-  }
-  for (const id of byId.keys()) account.untrue.push(printable(`evidence.json: ${id}: is left out`, 500));
-  return equal;
+/** What an obligation of the evidence is worth, now that it was proved here. */
+function judge(one: EvidenceObligation, own: EvidenceObligation): Judged {
+  if (!same(questionOf(one), questionOf(own)))
+    return { list: 'untrue', text: differenceOf(questionOf(one), questionOf(own)) };
+  if (one.status !== 'proved' || own.status === 'proved') return undefined;
+  return own.status === 'failed'
+    ? { list: 'untrue', text: `it fails (${own.by}); the evidence says proved` }
+    : { list: 'undecided', text: `not decided here (${own.by}); the evidence says proved` };
 }
 
 /** What stands behind each function: its source, and the hash over all of its obligations. */
@@ -150,7 +137,7 @@ export async function checkProofs(
     return;
   }
   const found = obligationRecords(obligationEntries(report));
-  const equal = compare(account, proofs.obligations, found);
+  const equal = compareById(account, proofs.obligations, found, judge, 'the sources give no such obligation');
   account.checked.push(
     `${equal} of ${many(found.length, 'obligation')}, made anew from the bundled sources and proved here`,
   );

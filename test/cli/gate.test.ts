@@ -1,8 +1,6 @@
 /** `casemate gate` and what goes with it, as a user runs them: on signed bundles with an image. */
-import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createHash, verifyBytes } from '../../base/node.ts';
 import { packBundle } from '../../evidence/bundle.ts';
@@ -12,37 +10,18 @@ import type { Evidence } from '../../evidence/evidence.ts';
 import { identified } from '../../evidence/identity.ts';
 import { parsePolicy } from '../../evidence/policy.ts';
 import type { Finding } from '../../hardening/finding.ts';
-import { someEvidence } from '../support/evidence.ts';
+import { casemateIn } from '../support/casemate.ts';
+import { findingOf as finding, someEvidence } from '../support/evidence.ts';
 import { makeKey, type TestKey } from '../support/keys.ts';
 import { temporaryFolder } from '../support/paths.ts';
 import { readXml } from '../support/xml.ts';
 
-const casemate = fileURLToPath(new URL('../../dist/casemate.js', import.meta.url));
 const folder = temporaryFolder('gate');
 const at = (name: string): string => join(folder, name);
 
-function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [casemate, ...args], {
-    encoding: 'utf8',
-    cwd: folder,
-  });
-  return { status, stdout, stderr };
-}
+const run = casemateIn(folder);
 
 const image = Buffer.from('an image');
-const finding = (rule: string, more: Partial<Finding> = {}): Finding => ({
-  ...{
-    rule,
-    version: 1,
-    subject: 'app.hvt',
-    outcome: 'pass',
-    state: 'declared',
-    message: `${rule}: found`,
-    details: [],
-  },
-  ...more,
-});
-
 function evidenceOf(findings: readonly Finding[]): Evidence {
   const { proofs, validation, erasure, ...rest } = someEvidence;
   const sha256 = createHash('sha256').update(image).digest('hex');

@@ -1,24 +1,16 @@
 /** `casemate report`, as a user runs it: on the bundle of a build that can slide. */
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { packBundle, unpackBundle } from '../../evidence/bundle.ts';
+import { casemateIn } from '../support/casemate.ts';
 import { makeKey } from '../support/keys.ts';
 import { temporaryFolder } from '../support/paths.ts';
 
-const casemate = fileURLToPath(new URL('../../dist/casemate.js', import.meta.url));
 const folder = temporaryFolder('report');
 const at = (name: string): string => join(folder, name);
 
-function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [casemate, ...args], {
-    encoding: 'utf8',
-    cwd: folder,
-  });
-  return { status, stdout, stderr };
-}
+const run = casemateIn(folder);
 
 const text = (name: string): string => readFileSync(at(name), 'utf8');
 

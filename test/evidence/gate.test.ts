@@ -6,22 +6,9 @@ import { type Policy, type PolicyText, parsePolicy, policyText } from '../../evi
 import { verdictLines } from '../../evidence/verdict-text.ts';
 import { makeWaiver, withWaiver } from '../../evidence/waivers.ts';
 import type { Finding } from '../../hardening/finding.ts';
-import { hash, someEvidence } from '../support/evidence.ts';
+import { findingOf as finding, hash, someEvidence } from '../support/evidence.ts';
 
 const NOW = '2026-11-30';
-
-const finding = (rule: string, more: Partial<Finding> = {}): Finding => ({
-  ...{
-    rule,
-    version: 1,
-    subject: 'app.hvt',
-    outcome: 'pass',
-    state: 'declared',
-    message: `${rule}: found`,
-    details: [],
-  },
-  ...more,
-});
 
 /** Evidence with these findings and without proofs or secrets. */
 function evidenceOf(findings: readonly Finding[], more: Partial<Evidence> = {}): Evidence {

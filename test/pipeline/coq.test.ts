@@ -20,8 +20,10 @@ import { atom, zText } from '../../proofs/coq/names.ts';
 import { createExported } from '../../proofs/coq/program.ts';
 import { programOf } from '../support/contracts.ts';
 import { isLong } from '../support/long.ts';
+import { requireTools } from '../support/tools.ts';
 
-const hasCoq = spawnSync('coqc', ['--version']).status === 0;
+// Half a gigabyte, which only long runs install.
+if (isLong) requireTools('coqc');
 const folders: string[] = [];
 const newFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'casemate-test-'));
@@ -35,7 +37,7 @@ afterAll(() => {
 const exampleOf = (path: string): Program => analyzeFiles([path]).program!;
 const LONG = 1_200_000;
 
-describe.skipIf(!hasCoq || !isLong)('with Coq', () => {
+describe.skipIf(!isLong)('with Coq', () => {
   const statusesOf = async (program: Program, folder = newFolder()): Promise<Record<string, string>> => {
     const { claims } = await exportToCoq(program, { folder });
     return Object.fromEntries(claims.map(({ claim: { id }, status, by }) => [id, `${status}: ${by}`]));
@@ -172,7 +174,7 @@ function termOf(exported: ReturnType<typeof createExported>, value: Value, type:
   return `(make_${exported.types.record(inner).name} ${fields.join(' ')})`;
 }
 
-describe.skipIf(!hasCoq || !isLong)('definitions compute what the interpreter computes', () => {
+describe.skipIf(!isLong)('definitions compute what the interpreter computes', () => {
   const files = ['access', 'align', 'base64', 'bits', 'crc32', 'fifo', 'free-list', 'ipv4', 'ring'];
   it.each(files)(
     '%s',

@@ -96,3 +96,7 @@ export const someEvidence: Evidence = {
   tcb: [{ component: 'application', objects: 1, codeBytes: 100, functions: 2, sourceLines: 10 }],
   controls: [{ name: 'a false claim', tool: 'z3 1', expected: 'sat', found: 'sat' }],
 };
+
+/** A finding of a rule that passes, unless more is said. */
+export const findingOf = (rule: string, more: Partial<Finding> = {}): Finding =>
+  finding(rule, undefined, { message: `${rule}: found`, ...more });

@@ -415,6 +415,7 @@ describe('hostile names', () => {
   it('would not run even if they got into the page', async () => {
     const { page, misdeeds } = await open(full);
     await page.evaluate(`(() => {
+      // Trusted Types may throw at once, or the element may come to nothing: that it does is asked below.
       const script = document.createElement('script');
       try { script.textContent = 'planted = 1'; document.body.append(script); } catch {}
       try { document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="planted=1"><iframe src="http://elsewhere.example/"></iframe>'); } catch {}
