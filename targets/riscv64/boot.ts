@@ -71,7 +71,9 @@ function endOf(
   const status = filter.status();
   if (status !== undefined) return { outcome: 'halted', status, reason: '' };
   if (end.timedOut) return { outcome: 'timeout', status: -1, reason: `still running after ${timeout} s` };
-  if (filter.gaveUp()) return { outcome: 'killed', status: -1, reason: 'its start-up code gave up, as it says' };
+  const last = filter.gaveUp();
+  if (last !== undefined)
+    return { outcome: 'killed', status: -1, reason: `its start-up code gave up: ${printable(last)}` };
   const errors = qemuErrors(end.errors);
   if (end.signal === null && end.status === 0) {
     return { outcome: 'killed', status: -1, reason: 'the machine powered off without an exit status of the guest' };
@@ -130,7 +132,7 @@ export async function runGuest(
     onConsole: (chunk) => {
       lookForEnd(chunk);
       const waiting = show(filter.feed(chunk));
-      if ((filter.status() !== undefined || filter.gaveUp()) && endless) stop.abort();
+      if ((filter.status() ?? filter.gaveUp()) !== undefined && endless) stop.abort();
       return waiting;
     },
   });

@@ -16,12 +16,12 @@ export interface ConsoleFilter {
   end(): Uint8Array;
   /** The status that the guest ended with; undefined while it has not. */
   status(): number | undefined;
-  /** Whether start-up code has said why it goes no further, before there was a guest that could end. */
-  gaveUp(): boolean;
+  /** Why start-up code goes no further, in its words, when it has said so before there was a guest that could end. */
+  gaveUp(): string | undefined;
 }
 
 /** How start-up code, the stub's or the platform layer's, begins its last line. */
-const lastWord = /casemate: ABORT: [^\r\n]*\r?\n/;
+const lastWord = /casemate: ABORT: ([^\r\n]*)\r?\n/;
 
 /** A guest that never says that it begins is shown after so many bytes. */
 const mostHeld = 65_536;
@@ -54,7 +54,7 @@ export function consoleFilter(token: string): ConsoleFilter {
   let state: 'firmware' | 'guest' | 'ended' = 'firmware';
   let held = Buffer.alloc(0);
   let status: number | undefined;
-  let stopped = false;
+  let stopped: string | undefined;
 
   /** The bytes to show of those held, as far as they can be told; `last` when no more will come. */
   const take = (last: boolean): Buffer => {
@@ -95,13 +95,13 @@ export function consoleFilter(token: string): ConsoleFilter {
       // The guest's own aborts are no start-up code's, and may come in one piece with its beginning.
       if (state === 'firmware') {
         const at = held.indexOf(begin);
-        stopped ||= lastWord.test(held.subarray(0, at < 0 ? held.length : at).toString('latin1'));
+        stopped ??= lastWord.exec(held.subarray(0, at < 0 ? held.length : at).toString('latin1'))?.[1];
       }
       return take(false);
     },
     end: () => take(true),
     status: () => status,
     // A line that loses bytes may lose the guest's beginning, but not its status once it is known.
-    gaveUp: () => stopped && status === undefined,
+    gaveUp: () => (status === undefined ? stopped : undefined),
   };
 }
