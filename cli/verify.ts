@@ -4,11 +4,11 @@
  * Exit status: 1 something is not so, or not signed as it should be; 2 the bundle or a flag is malformed; 3 something
  * could not be decided here; 0 all that can be found out again is as the evidence says.
  */
+import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
-import { readFile } from '../base/files.ts';
-import { buildProject } from '../pipeline/build.ts';
+import { readBundle } from '../pipeline/bundle-file.ts';
 import { DEFAULT_SEED } from '../pipeline/evidence.ts';
 import { readPublicKey } from '../pipeline/keys.ts';
 import { withScratch } from '../pipeline/scratch.ts';
@@ -24,7 +24,7 @@ Exit status: 0 as it says; 1 something is not so, or not signed by the key; 2 ma
 
 Examples:
   casemate verify app.evidence --key builder.pub
-  casemate verify app.evidence --key builder.pub --rebuild .     and the image is what this project makes
+  casemate verify app.evidence --key builder.pub --rebuild .     and image and evidence are what this project makes
   casemate verify app.evidence --key builder.pub --min-release 7
   casemate verify app.evidence --key builder.pub --slid launch.hvt   and launch.hvt is its image, slid
   casemate verify app.evidence --unsigned                        one's own, that nobody has signed
@@ -63,16 +63,26 @@ export function verifyText({ evidence, predicate, ...report }: VerifyReport): st
   ].join('');
 }
 
-/** Builds the project in a folder again, elsewhere. */
+/** Builds the project in a folder again, elsewhere, asking for what the evidence has. */
 function rebuildOf(folder: string, flags: Flags): NonNullable<VerifyRequest['rebuild']> {
   const { kernel } = flags;
-  return ({ image: { target }, layout }) =>
+  return ({ image: { target, name }, layout, validation, proofs }) =>
     withScratch(async (scratch) => {
-      const output = resolve(scratch, 'image');
       const seed = layout === undefined || layout.seed === DEFAULT_SEED ? {} : { seed: layout.seed };
       const sel4 = { ...(kernel !== undefined && { kernel, ...kernelPaths(flags) }), ...seed };
-      await buildProject({ folder, output, target, sel4, lock: 'frozen', progress: terminalProgress(false) });
-      return readFile(output);
+      const path = resolve(scratch, 'evidence');
+      mkdirSync(resolve(scratch, 'image'));
+      const { buildWithEvidence } = await import('../pipeline/build-evidence.ts');
+      await buildWithEvidence(
+        {
+          ...{ folder, output: resolve(scratch, 'image', name), target, sel4, lock: 'frozen' },
+          ...(proofs && { budget: proofs.budget }),
+          ...(validation && { validate: true }),
+          progress: terminalProgress(false),
+        },
+        { path, keys: [], predicate: {}, measure: false },
+      );
+      return readBundle(path).evidence;
     });
 }
 
@@ -111,7 +121,7 @@ export function verifyCommand(): Command {
       .option('--key <FILE>', 'public key in PEM that must have signed it; may be given several times', collect)
       .option('--unsigned', 'ask for no signature')
       .option('--min-release <NUMBER>', 'refuse a release before this one', parseRelease)
-      .option('--rebuild <DIR>', 'build the project in DIR again and compare the images')
+      .option('--rebuild <DIR>', 'build the project in DIR again, and compare image and evidence')
       .option('--slid <FILE>', 'prove that FILE is a slide of the image')
       .option('--no-prove', 'take proofs on trust')
       .option('--json', 'print the report as JSON')

@@ -9,7 +9,7 @@
  *   proofs      every obligation made anew from the bundled sources, and proved    verify-proofs.ts
  *   kernel      for seL4, what may be said of the kernel, where that is at hand    targets/sel4/claims.ts
  *   slide       on request, that another file is a slide of the image              targets/hvt/check-slide.ts
- *   rebuild     on request, the same image from the project's folder               build.ts
+ *   rebuild     on request, image and evidence from the project's folder           verify-rebuild.ts
  *
  * What none of that covers is taken on trust, and said to be: a signature shows who says something, not that it is so.
  */
@@ -35,6 +35,7 @@ import { sha256 } from './lock.ts';
 import { judgeFile } from './secrets.ts';
 import { type Account, compareById, differenceOf, many, same } from './verify-account.ts';
 import { checkProofs } from './verify-proofs.ts';
+import { checkRebuild, type Rebuild } from './verify-rebuild.ts';
 
 export interface VerifyRequest {
   readonly path: string;
@@ -48,8 +49,7 @@ export interface VerifyRequest {
   readonly kernel?: Kernel;
   /** A file that should be a slide of the image. */
   readonly slid?: string;
-  /** Gives the image that the project makes now. */
-  readonly rebuild?: (evidence: Evidence) => Promise<Uint8Array>;
+  readonly rebuild?: Rebuild;
   /** Progress in words. */
   readonly step: (text: string) => void;
 }
@@ -180,7 +180,6 @@ function checkCode(account: Account, { evidence, image }: ReadBundle): void {
   for (const text of stray ?? []) account.untrue.push(printable(`evidence.json: ${text}`, 500));
   account.checked.push(`where the code of ${many(equal, 'verified function')} is, by its hash`);
   if (stray === undefined) account.trusted.push('the names of that code: the image has no symbols');
-  account.trusted.push('that this code was compiled from the bundled sources');
 }
 
 /** Verdicts are on code that the image has under these names; whether they are right was found out where it was built. */
@@ -197,7 +196,6 @@ function checkValidation(account: Account, { evidence }: ReadBundle): void {
       account.untrue.push(
         printable(`evidence.json: ${id}: is about ${symbol} at ${address}, which no verified function is`, 500),
       );
-  account.trusted.push(`${many(validation.length, 'verdict')}: translation validation was done where it was built`);
 }
 
 /** A layout says where the build put the image; of the seed nobody can find out whether the address was drawn from it. */
@@ -209,7 +207,6 @@ function checkLayout(account: Account, { evidence }: ReadBundle): void {
   if (image.target !== 'sel4') say(`an image for ${image.target} is laid out by no seed`);
   if (layout.base !== base) say(`base is ${base}; the evidence says ${layout.base}`);
   if (layout.bits !== undefined) say(`says ${layout.bits} bits, which no build works out`);
-  account.trusted.push('that the address was drawn from the seed');
 }
 
 function checkKernel(account: Account, { evidence }: ReadBundle, kernel: Kernel | undefined): void {
@@ -252,16 +249,6 @@ const unslidReasons = {
   elf: 'their loader places them',
 };
 
-async function checkRebuild(account: Account, { evidence }: ReadBundle, rebuild: VerifyRequest['rebuild']) {
-  const { name, sha256: wanted } = evidence.image;
-  const how = rebuild === undefined ? '; --rebuild builds it again' : '; it was built again from what is here';
-  account.trusted.push(`what the image was built from, and by which tools${how}`);
-  if (rebuild === undefined) return;
-  const found = sha256(await rebuild(evidence));
-  if (found === wanted) account.checked.push(`${name}: built again from the project, to the same bytes`);
-  else account.untrue.push(`${name}: built again it has SHA-256 ${found}; the evidence says ${wanted}`);
-}
-
 /** What is false, asked of the tools that are here; and that the evidence says the same of those of the build. */
 async function checkControls(account: Account, { evidence, image }: ReadBundle, prove: boolean): Promise<void> {
   const tool = 'casemate';
@@ -288,19 +275,26 @@ async function checkControls(account: Account, { evidence, image }: ReadBundle, 
   account.trusted.push('that those of the build rejected them too');
 }
 
-/** What no later reader of an image can find out, and the evidence has. */
-function trustedRest({ inputs, proofs, assumptions, erasure = [], stack, wiped }: Evidence): string[] {
+/** What the reader of an image cannot find out without building it again, and the evidence has. */
+function unbuilt({ inputs, proofs, layout, validation, erasure = [], stack, wiped }: Evidence): string[] {
   const waived = erasure.filter((one) => one.waived).length;
   const files = inputs.filter((one) => one.package !== undefined).length;
   return [
+    'what the image was built from, and by which tools; --rebuild builds it again',
     "the project's name",
     'the table of trusted code',
+    ...(proofs?.functions.some(({ code }) => code !== undefined)
+      ? ['that the code of verified functions was compiled from the bundled sources']
+      : []),
     ...(proofs === undefined ? [] : [`that solvers were given ${proofs.budget} steps for each question`]),
+    ...(layout === undefined ? [] : ['that the address was drawn from the seed']),
+    ...(validation === undefined
+      ? []
+      : [`${many(validation.length, 'verdict')}: translation validation was done where it was built`]),
     ...(waived === 0 ? [] : [`that the project lets ${many(waived, 'function')} leave secrets`]),
     ...(files === 0 ? [] : [`which packages ${many(files, 'input')} came with`]),
     ...(stack === undefined ? [] : [`the bound of the stack, ${hex(stack.bytes)}`]),
     ...(wiped.length === 0 ? [] : [`that ${many(wiped.length, 'function')} are wiped after`]),
-    ...(assumptions.length === 0 ? [] : [`${many(assumptions.length, 'assumption')}, listed in evidence.json`]),
   ];
 }
 
@@ -329,7 +323,11 @@ export async function verifyBundle(request: VerifyRequest): Promise<VerifyReport
   checkLayout(account, bundle);
   checkKernel(account, bundle, kernel);
   checkSlid(account, bundle, request.slid);
-  await checkRebuild(account, bundle, request.rebuild);
-  account.trusted.push(...trustedRest(evidence));
+  if (request.rebuild !== undefined) step('the project, built again');
+  const isRebuilt = request.rebuild !== undefined && (await checkRebuild(account, bundle, request.rebuild));
+  if (!isRebuilt) account.trusted.push(...unbuilt(evidence));
+  // However they came to be there: whoever reads the evidence has to decide what to think of them.
+  if (evidence.assumptions.length > 0)
+    account.trusted.push(`${many(evidence.assumptions.length, 'assumption')}, listed in evidence.json`);
   return { evidence, predicate, ...account };
 }

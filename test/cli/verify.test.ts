@@ -28,6 +28,7 @@ it('builds, signs and verifies, and tells what is wrong with what was changed', 
   expect(run('sign', 'app.evidence', '--key', 'key', '--release', '2').status).toBe(0);
   const good = verify('--key', 'key.pub', '--min-release', '2', '--rebuild', '.');
   expect(good).toMatchObject({ status: 0, stdout: expect.stringContaining('built again from the project') });
+  expect(good.stdout).toContain('all else that evidence.json says of the build, said again by a build');
   expect(good.stdout).toMatch(/\nverified\n$/);
   expect(verify('--key', 'key.pub', '--min-release', '3').status).toBe(1);
   expect(verify('--key', 'other.pub')).toMatchObject({ status: 1, stderr: expect.stringContaining('expected') });

@@ -14,7 +14,7 @@ import { parseEvidence } from '../../evidence/parse.ts';
 import { buildWithEvidence } from '../../pipeline/build-evidence.ts';
 import { readBundle } from '../../pipeline/bundle-file.ts';
 import { createProgress } from '../../pipeline/progress.ts';
-import { verifyBundle } from '../../pipeline/verify.ts';
+import { type VerifyRequest, verifyBundle } from '../../pipeline/verify.ts';
 import { makeKey } from '../support/keys.ts';
 import { isLong } from '../support/long.ts';
 import { project as temporary } from './support.ts';
@@ -38,6 +38,8 @@ const trusted: readonly (readonly [RegExp, string])[] = [
   // Why a function's code is not what was made: it is said to be worth nothing already.
   [/^proofs\.functions\.\*\.reason$/, ''],
 ];
+/** What stays a matter of trust for whoever builds the project again: with which tools that was done elsewhere. */
+const trustedAlways = /^(tools|controls\.\*\.tool$|inputs\.\*\.package)/;
 const isTrusted = (shape: string): boolean => trusted.some(([path]) => path.test(shape));
 
 /** What may be said of a function although more is so: gravest first. To say less is no lie. */
@@ -172,12 +174,12 @@ function without(value: unknown, path: Path): unknown {
 }
 
 /** What verify says of a bundle with this evidence: whether something is not so, or it is no evidence at all. */
-async function isCaught(changed: unknown, prove: boolean): Promise<boolean> {
+async function isCaught(changed: unknown, prove: boolean, more: Partial<VerifyRequest> = {}): Promise<boolean> {
   const path = join(temporary(), 'changed.evidence');
   const all = new Map([...files, ['evidence.json', canonicalBytes(changed as Evidence)]]);
   writeFileSync(path, Buffer.concat([...packBundle(signBundle(all as Bundle, [key.signing]))]));
   try {
-    const { untrue, undecided } = await verifyBundle({ path, keys: [key.judging], prove, step: () => {} });
+    const { untrue, undecided } = await verifyBundle({ path, keys: [key.judging], prove, step: () => {}, ...more });
     return untrue.length + undecided.length > 0;
   } catch (error) {
     if (['evidence', 'signature'].includes((error as { code?: string }).code ?? '')) return true;
@@ -241,6 +243,28 @@ describe('every statement of an evidence file', () => {
     expect(missed).toEqual([]);
     expect(tried).toBeGreaterThan(8);
   }, 1_200_000);
+
+  it('is found out by whoever builds the project again, but for the tools that were used', async () => {
+    const more = { rebuild: async () => evidence };
+    expect(await isCaught(evidence, false, more)).toBe(false);
+    const missed: string[] = [];
+    const seen = new Set<string>();
+    for (const path of [...leavesOf(evidence), ...partsOf(evidence)]) {
+      const shape = shapeOf(path);
+      if (!isTrusted(shape) || trustedAlways.test(shape) || (!isLong && seen.has(shape))) continue;
+      const name = String(path.findLast((step) => typeof step === 'string'));
+      const changed = [
+        ...changesOf(at(evidence, path), name).map((change) => withLeaf(evidence, path, change)),
+        without(evidence, path),
+      ].filter(isWellFormed);
+      for (const one of isLong ? changed : changed.slice(0, 1)) {
+        seen.add(shape);
+        if (!(await isCaught(one, false, more))) missed.push(path.join('.'));
+      }
+    }
+    expect(missed).toEqual([]);
+    expect(seen.size).toBeGreaterThan(8);
+  }, 600_000);
 
   it('is called trusted by verify where this test calls it so', async () => {
     const path = join(temporary(), 'own.evidence');
