@@ -12,7 +12,14 @@
 import type { State } from '../hardening/finding.ts';
 import { compare } from './baseline.ts';
 import { type Decidable, decidables } from './decidable.ts';
-import type { Evidence, EvidenceAssumption, EvidenceDevice, EvidenceFunction, EvidenceImage } from './evidence.ts';
+import {
+  bitsOfAddress,
+  type Evidence,
+  type EvidenceAssumption,
+  type EvidenceDevice,
+  type EvidenceFunction,
+  type EvidenceImage,
+} from './evidence.ts';
 
 /** A value of the older and of the newer release; absent where that one has none. */
 export interface Change<T> {
@@ -223,9 +230,11 @@ function kernelOf({ kernel }: Evidence): Map<string, string> {
   ]);
 }
 
-function numbersOf({ layout, stack }: Evidence): Map<string, number> {
+function numbersOf(evidence: Evidence): Map<string, number> {
+  const { stack } = evidence;
+  const bits = bitsOfAddress(evidence);
   return new Map([
-    ...(layout?.bits === undefined ? [] : [["bits of the image's address", layout.bits] as const]),
+    ...(bits === undefined ? [] : [["bits of the image's address", bits] as const]),
     ...(stack === undefined ? [] : [['bytes of stack', stack.bytes] as const]),
   ]);
 }

@@ -50,6 +50,11 @@ export interface EvidenceImage {
   readonly machine: 'x86-64' | 'riscv64' | 'aarch64';
   readonly target: 'hvt' | 'riscv64' | 'sel4' | 'elf';
   readonly entry: Address;
+  /**
+   * Bits of entropy of its address, rounded down, at every start or of every slide (pipeline/address-bits.ts). Absent: that
+   * depends on the machine or the loader, or is the layout's.
+   */
+  readonly addressBits?: number;
   /** All program headers, in their order. */
   readonly segments: readonly EvidenceSegment[];
   /** Of the manifest in the image, in its order. Absent: the image has none, and so no say in what it is given. */
@@ -249,7 +254,7 @@ export interface EvidenceKernel {
 export interface EvidenceLayout {
   readonly seed: string;
   readonly base: Address;
-  /** Bits of entropy of the base, rounded down; absent where nobody has worked it out. */
+  /** Bits of entropy of the base, rounded down: none by the default seed, which anybody can compute. Absent: drawn at starts. */
   readonly bits?: number;
 }
 
@@ -289,6 +294,10 @@ export interface Evidence {
   readonly tcb: readonly TcbRow[];
   readonly controls: readonly EvidenceControl[];
 }
+
+/** Bits of the address, by whoever decides it; undefined where neither the image nor its layout does. */
+export const bitsOfAddress = ({ layout, image }: Pick<Evidence, 'layout' | 'image'>): number | undefined =>
+  layout?.bits ?? image.addressBits;
 
 /** What differs from run to run: signed with the evidence, and no part of what must be the same. */
 export interface Measurements {

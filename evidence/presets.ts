@@ -93,7 +93,7 @@ export function preset(name: PresetName): PolicyText {
     rules: knownRules.map((one) => ruleOf(name, one)),
     thresholds: {
       $comment:
-        'Bounds that are still allowed. Others: entropyBits (least bits of the image address, where the build draws it), assumptions (most entries of the ledger), unknowns (of rules that only warn, too; what is unknown of one that decides is never a pass). Set imageBytes and tcbBytes a little above what your image has: growth is then seen.',
+        'Bounds that are still allowed. Others: entropyBits (least bits of the image address at every start, or of every slide), assumptions (most entries of the ledger), unknowns (of rules that only warn, too; what is unknown of one that decides is never a pass). Set imageBytes and tcbBytes a little above what your image has: growth is then seen.',
       ...(strict ? { canaryPercent: 90 } : {}),
       imageBytes: 256 * MIB,
       tcbBytes: 64 * MIB,

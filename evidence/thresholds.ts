@@ -4,7 +4,7 @@
  * What the evidence does not say is undecided and never within bounds.
  */
 import type { Decidable } from './decidable.ts';
-import type { Evidence } from './evidence.ts';
+import { bitsOfAddress, type Evidence } from './evidence.ts';
 import type { Thresholds } from './policy.ts';
 
 export type ThresholdName = Exclude<keyof Thresholds, '$comment'>;
@@ -39,8 +39,8 @@ const gauges: Readonly<Record<ThresholdName, Gauge>> = {
   entropyBits: {
     what: "bits of entropy of the image's address",
     isLeast: true,
-    fix: 'build for a target that draws its address, with a seed of your own',
-    read: ({ layout }) => layout?.bits,
+    fix: 'harden it: for hvt so that it can be slid, for riscv64 with "require": ["entropy"]; for sel4 give a seed of your own',
+    read: bitsOfAddress,
   },
   canaryPercent: {
     what: 'per cent of the functions that need a canary have one',

@@ -8,11 +8,13 @@
 import { basename } from 'node:path';
 import { createHash } from '../base/node.ts';
 import type {
+  Address,
   Evidence,
   EvidenceAssumption,
   EvidenceControl,
   EvidenceErasure,
   EvidenceKernel,
+  EvidenceLayout,
   EvidenceObligation,
   EvidencePackage,
   EvidenceProofs,
@@ -27,6 +29,7 @@ import { partLines, placesOf } from '../hardening/zeroization/secrets-report.ts'
 import { ownProtection } from '../targets/enforcement.ts';
 import { claimsOf } from '../targets/sel4/claims.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
+import { DEFAULT_SEED, layoutBits } from './address-bits.ts';
 import type { Audit } from './audit.ts';
 import type { BuildResult } from './build.ts';
 import { findingsOfImage } from './image-findings.ts';
@@ -34,12 +37,10 @@ import { addressText as address, clipped, imageRecord } from './image-record.ts'
 import type { Manifest } from './manifest.ts';
 import type { ObligationEntry } from './proof-evidence.ts';
 import type { BuiltSecrets } from './secrets.ts';
+import type { SeL4Choice } from './target-sel4.ts';
 import { tcbOf } from './tcb.ts';
 import type { BuildTrace } from './trace.ts';
 import type { ValidationReport } from './validation-policy.ts';
-
-/** What decides addresses where nobody has said what shall. */
-export const DEFAULT_SEED = 'the kernel and the project';
 
 /** FILE:NAME of a function's key, which is FILE#NAME. */
 const functionOf = ({ function: key, file }: ObligationEntry): string => `${file}:${key.slice(file.length + 1)}`;
@@ -209,6 +210,16 @@ export interface EvidenceJob {
 const solversOf = (entries: readonly ObligationEntry[]): string[] =>
   [...new Set(entries.flatMap(({ answers = [] }) => answers.map(({ build }) => clipped(build))))].sort();
 
+function layoutRecord(
+  { result, trace }: EvidenceJob,
+  { seed: given, kernel }: SeL4Choice,
+  base: Address,
+): EvidenceLayout {
+  const seed = clipped(given ?? result.manifest.sel4?.seed ?? DEFAULT_SEED);
+  const bits = layoutBits(seed, trace.bytes, trace.name, kernel);
+  return { seed, base, ...(bits !== undefined && { bits }) };
+}
+
 /** The evidence of a build. */
 export function evidenceOf(job: EvidenceJob): Evidence {
   const { result, trace, obligations, tools, packages } = job;
@@ -229,7 +240,7 @@ export function evidenceOf(job: EvidenceJob): Evidence {
       ...(trace.compiler !== undefined && { compiler: clipped(trace.compiler) }),
       solvers: solversOf(obligations),
     },
-    ...(sel4 && base && { layout: { seed: clipped(sel4.seed ?? manifest.sel4?.seed ?? DEFAULT_SEED), base } }),
+    ...(sel4 && base && { layout: layoutRecord(job, sel4, base) }),
     ...(kernel && { kernel }),
     findings: identified([
       ...findingsOfImage(bytes, name, sel4 ? { kernel: withoutFolders(sel4.kernel) } : {}),

@@ -1,6 +1,6 @@
 /**
- * What the finished file says of itself, for evidence: hash, size, program headers, the devices that it asks for, and the
- * functions of its symbol table.
+ * What the finished file says of itself, for evidence: hash, size, program headers, the devices that it asks for, the
+ * functions of its symbol table, and how hard its address is to guess.
  *
  * The build writes it down and `casemate verify` makes it again of the bytes, so none of it is taken on trust. Devices are
  * read by the very reader that boots the target: what counts is what a tender would attach, whatever other notes say.
@@ -16,6 +16,7 @@ import { type Device, decodeManifest, MFT1 } from '../targets/hvt/manifest.ts';
 import { NOTE_NAME } from '../targets/hvt/notes.ts';
 import { readRiscvImage } from '../targets/riscv64/image.ts';
 import { readSeL4Image } from '../targets/sel4/image.ts';
+import { addressBits } from './address-bits.ts';
 import { sha256 } from './lock.ts';
 
 /** Text that fits a field of the evidence. */
@@ -82,9 +83,11 @@ export function imageRecord(bytes: Uint8Array, name: string, target: EvidenceIma
   const { header, segments } = file;
   const devices = devicesOf(file, bytes, name, target);
   const functions = functionsOf(file, name);
+  const bits = addressBits(bytes, name, target);
   return {
     ...{ name, sha256: sha256(bytes), size: bytes.length, machine: machines.get(header.machine)!, target },
     entry: addressText(header.entry),
+    ...(bits !== undefined && { addressBits: bits }),
     segments: segments.map(({ type, flags, address: at, memorySize, fileSize, offset }) => ({
       ...{ type: segmentTypes.get(type) ?? 'other', rights: rightsOf(flags), address: addressText(at) },
       ...{ memorySize, fileSize, offset },

@@ -20,6 +20,7 @@ import { readElfFile } from '../linker/elf-file.ts';
 import { instructionText } from '../machine/decode-x86-64.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { readSlidable, slideEntropy, slidePlaces } from '../targets/hvt/slide.ts';
+import { SLIDE_MEMORY } from './address-bits.ts';
 import { readCompared } from './gate.ts';
 import { sha256 } from './lock.ts';
 import { INDEX } from './proof-evidence.ts';
@@ -40,9 +41,6 @@ export interface ReportRequest {
   /** Progress in words. */
   readonly step: (text: string) => void;
 }
-
-/** Guest memory for which slides are drawn, as `casemate slide` takes it by itself, bytes. */
-const MEMORY = 512 * 1024 * 1024;
 
 /** A file is read to be shown; whoever wrote it, one that is broken shows nothing. */
 function textIn(files: Bundle | undefined, name: string): string | undefined {
@@ -114,7 +112,7 @@ function instructionsOf(image: Uint8Array, evidence: Evidence): Map<string, stri
 function slidesOf(image: Uint8Array, { image: { name, target } }: Evidence, count: number): Slides | string {
   if (target === 'sel4') return 'the image is placed when it is built; its kernel loads it where its headers say';
   if (target !== 'hvt') return 'the image draws its addresses itself, at every start';
-  const options = { memory: MEMORY, heapMin: MEMORY / 2 };
+  const options = { memory: SLIDE_MEMORY, heapMin: SLIDE_MEMORY / 2 };
   try {
     const slidable = readSlidable(image, name);
     const { entry, units, pinned } = slideEntropy(slidable, options, name);

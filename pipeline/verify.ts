@@ -26,6 +26,7 @@ import { readElfSymbols, symbolTables } from '../linker/elf-symbols.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { checkHvtSlide } from '../targets/hvt/check-slide.ts';
 import type { Kernel } from '../targets/sel4/kernel.ts';
+import { DEFAULT_SEED, layoutBits } from './address-bits.ts';
 import { type ReadBundle, readBundle } from './bundle-file.ts';
 import { erasureControls, falseContracts, proofControls, ruleControls, unrejected } from './controls.ts';
 import { erasureRecords, kernelRecord, withoutFolders } from './evidence.ts';
@@ -199,14 +200,17 @@ function checkValidation(account: Account, { evidence }: ReadBundle): void {
 }
 
 /** A layout says where the build put the image; of the seed nobody can find out whether the address was drawn from it. */
-function checkLayout(account: Account, { evidence }: ReadBundle): void {
+function checkLayout(account: Account, { evidence, image: bytes }: ReadBundle, kernel: Kernel | undefined): void {
   const { layout, image } = evidence;
   if (layout === undefined) return;
   const base = image.segments.find(({ type }) => type === 'load')?.address;
   const say = (text: string): void => void account.untrue.push(printable(`evidence.json: layout: ${text}`, 500));
   if (image.target !== 'sel4') say(`an image for ${image.target} is laid out by no seed`);
   if (layout.base !== base) say(`base is ${base}; the evidence says ${layout.base}`);
-  if (layout.bits !== undefined) say(`says ${layout.bits} bits, which no build works out`);
+  if ((layout.bits ?? 0) > 0 && layout.seed === DEFAULT_SEED) say('the default seed is no secret, and has no bits');
+  if (image.target !== 'sel4' || kernel === undefined) return;
+  const bits = layoutBits(layout.seed, bytes, image.name, kernel);
+  if (layout.bits !== bits) say(`bits is ${bits ?? 'nothing'}; the evidence says ${layout.bits ?? 'nothing'}`);
 }
 
 function checkKernel(account: Account, { evidence }: ReadBundle, kernel: Kernel | undefined): void {
@@ -287,7 +291,7 @@ function unbuilt({ inputs, proofs, layout, validation, erasure = [], stack, wipe
       ? ['that the code of verified functions was compiled from the bundled sources']
       : []),
     ...(proofs === undefined ? [] : [`that solvers were given ${proofs.budget} steps for each question`]),
-    ...(layout === undefined ? [] : ['that the address was drawn from the seed']),
+    ...(layout === undefined ? [] : ['that the address was drawn from the seed, which nobody knows']),
     ...(validation === undefined
       ? []
       : [`${many(validation.length, 'verdict')}: translation validation was done where it was built`]),
@@ -320,7 +324,7 @@ export async function verifyBundle(request: VerifyRequest): Promise<VerifyReport
   step('what is false');
   await checkControls(account, bundle, request.prove);
   checkValidation(account, bundle);
-  checkLayout(account, bundle);
+  checkLayout(account, bundle, kernel);
   checkKernel(account, bundle, kernel);
   checkSlid(account, bundle, request.slid);
   if (request.rebuild !== undefined) step('the project, built again');
