@@ -5,7 +5,7 @@
  * of the machine sees it; what is wrong with one is said without a byte of it. A key that judges is the reader's own:
  * its public half, which nobody needs to hide, but which nobody should be able to exchange unseen either.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, reasonOf } from '../base/files.ts';
 import { createHash, createPrivateKey, createPublicKey } from '../base/node.ts';
@@ -29,8 +29,18 @@ const idOf = (publicKey: KeyObject): string =>
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex');
 
+/** Whether what should name a file looks like a key: in PEM, or its bytes in base64 or hexadecimal. */
+const isKeyItself = (path: string): boolean => /-----BEGIN|\n/.test(path) || /^[A-Za-z0-9+/=_-]{43,}$/.test(path);
+
+/** Refuses a key where its file should be named, without repeating it; a file that is called like one may be there. */
+function requireName(path: string): void {
+  if (isKeyItself(path) && !existsSync(path))
+    fail('key', '--key: looks like a key itself, which other users can see now; name the file that holds one');
+}
+
 /** Text of a file that nobody but its owner, who runs us, can read or write. */
 function readPrivate(path: string): string {
+  requireName(path);
   const where = printable(path);
   let fd: number;
   try {
@@ -77,6 +87,7 @@ export function readSigningKey(path: string): Key {
 
 /** A public key in PEM. Errors: 'key', 'limit', 'io'. */
 export function readPublicKey(path: string): Key {
+  requireName(path);
   const where = printable(path);
   const bytes = readFile(path);
   if (bytes.length > LARGEST) fail('limit', `${where}: ${bytes.length} bytes, more than the ${LARGEST} that a key has`);
