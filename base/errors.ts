@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'compile' // a source file that its compiler refuses
   | 'unproved' // verified TypeScript whose proof fails
   | 'undecided' // verified TypeScript of which no solver says whether it keeps its contracts, or secrets of which nobody knows
+  | 'extraction' // a Coq file that cannot be turned into TypeScript
   | 'residue' // a function that leaves a secret behind
   | 'tool' // an external program that is missing or failed
   | 'kernel' // a seL4 kernel whose files are broken, of two builds, or not what an image needs

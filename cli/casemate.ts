@@ -30,6 +30,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   microkit: async () => (await import('./microkit.ts')).microkitCommand(),
   secrets: async () => (await import('./secrets.ts')).secretsCommand(),
   prove: async () => (await import('./prove.ts')).proveCommand(),
+  extract: async () => (await import('./extract.ts')).extractCommand(),
   gate: async () => (await import('./gate.ts')).gateCommand(),
   'init-policy': async () => (await import('./policy.ts')).initPolicyCommand(),
   waive: async () => (await import('./policy.ts')).waiveCommand(),

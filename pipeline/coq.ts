@@ -59,7 +59,7 @@ interface Ended {
   readonly output: string;
 }
 
-interface Coq {
+export interface Coq {
   readonly version: string;
   readonly isolated: boolean;
   readonly compile: (name: string, seconds?: number) => Promise<Ended>;
@@ -77,7 +77,7 @@ function isolation(): string[] {
 
 const library = fileURLToPath(new URL('../proofs/coq/library/', import.meta.url));
 
-function openCoq(folder: string): Coq {
+export function openCoq(folder: string): Coq {
   if (findProgram('coqc') === undefined || findProgram('coqchk') === undefined)
     fail('tool', 'coqc and coqchk are not on PATH, and --coq needs them; install them: apt-get install coq');
   const coqc = requireTool('coqc');
@@ -112,7 +112,7 @@ function openCoq(folder: string): Coq {
 }
 
 /** The line of Coq's output that says what is wrong. */
-function problemIn(output: string): string {
+export function problemIn(output: string): string {
   const lines = output.split('\n');
   const at = lines.findIndex((line) => /^(Error|Fatal|Anomaly)/.test(line));
   return printable(
