@@ -338,12 +338,12 @@ Qed.
 
 Inductive term :=
   | Const (n : Z)
-  | Var (name : string)
+  | Var (v : Z)
   | Add (a b : term)
   | Mul (a b : term)
   | Neg (a : term).
 
-Fixpoint value (variables : string -> Z) (t : term) : Z :=
+Fixpoint value (variables : Z -> Z) (t : term) : Z :=
   match t with
   | Const n => n
   | Var v => variables v
@@ -372,6 +372,27 @@ Fixpoint simplify (t : term) : term :=
   | Mul a b => simplify_root (Mul (simplify a) (simplify b))
   | Neg a => simplify_root (Neg (simplify a))
   | t => t
+  end.
+
+(** Terms in reverse Polish notation, as numbers: what to do, and after 3 and 4 with which constant or variable. *)
+Fixpoint code_of (t : term) : list Z :=
+  match t with
+  | Add a b => code_of a ++ code_of b ++ [0%Z]
+  | Mul a b => code_of a ++ code_of b ++ [1%Z]
+  | Neg a => code_of a ++ [2%Z]
+  | Const n => [3%Z; n]
+  | Var v => [4%Z; v]
+  end.
+
+Fixpoint term_of (stack : list term) (code : list Z) : option term :=
+  match code, stack with
+  | [], [t] => Some t
+  | 0%Z :: rest, b :: a :: stack => term_of (Add a b :: stack) rest
+  | 1%Z :: rest, b :: a :: stack => term_of (Mul a b :: stack) rest
+  | 2%Z :: rest, a :: stack => term_of (Neg a :: stack) rest
+  | 3%Z :: n :: rest, stack => term_of (Const n :: stack) rest
+  | 4%Z :: v :: rest, stack => term_of (Var v :: stack) rest
+  | _, _ => None
   end.
 
 Fixpoint zip {A B} (a : list A) (b : list B) : list (A * B) :=
@@ -409,6 +430,16 @@ Qed.
 Theorem simplify_sound : forall variables t, value variables (simplify t) = value variables t.
 Proof.
   intros variables. induction t; cbn [simplify]; rewrite ?simplify_root_sound; cbn [value]; congruence.
+Qed.
+
+Lemma term_of_code_before : forall t stack rest, term_of stack (code_of t ++ rest) = term_of (t :: stack) rest.
+Proof.
+  induction t; intros stack rest; simpl; rewrite <- ?app_assoc, ?IHt, ?IHt1, <- ?app_assoc, ?IHt2; reflexivity.
+Qed.
+
+Theorem term_of_code : forall t, term_of [] (code_of t) = Some t.
+Proof.
+  intros t. rewrite <- (app_nil_r (code_of t)). apply term_of_code_before.
 Qed.
 
 Theorem zip_lengths : forall A B (a : list A) (b : list B), List.length (zip a b) = min (List.length a) (List.length b).

@@ -121,11 +121,18 @@ export function linked(shape: Shape, value: CoqValue): CoqValue {
   return [linked(shape.pair[0], first), linked(shape.pair[1], second)];
 }
 
+/** The types that readers and printers name: what a file does not use would not be extracted for it. */
+const library = [
+  ...['nat', 'bool', 'comparison', 'list', 'option', 'prod'].map((name) => `Coq.Init.Datatypes.${name}`),
+  ...['positive', 'N', 'Z'].map((name) => `Coq.Numbers.BinNums.${name}`),
+  ...['Coq.Strings.Ascii.ascii', 'Coq.Strings.String.string'],
+];
+
 /**
- * Readers and printers in OCaml, by shape. Coq's library has modules called String and List: those of OCaml's own are
- * told apart by `Stdlib`, and indexing, which means one of them, is not used.
+ * Readers and printers in OCaml. Coq's library has modules called String and List: those of OCaml's own are told apart
+ * by `Stdlib`, and indexing, which means one of them, is not used.
  */
-const ocamlStart = `
+const ocamlSupport = `
 let words = ref []
 let next () = match !words with [] -> failwith "the input ends early" | word :: rest -> words := rest; word
 let bit word i = Stdlib.String.get word i = '1'
@@ -133,58 +140,33 @@ let number_of word = int_of_string ("0b" ^ word)
 let put word = Stdlib.print_char ' '; Stdlib.print_string word
 let rec bits_of n = if n < 2 then string_of_int n else bits_of (n / 2) ^ string_of_int (n mod 2)
 let put_number n = put (bits_of n)
-`;
 
-const ocaml: Readonly<Record<Extract<Shape, string>, { readonly after: readonly Shape[]; readonly text: string }>> = {
-  bool: {
-    after: [],
-    text: `
-let read_bool () = if bit (next ()) 0 then Datatypes.True else Datatypes.False
-let put_bool = function Datatypes.True -> put "1" | Datatypes.False -> put "0"`,
-  },
-  comparison: {
-    after: [],
-    text: `
+let read_bool () = if bit (next ()) 0 then Datatypes.Coq_true else Datatypes.Coq_false
+let put_bool = function Datatypes.Coq_true -> put "1" | Datatypes.Coq_false -> put "0"
 let read_comparison () =
   match next () with "0" -> Datatypes.Eq | "1" -> Datatypes.Lt | "2" -> Datatypes.Gt | _ -> failwith "no comparison"
-let put_comparison = function Datatypes.Eq -> put "0" | Datatypes.Lt -> put "1" | Datatypes.Gt -> put "2"`,
-  },
-  nat: {
-    after: [],
-    text: `
+let put_comparison = function Datatypes.Eq -> put "0" | Datatypes.Lt -> put "1" | Datatypes.Gt -> put "2"
 let read_nat () =
   let n = ref Datatypes.O in
   for _ = 1 to number_of (next ()) do n := Datatypes.S !n done;
   !n
 let put_nat n =
   let rec count so_far = function Datatypes.O -> so_far | Datatypes.S n -> count (so_far + 1) n in
-  put_number (count 0 n)`,
-  },
-  positive: {
-    after: [],
-    text: `
+  put_number (count 0 n)
 let positive_of word first =
-  let p = ref BinNums.XH in
-  for i = first + 1 to Stdlib.String.length word - 1 do p := if bit word i then BinNums.XI !p else BinNums.XO !p done;
+  let p = ref BinNums.Coq_xH in
+  for i = first + 1 to Stdlib.String.length word - 1 do p := if bit word i then BinNums.Coq_xI !p else BinNums.Coq_xO !p done;
   !p
 let word_of_positive p =
   let rec bits so_far = function
-    | BinNums.XH -> "1" :: so_far
-    | BinNums.XO p -> bits ("0" :: so_far) p
-    | BinNums.XI p -> bits ("1" :: so_far) p in
+    | BinNums.Coq_xH -> "1" :: so_far
+    | BinNums.Coq_xO p -> bits ("0" :: so_far) p
+    | BinNums.Coq_xI p -> bits ("1" :: so_far) p in
   Stdlib.String.concat "" (bits [] p)
 let read_positive () = positive_of (next ()) 0
-let put_positive p = put (word_of_positive p)`,
-  },
-  N: {
-    after: ['positive'],
-    text: `
+let put_positive p = put (word_of_positive p)
 let read_N () = match next () with "0" -> BinNums.N0 | word -> BinNums.Npos (positive_of word 0)
-let put_N = function BinNums.N0 -> put "0" | BinNums.Npos p -> put_positive p`,
-  },
-  Z: {
-    after: ['positive'],
-    text: `
+let put_N = function BinNums.N0 -> put "0" | BinNums.Npos p -> put_positive p
 let read_Z () =
   match next () with
   | "0" -> BinNums.Z0
@@ -193,22 +175,14 @@ let read_Z () =
 let put_Z = function
   | BinNums.Z0 -> put "0"
   | BinNums.Zpos p -> put_positive p
-  | BinNums.Zneg p -> put ("-" ^ word_of_positive p)`,
-  },
-  ascii: {
-    after: ['bool'],
-    text: `
+  | BinNums.Zneg p -> put ("-" ^ word_of_positive p)
 let read_ascii () =
   let code = number_of (next ()) in
-  let at i = if (code lsr i) land 1 = 1 then Datatypes.True else Datatypes.False in
+  let at i = if (code lsr i) land 1 = 1 then Datatypes.Coq_true else Datatypes.Coq_false in
   Ascii.Ascii (at 0, at 1, at 2, at 3, at 4, at 5, at 6, at 7)
 let put_ascii (Ascii.Ascii (a, b, c, d, e, f, g, h)) =
-  let code so_far = function Datatypes.True -> 2 * so_far + 1 | Datatypes.False -> 2 * so_far in
-  put_number (Stdlib.List.fold_left code 0 [ h; g; f; e; d; c; b; a ])`,
-  },
-  string: {
-    after: ['ascii'],
-    text: `
+  let code so_far = function Datatypes.Coq_true -> 2 * so_far + 1 | Datatypes.Coq_false -> 2 * so_far in
+  put_number (Stdlib.List.fold_left code 0 [ h; g; f; e; d; c; b; a ])
 let read_string () =
   let rec read n = if n = 0 then String.EmptyString else let c = read_ascii () in String.String (c, read (n - 1)) in
   read (number_of (next ()))
@@ -216,47 +190,20 @@ let put_string s =
   let rec length so_far = function String.EmptyString -> so_far | String.String (_, s) -> length (so_far + 1) s in
   let rec each = function String.EmptyString -> () | String.String (c, s) -> put_ascii c; each s in
   put_number (length 0 s);
-  each s`,
-  },
-};
-
-const ocamlList = `
+  each s
 let read_list one () =
-  let rec read n = if n = 0 then Datatypes.Nil else let a = one () in Datatypes.Cons (a, read (n - 1)) in
+  let rec read n = if n = 0 then Datatypes.Coq_nil else let a = one () in Datatypes.Coq_cons (a, read (n - 1)) in
   read (number_of (next ()))
 let put_list one l =
-  let rec length so_far = function Datatypes.Nil -> so_far | Datatypes.Cons (_, l) -> length (so_far + 1) l in
-  let rec each = function Datatypes.Nil -> () | Datatypes.Cons (a, l) -> one a; each l in
+  let rec length so_far = function Datatypes.Coq_nil -> so_far | Datatypes.Coq_cons (_, l) -> length (so_far + 1) l in
+  let rec each = function Datatypes.Coq_nil -> () | Datatypes.Coq_cons (a, l) -> one a; each l in
   put_number (length 0 l);
-  each l`;
-const ocamlOption = `
+  each l
 let read_option one () = if bit (next ()) 0 then Datatypes.Some (one ()) else Datatypes.None
-let put_option one = function Datatypes.Some a -> put "1"; one a | Datatypes.None -> put "0"`;
-const ocamlPair = `
-let read_pair one other () = let a = one () in let b = other () in Datatypes.Pair (a, b)
-let put_pair one other (Datatypes.Pair (a, b)) = one a; other b`;
-
-/** The readers and printers that `shapes` need, each after what it uses: a file may lack the types of the others. */
-function ocamlFor(shapes: readonly Shape[]): string {
-  const texts = new Set([ocamlStart]);
-  const add = (shape: Shape): void => {
-    if (typeof shape === 'string') {
-      ocaml[shape].after.forEach(add);
-      texts.add(ocaml[shape].text);
-    } else if ('list' in shape) {
-      texts.add(ocamlList);
-      add(shape.list);
-    } else if ('option' in shape) {
-      texts.add(ocamlOption);
-      add(shape.option);
-    } else {
-      texts.add(ocamlPair);
-      shape.pair.forEach(add);
-    }
-  };
-  shapes.forEach(add);
-  return [...texts].join('\n');
-}
+let put_option one = function Datatypes.Some a -> put "1"; one a | Datatypes.None -> put "0"
+let read_pair one other () = let a = one () in let b = other () in Datatypes.Coq_pair (a, b)
+let put_pair one other (Datatypes.Coq_pair (a, b)) = one a; other b
+`;
 
 /** The reader or printer of a shape. */
 function ocamlOf(what: 'read' | 'put', shape: Shape): string {
@@ -271,16 +218,22 @@ const timeout = 900_000;
 
 /**
  * A program of OCaml: `main`, after the modules that Coq extracts from the file `source`, one for each file of Coq's.
- * The source's own is its file's name with a capital: `Red_black.insert`.
+ * The source's own is its file's name with a capital, and constructors that have none are given one: `Red_black.insert`,
+ * `Datatypes.Coq_cons`.
  */
 export async function compileExtraction(source: string, main: string): Promise<string> {
   const folder = temporaryFolder('ocaml');
   const options = { cwd: folder, timeout };
-  const file = basename(source);
+  const name = basename(source, '.v');
+  const file = `${name}.v`;
   copyFileSync(source, join(folder, file));
   writeFileSync(
     join(folder, 'casemate_extraction.v'),
-    `Require ${basename(file, '.v')}.\nRequire Extraction.\nExtraction Language OCaml.\nSeparate Extraction ${basename(file, '.v')}.\n`,
+    `Require ${name} Coq.ZArith.BinInt Coq.Strings.String.
+Require Extraction.
+Extraction Language OCaml.
+Separate Extraction ${name} ${library.join(' ')}.
+`,
   );
   for (const one of [file, 'casemate_extraction.v']) await runOrThrow(requireTool('coqc'), ['-q', one], options);
   writeFileSync(join(folder, 'casemate_main.ml'), main);
@@ -315,7 +268,7 @@ export async function answersOf(
     const read = takes.map((shape, n) => `let a${n} = ${ocamlOf('read', shape)} () in `).join('');
     return `  | "${i}" -> ${read}${ocamlOf('put', gives)} ((${text}) ${names.join(' ')})`;
   };
-  const main = `${ocamlFor(functions.flatMap(({ takes, gives }) => [...takes, gives]))}
+  const main = `${ocamlSupport}
 let answer () =
   match next () with
 ${functions.map(answer).join('\n')}
