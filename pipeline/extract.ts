@@ -5,11 +5,18 @@
  * in a folder of its own, with nothing of the environment, limits, and no network where that can be taken away. What a
  * theorem says stands beside a function only where Coq says that it is proved without axioms.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, readFileIfPresent, writeFileAtomic } from '../base/files.ts';
 import { moduleText } from '../proofs/coq/extract/module.ts';
-import { objectionsToSource, readSource, type Source, sourceSentences } from '../proofs/coq/extract/source.ts';
+import {
+  objectionsToSource,
+  readSource,
+  type Sentence,
+  type Source,
+  siblingsOf,
+  sourceSentences,
+} from '../proofs/coq/extract/source.ts';
 import { readExtraction } from '../proofs/coq/extract/syntax.ts';
 import { tableSentences } from '../proofs/coq/extract/table.ts';
 import { assumptionsIn } from '../proofs/coq/output.ts';
@@ -17,6 +24,7 @@ import { type Coq, openCoq, problemIn } from './coq.ts';
 import { withScratch } from './scratch.ts';
 
 const LARGEST_SOURCE = 4 * 1024 * 1024;
+const MOST_SIBLINGS = 100;
 const LARGEST_EXTRACTION = 256 * 1024 * 1024;
 
 export interface ExtractRequest {
@@ -39,7 +47,7 @@ export interface Extracted {
 
 /** Where Coq says that something is wrong, in the user's own lines. */
 function placeIn(output: string, where: string): string {
-  const line = /File "\.\/Input\.v", line (\d+)/.exec(output)?.[1];
+  const line = /File "\.\/[\w']+\.v", line (\d+)/.exec(output)?.[1];
   return line === undefined ? where : `${where}:${line}`;
 }
 
@@ -93,8 +101,13 @@ async function provedOf(coq: Coq, scratch: string, { theorems }: Source): Promis
   return new Set();
 }
 
-/** Errors: 'extraction' for what has no form in TypeScript or may not be said, 'tool' without Coq, 'limit', 'io'. */
-export async function extractCoq({ path, only, step }: ExtractRequest): Promise<Extracted> {
+interface SourceFile {
+  readonly bytes: Uint8Array;
+  readonly sentences: readonly Sentence[];
+}
+
+/** A file that Coq may read. Errors: 'extraction' for what it may not say. */
+function readSourceFile(path: string): SourceFile {
   const where = printable(path);
   const bytes = readFile(path);
   if (bytes.length > LARGEST_SOURCE)
@@ -102,7 +115,37 @@ export async function extractCoq({ path, only, step }: ExtractRequest): Promise<
   const sentences = sourceSentences(new TextDecoder().decode(bytes));
   const [first] = objectionsToSource(sentences);
   if (first !== undefined) fail('extraction', `${where}:${first.line}: ${first.what}`);
-  const source = readSource(sentences);
+  return { bytes, sentences };
+}
+
+/** The files beside it that a file requires, in an order in which they can be compiled. */
+function siblings(path: string, file: SourceFile): ReadonlyMap<string, SourceFile> {
+  const found = new Map<string, SourceFile>();
+  const open = new Set<string>();
+  const visit = ({ sentences }: SourceFile): void => {
+    for (const name of siblingsOf(sentences)) {
+      if (found.has(name)) continue;
+      if (open.has(name))
+        fail('extraction', `${printable(path)}: requires ${printable(name)}.v, which requires itself`);
+      if (found.size + open.size >= MOST_SIBLINGS)
+        fail('limit', `${printable(path)}: requires more than ${MOST_SIBLINGS} files`);
+      open.add(name);
+      const next = readSourceFile(join(dirname(path), `${name}.v`));
+      visit(next);
+      open.delete(name);
+      found.set(name, next);
+    }
+  };
+  visit(file);
+  return found;
+}
+
+/** Errors: 'extraction' for what has no form in TypeScript or may not be said, 'tool' without Coq, 'limit', 'io'. */
+export async function extractCoq({ path, only, step }: ExtractRequest): Promise<Extracted> {
+  const where = printable(path);
+  const file = readSourceFile(path);
+  const others = siblings(path, file);
+  const source = readSource(file.sentences);
   const [refused] = source.refused;
   if (refused !== undefined)
     fail(
@@ -115,19 +158,23 @@ export async function extractCoq({ path, only, step }: ExtractRequest): Promise<
   return withScratch(async (scratch) => {
     const coq = openCoq(scratch);
     step('compiling');
-    writeFileAtomic(join(scratch, 'Input.v'), bytes);
-    const { status, output } = await coq.compile('Input');
-    if (status !== 0) fail('extraction', `${placeIn(output, where)}: Coq refuses it: ${problemIn(output)}`);
+    for (const [name, { bytes }] of [...others, ['Input', file] as const]) {
+      writeFileAtomic(join(scratch, `${name}.v`), bytes);
+      const { status, output } = await coq.compile(name);
+      const shown = name === 'Input' ? where : printable(join(dirname(path), `${name}.v`));
+      if (status !== 0) fail('extraction', `${placeIn(output, shown)}: Coq refuses it: ${problemIn(output)}`);
+    }
     step('extracting');
     const wanted = only ?? source.definitions.map(({ name }) => name);
     const { names, declarations } = await extraction(coq, scratch, wanted, where, only !== undefined);
     step('theorems');
     const proved = await provedOf(coq, scratch, source);
+    const fields = new Map([...others.values(), file].flatMap((one) => [...readSource(one.sentences).fields]));
     const theorems = source.theorems.filter(({ name }) => proved.has(name));
     step('writing TypeScript');
     const text = moduleText({
       file: path.slice(path.lastIndexOf('/') + 1),
-      ...{ declarations, roots: names, source: { ...source, theorems } },
+      ...{ declarations, roots: names, source: { ...source, theorems, fields } },
     });
     return {
       ...{ text, definitions: names, version: coq.version, isolated: coq.isolated },

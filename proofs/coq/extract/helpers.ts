@@ -82,6 +82,22 @@ function remainder(a: bigint, b: bigint): bigint {
 }
 `,
   },
+  truncated: {
+    uses: [],
+    text: `/** Rounded towards zero; by zero it is zero. */
+function truncated(a: bigint, b: bigint): bigint {
+  return b === 0n ? 0n : a / b;
+}
+`,
+  },
+  rest: {
+    uses: [],
+    text: `/** What that leaves; by zero the number itself. */
+function rest(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : a % b;
+}
+`,
+  },
   power: {
     uses: [],
     text: `/** Zero where the exponent is negative. */

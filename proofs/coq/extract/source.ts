@@ -85,9 +85,18 @@ export function objectionsToSource(all: readonly Sentence[]): Objection[] {
     if (first !== undefined && !opening.has(first))
       return [{ line, what: `\`${printable(bare, 60)}\`, which is not among what such a file may say` }];
     const required = /^(?:From\s+(\S+)\s+)?Require\b/.exec(bare);
-    if (required?.[1] !== undefined && required[1] !== 'Coq' && !required[1].startsWith('Coq.'))
-      return [{ line, what: `a library that is not Coq's own: ${printable(required[1])}` }];
+    if (required?.[1] !== undefined && !/^(?:Coq|Verified)(?:\.|$)/.test(required[1]))
+      return [{ line, what: `${printable(required[1])}, a library that is neither Coq's own nor beside the file` }];
     return [];
+  });
+}
+
+/** Names of the files beside it that a file requires: `Require Import Verified.NAME`, as casemate prove --coq writes. */
+export function siblingsOf(all: readonly Sentence[]): string[] {
+  return all.flatMap(({ text }) => {
+    const [, from, list] = /^(?:From (\S+) )?Require (?:Import |Export )?(.*)\.$/.exec(text) ?? [];
+    const names = (list ?? '').split(' ').map((name) => (from === 'Verified' ? `Verified.${name}` : name));
+    return names.flatMap((name) => /^Verified\.([A-Za-z_][\w']*)$/.exec(name)?.[1] ?? []);
   });
 }
 

@@ -256,6 +256,8 @@ export const builtFunctions: readonly BuiltFunction[] = [
   of('Z.pred', 'Z->Z', ([a]) => `${wrap(a!)} - 1n`),
   of('Z.geb', 'Z,Z->bool', infix('>=')),
   of('Z.gtb', 'Z,Z->bool', infix('>')),
+  helped('Z.quot', 'Z,Z->Z', 'truncated'),
+  helped('Z.rem', 'Z,Z->Z', 'rest'),
   helped('Z.abs', 'Z->Z', 'absolute'),
   helped('Z.sgn', 'Z->Z', 'sign'),
   of('Z.of_nat', 'nat->Z', same),
