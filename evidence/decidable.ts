@@ -14,6 +14,7 @@ import type {
   EvidenceObligation,
   EvidenceValidation,
   EvidenceVerified,
+  Sha256,
 } from './evidence.ts';
 import { hashOf, withoutAddresses } from './identity.ts';
 
@@ -27,6 +28,9 @@ export interface SourcePlace {
 export interface Decidable extends EvidenceFinding {
   readonly place?: SourcePlace;
 }
+
+/** The code that something is about, where evidence has it. */
+const codeOf = ({ maskedCode }: { readonly maskedCode?: Sha256 }) => (maskedCode === undefined ? {} : { maskedCode });
 
 const first = { version: 1, state: 'declared' as State };
 
@@ -61,21 +65,23 @@ function ofVerified(one: EvidenceVerified): Decidable[] {
     {
       ...first,
       ...{ id: `verified:${name}`, rule: 'verified', outcome, message: `${name}: ${verifiedTexts[status]}`, details },
-      fingerprint: hashOf('verified', name, status, ...details.map(withoutAddresses)),
+      ...codeOf(one),
+      fingerprint: hashOf('verified', name, status, one.maskedCode ?? '', ...details.map(withoutAddresses)),
     },
   ];
 }
 
 const erasureOutcomes = { erased: 'pass', residue: 'fail', unknown: 'unknown' } as const;
 
-function ofErasure({ id, fingerprint, function: name, outcome, waived, parts }: EvidenceErasure): Decidable {
+function ofErasure(one: EvidenceErasure): Decidable {
+  const { id, fingerprint, function: name, outcome, waived, parts } = one;
   const left = parts.filter((part) => part.outcome !== 'erased');
   const found = { erased: 'leaves no secret behind', residue: 'leaves a secret behind', unknown: 'nobody knows' }[
     outcome
   ];
   return {
     ...first,
-    ...{ id, fingerprint, rule: 'erasure', outcome: erasureOutcomes[outcome] },
+    ...{ id, fingerprint, rule: 'erasure', outcome: erasureOutcomes[outcome], ...codeOf(one) },
     message: `${name}: ${found}${left.length === 0 ? '' : `: ${left.map(({ part }) => part).join(', ')}`}${waived ? '; waived by the manifest, which does not decide here' : ''}`,
     details: left.flatMap(({ part, details }) => details.map((line) => `${part}: ${line}`)),
   };
@@ -92,7 +98,7 @@ function ofValidation(one: EvidenceValidation): Decidable {
   };
   return {
     ...first,
-    ...{ id, fingerprint, rule: 'validation', outcome: validationOutcomes[verdict] },
+    ...{ id, fingerprint, rule: 'validation', outcome: validationOutcomes[verdict], ...codeOf(one) },
     message: `${name}: ${found[verdict]}${reason === undefined ? '' : `: ${reason}`}`,
     details: callees.filter((each) => each.verdict === 'assumed').map((each) => `assumes ${each.function}`),
   };

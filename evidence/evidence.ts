@@ -113,6 +113,8 @@ export interface EvidenceFinding {
   readonly details: readonly string[];
   /** The number that the rule measures, where it measures one. */
   readonly measured?: number;
+  /** Of the code that it is about, without what linking writes: see hardening/code-identity.ts. */
+  readonly maskedCode?: Sha256;
   /** Of what it says and where, without addresses: see identity.ts. A waiver is of this. */
   readonly fingerprint: Sha256;
 }
@@ -152,6 +154,8 @@ export interface EvidenceVerified {
   readonly proof: Sha256;
   /** Of its code in the image; absent where there is none. */
   readonly code?: Sha256;
+  /** The same without what linking writes: see hardening/code-identity.ts. */
+  readonly maskedCode?: Sha256;
   readonly places: readonly { readonly symbol: string; readonly address: Address; readonly size: number }[];
 }
 
@@ -192,6 +196,8 @@ export interface EvidenceErasure {
   readonly parts: readonly EvidenceErasurePart[];
   /** Bytes of stack that it takes at most. */
   readonly depth?: number;
+  /** Of its code, without what linking writes: see hardening/code-identity.ts. */
+  readonly maskedCode?: Sha256;
   readonly fingerprint: Sha256;
 }
 
@@ -206,6 +212,8 @@ export interface EvidenceValidation {
   readonly verdict: 'validated' | 'refuted' | 'undecided';
   readonly reason?: string;
   readonly callees: readonly { readonly function: string; readonly verdict: 'validated' | 'assumed' }[];
+  /** Of its code, without what linking writes: see hardening/code-identity.ts. */
+  readonly maskedCode?: Sha256;
   readonly fingerprint: Sha256;
 }
 

@@ -13,6 +13,7 @@ import { type BaselineState, type Compared, compare } from './baseline.ts';
 import { type Decidable, decidables, needlessRule, type SourcePlace } from './decidable.ts';
 import type { Evidence, EvidenceImage, Sha256 } from './evidence.ts';
 import type { Level, Policy, PolicyRule, Waiver } from './policy.ts';
+import { type StaleWaiver, staleWaivers } from './stale.ts';
 import { keeps, type Measured, measure } from './thresholds.ts';
 
 /** known: the older release has it as well; warned: fails or is unknown, and the policy lets it. */
@@ -76,7 +77,7 @@ export interface Verdict {
   readonly gone: readonly string[];
   /** Waivers past their day, and those that nothing here needs. */
   readonly expired: readonly Waiver[];
-  readonly stale: readonly Waiver[];
+  readonly stale: readonly StaleWaiver[];
 }
 
 /** What decisions are made with. */
@@ -278,6 +279,9 @@ export function gate(request: GateRequest): Verdict {
     decisions: results.flatMap((result) => decisions.filter((one) => one.result === result)),
     gone: (oldAll ?? []).filter(({ id, outcome }) => outcome !== 'pass' && !ids.has(id)).map(({ id }) => id),
     expired: policy.waivers.filter(({ expires }) => expires < now),
-    stale: policy.waivers.filter(({ rule, subject }) => !used.has(waiverKey(rule, subject))),
+    stale: staleWaivers(
+      policy.waivers.filter(({ rule, subject }) => !used.has(waiverKey(rule, subject))),
+      all,
+    ),
   };
 }

@@ -3,8 +3,9 @@
  *
  * A waiver or a comparison with the last release must find its finding again after an unrelated change, and must not
  * take another one for it. So an id is made of the rule and of which of its questions is answered, never of a message;
- * and a fingerprint covers the ground, the outcome and the places, by the names of their functions and sections, with
- * addresses and sizes left out: those move when anything is linked differently.
+ * and a fingerprint covers the ground, the outcome, the places, by the names of their functions and sections, with
+ * addresses and sizes left out, and the code of these functions with what linking writes masked: who accepts a finding has
+ * read that code, and what else moves when anything is linked differently is not part of it.
  */
 import { createHash } from '../base/node.ts';
 import type { Finding } from '../hardening/finding.ts';
@@ -47,17 +48,21 @@ export const withoutAddresses = (line: string): string =>
     .replace(/(?<![\w$.])\d+ (bytes?|[KMG]iB)\b/g, '# $1');
 
 /** Of the rule, its question, what it came to, and the places. How places are ordered depends on addresses, so they are sorted. */
-const fingerprintOf = ({ rule, version, about = '', outcome, state, details }: Finding): Sha256 =>
-  hashOf('finding', rule, String(version), about, outcome, state, ...details.map(withoutAddresses).sort());
+const fingerprintOf = ({ rule, version, about = '', outcome, state, details, maskedCode }: Finding): Sha256 =>
+  hashOf(
+    ...['finding', rule, String(version), about, outcome, state, maskedCode ?? ''],
+    ...details.map(withoutAddresses).sort(),
+  );
 
 /** Findings as evidence has them, in the order given. */
 export function identified(findings: readonly Finding[]): EvidenceFinding[] {
   const ids = uniqueIds(findings.map(({ rule, about }) => `${rule}:${about === undefined ? 'image' : slug(about)}`));
   return findings.map((finding, i) => {
-    const { rule, version, outcome, state, message, details, measured } = finding;
+    const { rule, version, outcome, state, message, details, measured, maskedCode } = finding;
     return {
       ...{ id: ids[i]!, rule, version, outcome, state, message, details },
       ...(measured !== undefined && { measured }),
+      ...(maskedCode !== undefined && { maskedCode }),
       fingerprint: fingerprintOf(finding),
     };
   });

@@ -50,6 +50,8 @@ export interface Waiver {
   readonly id?: string;
   /** The finding's fingerprint. */
   readonly subject: Sha256;
+  /** Of the code that was read (maskedCode of the finding): by it a waiver that became stale says why. */
+  readonly code?: Sha256;
   readonly reason: string;
   readonly owner: string;
   /** The last day on which it counts. */

@@ -89,6 +89,7 @@ export function verdictLines(verdict: Verdict, pages: RulePages, all = false): s
     `  ${sums.join(', ')}`,
     ...(gone.length === 0 ? [] : [`gone since the older release: ${gone.map((id) => inert(id, 200)).join(', ')}`]),
     ...waiverLines('waivers that have expired and do not count:', expired),
-    ...waiverLines('waivers that nothing here needs: remove them:', stale),
+    ...(stale.length === 0 ? [] : ['waivers that cover nothing here: remove them, or write them anew:']),
+    ...stale.map((one) => `${waiverLine(one)}: ${inert(one.why)}`),
   ];
 }

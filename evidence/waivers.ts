@@ -40,7 +40,7 @@ export function findingOf(evidence: Evidence, id: string): Decidable {
 
 /** The waiver of a finding, on the day `now`. */
 export function makeWaiver(evidence: Evidence, { id, reason, owner, expires }: WaiverWish, now: string): Waiver {
-  const { rule, outcome, fingerprint } = findingOf(evidence, id);
+  const { rule, outcome, fingerprint, maskedCode } = findingOf(evidence, id);
   if (outcome === 'pass') fail('usage', `${printable(id)}: passes; there is nothing to waive`);
   if (!isDay(expires)) fail('usage', `--expires ${printable(expires)}: must be a day, as YYYY-MM-DD`);
   if (expires < now) fail('usage', `--expires ${expires}: is past; it is ${now}`);
@@ -50,7 +50,8 @@ export function makeWaiver(evidence: Evidence, { id, reason, owner, expires }: W
   ] as const) {
     if (text.trim() === '' || text.length > most) fail('usage', `${flag}: must have 1 to ${most} characters`);
   }
-  return { rule, id: id.slice(0, 500), subject: fingerprint, reason, owner, expires };
+  const code = maskedCode === undefined ? {} : { code: maskedCode };
+  return { rule, id: id.slice(0, 500), subject: fingerprint, ...code, reason, owner, expires };
 }
 
 /** The policy with a waiver, which takes the place of one of the same finding. */

@@ -28,6 +28,8 @@ export interface Finding {
   readonly details: readonly string[];
   /** The number that the rule measures, where it measures one: for `canary` per cent, rounded down. */
   readonly measured?: number;
+  /** Of the functions that it is about, where it is about instructions: a hash that linking does not change (code-identity.ts). */
+  readonly maskedCode?: string;
 }
 
 export const MOST_DETAILS = 12;

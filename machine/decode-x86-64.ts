@@ -27,13 +27,18 @@ export function iced(): Iced {
  * Decodes `bytes`, which lie at `address`, from start to end. `starts` are offsets at which an instruction is known to
  * begin, ascending: one that runs over such an offset is visited, and decoding goes on at the offset, so that data
  * between functions cannot put what follows out of step. After bytes that are no instruction (code 0) decoding goes on
- * one byte later.
+ * one byte later. `constants` says where in the instruction its displacement and immediates are; whoever asks frees it.
  */
 export function sweep(
   bytes: Uint8Array,
   address: bigint,
   starts: readonly number[],
-  visit: (instruction: import('iced-x86').Instruction, offset: number, length: number) => void,
+  visit: (
+    instruction: import('iced-x86').Instruction,
+    offset: number,
+    length: number,
+    constants: () => import('iced-x86').ConstantOffsets,
+  ) => void,
 ): void {
   const { Decoder, DecoderOptions, Instruction, Code } = iced();
   const decoder = new Decoder(64, bytes, DecoderOptions.None);
@@ -47,11 +52,12 @@ export function sweep(
       decoder.ip = BigInt.asUintN(64, address + BigInt(offset));
       position = offset;
     };
+    const constants = (): import('iced-x86').ConstantOffsets => decoder.getConstantOffsets(instruction);
     while (position < bytes.length) {
       decoder.decodeOut(instruction);
       const invalid = instruction.code === Code.INVALID;
       const length = invalid ? 1 : instruction.length;
-      visit(instruction, position, length);
+      visit(instruction, position, length, constants);
       while (next < starts.length && starts[next]! <= position) next++;
       const limit = starts[next] ?? bytes.length;
       if (position + length > limit) moveTo(limit);

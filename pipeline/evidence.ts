@@ -23,8 +23,9 @@ import type {
   EvidenceVerified,
 } from '../evidence/evidence.ts';
 import { hashOf, identified, uniqueIds, withoutAddresses } from '../evidence/identity.ts';
+import { codeField } from '../hardening/code-identity.ts';
 import type { Finding } from '../hardening/finding.ts';
-import { readSubject } from '../hardening/subject.ts';
+import { readSubject, type Subject } from '../hardening/subject.ts';
 import { partLines, placesOf } from '../hardening/zeroization/secrets-report.ts';
 import { ownProtection } from '../targets/enforcement.ts';
 import { claimsOf } from '../targets/sel4/claims.ts';
@@ -68,7 +69,14 @@ export function obligationRecords(entries: readonly ObligationEntry[]): Evidence
   });
 }
 
-const verifiedRecords = ({ functions }: Audit): EvidenceVerified[] =>
+/** The code at these places, without what linking writes. */
+export const maskedPlaces = (subject: Subject, places: readonly { readonly address: number | bigint | string }[]) =>
+  codeField(
+    subject,
+    places.map(({ address: at }) => BigInt(at)),
+  );
+
+const verifiedRecords = ({ functions }: Audit, subject: Subject): EvidenceVerified[] =>
   functions.map(({ function: name, status, relies = [], reason, source, contract, proof, bytes, places }) => ({
     ...{
       function: clipped(name),
@@ -77,6 +85,7 @@ const verifiedRecords = ({ functions }: Audit): EvidenceVerified[] =>
       ...(reason !== undefined && { reason: clipped(reason) }),
     },
     ...{ source, contract, proof, ...(bytes !== undefined && { code: bytes }) },
+    ...maskedPlaces(subject, places),
     places: places.map(({ symbol, address: at, size }) => ({ symbol: clipped(symbol), address: address(at), size })),
   }));
 
@@ -85,43 +94,53 @@ const hashOfText = (text: string): string => createHash('sha256').update(text).d
 /** Name of a bundled source: of what it says, since a project may name its files as it likes. */
 export const sourceName = (text: string): string => `sources/${hashOfText(text)}.ts`;
 
-function proofRecords({ trace, budget, obligations }: EvidenceJob): EvidenceProofs | undefined {
+function proofRecords({ trace, budget, obligations }: EvidenceJob, subject: Subject): EvidenceProofs | undefined {
   const { unit, audit } = trace;
   if (unit === undefined || audit === undefined) return undefined;
   return {
     sources: [...unit.sources].map(({ name, text }) => ({ file: clipped(name), sha256: hashOfText(text) })),
     budget,
-    functions: verifiedRecords(audit),
+    functions: verifiedRecords(audit, subject),
     obligations: obligationRecords(obligations),
   };
 }
 
 /** What functions leave of their secrets, of an image's bytes; `waived`: those that the manifest lets pass. */
 export function erasureRecords(report: BuiltSecrets, bytes: Uint8Array, name: string): EvidenceErasure[] {
-  const places = placesOf(readSubject(bytes, name, ownProtection));
+  const subject = readSubject(bytes, name, ownProtection);
+  const places = placesOf(subject);
   const ids = uniqueIds(report.functions.map(({ function: one }) => clipped(`erasure:${one}`).slice(0, 900)));
   return report.functions.map(({ function: one, address: at, origin, outcome, parts, depth }, i) => {
     const shown = parts.map((part) => ({
       ...{ part: clipped(part.part), outcome: part.outcome },
       details: partLines(part, places).map(clipped),
     }));
+    const code = at === undefined ? {} : maskedPlaces(subject, [{ address: Math.floor(at) }]);
     const lines = shown.flatMap(({ part, outcome: of, details }) => [part, of, ...details.map(withoutAddresses)]);
     return {
       ...{ id: ids[i]!, function: clipped(one), ...(at !== undefined && { address: address(at) }), origin, outcome },
       ...{ waived: report.waived.includes(one), parts: shown, ...(depth !== undefined && { depth }) },
-      fingerprint: hashOf('erasure', one, outcome, ...lines),
+      ...code,
+      fingerprint: hashOf('erasure', one, outcome, code.maskedCode ?? '', ...lines),
     };
   });
 }
 
-function validationRecords({ functions }: ValidationReport): EvidenceValidation[] {
+/** Of a verdict of validation: who it is about, what it came to, and the code. */
+export const validationPrint = (one: Omit<EvidenceValidation, 'fingerprint'>): string =>
+  hashOf('validation', one.function, one.verdict, one.maskedCode ?? '', withoutAddresses(one.reason ?? ''));
+
+function validationRecords({ functions }: ValidationReport, subject: Subject): EvidenceValidation[] {
   const ids = uniqueIds(functions.map(({ function: name }) => clipped(`validation:${name}`).slice(0, 900)));
-  return functions.map(({ function: name, symbol, address: at, size, verdict, reason, callees = [] }, i) => ({
-    ...{ id: ids[i]!, function: clipped(name), symbol: clipped(symbol), address: address(at), size, verdict },
-    ...(reason !== undefined && { reason: clipped(reason) }),
-    callees: callees.map((one) => ({ function: clipped(one.function), verdict: one.verdict })),
-    fingerprint: hashOf('validation', name, verdict, withoutAddresses(reason ?? '')),
-  }));
+  return functions.map(({ function: name, symbol, address: at, size, verdict, reason, callees = [] }, i) => {
+    const record = {
+      ...{ id: ids[i]!, function: clipped(name), symbol: clipped(symbol), address: address(at), size, verdict },
+      ...(reason !== undefined && { reason: clipped(reason) }),
+      callees: callees.map((one) => ({ function: clipped(one.function), verdict: one.verdict })),
+      ...maskedPlaces(subject, [{ address: at }]),
+    };
+    return { ...record, fingerprint: validationPrint(record) };
+  });
 }
 
 /** The kernel as evidence names it: where its files lie is a matter of the machine that built. */
@@ -227,7 +246,8 @@ export function evidenceOf(job: EvidenceJob): Evidence {
   const { name, bytes, sel4 } = trace;
   const image = imageRecord(bytes, name, manifest.target);
   const kernel = sel4 && kernelRecord(sel4.kernel);
-  const proofs = proofRecords(job);
+  const subject = readSubject(bytes, name, ownProtection);
+  const proofs = proofRecords(job, subject);
   const base = image.segments.find(({ type }) => type === 'load')?.address;
   return {
     ...{ format: 'casemate-evidence', version: 1, project: manifest.name, image },
@@ -250,7 +270,7 @@ export function evidenceOf(job: EvidenceJob): Evidence {
     assumptions: assumptionRecords(job, kernel),
     ...(secrets && { erasure: erasureRecords(secrets, bytes, name) }),
     wiped: wiped.map(({ function: one, depth, isProved }) => ({ function: clipped(one), depth, isProved })),
-    ...(validation && { validation: validationRecords(validation) }),
+    ...(validation && { validation: validationRecords(validation, subject) }),
     ...(stack && {
       stack: {
         ...{ bytes: stack.bytes, ...(stack.given !== undefined && { given: stack.given }) },

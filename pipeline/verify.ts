@@ -29,7 +29,7 @@ import type { Kernel } from '../targets/sel4/kernel.ts';
 import { DEFAULT_SEED, layoutBits } from './address-bits.ts';
 import { type ReadBundle, readBundle } from './bundle-file.ts';
 import { erasureControls, falseContracts, proofControls, ruleControls, unrejected } from './controls.ts';
-import { erasureRecords, kernelRecord, withoutFolders } from './evidence.ts';
+import { erasureRecords, kernelRecord, maskedPlaces, validationPrint, withoutFolders } from './evidence.ts';
 import { findingsOfImage } from './image-findings.ts';
 import { clipped, imageRecord } from './image-record.ts';
 import { sha256 } from './lock.ts';
@@ -165,17 +165,22 @@ function strayPlaces(image: Uint8Array, name: string, functions: readonly Eviden
 }
 
 function checkCode(account: Account, { evidence, image }: ReadBundle): void {
-  const withCode = (evidence.proofs?.functions ?? []).filter(({ code }) => code !== undefined);
+  const withCode = (evidence.proofs?.functions ?? []).filter(
+    ({ code, maskedCode }) => code !== undefined || maskedCode !== undefined,
+  );
   if (withCode.length === 0) return;
   const subject = readSubject(image, evidence.image.name, ownProtection);
   let equal = 0;
   for (const fn of withCode) {
-    const found = codeHash(subject, fn);
-    if (found === fn.code) equal++;
-    else
-      account.untrue.push(
-        printable(`evidence.json: ${fn.function}: its code has SHA-256 ${found}; the evidence says ${fn.code}`, 500),
+    const found = fn.code === undefined ? undefined : codeHash(subject, fn);
+    const { maskedCode } = maskedPlaces(subject, fn.places);
+    const say = (what: string, is: string | undefined, said: string | undefined): void =>
+      void account.untrue.push(
+        printable(`evidence.json: ${fn.function}: ${what} has SHA-256 ${is}; the evidence says ${said}`, 500),
       );
+    if (found !== fn.code) say('its code', found, fn.code);
+    else if (maskedCode !== fn.maskedCode) say('its code without addresses', maskedCode, fn.maskedCode);
+    else equal++;
   }
   const stray = strayPlaces(image, evidence.image.name, withCode);
   for (const text of stray ?? []) account.untrue.push(printable(`evidence.json: ${text}`, 500));
@@ -184,19 +189,25 @@ function checkCode(account: Account, { evidence, image }: ReadBundle): void {
 }
 
 /** Verdicts are on code that the image has under these names; whether they are right was found out where it was built. */
-function checkValidation(account: Account, { evidence }: ReadBundle): void {
+function checkValidation(account: Account, { evidence, image }: ReadBundle): void {
   const { validation, proofs } = evidence;
   if (validation === undefined) return;
+  const subject = readSubject(image, evidence.image.name, ownProtection);
   const places = new Set(
     (proofs?.functions ?? []).flatMap((fn) =>
       fn.places.map((one) => `${fn.function}@${one.symbol}@${one.address}@${one.size}`),
     ),
   );
-  for (const { id, function: fn, symbol, address, size } of validation)
+  const say = (id: string, text: string): void =>
+    void account.untrue.push(printable(`evidence.json: ${id}: ${text}`, 500));
+  for (const one of validation) {
+    const { id, function: fn, symbol, address, size, maskedCode: said, fingerprint } = one;
+    const { maskedCode } = maskedPlaces(subject, [one]);
     if (!places.has(`${fn}@${symbol}@${address}@${size}`))
-      account.untrue.push(
-        printable(`evidence.json: ${id}: is about ${symbol} at ${address}, which no verified function is`, 500),
-      );
+      say(id, `is about ${symbol} at ${address}, which no verified function is`);
+    else if (said !== maskedCode) say(id, `the code without addresses has SHA-256 ${maskedCode}; it says ${said}`);
+    else if (fingerprint !== validationPrint(one)) say(id, `its fingerprint is ${validationPrint(one)}`);
+  }
 }
 
 /** A layout says where the build put the image; of the seed nobody can find out whether the address was drawn from it. */

@@ -160,8 +160,8 @@ function leftovers({ verdict }: ReportInput): Html | undefined {
   const list = (title: string, all: readonly Part[]): Html | undefined =>
     all.length === 0 ? undefined : html`<h3>${title}</h3>${lines(all, 20)}`;
   return html`${list('Waivers that have expired and do not count', expired.map(waiverItem))}${list(
-    'Waivers that nothing here needs',
-    stale.map(waiverItem),
+    'Waivers that cover nothing here',
+    stale.map((one) => html`${waiverItem(one)}: ${one.why}`),
   )}${list('Gone since the release before', gone.map(code))}`;
 }
 

@@ -13,6 +13,7 @@ import { printable } from '../../base/errors.ts';
 import * as elf from '../../linker/elf.ts';
 import type { ElfSection } from '../../linker/elf-file.ts';
 import { machineText } from '../../linker/identify.ts';
+import { codeField } from '../code-identity.ts';
 import type { TextLoad } from '../code-parts.ts';
 import { count, type Finding, MOST_DETAILS } from '../finding.ts';
 import { readNotes } from '../notes.ts';
@@ -104,6 +105,12 @@ function linesOf(subject: Subject, loads: readonly TextLoad[]): [lines: string[]
   return [loads.slice(0, MOST_DETAILS).map((load) => lineOf(subject, load)), loads.length];
 }
 
+const codeOf = (subject: Subject, loads: readonly TextLoad[]): ReturnType<typeof codeField> =>
+  codeField(
+    subject,
+    loads.map(({ at }) => at),
+  );
+
 function loads(subject: Subject, report: Report): Finding {
   const facts = subject.facts();
   if (!facts.decoded) {
@@ -120,20 +127,18 @@ function loads(subject: Subject, report: Report): Finding {
       : 'linearly, without symbols';
   const swept = `${count(facts.instructions, 'instruction')} decoded ${how}`;
   if (facts.textLoads.length > 0) {
-    return report(
-      'fail',
-      'declared',
-      `${count(facts.textLoads.length, 'instruction')} ${facts.textLoads.length === 1 ? 'reads' : 'read'} text; ${swept}`,
-      ...linesOf(subject, facts.textLoads),
-    );
+    const message = `${count(facts.textLoads.length, 'instruction')} ${facts.textLoads.length === 1 ? 'reads' : 'read'} text; ${swept}`;
+    return {
+      ...report('fail', 'declared', message, ...linesOf(subject, facts.textLoads)),
+      ...codeOf(subject, facts.textLoads),
+    };
   }
   if (facts.possibleTextLoads.length > 0) {
-    return report(
-      'unknown',
-      'declared',
-      `${count(facts.possibleTextLoads.length, 'operand')} with a register may lie in text; ${swept}`,
-      ...linesOf(subject, facts.possibleTextLoads),
-    );
+    const message = `${count(facts.possibleTextLoads.length, 'operand')} with a register may lie in text; ${swept}`;
+    return {
+      ...report('unknown', 'declared', message, ...linesOf(subject, facts.possibleTextLoads)),
+      ...codeOf(subject, facts.possibleTextLoads),
+    };
   }
   if (facts.invalid.count > 0) {
     return report(

@@ -13,6 +13,7 @@ import { EM_RISCV, EM_X86_64, ET_REL } from '../../linker/elf.ts';
 import { machineText } from '../../linker/identify.ts';
 import { sweep } from '../../machine/decode-x86-64.ts';
 import { allowedKinds } from '../bindings-sites.ts';
+import { codeField } from '../code-identity.ts';
 import { count, type Finding, MOST_DETAILS } from '../finding.ts';
 import { findCsrWrites } from '../gadgets-riscv64.ts';
 import { findGadgets, type GadgetKind, gadgetClass, userKinds } from '../gadgets-x86-64.ts';
@@ -105,13 +106,9 @@ function found(
     return report('pass', 'declared', `no site ${what}, in ${scanned}${shown}`, lines, sites.length);
   const hint =
     subject.stripped && subject.loader === 'solo5' ? "; without symbols the bindings' own cannot be told apart" : '';
-  return report(
-    bad,
-    'declared',
-    `${count(open.length, 'site')} ${what} (${tally(open)}), in ${scanned}${shown}${hint}`,
-    lines,
-    sites.length,
-  );
+  const message = `${count(open.length, 'site')} ${what} (${tally(open)}), in ${scanned}${shown}${hint}`;
+  const at = open.map(({ address }) => address);
+  return { ...report(bad, 'declared', message, lines, sites.length), ...codeField(subject, at) };
 }
 
 function run(subject: Subject): readonly Finding[] {

@@ -170,6 +170,23 @@ describe('waivers', () => {
     expect(judge(evidenceOf([{ ...failing, outcome: 'unknown' }]), policy).status).toBe(3);
   });
 
+  it('are of the code that was read: another one makes them stale, and it is said why', () => {
+    const read = { ...failing, maskedCode: 'a'.repeat(64) };
+    const own = withWaiver(small, makeWaiver(evidenceOf([read]), wish, NOW));
+    expect(judge(evidenceOf([read]), own)).toMatchObject({ status: 0, stale: [] });
+    const why = (findings: readonly Finding[]) => {
+      const verdict = judge(evidenceOf(findings), own);
+      return [verdict.status, verdict.stale.map((one) => one.why).join()];
+    };
+    const changed = 'the code that it is about changed, from aaaaaaaaaaaa to bbbbbbbbbbbb: read it, then waive it anew';
+    expect(why([{ ...read, maskedCode: 'b'.repeat(64) }])).toEqual([1, changed]);
+    expect(why([{ ...read, outcome: 'pass' }])).toEqual([0, 'it passes']);
+    expect(why([{ ...read, details: ['0x1000 (g+0x0)'] }])).toEqual([1, expect.stringMatching(/^it is about other/)]);
+    expect(why([finding('relro')])).toEqual([3, 'there is no finding of this id']);
+    const text = verdictLines(judge(evidenceOf([{ ...read, maskedCode: 'b'.repeat(64) }]), own), new Map()).join('\n');
+    expect(text).toContain(`ada, until ${NOW}: ${changed}`);
+  });
+
   it('are listed when nothing needs them, and waive no missing rule', () => {
     expect(judge(evidenceOf([finding('wx')]), policy)).toMatchObject({ status: 0, stale: [{ rule: 'wx' }] });
     expect(judge(evidenceOf([]), policy).status).toBe(3);
