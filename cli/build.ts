@@ -5,7 +5,6 @@ import { fail, hex, printable } from '../base/errors.ts';
 import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildRequest, type BuildResult, buildProject } from '../pipeline/build.ts';
-import { readSigningKey } from '../pipeline/keys.ts';
 import { type ManifestSeL4, type Target, targets } from '../pipeline/manifest.ts';
 import { countsOf, type ValidatedFunction, type ValidationReport } from '../pipeline/validation-policy.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
@@ -14,6 +13,7 @@ import { host } from './host.ts';
 import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { print } from './output.ts';
 import { terminalProgress } from './progress.ts';
+import { type SignerFlags, signerOptions, signingKeys } from './signing.ts';
 import { writeReport } from './write-report.ts';
 
 const examples = `
@@ -148,7 +148,7 @@ function summary(result: BuildResult): string {
   return lines.join('');
 }
 
-interface Options extends KernelFlags {
+interface Options extends KernelFlags, SignerFlags {
   readonly output?: string;
   readonly target?: string;
   readonly seed?: string;
@@ -192,7 +192,7 @@ function sel4Of(options: Options): ManifestSeL4 | undefined {
 async function built(request: BuildRequest, options: Options): Promise<BuildResult> {
   const { evidence, key = [], release, measure, probe, cpu, machine } = options;
   const { buildWithEvidence } = await import('../pipeline/build-evidence.ts');
-  const keys = key.map(readSigningKey);
+  const keys = signingKeys(key, options);
   const predicate = release === undefined ? {} : { release };
   const where = { ...(cpu !== undefined && { cpu }), ...(machine !== undefined && { machine }), host };
   return buildWithEvidence(request, {
@@ -204,9 +204,15 @@ async function built(request: BuildRequest, options: Options): Promise<BuildResu
 async function run(folder: string, options: Options): Promise<void> {
   if (
     options.evidence === undefined &&
-    (options.key ?? options.release ?? options.measure ?? options.report ?? options.probe) !== undefined
+    (options.key ??
+      options.signer ??
+      options.signerKey ??
+      options.release ??
+      options.measure ??
+      options.report ??
+      options.probe) !== undefined
   )
-    fail('usage', '--key, --release, --measure, --probe and --report belong to --evidence, which is missing');
+    fail('usage', '--key, --signer, --release, --measure, --probe and --report belong to --evidence, which is missing');
   if (options.probe !== true && (options.cpu ?? options.machine) !== undefined)
     fail('usage', '--cpu and --machine belong to --probe, which is missing');
   if (options.updateLock && options.frozenLock) fail('usage', '--update-lock and --frozen-lock exclude each other');
@@ -232,7 +238,7 @@ async function run(folder: string, options: Options): Promise<void> {
 
 export function buildCommand(): Command {
   return kernelOptions(
-    new Command('build')
+    signerOptions(new Command('build'))
       .summary('build a unikernel from its casemate.json')
       .description('Proves, compiles, links and checks the project in DIR, and writes its image.')
       .argument('<DIR>', 'folder that holds casemate.json')

@@ -8,10 +8,10 @@ import { sealed } from '../evidence/envelope.ts';
 import { scaiStatement, slsaStatement, svrStatement } from '../evidence/formats/statements.ts';
 import { gate } from '../evidence/gate.ts';
 import { readGated, readPolicy } from '../pipeline/gate.ts';
-import { readSigningKey } from '../pipeline/keys.ts';
 import { collect } from './budget.ts';
 import { dayOf } from './gate.ts';
 import { print } from './output.ts';
+import { type SignerFlags, signerOptions, signingKeys } from './signing.ts';
 
 const examples = `
 Kinds:
@@ -19,7 +19,7 @@ Kinds:
   scai   attributes (https://in-toto.io/attestation/scai/v0.3): what holds of it, and on which ground
   svr    verdict (https://in-toto.io/attestation/svr/v0.2): that a policy let it pass; needs --policy
 
-With --sign the output is a DSSE envelope, else the statement alone. No kind says what does not hold.
+With --sign or --signer the output is a DSSE envelope, else the statement alone. No kind says what does not hold.
 
 Exit status: 0 written; 1 the signature or image is another, or for svr the policy did not let it pass; 2 wrong usage or
 input; 3 for svr: undecided.
@@ -29,7 +29,7 @@ Examples:
   casemate statement scai app.evidence --unsigned
   casemate statement svr app.evidence --key builder.pub --policy policy.json --sign gate.key -o app.svr.json`;
 
-interface Flags {
+interface Flags extends SignerFlags {
   readonly key?: readonly string[];
   readonly unsigned?: boolean;
   readonly sign?: readonly string[];
@@ -63,7 +63,7 @@ function statementOf(kind: string, path: string, flags: Flags): string {
 }
 
 function run(kind: string, path: string, flags: Flags): void {
-  const keys = (flags.sign ?? []).map(readSigningKey);
+  const keys = signingKeys(flags.sign ?? [], flags);
   const text = statementOf(kind, path, flags);
   const bytes = keys.length === 0 ? Buffer.from(`${text}\n`) : sealed(Buffer.from(text), keys);
   if (flags.output === undefined) print(Buffer.from(bytes).toString('utf8'));
@@ -71,18 +71,20 @@ function run(kind: string, path: string, flags: Flags): void {
 }
 
 export function statementCommand(): Command {
-  return new Command('statement')
-    .summary('write what is known for other supply-chain tools')
-    .description('Writes the evidence of a BUNDLE as an in-toto statement about its image.')
-    .argument('<KIND>', 'slsa, scai or svr')
-    .argument('<BUNDLE>', 'a bundle of casemate evidence')
-    .option('--key <FILE>', 'public key that must have signed the bundle; several: each of them', collect)
-    .option('--unsigned', 'ask for no signature')
-    .option(
-      '--sign <FILE>',
-      'private key in PEM, mode 0600, that signs the statement; may be given several times',
-      collect,
-    )
+  return signerOptions(
+    new Command('statement')
+      .summary('write what is known for other supply-chain tools')
+      .description('Writes the evidence of a BUNDLE as an in-toto statement about its image.')
+      .argument('<KIND>', 'slsa, scai or svr')
+      .argument('<BUNDLE>', 'a bundle of casemate evidence')
+      .option('--key <FILE>', 'public key that must have signed the bundle; several: each of them', collect)
+      .option('--unsigned', 'ask for no signature')
+      .option(
+        '--sign <FILE>',
+        'private key in PEM, mode 0600, that signs the statement; may be given several times',
+        collect,
+      ),
+  )
     .option('--policy <FILE>', 'svr: the policy')
     .option('--now <DAY>', 'svr: decide as on this day, YYYY-MM-DD in UTC (default: today)')
     .option('--by <URI>', 'who built it (slsa), or who decided (svr)', 'urn:casemate:unnamed')

@@ -31,7 +31,21 @@ export interface Predicate {
 export interface Key {
   /** SHA-256 of its public half as SubjectPublicKeyInfo in DER, in hexadecimal. */
   readonly id: string;
+  /** To sign with its private half, unless `sign` does it; to judge, its public one. */
   readonly key: KeyObject;
+  /** Signs where the private half cannot be had: a program that asks a token. What it gives has been verified. */
+  readonly sign?: (bytes: Uint8Array) => Uint8Array;
+}
+
+/** See Key. */
+export const keyIdOf = (publicKey: KeyObject): string => sha256(publicKey.export({ type: 'spki', format: 'der' }));
+
+/** Ed25519, or ECDSA on P-256. Errors: 'key'. */
+export function requireKind(key: KeyObject, where: string): void {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type === 'ed25519' || (type === 'ec' && details?.namedCurve === 'prime256v1')) return;
+  const found = type === 'ec' ? `an ECDSA key on ${details?.namedCurve}` : `a key of type ${type}`;
+  fail('key', `${where}: ${found}; must be Ed25519, or ECDSA on P-256`);
 }
 
 export interface Signature {
@@ -66,8 +80,14 @@ export function preAuthenticated(payload: Uint8Array): Uint8Array {
 /** ECDSA hashes with SHA-256; Ed25519 has its own way. */
 const algorithmOf = ({ key }: Key): string | null => (key.asymmetricKeyType === 'ed25519' ? null : 'sha256');
 
+/** Whether a signature is of these bytes and by this key. */
+export function isSignature(bytes: Uint8Array, key: Key, signature: Uint8Array): boolean {
+  return verifyBytes(algorithmOf(key), bytes, key.key, signature);
+}
+
 export function signatureOf(payload: Uint8Array, key: Key): Signature {
-  const sig = signBytes(algorithmOf(key), preAuthenticated(payload), key.key);
+  const bytes = preAuthenticated(payload);
+  const sig = key.sign === undefined ? signBytes(algorithmOf(key), bytes, key.key) : key.sign(bytes);
   return { keyid: key.id, sig: Buffer.from(sig).toString('base64') };
 }
 
@@ -94,7 +114,13 @@ function decoded(value: unknown, what: string, where: string): Buffer {
   return bytes;
 }
 
-function parseEnvelope(bytes: Uint8Array, where: string) {
+export interface ParsedEnvelope {
+  readonly payload: Buffer;
+  readonly signatures: readonly { readonly keyid: string; readonly sig: Buffer }[];
+}
+
+/** Errors: 'signature', 'evidence'. */
+export function parseEnvelope(bytes: Uint8Array, where: string): ParsedEnvelope {
   const value = parseCanonical(bytes, where);
   const shape = (): never => fail('signature', `${where}: is no DSSE envelope of an in-toto statement`);
   if (!isRecord(value) || Object.keys(value).join() !== 'payload,payloadType,signatures') return shape();
@@ -107,11 +133,7 @@ function parseEnvelope(bytes: Uint8Array, where: string) {
   return { payload: decoded(payload, 'payload', where), signatures: signed };
 }
 
-function requireSignatures(
-  { payload, signatures }: ReturnType<typeof parseEnvelope>,
-  keys: readonly Key[],
-  where: string,
-): void {
+function requireSignatures({ payload, signatures }: ParsedEnvelope, keys: readonly Key[], where: string): void {
   const wanted = [...new Set(keys.map(({ id }) => id))].sort();
   const found = signatures.map(({ keyid }) => keyid);
   if (wanted.join() !== found.join())
@@ -121,7 +143,7 @@ function requireSignatures(
     );
   for (const { keyid, sig } of signatures) {
     const key = keys.find(({ id }) => id === keyid)!;
-    if (!verifyBytes(algorithmOf(key), preAuthenticated(payload), key.key, sig))
+    if (!isSignature(preAuthenticated(payload), key, sig))
       fail('signature', `${where}: the signature of ${keyid} is not of this payload; it was changed, or never signed`);
   }
 }

@@ -8,26 +8,12 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, reasonOf } from '../base/files.ts';
-import { createHash, createPrivateKey, createPublicKey } from '../base/node.ts';
-import type { Key } from '../evidence/envelope.ts';
+import { createPrivateKey, createPublicKey } from '../base/node.ts';
+import { type Key, keyIdOf, requireKind } from '../evidence/envelope.ts';
 
 const LARGEST = 16 * 1024;
 
 type KeyObject = Key['key'];
-
-/** Ed25519, or ECDSA on P-256. */
-function requireKind(key: KeyObject, where: string): void {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
-  if (type === 'ed25519' || (type === 'ec' && details?.namedCurve === 'prime256v1')) return;
-  const found = type === 'ec' ? `an ECDSA key on ${details?.namedCurve}` : `a key of type ${type}`;
-  fail('key', `${where}: ${found}; must be Ed25519, or ECDSA on P-256`);
-}
-
-/** See Key. */
-const idOf = (publicKey: KeyObject): string =>
-  createHash('sha256')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('hex');
 
 /** Whether what should name a file looks like a key: in PEM, or its bytes in base64 or hexadecimal. */
 const isKeyItself = (path: string): boolean => /-----BEGIN|\n/.test(path) || /^[A-Za-z0-9+/=_-]{43,}$/.test(path);
@@ -82,7 +68,7 @@ export function readSigningKey(path: string): Key {
     return fail('key', `${where}: is no private key in PEM (openssl genpkey -algorithm ed25519)`);
   }
   requireKind(key, where);
-  return { id: idOf(publicKey), key };
+  return { id: keyIdOf(publicKey), key };
 }
 
 /** A public key in PEM. Errors: 'key', 'limit', 'io'. */
@@ -101,5 +87,5 @@ export function readPublicKey(path: string): Key {
     return fail('key', `${where}: is no public key in PEM`);
   }
   requireKind(key, where);
-  return { id: idOf(key), key };
+  return { id: keyIdOf(key), key };
 }
