@@ -33,6 +33,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   extract: async () => (await import('./extract.ts')).extractCommand(),
   gate: async () => (await import('./gate.ts')).gateCommand(),
   'init-policy': async () => (await import('./policy.ts')).initPolicyCommand(),
+  approve: async () => (await import('./policy.ts')).approveCommand(),
   waive: async () => (await import('./policy.ts')).waiveCommand(),
   explain: async () => (await import('./policy.ts')).explainCommand(),
   report: async () => (await import('./report.ts')).reportCommand(),

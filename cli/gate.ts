@@ -10,7 +10,7 @@ import { isDay } from '../evidence/days.ts';
 import { type Gated, gate, type Verdict } from '../evidence/gate.ts';
 import type { RulePages } from '../evidence/rule-page.ts';
 import { verdictLines } from '../evidence/verdict-text.ts';
-import { readGated, readPolicy } from '../pipeline/gate.ts';
+import { readApprovals, readGated, readPolicy } from '../pipeline/gate.ts';
 import { readRulePages } from '../pipeline/rule-pages.ts';
 import { print } from './output.ts';
 
@@ -32,6 +32,7 @@ interface Flags {
   readonly key?: readonly string[];
   readonly unsigned?: boolean;
   readonly image?: string;
+  readonly approval?: readonly string[];
   readonly now?: string;
   readonly against?: string;
   readonly againstImage?: string;
@@ -80,7 +81,8 @@ async function run(path: string, flags: Flags): Promise<void> {
     against === undefined
       ? undefined
       : readGated({ path: against, keys, unsigned, ...(againstImage !== undefined && { image: againstImage }) });
-  const verdict = gate({ ...gated, policy, now, ...(old && { against: old }) });
+  const approvals = readApprovals(flags.approval ?? []);
+  const verdict = gate({ ...gated, policy, now, approvals, ...(old && { against: old }) });
   const pages = readRulePages(verdict.decisions.flatMap(({ rule, result }) => (result === 'passed' ? [] : [rule])));
   await writeFormats(verdict, gated, pages, flags);
   print(`${verdictLines(verdict, pages, flags.all).join('\n')}\n`);
@@ -99,6 +101,11 @@ export function gateCommand(): Command {
     .option('--key <FILE>', 'public key that must have signed the bundle; several: each of them', collect)
     .option('--unsigned', 'take evidence that nobody has signed; the verdict says so')
     .option('--image <FILE>', 'the image (default: the one in the bundle)')
+    .option(
+      '--approval <FILE>',
+      'a waiver that a role has signed (casemate approve); may be given several times',
+      collect,
+    )
     .option('--now <DAY>', 'decide as on this day, YYYY-MM-DD in UTC (default: today)')
     .option('--against <BUNDLE>', 'an older release: only what is new or worse decides')
     .option('--against-image <FILE>', "the older release's image (default: the one in its bundle)")

@@ -7,7 +7,7 @@ import { writeFileAtomic } from '../base/files.ts';
 import { sealed } from '../evidence/envelope.ts';
 import { scaiStatement, slsaStatement, svrStatement } from '../evidence/formats/statements.ts';
 import { gate } from '../evidence/gate.ts';
-import { readGated, readPolicy } from '../pipeline/gate.ts';
+import { readApprovals, readGated, readPolicy } from '../pipeline/gate.ts';
 import { collect } from './budget.ts';
 import { dayOf } from './gate.ts';
 import { print } from './output.ts';
@@ -34,6 +34,7 @@ interface Flags extends SignerFlags {
   readonly unsigned?: boolean;
   readonly sign?: readonly string[];
   readonly policy?: string;
+  readonly approval?: readonly string[];
   readonly now?: string;
   readonly by: string;
   readonly output?: string;
@@ -41,7 +42,7 @@ interface Flags extends SignerFlags {
 
 /** The text of a statement. */
 function statementOf(kind: string, path: string, flags: Flags): string {
-  const { key: keys = [], unsigned = false, policy, by } = flags;
+  const { key: keys = [], unsigned = false, policy, by, approval = [] } = flags;
   if (!/^[a-z][a-z0-9+.-]*:[!-~]+$/.test(by))
     fail('usage', `--by ${printable(by)}: must be a URI, such as https://...`);
   if ((kind === 'svr') !== (policy !== undefined))
@@ -49,12 +50,18 @@ function statementOf(kind: string, path: string, flags: Flags): string {
       'usage',
       kind === 'svr' ? 'svr: by which policy? give --policy FILE' : `--policy: is for svr, not ${printable(kind)}`,
     );
+  if (approval.length > 0 && policy === undefined) fail('usage', '--approval: is for --policy, which is missing');
   if (flags.now !== undefined && policy === undefined) fail('usage', '--now: is for --policy, which is missing');
   if (!['slsa', 'scai', 'svr'].includes(kind)) fail('usage', `${printable(kind)}: must be slsa, scai or svr`);
   const gated = readGated({ path, keys, unsigned });
   if (kind === 'slsa') return slsaStatement(gated, by);
   if (kind === 'scai') return scaiStatement(gated);
-  const verdict = gate({ ...gated, policy: readPolicy(policy!), now: dayOf(flags.now) });
+  const verdict = gate({
+    ...gated,
+    policy: readPolicy(policy!),
+    approvals: readApprovals(approval),
+    now: dayOf(flags.now),
+  });
   const text = svrStatement(gated, verdict, by);
   if (text !== undefined) return text;
   const [code, why] =
@@ -86,6 +93,7 @@ export function statementCommand(): Command {
       ),
   )
     .option('--policy <FILE>', 'svr: the policy')
+    .option('--approval <FILE>', 'svr: a waiver that a role has signed; may be given several times', collect)
     .option('--now <DAY>', 'svr: decide as on this day, YYYY-MM-DD in UTC (default: today)')
     .option('--by <URI>', 'who built it (slsa), or who decided (svr)', 'urn:casemate:unnamed')
     .option('-o, --output <FILE>', 'where to write it (default: print it)')

@@ -8,13 +8,18 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { fail, printable } from '../base/errors.ts';
+import { gate, type Verdict } from '../evidence/gate.ts';
+import { verdictLines } from '../evidence/verdict-text.ts';
 import { DEFAULT_SEED } from '../pipeline/address-bits.ts';
 import { readBundle } from '../pipeline/bundle-file.ts';
+import { readApprovals, readGated, readPolicy } from '../pipeline/gate.ts';
 import { readPublicKey } from '../pipeline/keys.ts';
+import { readRulePages } from '../pipeline/rule-pages.ts';
 import { withScratch } from '../pipeline/scratch.ts';
 import type { VerifyReport, VerifyRequest } from '../pipeline/verify.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
 import { collect, parseRelease } from './budget.ts';
+import { dayOf } from './gate.ts';
 import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { jsonText, printWhole } from './output.ts';
 import { terminalProgress } from './progress.ts';
@@ -27,6 +32,7 @@ Examples:
   casemate verify app.evidence --key builder.pub --rebuild .     and image and evidence are what this project makes
   casemate verify app.evidence --key builder.pub --min-release 7
   casemate verify app.evidence --key builder.pub --slid launch.hvt   and launch.hvt is its image, slid
+  casemate verify app.evidence --key builder.pub --policy mine.json  and passes this policy
   casemate verify app.evidence --unsigned                        one's own, that nobody has signed
 
 A bundle is a tar file. docs/evidence.md says what is in it, what is checked, and what is taken on trust.`;
@@ -38,6 +44,9 @@ interface Flags extends KernelFlags {
   readonly minRelease?: number;
   readonly rebuild?: string;
   readonly slid?: string;
+  readonly policy?: string;
+  readonly approval?: readonly string[];
+  readonly now?: string;
   readonly json?: boolean;
 }
 
@@ -86,6 +95,24 @@ function rebuildOf(folder: string, flags: Flags): NonNullable<VerifyRequest['reb
     });
 }
 
+/** The verdict of the reader's own policy on what the bundle says. */
+function decided(
+  path: string,
+  policy: string,
+  { key: keys = [], unsigned = false, approval = [], now }: Flags,
+): Verdict {
+  const gated = readGated({ path, keys, unsigned });
+  return gate({ ...gated, policy: readPolicy(policy), approvals: readApprovals(approval), now: dayOf(now) });
+}
+
+function verdictText(verdict: Verdict): string {
+  const pages = readRulePages(verdict.decisions.flatMap(({ rule, result }) => (result === 'passed' ? [] : [rule])));
+  return `\n${verdictLines(verdict, pages).join('\n')}\n`;
+}
+
+/** Of several exit statuses the gravest: what is not so, then what is not decided. */
+const gravest = (...statuses: readonly number[]): number => [1, 3].find((one) => statuses.includes(one)) ?? 0;
+
 async function run(path: string, flags: Flags): Promise<void> {
   const { key = [], unsigned, minRelease, rebuild, kernel, slid } = flags;
   const paths = kernelPaths(flags);
@@ -93,6 +120,11 @@ async function run(path: string, flags: Flags): Promise<void> {
     fail('usage', 'by whose key? give --key PUBLIC.pem, or --unsigned for a bundle of your own');
   if (key.length > 0 && unsigned === true) fail('usage', '--key and --unsigned exclude each other');
   if (minRelease !== undefined && key.length === 0) fail('usage', '--min-release needs --key: nobody signed a number');
+  const { policy } = flags;
+  if (policy === undefined && (flags.approval ?? flags.now) !== undefined)
+    fail('usage', '--approval and --now are for --policy, which is missing');
+  // A policy that cannot be read is known before anything is proved.
+  if (policy !== undefined) readPolicy(policy);
   const { verifyBundle } = await import('../pipeline/verify.ts');
   const report = await terminalProgress(false).phase('verifying', (step) =>
     verifyBundle({
@@ -103,12 +135,16 @@ async function run(path: string, flags: Flags): Promise<void> {
       ...(rebuild !== undefined && { rebuild: rebuildOf(rebuild, flags) }),
     }),
   );
-  process.exitCode = verifyStatus(report);
+  const verdict = policy === undefined ? undefined : decided(path, policy, flags);
+  process.exitCode = gravest(verifyStatus(report), verdict?.status ?? 0);
   const { evidence, ...rest } = report;
   await printWhole(
     flags.json
-      ? jsonText({ version: 1, project: evidence.project, image: evidence.image, ...rest })
-      : verifyText(report),
+      ? jsonText({
+          ...{ version: 1, project: evidence.project, image: evidence.image, ...rest },
+          ...(verdict && { verdict }),
+        })
+      : `${verifyText(report)}${verdict === undefined ? '' : verdictText(verdict)}`,
   );
 }
 
@@ -124,6 +160,9 @@ export function verifyCommand(): Command {
       .option('--rebuild <DIR>', 'build the project in DIR again, and compare image and evidence')
       .option('--slid <FILE>', 'prove that FILE is a slide of the image')
       .option('--no-prove', 'take proofs on trust')
+      .option('--policy <FILE>', 'decide again by this policy, as casemate gate does')
+      .option('--approval <FILE>', 'for --policy: a waiver that a role has signed; may be given several times', collect)
+      .option('--now <DAY>', 'for --policy: decide as on this day, YYYY-MM-DD in UTC (default: today)')
       .option('--json', 'print the report as JSON')
       .addHelpText('after', examples)
       .action(run),

@@ -9,6 +9,7 @@
  * the policy decides again under one of their own.
  */
 import type { Finding, Outcome, State } from '../hardening/finding.ts';
+import { type ApprovalFile, type Approvals, judgeApprovals } from './approvals.ts';
 import { type BaselineState, type Compared, compare } from './baseline.ts';
 import { type Decidable, decidables, needlessRule, type SourcePlace } from './decidable.ts';
 import type { Evidence, EvidenceImage, Sha256 } from './evidence.ts';
@@ -40,6 +41,8 @@ export interface Decision {
   /** That waives it, or did until it expired. */
   readonly waiver?: Waiver;
   readonly isExpired?: boolean;
+  /** Why a waiver that a role must approve does not count. */
+  readonly unapproved?: string;
   /** Against an older release. */
   readonly baseline?: BaselineState;
 }
@@ -60,6 +63,8 @@ export interface GateRequest extends Gated {
   readonly now: string;
   /** An older release: only what is new or worse decides. */
   readonly against?: Gated;
+  /** What roles of the policy have signed. */
+  readonly approvals?: readonly ApprovalFile[];
 }
 
 export interface Verdict {
@@ -78,6 +83,8 @@ export interface Verdict {
   /** Waivers past their day, and those that nothing here needs. */
   readonly expired: readonly Waiver[];
   readonly stale: readonly StaleWaiver[];
+  /** Files that were given as approvals and are none. */
+  readonly noApprovals?: readonly string[];
 }
 
 /** What decisions are made with. */
@@ -85,6 +92,7 @@ interface Ground {
   readonly request: GateRequest;
   readonly rules: ReadonlyMap<string, PolicyRule>;
   readonly waivers: ReadonlyMap<string, Waiver>;
+  readonly approvals: Approvals;
   readonly old: ReadonlyMap<string, Decidable> | undefined;
 }
 
@@ -110,14 +118,17 @@ function decide(ground: Ground, finding: Decidable): Decision[] {
     return [{ id, rule, version, level, result: 'passed', outcome, state, message, details, fingerprint }];
   const waiver = outcome === 'pass' ? undefined : ground.waivers.get(waiverKey(rule, fingerprint));
   const isExpired = waiver !== undefined && waiver.expires < ground.request.now;
+  const unapproved = waiver && ground.approvals.whyNot(waiver);
   let result: Result = 'passed';
-  if (outcome !== 'pass') result = waiver && !isExpired ? 'waived' : graveResult(level, outcome, compared);
+  if (outcome !== 'pass')
+    result = waiver && !isExpired && unapproved === undefined ? 'waived' : graveResult(level, outcome, compared);
   return [
     {
       ...{ id, rule, version, level, result, outcome, state, message, details, fingerprint },
       ...(place && { place }),
       ...(waiver && { waiver }),
       ...(isExpired && { isExpired }),
+      ...(unapproved !== undefined && { unapproved }),
       ...(compared && { baseline: compared.state }),
     },
   ];
@@ -231,7 +242,7 @@ function unknownsOf(all: readonly Decidable[], ground: Ground): Decidable[] {
   return all.filter(({ rule, outcome, fingerprint }) => {
     if (outcome !== 'unknown' || levelOf(ground, rule) === 'off') return false;
     const waiver = ground.waivers.get(waiverKey(rule, fingerprint));
-    return waiver === undefined || waiver.expires < ground.request.now;
+    return waiver === undefined || waiver.expires < ground.request.now || ground.approvals.whyNot(waiver) !== undefined;
   });
 }
 
@@ -246,13 +257,17 @@ function byRule(all: readonly Decidable[]): Map<string, Decidable[]> {
 }
 
 export function gate(request: GateRequest): Verdict {
-  const { evidence, policy, now, against } = request;
+  const { evidence, policy, now, against, trust } = request;
+  // Ids of several keys are one text in a verdict.
+  const builders = trust.kind === 'signed' ? trust.key.split(', ') : [];
+  const approvals = judgeApprovals(policy, request.approvals ?? [], builders);
   const all = decidables(evidence);
   const oldAll = against && decidables(against.evidence);
   const ground: Ground = {
     request,
     rules: new Map(policy.rules.map((rule) => [rule.rule, rule])),
     waivers: new Map(policy.waivers.map((waiver) => [waiverKey(waiver.rule, waiver.subject), waiver])),
+    approvals,
     old: oldAll && new Map(oldAll.map((one) => [one.id, one])),
   };
   const oldGround = against && { ...ground, request: { ...request, evidence: against.evidence } };
@@ -279,6 +294,7 @@ export function gate(request: GateRequest): Verdict {
     decisions: results.flatMap((result) => decisions.filter((one) => one.result === result)),
     gone: (oldAll ?? []).filter(({ id, outcome }) => outcome !== 'pass' && !ids.has(id)).map(({ id }) => id),
     expired: policy.waivers.filter(({ expires }) => expires < now),
+    ...(approvals.problems.length > 0 && { noApprovals: approvals.problems }),
     stale: staleWaivers(
       policy.waivers.filter(({ rule, subject }) => !used.has(waiverKey(rule, subject))),
       all,

@@ -16,6 +16,7 @@ import { parseBySchema } from '../base/json-schema.ts';
 import { createHash } from '../base/node.ts';
 import schema from '../docs/schema/policy.schema.json';
 import type { State } from '../hardening/finding.ts';
+import { roleKey } from './approvals.ts';
 import { isDay } from './days.ts';
 import type { EvidenceImage, Sha256 } from './evidence.ts';
 
@@ -30,6 +31,15 @@ export interface PolicyRule {
   readonly state?: State;
   /** Absent: images of all targets. */
   readonly targets?: readonly EvidenceImage['target'][];
+  /** A role that must have signed each waiver of the rule (approvals.ts). */
+  readonly approvedBy?: string;
+}
+
+/** Who approves waivers. */
+export interface Role {
+  readonly $comment?: string;
+  /** Its public key: base64 of SubjectPublicKeyInfo in DER. */
+  readonly key: string;
 }
 
 /** Each is a bound that is still allowed. */
@@ -56,6 +66,8 @@ export interface Waiver {
   readonly owner: string;
   /** The last day on which it counts. */
   readonly expires: string;
+  /** A role that must have signed it, where its rule says none. */
+  readonly approvedBy?: string;
 }
 
 /** A policy as its file has it. */
@@ -65,6 +77,7 @@ export interface PolicyText {
   readonly version: 1;
   readonly name: string;
   readonly unlisted: Level;
+  readonly roles?: Readonly<Record<string, Role>>;
   readonly rules: readonly PolicyRule[];
   readonly thresholds?: Thresholds;
   readonly waivers?: readonly Waiver[];
@@ -88,6 +101,22 @@ function repeated<T>(all: readonly T[], key: (one: T) => string): [number, numbe
     seen.set(key(one), i);
   }
   return undefined;
+}
+
+/** That roles have keys, and that those who approve are among them. */
+function checkRoles({ rules, waivers = [], roles = {} }: PolicyText, at: At): void {
+  for (const [name, role] of Object.entries(roles))
+    roleKey(role, at(`/roles${pointerStep(name)}${pointerStep('key')}`));
+  const check = (list: string, all: readonly { readonly approvedBy?: string }[]): void => {
+    for (const [i, { approvedBy }] of all.entries())
+      if (approvedBy !== undefined && !Object.hasOwn(roles, approvedBy))
+        fail(
+          'policy',
+          `${at(`/${list}/${i}/approvedBy`)}: found "${approvedBy}"; roles has ${Object.keys(roles).join(', ') || 'none'}`,
+        );
+  };
+  check('rules', rules);
+  check('waivers', waivers);
 }
 
 function checkMeaning({ rules, waivers = [] }: PolicyText, at: At): void {
@@ -121,6 +150,7 @@ export function parsePolicy(bytes: Uint8Array, file: string): Policy {
   const { value, at } = parseBySchema(text, file, { schema, accepts }, 'policy');
   const policy = value as PolicyText;
   checkMeaning(policy, at);
+  checkRoles(policy, at);
   return { ...policy, waivers: policy.waivers ?? [], sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 

@@ -21,7 +21,7 @@ const marks: Readonly<Record<Result, string>> = {
 const INDENT = ' '.repeat(11);
 
 function linesOf(decision: Decision, pages: RulePages): string[] {
-  const { result, id, message, details, state, waiver, isExpired, fingerprint, baseline } = decision;
+  const { result, id, message, details, state, waiver, isExpired, unapproved, fingerprint, baseline } = decision;
   const tags = [state, baseline].filter((tag) => tag !== undefined).join(', ');
   const head = `  ${marks[result].padEnd(7)}  ${inert(id, 200)}${tags === '' ? '' : ` (${tags})`}: ${inert(message)}`;
   const decides = result === 'failed' || result === 'undecided';
@@ -34,6 +34,9 @@ function linesOf(decision: Decision, pages: RulePages): string[] {
       : []),
     ...(waiver && isExpired
       ? [`${INDENT}its waiver by ${inert(waiver.owner)} expired on ${waiver.expires}: ${inert(waiver.reason)}`]
+      : []),
+    ...(waiver && unapproved !== undefined
+      ? [`${INDENT}its waiver by ${inert(waiver.owner)} does not count: ${inert(unapproved)}`]
       : []),
     ...(why === '' ? [] : [`${INDENT}why: ${inert(why)}`]),
     ...(fix === '' ? [] : [`${INDENT}fix: ${inert(fix)}`]),
@@ -88,6 +91,7 @@ export function verdictLines(verdict: Verdict, pages: RulePages, all = false): s
     ...left,
     `  ${sums.join(', ')}`,
     ...(gone.length === 0 ? [] : [`gone since the older release: ${gone.map((id) => inert(id, 200)).join(', ')}`]),
+    ...(verdict.noApprovals ?? []).map((line) => `no approval: ${inert(line)}`),
     ...waiverLines('waivers that have expired and do not count:', expired),
     ...(stale.length === 0 ? [] : ['waivers that cover nothing here: remove them, or write them anew:']),
     ...stale.map((one) => `${waiverLine(one)}: ${inert(one.why)}`),

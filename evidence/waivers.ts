@@ -17,6 +17,8 @@ export interface WaiverWish {
   readonly reason: string;
   readonly owner: string;
   readonly expires: string;
+  /** The role that must sign it. */
+  readonly approvedBy?: string;
 }
 
 /** The finding of an id. */
@@ -39,7 +41,11 @@ export function findingOf(evidence: Evidence, id: string): Decidable {
 }
 
 /** The waiver of a finding, on the day `now`. */
-export function makeWaiver(evidence: Evidence, { id, reason, owner, expires }: WaiverWish, now: string): Waiver {
+export function makeWaiver(
+  evidence: Evidence,
+  { id, reason, owner, expires, approvedBy }: WaiverWish,
+  now: string,
+): Waiver {
   const { rule, outcome, fingerprint, maskedCode } = findingOf(evidence, id);
   if (outcome === 'pass') fail('usage', `${printable(id)}: passes; there is nothing to waive`);
   if (!isDay(expires)) fail('usage', `--expires ${printable(expires)}: must be a day, as YYYY-MM-DD`);
@@ -51,7 +57,16 @@ export function makeWaiver(evidence: Evidence, { id, reason, owner, expires }: W
     if (text.trim() === '' || text.length > most) fail('usage', `${flag}: must have 1 to ${most} characters`);
   }
   const code = maskedCode === undefined ? {} : { code: maskedCode };
-  return { rule, id: id.slice(0, 500), subject: fingerprint, ...code, reason, owner, expires };
+  return {
+    rule,
+    id: id.slice(0, 500),
+    subject: fingerprint,
+    ...code,
+    reason,
+    owner,
+    expires,
+    ...(approvedBy !== undefined && { approvedBy }),
+  };
 }
 
 /** The policy with a waiver, which takes the place of one of the same finding. */
@@ -60,4 +75,18 @@ export function withWaiver(policy: PolicyText, waiver: Waiver): PolicyText {
   const isSame = (one: Waiver): boolean => one.rule === waiver.rule && one.subject === waiver.subject;
   const at = waivers.findIndex(isSame);
   return { ...policy, waivers: at < 0 ? [...waivers, waiver] : waivers.map((one, i) => (i === at ? waiver : one)) };
+}
+
+/** The waiver that is to be approved, by the id of its finding or the beginning of its subject. Errors: 'usage'. */
+export function waiverToApprove({ waivers = [] }: PolicyText, wanted: string): Waiver {
+  const isSubject = /^[0-9a-f]{8,64}$/.test(wanted);
+  const found = waivers.filter(({ id, subject }) => id === wanted || (isSubject && subject.startsWith(wanted)));
+  const [one] = found;
+  if (one !== undefined && found.length === 1) return one;
+  if (one === undefined) return fail('usage', `${printable(wanted)}: the policy has no waiver of this id or subject`);
+  const subjects = found.slice(0, 8).map(({ subject }) => subject.slice(0, 12));
+  return fail(
+    'usage',
+    `${printable(wanted)}: several waivers have it; name one by its subject: ${subjects.join(', ')}`,
+  );
 }

@@ -8,6 +8,7 @@
 import { fail, printable } from '../base/errors.ts';
 import { readFile } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
+import type { ApprovalFile } from '../evidence/approvals.ts';
 import { type Bundle, unpackBundle } from '../evidence/bundle.ts';
 import { verifyEnvelope } from '../evidence/envelope.ts';
 import { bundleNames, type Evidence } from '../evidence/evidence.ts';
@@ -135,5 +136,9 @@ export function readCompared(source: Source): Trusted & { readonly files: Bundle
   if (trusted.files !== undefined) requireImage(trusted.evidence, trusted.files, source);
   return trusted;
 }
+
+/** Files that may be approvals; whether they are is the gate's to say. */
+export const readApprovals = (paths: readonly string[]): ApprovalFile[] =>
+  paths.map((path) => ({ name: path, bytes: readFile(path) }));
 
 export const readPolicy = (path: string): Policy => parsePolicy(readFile(path), path);

@@ -19,8 +19,9 @@ function bodyOf(decision: Decision, pages: RulePages): string {
 }
 
 function outcomeOf(decision: Decision, pages: RulePages): XmlElement[] {
-  const { result, outcome, message, waiver, state, isExpired } = decision;
-  const late = isExpired && waiver ? `; its waiver expired on ${waiver.expires}` : '';
+  const { result, outcome, message, waiver, state, isExpired, unapproved } = decision;
+  const expired = isExpired && waiver ? `; its waiver expired on ${waiver.expires}` : '';
+  const late = `${expired}${unapproved === undefined ? '' : `; its waiver does not count: ${unapproved}`}`;
   const attributes = {
     message: inert(`${message}${late}`),
     type: `${outcome}${state === undefined ? '' : `, ${state}`}`,

@@ -21,9 +21,10 @@ const marks: Readonly<Record<Decision['result'], string>> = {
 };
 
 function row(decision: Decision): string {
-  const { result, id, message, waiver, isExpired } = decision;
+  const { result, id, message, waiver, isExpired, unapproved } = decision;
   const until = waiver && result === 'waived' ? ` (until ${waiver.expires}, ${waiver.owner})` : '';
-  const late = waiver && isExpired ? ` (its waiver expired on ${waiver.expires})` : '';
+  const expired = waiver && isExpired ? ` (its waiver expired on ${waiver.expires})` : '';
+  const late = `${expired}${unapproved === undefined ? '' : ` (its waiver does not count: ${unapproved})`}`;
   return `| ${marks[result]} | ${markdownText(inert(id, 120))} | ${markdownText(inert(`${message}${until}${late}`, 400))} |`;
 }
 

@@ -63,8 +63,10 @@ const resultWords: Readonly<Record<Result, string>> = {
 
 const outcomeWords = { fail: 'failed', unknown: 'unknown', pass: 'passed' } as const;
 
-const waiverText = ({ owner, expires, reason }: Waiver, isExpired: boolean): Html =>
-  html`${isExpired ? 'A waiver expired' : 'Waived'} by ${owner}, ${isExpired ? 'on' : 'until'} ${expires}: ${reason}`;
+const waiverText = ({ owner, expires, reason }: Waiver, isExpired: boolean, unapproved?: string): Html =>
+  unapproved !== undefined
+    ? html`A waiver by ${owner} does not count: ${unapproved}`
+    : html`${isExpired ? 'A waiver expired' : 'Waived'} by ${owner}, ${isExpired ? 'on' : 'until'} ${expires}: ${reason}`;
 
 /** Why it matters and how to mend it. */
 function advice(of: Pick<Decision, 'rule' | 'fix'>, pages: RulePages): Html[] {
@@ -76,13 +78,13 @@ function advice(of: Pick<Decision, 'rule' | 'fix'>, pages: RulePages): Html[] {
 }
 
 function ofDecision(decision: Decision): Row {
-  const { id, rule, result, state, message, details, waiver, isExpired, baseline } = decision;
+  const { id, rule, result, state, message, details, waiver, isExpired, unapproved, baseline } = decision;
   const decides = result === 'failed' || result === 'undecided' || result === 'warned';
   return {
     ...{ id, rule, message, details, tone: resultTones[result], result: resultWords[result] },
     ...(state && { state }),
     more: [
-      ...(waiver ? [waiverText(waiver, isExpired === true)] : []),
+      ...(waiver ? [waiverText(waiver, isExpired === true, unapproved)] : []),
       ...(baseline && baseline !== 'unchanged' ? [html`Against the release before: ${baseline}`] : []),
     ],
     ...(decides && { decision }),

@@ -145,6 +145,34 @@ describe('casemate gate', () => {
 });
 
 describe('living with a gate', () => {
+  it('lets a waiver count when the role that the policy names has approved it', () => {
+    const key = other.judging.key.export({ type: 'spki', format: 'der' }).toString('base64');
+    const rules = [{ rule: 'relro', version: 1, level: 'error', approvedBy: 'security' }];
+    const text = { version: 1, name: 'roles', unlisted: 'off', roles: { security: { key } }, rules };
+    writeFileSync(at('roles.json'), JSON.stringify(text));
+    writeFileSync(at('other.key'), other.privatePem, { mode: 0o600 });
+    writeFileSync(at('own.key'), own.privatePem, { mode: 0o600 });
+    const wish = ['--reason', 'empty', '--owner', 'ada', '--expires', '2026-12-31', '--now', '2026-11-30'];
+    const waived = run('waive', 'relro:image', '--evidence', failing, '--policy', 'roles.json', ...wish);
+    expect(waived).toMatchObject({ status: 0, stdout: expect.stringContaining('once security has approved it') });
+    const gated = (...more: string[]) =>
+      run('gate', failing, '--policy', 'roles.json', '--key', 'own.pub', '--now', '2026-11-30', ...more);
+    expect(gated()).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('nobody has approved it for security'),
+    });
+    const approve = (by: string) =>
+      run('approve', 'relro:image', '--policy', 'roles.json', '--key', by, '-o', 'relro.approval.json');
+    expect(approve('own.key')).toMatchObject({ status: 2, stderr: expect.stringContaining('nobody would count it') });
+    expect(approve('other.key')).toMatchObject({ status: 0, stdout: expect.stringContaining('ada, until 2026-12-31') });
+    expect(gated('--approval', 'relro.approval.json').status).toBe(0);
+    writeFileSync(at('roles.json'), readFileSync(at('roles.json'), 'utf8').replace('2026-12-31', '2027-12-31'));
+    expect(gated('--approval', 'relro.approval.json')).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('its expires is "2026-12-31"; the policy says "2027-12-31"'),
+    });
+  });
+
   it('begins with a policy that the gate reads, waives until a day, and keeps the rest of the file', () => {
     writeFileSync(at('policy.json'), run('init-policy', '--preset', 'baseline').stdout);
     expect(run('init-policy', '--preset', 'lax').status).toBe(2);

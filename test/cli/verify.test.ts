@@ -33,6 +33,19 @@ it('builds, signs and verifies, and tells what is wrong with what was changed', 
   expect(verify('--key', 'key.pub', '--min-release', '3').status).toBe(1);
   expect(verify('--key', 'other.pub')).toMatchObject({ status: 1, stderr: expect.stringContaining('expected') });
 
+  // The reader's own policy decides as well, and what it says does not hide the rest.
+  const policy = (imageBytes: number): string[] => {
+    const rules = [{ rule: 'wx', version: 1, level: 'warn' }];
+    const text = { version: 1, name: 'mine', unlisted: 'off', rules, thresholds: { imageBytes } };
+    writeFileSync(join(folder, 'mine.json'), JSON.stringify(text));
+    return ['--key', 'key.pub', '--no-prove', '--policy', 'mine.json'];
+  };
+  expect(verify(...policy(2 ** 30))).toMatchObject({ status: 0, stdout: expect.stringMatching(/app\.hvt: passed/) });
+  const strict = verify(...policy(1));
+  expect(strict).toMatchObject({ status: 1, stdout: expect.stringMatching(/\nverified\n\napp\.hvt: FAILED\n/) });
+  expect(JSON.parse(verify(...policy(1), '--json').stdout)).toMatchObject({ untrue: [], verdict: { status: 1 } });
+  expect(verify('--key', 'key.pub', '--now', '2026-01-01').stderr).toContain('for --policy, which is missing');
+
   const bytes = readFileSync(join(folder, 'app.evidence'));
   // A terminal's escape where a name is.
   bytes.write('\x1b[2J', bytes.indexOf('app.hvt\0'), 'latin1');
