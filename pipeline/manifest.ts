@@ -68,8 +68,11 @@ export interface ManifestDevice {
   readonly type: 'net' | 'block';
 }
 
+type Required = readonly ('xom' | 'pku' | 'entropy')[];
+
 export interface ManifestHarden {
-  readonly require?: readonly ('xom' | 'pku' | 'entropy')[];
+  /** Of the target that is built; a manifest may say it by target. */
+  readonly require?: Required;
   /** KiB. */
   readonly stack?: number;
   readonly executeOnly?: 'auto' | 'always' | 'never';
@@ -175,6 +178,13 @@ export interface Manifest {
   readonly roots?: readonly string[];
 }
 
+/** A manifest as its file has it. */
+interface WrittenManifest extends Omit<Manifest, 'harden'> {
+  readonly harden?: Omit<ManifestHarden, 'require'> & {
+    readonly require?: Required | Readonly<Partial<Record<Target, Required>>>;
+  };
+}
+
 export type { At } from '../base/json.ts';
 
 export interface ParsedManifest {
@@ -182,6 +192,9 @@ export interface ParsedManifest {
   /** "casemate.json:12: devices[1].name" for a JSON pointer. */
   readonly at: At;
 }
+
+/** How one manifest says it for several targets. */
+const byTarget = 'say it by target, {"hvt": ["xom", "pku"], "riscv64": ["xom"]}';
 
 function checkMeaning(manifest: Manifest, at: At): void {
   const seen = new Map<string, number>();
@@ -216,13 +229,19 @@ function checkMeaning(manifest: Manifest, at: At): void {
   const { require = [], mode } = manifest.harden ?? {};
   if (manifest.target === 'riscv64' && require.includes('pku')) {
     const where = at(`/harden/require/${require.indexOf('pku')}`);
-    fail('manifest', `${where}: found "pku"; RISC-V has no protection keys and needs none: its text is "xom"`);
+    fail(
+      'manifest',
+      `${where}: found "pku"; RISC-V has no protection keys and needs none: its text is "xom"; ${byTarget}`,
+    );
   }
   if (manifest.target === 'sel4') {
     const other = require.findIndex((what) => what !== 'xom');
     if (other >= 0) {
       const where = at(`/harden/require/${other}`);
-      fail('manifest', `${where}: found "${require[other]}"; of a root task for seL4 only "xom" can be required`);
+      fail(
+        'manifest',
+        `${where}: found "${require[other]}"; of a root task for seL4 only "xom" can be required; ${byTarget}`,
+      );
     }
     if (manifest.sel4?.form === 'protection-domain' && manifest.sel4.aslr === 'boot') {
       const why = 'Microkit decides where a protection domain lies when the system is built';
@@ -247,11 +266,22 @@ function checkMeaning(manifest: Manifest, at: At): void {
   }
 }
 
+const isList = (require: Required | object): require is Required => Array.isArray(require);
+
+/** What is written for a target. */
+function forTarget(written: WrittenManifest, target: Target): Manifest {
+  const { harden, ...rest } = written;
+  if (harden === undefined) return { ...rest, target };
+  const { require: wanted, ...other } = harden;
+  if (wanted === undefined) return { ...rest, target, harden: other };
+  return { ...rest, target, harden: { ...other, require: isList(wanted) ? wanted : (wanted[target] ?? []) } };
+}
+
 /** Parses and validates the text of a manifest; `file` is how messages name it; `target` replaces the manifest's own. */
 export function parseManifest(text: string, file: string, target?: Target): ParsedManifest {
   const { value, at } = parseBySchema(text, file, { schema, accepts }, 'manifest');
-  const written = value as Manifest;
-  const manifest = target === undefined ? written : { ...written, target };
+  const written = value as WrittenManifest;
+  const manifest = forTarget(written, target ?? written.target);
   checkMeaning(manifest, at);
   return { manifest, at };
 }

@@ -88,6 +88,10 @@ describe('casemate.json', () => {
     expect(complaint({ ...hello, target: 'riscv64', harden: { require: ['xom', 'pku'] } })).toContain(
       'has no protection keys',
     );
+    expect(complaint({ ...hello, harden: { require: { riscv64: ['pku'] } } })).toMatch(
+      /harden\.require\.riscv64\[0\]: found "pku"; must be/,
+    );
+    expect(complaint({ ...hello, harden: { require: { elf: ['xom'] } } })).toContain('elf');
     expect(complaint({ ...hello, harden: { mode: 'sv39' } })).toContain("paging modes are bare RISC-V's");
     const domain = { form: 'protection-domain', aslr: 'boot' };
     expect(complaint({ ...hello, target: 'sel4', sel4: domain })).toContain(
@@ -108,6 +112,17 @@ describe('casemate.json', () => {
     for (const key of ['constructor', 'toString', 'hasOwnProperty']) {
       expect(complaint({ ...hello, [key]: 1 })).toContain(`unknown key "${key}"`);
     }
+  });
+
+  it('says for each target what its machine must have, and nothing for one that it does not name', () => {
+    const text = JSON.stringify({
+      ...hello,
+      harden: { stack: 16, require: { hvt: ['xom', 'pku'], riscv64: ['xom'] } },
+    });
+    const of = (target: 'hvt' | 'riscv64' | 'sel4') => parseManifest(text, 'casemate.json', target).manifest.harden;
+    expect(of('hvt')).toEqual({ stack: 16, require: ['xom', 'pku'] });
+    expect(of('riscv64')).toEqual({ stack: 16, require: ['xom'] });
+    expect(of('sel4')).toEqual({ stack: 16, require: [] });
   });
 });
 
