@@ -52,14 +52,15 @@ export function fail(code: ErrorCode, message: string): never {
 }
 
 /**
- * Makes text that came from an input safe to print on a terminal: control characters, escapes and bidirectional
- * overrides become \xNN or \u{N}; the length is capped at `limit` characters.
+ * Makes text that came from an input safe to print on a terminal: control characters, escapes, bidirectional controls,
+ * separators of lines and what has no width, by which two names could look the same, become \xNN or \u{N}; the length is
+ * capped at `limit` characters.
  */
 export function printable(text: string, limit = 200): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;
   return cut.replace(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is being escaped
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
     (c) => {
       const n = c.charCodeAt(0);
       return n < 256 ? `\\x${n.toString(16).padStart(2, '0')}` : `\\u{${n.toString(16)}}`;

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
+import { cyclonedx } from '../../evidence/formats/cyclonedx.ts';
 import { inert, markdownText } from '../../evidence/formats/inert.ts';
 import { junit } from '../../evidence/formats/junit.ts';
 import { markdown } from '../../evidence/formats/markdown.ts';
@@ -11,6 +12,7 @@ import { type GateRequest, gate, type Verdict } from '../../evidence/gate.ts';
 import { identified } from '../../evidence/identity.ts';
 import { parsePolicy, policyText } from '../../evidence/policy.ts';
 import { knownRules, preset } from '../../evidence/presets.ts';
+import { shown } from '../../evidence/report/html.ts';
 import { parseRulePage, type RulePage } from '../../evidence/rule-page.ts';
 import { verdictLines } from '../../evidence/verdict-text.ts';
 import { makeWaiver, withWaiver } from '../../evidence/waivers.ts';
@@ -214,4 +216,37 @@ it('ends a long table before a page cuts it off', () => {
   const text = markdown(judge({ ...someEvidence, findings: identified(many) }), pages);
   expect(text).toMatch(/\.\.\. and \d+ more/);
   expect(Buffer.byteLength(text)).toBeLessThan(1024 * 1024);
+});
+
+describe('a character that hides, turns or breaks a line', () => {
+  const codes = [
+    ...[0x00, 0x07, 0x0a, 0x0d, 0x1b, 0x7f, 0x85, 0x9b, 0x061c, 0x2028, 0x2029, 0x2060, 0xfeff],
+    ...[0x200b, 0x200c, 0x200d, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e],
+    ...[0x2066, 0x2067, 0x2068, 0x2069, 0xd800, 0xdfff],
+  ];
+  const all = codes.map((code) => `f${String.fromCharCode(code)}g`).join('');
+  const evidence = {
+    ...someEvidence,
+    project: all,
+    findings: identified([
+      { ...someFindings[2]!, message: all, details: [all] },
+      { ...someFindings[3]!, about: all, message: all },
+    ]),
+  };
+  const verdict = judge(evidence);
+
+  it.each([
+    ['SARIF', () => JSON.stringify(sarif(verdict, evidence, pages))],
+    ['JUnit', () => junit(verdict, pages)],
+    ['Markdown', () => markdown(verdict, pages)],
+    ['a terminal', () => verdictLines(verdict, pages, true).join('\n')],
+    ['CycloneDX', () => cyclonedx(evidence)],
+    ['a report', () => shown(all)],
+  ])('is in no text of %s as itself', (_, text) => {
+    const written = text();
+    expect(written).toContain('f');
+    for (const code of codes)
+      if (code !== 0x0a) expect(written.includes(`f${String.fromCharCode(code)}`), code.toString(16)).toBe(false);
+    expect(written).not.toContain('f\ng');
+  });
 });
