@@ -165,6 +165,7 @@ interface Options extends KernelFlags, SignerFlags {
   readonly key?: readonly string[];
   readonly release?: number;
   readonly measure?: boolean;
+  readonly coq?: boolean;
   readonly probe?: boolean;
   readonly cpu?: string;
   readonly machine?: string;
@@ -190,13 +191,14 @@ function sel4Of(options: Options): ManifestSeL4 | undefined {
 
 /** With its evidence; keys are read before anything is built, since a build that cannot be signed is of no use. */
 async function built(request: BuildRequest, options: Options): Promise<BuildResult> {
-  const { evidence, key = [], release, measure, probe, cpu, machine } = options;
+  const { evidence, key = [], release, measure, coq, probe, cpu, machine } = options;
   const { buildWithEvidence } = await import('../pipeline/build-evidence.ts');
   const keys = signingKeys(key, options);
   const predicate = release === undefined ? {} : { release };
   const where = { ...(cpu !== undefined && { cpu }), ...(machine !== undefined && { machine }), host };
   return buildWithEvidence(request, {
     ...{ path: evidence!, keys, predicate, measure: measure === true },
+    ...(coq === true && { coq: { ask: true } }),
     ...(probe === true && { probe: where }),
   });
 }
@@ -210,9 +212,13 @@ async function run(folder: string, options: Options): Promise<void> {
       options.release ??
       options.measure ??
       options.report ??
+      options.coq ??
       options.probe) !== undefined
   )
-    fail('usage', '--key, --signer, --release, --measure, --probe and --report belong to --evidence, which is missing');
+    fail(
+      'usage',
+      '--key, --signer, --release, --measure, --coq, --probe and --report belong to --evidence, which is missing',
+    );
   if (options.probe !== true && (options.cpu ?? options.machine) !== undefined)
     fail('usage', '--cpu and --machine belong to --probe, which is missing');
   if (options.updateLock && options.frozenLock) fail('usage', '--update-lock and --frozen-lock exclude each other');
@@ -263,6 +269,7 @@ export function buildCommand(): Command {
       .option('--key <FILE>', 'sign the bundle with this private key (mode 0600); may be given several times', collect)
       .option('--release <NUMBER>', 'number of the release, which is signed along', parseRelease)
       .option('--measure', 'put in how long each phase took; no two bundles are the same then')
+      .option('--coq', 'have Coq prove the TypeScript as well, and put its texts and verdicts in')
       .option('--probe', 'try the protections, one boot an attempt, and put in what they came to')
       .option('--cpu <MODEL>', "processor model for --probe (default: EPYC-Milan, and QEMU's)")
       .option('--machine <MODEL>', 'machine of riscv64 for --probe: virt or sifive_u, with options (default: virt)')

@@ -18,7 +18,7 @@ import { readRulePages } from '../pipeline/rule-pages.ts';
 import { withScratch } from '../pipeline/scratch.ts';
 import type { VerifyReport, VerifyRequest } from '../pipeline/verify.ts';
 import { readKernel } from '../targets/sel4/kernel-files.ts';
-import { collect, parseRelease } from './budget.ts';
+import { collect, parseRelease, parseSeconds } from './budget.ts';
 import { dayOf } from './gate.ts';
 import { type KernelFlags, kernelOptions, kernelPaths } from './kernel-options.ts';
 import { jsonText, printWhole } from './output.ts';
@@ -41,6 +41,8 @@ interface Flags extends KernelFlags {
   readonly key?: readonly string[];
   readonly unsigned?: boolean;
   readonly prove: boolean;
+  readonly coq: boolean;
+  readonly coqTime?: number;
   readonly minRelease?: number;
   readonly rebuild?: string;
   readonly slid?: string;
@@ -89,7 +91,8 @@ function rebuildOf(folder: string, flags: Flags): NonNullable<VerifyRequest['reb
           ...(validation && { validate: true }),
           progress: terminalProgress(false),
         },
-        { path, keys: [], predicate: {}, measure: false },
+        // Coq is asked of the bundled sources, and not twice.
+        { path, keys: [], predicate: {}, measure: false, coq: { ask: false } },
       );
       return readBundle(path).evidence;
     });
@@ -129,6 +132,7 @@ async function run(path: string, flags: Flags): Promise<void> {
   const report = await terminalProgress(false).phase('verifying', (step) =>
     verifyBundle({
       ...{ path, keys: key.map(readPublicKey), prove: flags.prove, step },
+      coq: { ask: flags.coq, ...(flags.coqTime !== undefined && { seconds: flags.coqTime }) },
       ...(minRelease !== undefined && { leastRelease: minRelease }),
       ...(kernel !== undefined && { kernel: readKernel(kernel, paths) }),
       ...(slid !== undefined && { slid }),
@@ -163,6 +167,8 @@ export function verifyCommand(): Command {
       .option('--policy <FILE>', 'decide again by this policy, as casemate gate does')
       .option('--approval <FILE>', 'for --policy: a waiver that a role has signed; may be given several times', collect)
       .option('--now <DAY>', 'for --policy: decide as on this day, YYYY-MM-DD in UTC (default: today)')
+      .option('--no-coq', 'take what Coq has proved on trust')
+      .option('--coq-time <SECONDS>', 'what Coq has not checked by then is undecided (default: 3600)', parseSeconds)
       .option('--json', 'print the report as JSON')
       .addHelpText('after', examples)
       .action(run),

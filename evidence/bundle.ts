@@ -16,8 +16,9 @@ export const bundleLimits = { bytes: 2 ** 31, files: 200_000 } as const;
 
 const BLOCK = 512;
 const MOST_NAME = 100;
-/** What two folders and their files may be called: see bundleNames. */
-const allowed = /^(?:proofs\/|sources\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/;
+/** What folders and their files may be called: see bundleNames. Names of Coq's files are those of Coq. */
+const allowed =
+  /^(?:(?:proofs\/|sources\/)?[A-Za-z0-9][A-Za-z0-9._-]*|coq\/(?:_CoqProject|Makefile|(?:handwritten\/)?[A-Za-z_][A-Za-z0-9_']*\.v))$/;
 
 const padded = (size: number): number => Math.ceil(size / BLOCK) * BLOCK;
 

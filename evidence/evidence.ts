@@ -159,6 +159,58 @@ export interface EvidenceVerified {
   readonly places: readonly { readonly symbol: string; readonly address: Address; readonly size: number }[];
 }
 
+/** A file of the bundled project of Coq, below coq/. */
+export interface EvidenceCoqFile {
+  readonly name: string;
+  readonly sha256: Sha256;
+}
+
+/** A contract or an obligation as a statement of Coq. */
+export interface EvidenceCoqClaim {
+  /** `coq:FILE:` and the claim's name, unique. */
+  readonly id: string;
+  readonly name: string;
+  /** FILE:NAME. */
+  readonly function: string;
+  readonly kind: 'contract' | 'obligation';
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Its name in Statements.v. */
+  readonly statement: string;
+  /** closed: by a proof that Coq says is closed under the global context, so that it rests on no axiom. */
+  readonly status: 'closed' | 'open';
+  /** `a script`, or the file of a proof by hand; or why it is open. */
+  readonly by: string;
+  readonly fingerprint: Sha256;
+}
+
+/** A function or an obligation that has no form in Coq. */
+export interface EvidenceCoqRefusal {
+  readonly id: string;
+  readonly name: string;
+  readonly function: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly reason: string;
+  readonly fingerprint: Sha256;
+}
+
+export interface EvidenceCoq {
+  /** First line of coqc's --version. */
+  readonly version: string;
+  /** What coqchk said of all proofs together: that they rest on nothing; or nothing, as nothing is closed. */
+  readonly coqchk: 'no axioms' | 'not run';
+  /** By name. */
+  readonly files: readonly EvidenceCoqFile[];
+  /** In the order of the sources. */
+  readonly claims: readonly EvidenceCoqClaim[];
+  readonly refusals: readonly EvidenceCoqRefusal[];
+  /** Functions without a proof, whose contracts the obligations of those that call them assume. */
+  readonly trusted: readonly string[];
+}
+
 export interface EvidenceProofs {
   /** TypeScript that was proved, in the order in which it was read; SHA256.ts is below sources/ in the bundle. */
   readonly sources: readonly { readonly file: string; readonly sha256: Sha256 }[];
@@ -168,6 +220,8 @@ export interface EvidenceProofs {
   readonly functions: readonly EvidenceVerified[];
   /** In the order of the sources. */
   readonly obligations: readonly EvidenceObligation[];
+  /** Absent: nobody asked Coq. */
+  readonly coq?: EvidenceCoq;
 }
 
 /** Something that is believed and was not shown. */
@@ -321,5 +375,6 @@ export const bundleNames = {
   measurements: 'measurements.json',
   envelope: 'evidence.dsse.json',
   proofs: 'proofs/',
+  coq: 'coq/',
   sources: 'sources/',
 } as const;

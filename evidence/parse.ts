@@ -109,7 +109,14 @@ function requireUnique(file: string, ids: readonly string[]): void {
 
 /** Everything that has an id. */
 export const idsOf = ({ findings, proofs, erasure = [], validation = [] }: Evidence): string[] =>
-  [...findings, ...(proofs?.obligations ?? []), ...erasure, ...validation].map(({ id }) => id);
+  [
+    ...findings,
+    ...(proofs?.obligations ?? []),
+    ...(proofs?.coq?.claims ?? []),
+    ...(proofs?.coq?.refusals ?? []),
+    ...erasure,
+    ...validation,
+  ].map(({ id }) => id);
 
 /** Evidence of this version. `file` names it in messages. Errors: 'evidence', 'limit'. */
 export function parseEvidence(bytes: Uint8Array, file: string): Evidence {

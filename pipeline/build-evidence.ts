@@ -19,6 +19,8 @@ import { defaultSteps } from '../proofs/smt/steps.ts';
 import { type BuildRequest, type BuildResult, buildProject } from './build.ts';
 import { writeBundle } from './bundle-file.ts';
 import { erasureControls, proofControls, requireRejected, ruleControls } from './controls.ts';
+import type { Coq } from './coq.ts';
+import type { CoqBundled } from './coq-record.ts';
 import { evidenceOf, sourceName } from './evidence.ts';
 import type { Exercise } from './exercise.ts';
 import { ownTools } from './own-program.ts';
@@ -27,6 +29,7 @@ import { statIfPresent } from './paths.ts';
 import type { Progress } from './progress.ts';
 import { INDEX, type ObligationEntry } from './proof-evidence.ts';
 import { withScratch } from './scratch.ts';
+import type { ProofOptions } from './verified.ts';
 
 export interface BundleRequest {
   /** The bundle's file. */
@@ -36,6 +39,8 @@ export interface BundleRequest {
   readonly predicate: Predicate;
   /** Puts in how long each phase took: no two builds have the same then. */
   readonly measure: boolean;
+  /** Has Coq prove the TypeScript, and puts its texts in; default: as the manifest says. `open`: see coq.ts. */
+  readonly coq?: { readonly ask?: boolean; readonly open?: (folder: string) => Coq };
   /** Tries the protections on a machine (exercise.ts). */
   readonly probe?: Pick<Exercise, 'cpu' | 'machine' | 'host'>;
 }
@@ -76,12 +81,14 @@ function bundleOf(
   budget: number,
   proofs: string,
   folder: string,
+  coq: CoqBundled | undefined,
 ): Bundle {
   const trace = result.trace!;
   const obligations = obligationsIn(proofs);
   const evidence = evidenceOf({
     ...{ result, trace, exercised, controls, budget, obligations, tools: ownTools() },
     packages: packagesOf(trace.inputs, folder),
+    ...(coq && { coq: coq.record }),
   });
   const bytes = canonicalBytes(evidence);
   // Nobody is given evidence that no reader takes.
@@ -91,6 +98,7 @@ function bundleOf(
     [evidence.image.name, trace.bytes],
     ...(trace.unit?.sources ?? []).map(({ text }): [string, Uint8Array] => [sourceName(text), Buffer.from(text)]),
     ...proofFiles(proofs),
+    ...[...(coq?.files ?? [])].map(([name, text]): [string, Uint8Array] => [name, Buffer.from(text)]),
   ]);
 }
 
@@ -119,6 +127,27 @@ async function exercisedOf(
   return exercise({ ...probe, image: output, target, ...(kernel && { kernel }), progress });
 }
 
+/** What Coq says of the build's TypeScript, where that is asked for. */
+async function coqOf(
+  { folder, progress }: Pick<BuildRequest, 'folder' | 'progress'>,
+  { manifest, trace }: BuildResult,
+  { ask = manifest.coq === true, open }: NonNullable<BundleRequest['coq']>,
+  { verdicts, program: own }: ProofOptions,
+): Promise<CoqBundled | undefined> {
+  const unit = trace!.unit;
+  if (!ask) return undefined;
+  if (unit === undefined) return fail('usage', '--coq: the project has no TypeScript, so there is nothing to prove');
+  const { coqForBuild } = await import('./coq-evidence.ts');
+  return progress.phase('proving with Coq', (step) =>
+    coqForBuild({
+      ...{ program: unit.program, sources: unit.sources, folder, step },
+      ...(verdicts && { verdicts }),
+      ...(own !== undefined && { own }),
+      ...(open && { open }),
+    }),
+  );
+}
+
 /** What would be known after the build only. */
 function requirePlace(path: string, { output }: BuildRequest): void {
   const shown = `--evidence ${printable(path)}`;
@@ -131,7 +160,7 @@ function requirePlace(path: string, { output }: BuildRequest): void {
 /** Builds as buildProject does, and writes the bundle. */
 export async function buildWithEvidence(
   request: BuildRequest,
-  { path, keys, predicate, measure, probe }: BundleRequest,
+  { path, keys, predicate, measure, probe, coq = {} }: BundleRequest,
 ): Promise<BuildResult> {
   requirePlace(path, request);
   const { progress, phases } = measured(request.progress);
@@ -140,7 +169,8 @@ export async function buildWithEvidence(
     const { ownCache } = await import('./verified.ts');
     const isAfresh = request.afresh === true || request.lock === 'frozen';
     // Verdicts that are recalled as a whole bring no questions along.
-    const { verdicts: _, ...cache } = request.proofs ?? (isAfresh ? {} : ownCache(progress.detail));
+    const known = request.proofs ?? (isAfresh ? {} : ownCache(progress.detail));
+    const { verdicts: _, ...cache } = known;
     const result = await buildProject({
       ...request,
       ...{ progress, traced: true, proofs: { ...cache, evidence: proofs } },
@@ -148,8 +178,9 @@ export async function buildWithEvidence(
     const budget = request.budget ?? defaultSteps;
     const controls = await progress.phase('asking what is false', () => controlsOf(result, { budget, ...cache }));
     const exercised = probe === undefined ? [] : await exercisedOf(result, probe, progress);
+    const inCoq = await coqOf({ ...request, progress }, result, coq, known);
     const files = await progress.phase('writing evidence', () =>
-      bundleOf(result, exercised, controls, budget, proofs, request.folder),
+      bundleOf(result, exercised, controls, budget, proofs, request.folder, inCoq),
     );
     const times: Measurements = { format: 'casemate-measurements', version: 1, phases };
     const all = measure ? new Map([...files, [bundleNames.measurements, canonicalBytes(times)]]) : files;

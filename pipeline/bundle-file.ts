@@ -18,6 +18,8 @@ export interface ReadBundle {
 
 const proofName = /^proofs\/(?:obligations\.json|(?:unknown-)?[0-9a-f]{64}\.(?:json|smt2))$/;
 const textName = /^sources\/[0-9a-f]{64}\.ts$/;
+/** Texts alone: what Coq compiled them to is no file of a bundle (bundle.ts). */
+const coqName = /^coq\/./;
 
 /** Reads a bundle; whether anybody signed it, and whether it is true, is another question. Errors: 'evidence', 'limit', 'io'. */
 export function readBundle(path: string): ReadBundle {
@@ -30,7 +32,7 @@ export function readBundle(path: string): ReadBundle {
   if (image === undefined) return fail('evidence', `${where}: ${evidence.image.name}: is missing; evidence is of it`);
   const known = new Set([bundleNames.evidence, bundleNames.measurements, bundleNames.envelope, evidence.image.name]);
   for (const name of files.keys())
-    if (!known.has(name) && !proofName.test(name) && !textName.test(name))
+    if (!known.has(name) && !proofName.test(name) && !textName.test(name) && !coqName.test(name))
       fail('evidence', `${where}: ${name}: is no file of a bundle of this evidence`);
   const times = files.get(bundleNames.measurements);
   if (times !== undefined) parseMeasurements(times, `${where}: ${bundleNames.measurements}`);

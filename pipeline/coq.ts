@@ -14,14 +14,29 @@ import { fileURLToPath } from 'node:url';
 import type { Program } from '../analyzers/ir.ts';
 import { fail, printable } from '../base/errors.ts';
 import { readFile, readFileIfPresent, removeQuietly, writeFileAtomic } from '../base/files.ts';
-import { type Claim, checkedText, exportProgram, type Refusal, type Unit } from '../proofs/coq/export.ts';
+import {
+  baseTexts,
+  type Claim,
+  checkedText,
+  exportProgram,
+  handwrittenContract,
+  type Refusal,
+  type Unit,
+} from '../proofs/coq/export.ts';
 import { assumptionsIn, checkedIn } from '../proofs/coq/output.ts';
-import { makefileText, PROJECT_FIRST, type ProjectFile, projectText } from '../proofs/coq/project.ts';
+import {
+  type ClosedBy,
+  closedProject,
+  makefileText,
+  PROJECT_FIRST,
+  type ProjectText,
+  projectText,
+} from '../proofs/coq/project.ts';
 import { isUnfinished, objectionsTo } from '../proofs/coq/vernacular.ts';
 import { spawnChild, withScratch } from './scratch.ts';
 import { findProgram, requireTool } from './tools.ts';
 
-const LARGEST_PROOF = 1024 * 1024;
+export const LARGEST_PROOF = 1024 * 1024;
 const MOST_OUTPUT = 16 * 1024 * 1024;
 /** Seconds of processor time for one file, for one that tries all goals of a function, and for coqchk. */
 const FILE_SECONDS = 300;
@@ -47,14 +62,18 @@ export interface CoqReport {
   readonly trusted: readonly string[];
   /** Whether the network was taken away from Coq. */
   readonly isolated: boolean;
+  /** The files of what is closed, in an order in which each uses earlier ones. */
+  readonly project: readonly ProjectText[];
 }
 
 export interface CoqRequest {
   readonly folder: string;
   readonly onProgress?: (name: string, done: number, of: number) => void;
+  /** Coq, for texts in a folder; by default the one on PATH. */
+  readonly open?: (folder: string) => Coq;
 }
 
-interface Ended {
+export interface Ended {
   readonly status: number | null;
   readonly output: string;
 }
@@ -75,13 +94,29 @@ function isolation(): string[] {
   return run.status === 0 ? words : [];
 }
 
-const library = fileURLToPath(new URL('../proofs/coq/library/', import.meta.url));
+const folderOfLibrary = fileURLToPath(new URL('../proofs/coq/library/', import.meta.url));
+
+/** The files of Coq that are shipped, by their names. */
+export const readCoqLibrary = (): ReadonlyMap<string, string> =>
+  new Map(
+    ['Casemate', 'CasemateTactics'].map((name) => [
+      name,
+      new TextDecoder().decode(readFile(join(folderOfLibrary, `${name}.v`))),
+    ]),
+  );
+
+/** Coq's compiler and its checker; undefined where one is missing. */
+export function findCoq(): { readonly compiler: string; readonly checker: string } | undefined {
+  const [compiler, checker] = [findProgram('coqc'), findProgram('coqchk')];
+  return compiler === undefined || checker === undefined ? undefined : { compiler, checker };
+}
 
 export function openCoq(folder: string): Coq {
-  if (findProgram('coqc') === undefined || findProgram('coqchk') === undefined)
-    fail('tool', 'coqc and coqchk are not on PATH, and --coq needs them; install them: apt-get install coq');
+  const found = findCoq();
+  if (found === undefined)
+    return fail('tool', 'coqc and coqchk are not on PATH, and --coq needs them; install them: apt-get install coq');
   const coqc = requireTool('coqc');
-  const checker = findProgram('coqchk')!;
+  const { checker } = found;
   const words = isolation();
   const run = (path: string, args: readonly string[], seconds: number): Promise<Ended> =>
     new Promise((done, failed) => {
@@ -188,7 +223,7 @@ async function inOrder<T>(
 }
 
 /** Has coqchk check all that was compiled, and fails if anything rests on an assumption. */
-async function checkAgain(coq: Coq): Promise<void> {
+export async function checkAgain(coq: Coq): Promise<void> {
   const { status, output } = await coq.check('Checked');
   const rests = status === 0 ? checkedIn(output) : undefined;
   if (rests === undefined) fail('tool', `coqchk: ${problemIn(output)}; nothing is counted as proved`);
@@ -201,36 +236,29 @@ interface Proved {
   readonly by: string;
 }
 
-export async function exportToCoq(program: Program, { folder, onProgress }: CoqRequest): Promise<CoqReport> {
+export async function exportToCoq(
+  program: Program,
+  { folder, onProgress, open = openCoq }: CoqRequest,
+): Promise<CoqReport> {
   openFolder(folder);
   const exported = exportProgram(program);
   const skeletons = new Map(
     exported.units.flatMap(({ claims }) => claims).map((claim) => [claim.id, exported.skeleton(claim)]),
   );
   return withScratch(async (scratch) => {
-    const coq = openCoq(scratch);
-    const texts = new Map<string, string>();
-    const files: ProjectFile[] = [];
+    const coq = open(scratch);
     const put = (name: string, text: string): void => {
-      texts.set(name, text);
       writeFileAtomic(join(scratch, `${name.replace(/^handwritten\//, '')}.v`), Buffer.from(text));
     };
-    const base: string[] = [];
-    for (const name of ['Casemate', 'CasemateTactics', 'Program', 'Statements']) {
-      const text =
-        name === 'Program'
-          ? exported.program
-          : name === 'Statements'
-            ? exported.statements
-            : new TextDecoder().decode(readFile(join(library, `${name}.v`)));
+    const shipped = readCoqLibrary();
+    for (const [name, text] of baseTexts(exported, shipped)) {
       put(name, text);
       onProgress?.(name, 0, exported.units.length);
       const { status, output } = await coq.compile(name);
       if (status !== 0) fail('tool', `coqc ${name}.v: ${problemIn(output)}; a defect of casemate, please report it`);
-      files.push({ name, uses: [...base] });
-      base.push(name);
     }
     const proved = new Map<string, Proved>();
+    const written = new Map<string, string>();
     const reasons = new Map<string, { status: ClaimStatus; why: string }>();
     let done = 0;
 
@@ -247,27 +275,19 @@ export async function exportToCoq(program: Program, { folder, onProgress }: CoqR
       put(file, own.text);
       const { status, output } = await coq.compile(claim.id);
       if (status !== 0) {
-        texts.delete(file);
         reasons.set(claim.id, { status: 'open', why: `${file}.v: ${problemIn(output)}` });
         return false;
       }
       proved.set(claim.id, { at: `Verified.${claim.id}.proof`, by: `${file}.v` });
-      files.push({ name: file, uses: base });
+      written.set(claim.id, own.text);
       return true;
     };
 
     const contract = async ({ name, claims: [claim], text }: Unit): Promise<void> => {
       if (await byHand(claim)) {
-        put(
-          name,
-          `Require Verified.Statements Verified.${claim.id}.\nDefinition proof : Verified.Statements.${claim.id} := Verified.${claim.id}.proof.\n`,
-        );
+        put(name, handwrittenContract(claim));
         const { status } = await coq.compile(name);
-        if (status === 0) {
-          files.push({ name, uses: [...base, `handwritten/${claim.id}`] });
-          return;
-        }
-        texts.delete(name);
+        if (status === 0) return;
         proved.delete(claim.id);
         reasons.set(claim.id, {
           status: 'refused',
@@ -285,10 +305,8 @@ export async function exportToCoq(program: Program, { folder, onProgress }: CoqR
       const { status, output } = await coq.compile(name);
       if (status === 0) {
         proved.set(claim.id, { at: claim.proof, by: 'a script' });
-        files.push({ name, uses: [...base, ...claim.uses.map((one) => one.replace(/^contract/, 'Contract'))] });
         return;
       }
-      texts.delete(name);
       if (!reasons.has(claim.id))
         reasons.set(claim.id, { status: 'open', why: `no script closes it: ${problemIn(output)}` });
     };
@@ -305,16 +323,12 @@ export async function exportToCoq(program: Program, { folder, onProgress }: CoqR
       // All are tried first, each for so long: a script that never ends would take the others with it.
       put(`${name}_trial`, trial!);
       const { output } = await coq.compile(`${name}_trial`, TRIAL_SECONDS);
-      texts.delete(`${name}_trial`);
       const said = new Set(
         output.split('\n').flatMap((line) => /^(?:.*Timeout)?closed (\w[\w']*)$/.exec(line)?.[1] ?? []),
       );
       let closed = new Set(left.flatMap(({ id }) => (said.has(id) ? [id] : [])));
       const works = closed.size > 0 && (await attempt(closed));
-      if (!works) {
-        texts.delete(name);
-        closed = new Set();
-      } else files.push({ name, uses: base });
+      if (!works) closed = new Set();
       for (const claim of left) {
         if (closed.has(claim.id)) proved.set(claim.id, { at: claim.proof, by: 'a script' });
         else if (!reasons.has(claim.id)) reasons.set(claim.id, { status: 'open', why: 'no script closes it' });
@@ -336,14 +350,6 @@ export async function exportToCoq(program: Program, { folder, onProgress }: CoqR
     const claims = exported.units.flatMap((unit) => unit.claims);
     const counted = claims.flatMap((claim) => (proved.has(claim.id) ? [{ claim, at: proved.get(claim.id)!.at }] : []));
     put('Checked', checkedText(counted));
-    // In an order that does not depend on which was quicker.
-    const order = [
-      ...base,
-      ...claims.flatMap(({ id }) => [`handwritten/${id}`]),
-      ...exported.units.map(({ name }) => name),
-    ];
-    files.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-    files.push({ name: 'Checked', uses: files.map(({ name }) => name) });
     onProgress?.('all proofs again, with coqchk', done, exported.units.length);
     const compiled = await coq.compile('Checked');
     if (compiled.status !== 0)
@@ -365,7 +371,12 @@ export async function exportToCoq(program: Program, { folder, onProgress }: CoqR
     // Where nothing is proved there is nothing to check.
     if (counted.length > 0) await checkAgain(coq);
 
+    const closedBy = new Map(
+      [...proved].map(([id, { by }]): [string, ClosedBy] => [id, by === 'a script' ? 'script' : 'hand']),
+    );
+    const project = closedProject(exported, shipped, closedBy, written);
     const report: CoqReport = {
+      project,
       version: coq.version,
       isolated: coq.isolated,
       refusals: exported.refusals,
@@ -376,26 +387,20 @@ export async function exportToCoq(program: Program, { folder, onProgress }: CoqR
         return found === undefined ? { claim, status, by: why } : { claim, status: 'closed', by: found.by };
       }),
     };
-    writeFolder(folder, report, texts, files, skeletons);
+    writeFolder(folder, report, skeletons);
     return report;
   });
 }
 
 /** Writes what was made; what an earlier run made and this one did not goes, handwritten files stay. */
-function writeFolder(
-  folder: string,
-  report: CoqReport,
-  texts: ReadonlyMap<string, string>,
-  files: readonly ProjectFile[],
-  skeletons: ReadonlyMap<string, string>,
-): void {
+function writeFolder(folder: string, report: CoqReport, skeletons: ReadonlyMap<string, string>): void {
   const write = (name: string, text: string): void => writeFileAtomic(join(folder, name), Buffer.from(text));
+  const files = report.project;
   const kept = new Set(files.map(({ name }) => `${name}.v`));
   write('_CoqProject', projectText(files));
   for (const name of readdirSync(folder))
     if (/\.(v|vo|vok|vos|glob)$/.test(name) && !kept.has(name)) removeQuietly(join(folder, name));
-  for (const [name, text] of texts)
-    if (!name.startsWith('handwritten/') && kept.has(`${name}.v`)) write(`${name}.v`, text);
+  for (const { name, text } of files) if (!name.startsWith('handwritten/')) write(`${name}.v`, text);
   write('Makefile', makefileText(files));
   for (const { claim, status } of report.claims) {
     const name = `handwritten/${claim.id}.v`;

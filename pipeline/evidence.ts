@@ -12,6 +12,7 @@ import type {
   Evidence,
   EvidenceAssumption,
   EvidenceControl,
+  EvidenceCoq,
   EvidenceErasure,
   EvidenceKernel,
   EvidenceLayout,
@@ -94,7 +95,7 @@ const hashOfText = (text: string): string => createHash('sha256').update(text).d
 /** Name of a bundled source: of what it says, since a project may name its files as it likes. */
 export const sourceName = (text: string): string => `sources/${hashOfText(text)}.ts`;
 
-function proofRecords({ trace, budget, obligations }: EvidenceJob, subject: Subject): EvidenceProofs | undefined {
+function proofRecords({ trace, budget, obligations, coq }: EvidenceJob, subject: Subject): EvidenceProofs | undefined {
   const { unit, audit } = trace;
   if (unit === undefined || audit === undefined) return undefined;
   return {
@@ -102,6 +103,7 @@ function proofRecords({ trace, budget, obligations }: EvidenceJob, subject: Subj
     budget,
     functions: verifiedRecords(audit, subject),
     obligations: obligationRecords(obligations),
+    ...(coq && { coq }),
   };
 }
 
@@ -221,6 +223,8 @@ export interface EvidenceJob {
   /** Of the index of proofs (proof-evidence.ts); none without TypeScript. */
   readonly obligations: readonly ObligationEntry[];
   readonly tools: Omit<EvidenceTools, 'solvers' | 'compiler'>;
+  /** What Coq has said; absent: it was not asked. */
+  readonly coq?: EvidenceCoq;
   /** Packages that inputs came with, by the inputs' names. */
   readonly packages: ReadonlyMap<string, EvidencePackage>;
 }

@@ -163,6 +163,7 @@ export interface Manifest {
   readonly waive?: readonly ManifestWaiver[];
   readonly strict?: boolean;
   readonly validate?: boolean;
+  readonly coq?: boolean;
   readonly stack?: ManifestStack;
   readonly secrets?: ManifestSecrets;
   readonly include?: readonly string[];

@@ -70,7 +70,7 @@ const isWhole = (results: readonly { readonly status: string }[]): boolean =>
   results.length > 0 && results.every(({ status }) => status === 'proved' || status === 'trusted');
 
 /** Verdicts are kept by a bundle alone, whose bytes tell it from any other program. */
-const storeFor = (verdicts: SealedStore | undefined, program: string): SealedStore | undefined =>
+export const storeFor = (verdicts: SealedStore | undefined, program: string): SealedStore | undefined =>
   program.endsWith('.bundle.js') ? verdicts : undefined;
 
 interface Kept {

@@ -25,9 +25,12 @@ import { checkNoted, checkStandings } from './verify-functions.ts';
 const isSourceName = (file: string): boolean =>
   /^[^/\0][^\0]*\.ts$/.test(file) && !file.endsWith('.d.ts') && !file.includes('casemate:');
 
+/** A source as the evidence has it. */
+type NamedText = { readonly name: string; readonly text: string };
+
 /** The texts, by their names; undefined after what is wrong with one was said. */
-function sourcesOf(account: Account, { files }: ReadBundle, { sources }: EvidenceProofs) {
-  const texts: { name: string; text: string }[] = [];
+function sourcesOf(account: Account, { files }: ReadBundle, { sources }: EvidenceProofs): NamedText[] | undefined {
+  const texts: NamedText[] = [];
   const seen = new Set<string>();
   for (const { file, sha256: hash } of sources) {
     const name = `${bundleNames.sources}${hash}.ts`;
@@ -111,20 +114,21 @@ function checkFunctions(
   }
 }
 
+/** Returns the bundled sources, where they are those that the evidence names. */
 export async function checkProofs(
   account: Account,
   bundle: ReadBundle,
   request: { readonly prove: boolean; readonly step: (text: string) => void },
-): Promise<void> {
+): Promise<readonly NamedText[] | undefined> {
   const { proofs } = bundle.evidence;
   checkNoted(account, bundle);
-  if (proofs === undefined) return;
+  if (proofs === undefined) return undefined;
   const sources = sourcesOf(account, bundle, proofs);
   await checkFiles(account, bundle, proofs);
-  if (sources === undefined) return;
+  if (sources === undefined) return undefined;
   if (!request.prove) {
     account.trusted.push(`${proofs.obligations.length} obligations: nothing was proved again`);
-    return;
+    return sources;
   }
   const { proveSources } = await import('./prove.ts');
   const report = await proveSources(sources, {
@@ -134,7 +138,7 @@ export async function checkProofs(
   });
   if (report.program === undefined) {
     account.untrue.push('sources/: cannot be analyzed, so nothing of them was proved');
-    return;
+    return undefined;
   }
   const found = obligationRecords(obligationEntries(report));
   const equal = compareById(account, proofs.obligations, found, judge, 'the sources give no such obligation');
@@ -143,4 +147,5 @@ export async function checkProofs(
   );
   checkFunctions(account, proofs, report.results);
   checkStandings(account, proofs.functions, report.results);
+  return sources;
 }

@@ -18,11 +18,13 @@ export type Rebuild = (evidence: Evidence) => Promise<Evidence>;
 
 /** What a build of the same project with the same tools says again, whoever does it and wherever. */
 function repeatable({ tools: _, validation: __, ...evidence }: Evidence): object {
-  const { inputs, findings, kernel, controls } = evidence;
+  const { inputs, findings, kernel, controls, proofs } = evidence;
   return {
     ...evidence,
     inputs: inputs.map(({ package: _package, ...input }) => input),
     findings: findings.filter(({ state }) => state !== 'exercised'),
+    // Held against the sources already, and asked of Coq (verify-coq.ts).
+    ...(proofs && { proofs: { ...proofs, coq: undefined } }),
     // The reader's own file may have another name.
     ...(kernel && { kernel: { ...kernel, name: '' } }),
     controls: controls.map(({ tool: _tool, ...control }) => control),

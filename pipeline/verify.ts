@@ -7,6 +7,7 @@
  *   erasure     what functions leave of their secrets, followed again              secrets.ts
  *   code        that the image has the code which the evidence speaks of           this file
  *   proofs      every obligation made anew from the bundled sources, and proved    verify-proofs.ts
+ *   coq         statements made anew and held against the bundled texts, and proved   verify-coq.ts
  *   kernel      for seL4, what may be said of the kernel, where that is at hand    targets/sel4/claims.ts
  *   slide       on request, that another file is a slide of the image              targets/hvt/check-slide.ts
  *   rebuild     on request, image and evidence from the project's folder           verify-rebuild.ts
@@ -35,6 +36,7 @@ import { clipped, imageRecord } from './image-record.ts';
 import { sha256 } from './lock.ts';
 import { judgeFile } from './secrets.ts';
 import { type Account, compareById, differenceOf, many, same } from './verify-account.ts';
+import { type CoqRequest, checkCoq } from './verify-coq.ts';
 import { checkProofs } from './verify-proofs.ts';
 import { checkRebuild, type Rebuild } from './verify-rebuild.ts';
 
@@ -44,6 +46,8 @@ export interface VerifyRequest {
   readonly keys: readonly Key[];
   /** Proves again; else proofs are taken on trust. */
   readonly prove: boolean;
+  /** Whether Coq is asked again; by default where it is installed. */
+  readonly coq?: CoqRequest;
   /** The least number that a release may have. */
   readonly leastRelease?: number;
   /** For seL4: the kernel that the image is for. */
@@ -331,7 +335,8 @@ export async function verifyBundle(request: VerifyRequest): Promise<VerifyReport
   step('secrets');
   await checkErasure(account, bundle);
   checkCode(account, bundle);
-  await checkProofs(account, bundle, request);
+  const sources = await checkProofs(account, bundle, request);
+  await checkCoq(account, bundle, sources, request);
   step('what is false');
   await checkControls(account, bundle, request.prove);
   checkValidation(account, bundle);

@@ -192,6 +192,16 @@ Abort.
 `;
 }
 
+/** What every proof needs, in the order in which each uses the earlier ones. `library`: the files that are shipped. */
+export const baseTexts = (
+  { program, statements }: Pick<CoqExport, 'program' | 'statements'>,
+  library: ReadonlyMap<string, string>,
+): [name: string, text: string][] => [...library, ['Program', program], ['Statements', statements]];
+
+/** The file of a contract that a person has proved: where contracts that rest on it look for its proof. */
+export const handwrittenContract = ({ id }: Claim): string =>
+  `Require Verified.Statements Verified.${id}.\nDefinition proof : Verified.Statements.${id} := Verified.${id}.proof.\n`;
+
 /** The file that takes from each proof what counts. `at`: the constant of each claim that is said to be proved. */
 export function checkedText(proved: readonly { readonly claim: Claim; readonly at: string }[]): string {
   const libraries = [...new Set(proved.map(({ at }) => at.slice(0, at.lastIndexOf('.'))))];
