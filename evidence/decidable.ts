@@ -9,6 +9,8 @@
 import type { Outcome, State } from '../hardening/finding.ts';
 import type {
   Evidence,
+  EvidenceCoqClaim,
+  EvidenceCoqRefusal,
   EvidenceErasure,
   EvidenceFinding,
   EvidenceObligation,
@@ -104,11 +106,29 @@ function ofValidation(one: EvidenceValidation): Decidable {
   };
 }
 
+const inCoq = { ...first, rule: 'coq', details: [] };
+
+function ofCoqClaim({ id, fingerprint, function: name, statement, status, by, ...at }: EvidenceCoqClaim): Decidable {
+  const { file, line, column } = at;
+  const found = status === 'closed' ? `closed by ${by}, with no axiom` : `open: ${by}`;
+  return {
+    ...{ ...inCoq, id, fingerprint, outcome: status === 'closed' ? 'pass' : 'unknown' },
+    ...{ message: `${name}: ${statement} ${found}`, place: { file, line, column } },
+  };
+}
+
+function ofCoqRefusal({ id, fingerprint, name, reason, file, line, column }: EvidenceCoqRefusal): Decidable {
+  const message = `${name}: has no form in Coq: ${reason}`;
+  return { ...inCoq, id, fingerprint, outcome: 'unknown', message, place: { file, line, column } };
+}
+
 /** Everything to decide on, in the order of the evidence. */
 export function decidables(evidence: Evidence): Decidable[] {
   return [
     ...evidence.findings,
     ...(evidence.proofs?.obligations ?? []).map(ofObligation),
+    ...(evidence.proofs?.coq?.claims ?? []).map(ofCoqClaim),
+    ...(evidence.proofs?.coq?.refusals ?? []).map(ofCoqRefusal),
     ...(evidence.proofs?.functions ?? []).flatMap(ofVerified),
     ...(evidence.validation ?? []).map(ofValidation),
     ...(evidence.erasure ?? []).map(ofErasure),
@@ -119,7 +139,7 @@ export function decidables(evidence: Evidence): Decidable[] {
 export function needlessRule(evidence: Evidence, rule: string): string | undefined {
   const { proofs, erasure } = evidence;
   const without = 'the project has no verified TypeScript';
-  if (rule === 'proof' || rule === 'validation') return proofs === undefined ? without : undefined;
+  if (rule === 'proof' || rule === 'validation' || rule === 'coq') return proofs === undefined ? without : undefined;
   if (rule === 'verified') {
     if (proofs === undefined) return without;
     const absent = proofs.functions.every(({ status }) => status === 'absent');

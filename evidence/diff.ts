@@ -135,10 +135,13 @@ function symbolsOf({ proofs, erasure = [], validation = [] }: Evidence): Map<str
 function missedIn(before: Evidence, after: Evidence): (old: Decidable) => boolean {
   const symbols = symbolsOf(before);
   const left = after.image.functions && new Set(after.image.functions.map(({ name }) => name));
-  const promises = new Set(before.proofs?.obligations.flatMap(({ id, kind }) => (kind === 'ensures' ? [id] : [])));
+  const promises = new Set([
+    ...(before.proofs?.obligations ?? []).flatMap(({ id, kind }) => (kind === 'ensures' ? [id] : [])),
+    ...(before.proofs?.coq?.claims ?? []).flatMap(({ id, kind }) => (kind === 'contract' ? [id] : [])),
+  ]);
   return ({ id, rule, outcome }) => {
     if (outcome !== 'pass') return false;
-    if (rule === 'proof') return promises.has(id);
+    if (rule === 'proof' || rule === 'coq') return promises.has(id);
     const own = symbols.get(id);
     return own === undefined || left === undefined || own.some((name) => left.has(name));
   };
@@ -204,12 +207,13 @@ function groups({ segments }: EvidenceImage): Map<string, SegmentGroup> {
   return found;
 }
 
-function toolsOf({ tools: { casemate, node, compiler, solvers, packages } }: Evidence): Map<string, string> {
+function toolsOf({ tools: { casemate, node, compiler, solvers, packages }, proofs }: Evidence): Map<string, string> {
   return new Map([
     ['casemate', `${casemate.version}, SHA-256 ${casemate.sha256}`],
     ['Node.js', node],
     ...(compiler === undefined ? [] : [['compiler', compiler] as const]),
     ...(solvers.length === 0 ? [] : [['solvers', solvers.join(', ')] as const]),
+    ...(proofs?.coq === undefined ? [] : [['Coq', proofs.coq.version] as const]),
     ...packages.map(({ name, version }) => [`npm ${name}`, version] as const),
   ]);
 }

@@ -48,6 +48,7 @@ export interface Thresholds {
   readonly entropyBits?: number;
   readonly canaryPercent?: number;
   readonly unknowns?: number;
+  readonly coqOpen?: number;
   readonly assumptions?: number;
   readonly imageBytes?: number;
   readonly tcbBytes?: number;

@@ -60,6 +60,7 @@ export const knownRules: readonly KnownRule[] = [
   },
   { rule: 'probes', version: 1, strict: 'warn', baseline: 'off', about: 'Programs that try to break out, and fault.' },
   { rule: 'proof', version: 1, strict: 'error', baseline: 'error', about: 'Obligations of verified TypeScript.' },
+  { rule: 'coq', version: 1, strict: 'warn', baseline: 'off', about: 'Contracts and obligations as theorems of Coq.' },
   { rule: 'verified', version: 1, strict: 'error', baseline: 'error', about: "What is proved is the image's code." },
   { rule: 'validation', version: 1, strict: 'warn', baseline: 'off', about: 'Machine code does what its source says.' },
   { rule: 'erasure', version: 1, strict: 'error', baseline: 'error', about: 'Functions leave no secret behind.' },
@@ -93,7 +94,7 @@ export function preset(name: PresetName): PolicyText {
     rules: knownRules.map((one) => ruleOf(name, one)),
     thresholds: {
       $comment:
-        'Bounds that are still allowed. Others: entropyBits (least bits of the image address at every start, or of every slide), assumptions (most entries of the ledger), unknowns (of rules that only warn, too; what is unknown of one that decides is never a pass). Set imageBytes and tcbBytes a little above what your image has: growth is then seen.',
+        'Bounds that are still allowed. Others: entropyBits (least bits of the image address at every start, or of every slide), assumptions (most entries of the ledger), coqOpen (most statements that Coq has not proved), unknowns (of rules that only warn, too; what is unknown of one that decides is never a pass). Set imageBytes and tcbBytes a little above what your image has: growth is then seen.',
       ...(strict ? { canaryPercent: 90 } : {}),
       imageBytes: 256 * MIB,
       tcbBytes: 64 * MIB,

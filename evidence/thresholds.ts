@@ -54,6 +54,16 @@ const gauges: Readonly<Record<ThresholdName, Gauge>> = {
     fix: 'make what is unknown decidable, or waive each of it',
     read: (_, unknowns) => unknowns,
   },
+  coqOpen: {
+    what: 'statements that Coq has not proved',
+    isLeast: false,
+    fix: 'build with --coq, and prove what is open by hand: docs/coq.md',
+    read: ({ proofs }) => {
+      if (proofs?.coq === undefined) return proofs === undefined ? 0 : undefined;
+      const { claims, refusals } = proofs.coq;
+      return refusals.length + claims.filter(({ status }) => status === 'open').length;
+    },
+  },
   assumptions: {
     what: 'entries of the ledger of assumptions',
     isLeast: false,

@@ -80,7 +80,7 @@ export function slsaStatement({ evidence, sha256 }: Stated, builder: string): st
   });
 }
 
-/** What holds of an image: findings that pass, functions that are proved, functions that leave nothing. */
+/** What holds of an image: findings that pass, functions that are proved, theorems, functions that leave nothing. */
 export function scaiStatement({ evidence, sha256 }: Stated): string {
   const file = evidenceFile(sha256);
   const attribute = (name: string, conditions: object): object => ({ attribute: name, conditions, evidence: file });
@@ -93,6 +93,9 @@ export function scaiStatement({ evidence, sha256 }: Stated): string {
       ...(proofs?.functions ?? [])
         .filter(({ status }) => status === 'proved')
         .map(({ function: name, contract, relies }) => attribute(`verified:${name}`, { contract, relies })),
+      ...(proofs?.coq?.claims ?? [])
+        .filter(({ status }) => status === 'closed')
+        .map(({ id, statement: theorem, by }) => attribute(id, { theorem, by, checker: proofs!.coq!.version })),
       ...erasure
         .filter(({ outcome }) => outcome === 'erased')
         .map(({ id, parts }) => attribute(id, { clear: parts.map(({ part }) => part) })),

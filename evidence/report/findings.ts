@@ -111,7 +111,7 @@ function advised(pages: RulePages): (row: Row) => Row {
 }
 
 /** Rules whose subjects are functions and obligations, which have sections of their own. */
-const ofFunctions = new Set(['proof', 'verified', 'validation', 'erasure']);
+const ofFunctions = new Set(['proof', 'coq', 'verified', 'validation', 'erasure']);
 
 function rowsOf({ evidence, verdict, pages }: ReportInput): { rows: Row[]; counted: ReadonlyMap<string, number> } {
   const all = verdict === undefined ? decidables(evidence).map(ofDecidable) : verdict.decisions.map(ofDecision);
@@ -127,6 +127,7 @@ function rowsOf({ evidence, verdict, pages }: ReportInput): { rows: Row[]; count
 
 const countedWords: Readonly<Record<string, readonly [one: string, many: string, anchor: string]>> = {
   proof: ['obligation is proved', 'obligations are proved', 'contracts'],
+  coq: ['statement is closed in Coq', 'statements are closed in Coq', 'coq'],
   verified: [
     'function is in the image as it was proved',
     'functions are in the image as they were proved',

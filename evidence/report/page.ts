@@ -10,6 +10,7 @@ import { createHash } from '../../base/node.ts';
 import { addressesSection } from './addresses.ts';
 import { changesSection } from './changes.ts';
 import { contractsSection } from './contracts.ts';
+import { coqSection } from './coq.ts';
 import { findingsSection } from './findings.ts';
 import { attributes, type Html, html, scriptElement, styleElement, textOfHtml } from './html.ts';
 import type { ReportInput } from './input.ts';
@@ -44,6 +45,7 @@ function sectionsOf(input: ReportInput): Section[] {
     memorySection,
     addressesSection,
     contractsSection,
+    coqSection,
     validationSection,
     secretsSection,
     stackSection,
@@ -61,8 +63,8 @@ const LARGE = 2000;
 function isLarge({
   evidence: { findings, proofs, validation = [], erasure = [], inputs, assumptions },
 }: ReportInput): boolean {
-  const { functions = [], obligations = [] } = proofs ?? {};
-  const rows = [findings, functions, obligations, validation, erasure, inputs, assumptions];
+  const { functions = [], obligations = [], coq } = proofs ?? {};
+  const rows = [findings, functions, obligations, coq?.claims ?? [], validation, erasure, inputs, assumptions];
   return rows.reduce((sum, one) => sum + one.length, 0) > LARGE;
 }
 

@@ -32,10 +32,24 @@ const finding = (change: Partial<EvidenceFinding>): Evidence => ({
   }),
 });
 
+/** Its theorems: `f/contract` is closed, another statement is open. */
+const theorems = base.proofs!.coq!;
+const inCoq = (coq: Partial<typeof theorems> | undefined): Evidence => {
+  const { coq: _, ...proofs } = base.proofs!;
+  return { ...base, proofs: { ...proofs, ...(coq && { coq: { ...theorems, ...coq } }) } };
+};
+
 const worse = (after: Evidence, before: Evidence = base): string => diffEvidence(before, after).worse.join('\n');
 
 describe('a newer release is worse', () => {
   it.each<[string, Evidence, RegExp]>([
+    [
+      'with a theorem that is open again',
+      inCoq({ claims: theorems.claims.map((one) => ({ ...one, status: 'open' as const, fingerprint: hash('open') })) }),
+      /coq:app\.ts:f\/contract: unknown, declared \(was pass, declared\)/,
+    ],
+    ['without the theorem of a contract', inCoq({ claims: [] }), /coq:app\.ts:f\/contract: passed, and is no longer/],
+    ['that Coq was not asked about', inCoq(undefined), /coq:app\.ts:f\/contract: passed, and is no longer looked at/],
     [
       'with a device more',
       image({ devices: [...base.image.devices!, { name: 'disk', type: 'block' }] }),

@@ -75,29 +75,52 @@ describe('the gate', () => {
     expect(warn.decisions).toHaveLength(1);
   });
 
+  it('decides on theorems of Coq: what is open or has no form is undecided, and so is a release without any', () => {
+    const only = { rules: [{ rule: 'coq', version: 1, level: 'error' as const }], unlisted: 'off' as const };
+    const off = [{ rule: 'coq', version: 1, level: 'off' as const }];
+    const { coq, ...withoutCoq } = someEvidence.proofs!;
+    const closed = { ...coq!, claims: coq!.claims.slice(0, 1), refusals: [] };
+    const judged = (proofs: Evidence['proofs'], more: Partial<Policy> = only) => {
+      const { proofs: _, ...rest } = someEvidence;
+      return judge({ ...rest, ...(proofs && { proofs }) }, { ...small, unlisted: 'off', ...more });
+    };
+    expect(resultsOf(judged(someEvidence.proofs))).toEqual({
+      'coq:app.ts:f/contract': 'passed',
+      'coq:app.ts:f/ensures': 'undecided',
+      'coq:app.ts:g': 'undecided',
+    });
+    expect(judged({ ...withoutCoq, coq: closed }).status).toBe(0);
+    expect(judged(withoutCoq).status).toBe(3);
+    expect(judged(undefined).status).toBe(0);
+    const bound = (proofs: Evidence['proofs'], coqOpen: number) =>
+      judged(proofs, { rules: off, thresholds: { coqOpen } }).status;
+    expect([bound(someEvidence.proofs, 2), bound(someEvidence.proofs, 1)]).toEqual([0, 1]);
+    expect([bound(withoutCoq, 100), bound(undefined, 0)]).toEqual([3, 0]);
+  });
+
   it('decides on proofs, the code that was proved, validation and erasure as on findings', () => {
     const rules = ['proof', 'verified', 'validation', 'erasure'].map((rule) => ({
       rule,
       version: 1,
       level: 'error' as const,
     }));
-    const verdict = judge({ ...someEvidence, findings: [] }, { ...small, rules });
+    const { coq: _, ...proofs } = someEvidence.proofs!;
+    const verdict = judge({ ...someEvidence, findings: [], proofs }, { ...small, rules });
     expect(resultsOf(verdict)).toEqual({
       'proof:app.ts:f/ensures/result > 0': 'passed',
       'verified:app.ts:f': 'passed',
       'validation:app.ts:f': 'undecided',
       'erasure:wipe_key': 'failed',
     });
-    const { proofs } = someEvidence;
     const spoilt = (part: object, fn: object) =>
       judge(
         {
           ...someEvidence,
           ...{ findings: [], erasure: [], validation: [] },
           proofs: {
-            ...proofs!,
-            functions: [{ ...proofs!.functions[0]!, ...fn }],
-            obligations: [{ ...proofs!.obligations[0]!, ...part }],
+            ...proofs,
+            functions: [{ ...proofs.functions[0]!, ...fn }],
+            obligations: [{ ...proofs.obligations[0]!, ...part }],
           },
         },
         { ...small, rules: rules.slice(0, 2) },

@@ -36,7 +36,7 @@ describe('a policy', () => {
   });
 
   it.each([
-    [{ ...strict, levels: [] }, 'policy.json:138: levels: unknown key "levels"; allowed are'],
+    [{ ...strict, levels: [] }, 'policy.json:144: levels: unknown key "levels"; allowed are'],
     [{ ...strict, unlisted: 'fatal' }, ': unlisted: found "fatal"; must be "error", "warn" or "off"'],
     [{ ...strict, version: 2 }, ': version: found 2; must be "1"'],
     [

@@ -77,6 +77,34 @@ export const someEvidence: Evidence = {
         ...{ status: 'proved', by: 'z3 1', text: hash('smt'), record: hash('record'), fingerprint: hash('o') },
       },
     ],
+    coq: {
+      ...{ version: 'The Coq Proof Assistant, version 8.16.1', coqchk: 'no axioms', trusted: ['app.ts:rotate'] },
+      files: [{ name: 'coq/Checked.v', sha256: hash('checked') }],
+      claims: [
+        {
+          ...{
+            id: 'coq:app.ts:f/contract',
+            name: 'f/contract',
+            function: 'app.ts:f',
+            kind: 'contract',
+            file: 'app.ts',
+          },
+          ...{ line: 2, column: 1, statement: 'contract_f', status: 'closed', by: 'coq/handwritten/contract_f.v' },
+          fingerprint: hash('c'),
+        },
+        {
+          ...{ id: 'coq:app.ts:f/ensures', name: 'f/ensures/result > 0', function: 'app.ts:f', kind: 'obligation' },
+          ...{ file: 'app.ts', line: 3, column: 5, statement: 'goal_f_1', status: 'open', by: 'no script closes it' },
+          fingerprint: hash('g'),
+        },
+      ],
+      refusals: [
+        {
+          ...{ id: 'coq:app.ts:g', name: 'g: definition', function: 'app.ts:g', file: 'app.ts', line: 9, column: 1 },
+          ...{ reason: 'it calls itself, directly or through others', fingerprint: hash('r') },
+        },
+      ],
+    },
   },
   assumptions: [{ kind: 'proof', text: 'memory and the stack suffice' }],
   erasure: [

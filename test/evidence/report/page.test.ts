@@ -87,7 +87,15 @@ describe('the page', () => {
       const levels = await page.locator('h1, h2, h3').evaluateAll((all) => all.map((one) => Number(one.tagName[1])));
       expect(levels[0]).toBe(1);
       for (let i = 1; i < levels.length; i++) expect(levels[i]).toBeLessThanOrEqual(levels[i - 1]! + 1);
-      for (const name of ['Findings', 'Memory', 'Addresses', 'Contracts', 'Translation validation', 'Secrets'])
+      for (const name of [
+        'Findings',
+        'Memory',
+        'Addresses',
+        'Contracts',
+        'Theorems of Coq',
+        'Translation validation',
+        'Secrets',
+      ])
         await page.getByRole('heading', { level: 2, name }).waitFor();
       for (const name of ['Stack', 'Kernel', 'Assumptions', 'Trusted code', 'Inputs and tools'])
         await page.getByRole('heading', { level: 2, name, exact: true }).waitFor();
@@ -278,7 +286,7 @@ describe('the page', () => {
     await opened(
       full,
       async (page) => {
-        await page.locator('summary', { hasText: 'app.ts:f' }).click();
+        await page.locator('summary', { hasText: 'app.ts:f proved' }).click();
         expect(await page.getByText('@requires x < 10').isVisible()).toBe(true);
         expect(await page.getByRole('search').count()).toBe(0);
         expect(await page.getByRole('button').count()).toBe(0);
