@@ -2,9 +2,11 @@
 import { relative } from 'node:path';
 import { Command } from 'commander';
 import { fail, hex, printable } from '../base/errors.ts';
+import type { EvidenceCoq } from '../evidence/evidence.ts';
 import { PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE, PT_TLS } from '../linker/elf.ts';
 import type { LinkedImage, Segment } from '../linker/image.ts';
 import { type BuildRequest, type BuildResult, buildProject } from '../pipeline/build.ts';
+import type { BundledResult } from '../pipeline/build-evidence.ts';
 import { type ManifestSeL4, type Target, targets } from '../pipeline/manifest.ts';
 import { countsOf, type ValidatedFunction, type ValidationReport } from '../pipeline/validation-policy.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
@@ -22,6 +24,7 @@ Examples:
   casemate build examples/hello --target riscv64    the same for RISC-V: examples/hello/build/hello.riscv64
   casemate build . -o /tmp/app.hvt            write the image elsewhere
   casemate build . --update-lock              accept changed objects, archives or compiler
+  casemate build . --evidence app.evidence --coq    and Coq proves the TypeScript, for the bundle
   casemate build . --frozen-lock              refuse any difference from casemate.lock (release builds)
 
 docs/manifest.md explains casemate.json and casemate.lock.`;
@@ -89,6 +92,17 @@ export function verifiedText({ functions, trusted }: NonNullable<BuildResult['ve
   return `${lines.join('\n')}\n`;
 }
 
+/** How much of the TypeScript Coq has proved, and what it has not. */
+export function coqText({ version, claims, refusals }: EvidenceCoq): string {
+  const open = claims.filter(({ status }) => status === 'open');
+  const row = (name: string, why: string): string => `  open: ${printable(name)}: ${printable(why, 300)}\n`;
+  return [
+    `coq: ${claims.length - open.length} of ${claims.length + refusals.length} contracts and obligations proved, with no axiom, by ${printable(version)}\n`,
+    ...open.map(({ statement, by }) => row(statement, by)),
+    ...refusals.map(({ name, reason }) => row(name, `has no form in Coq: ${reason}`)),
+  ].join('');
+}
+
 /** The verdicts, a line each; what is undecided says why. */
 export function validationText(report: ValidationReport): string {
   const { functions, bytes, validated, validatedBytes, absent } = countsOf(report);
@@ -127,7 +141,7 @@ export function wipedText(wiped: NonNullable<BuildResult['wiped']>): string {
   return `wiped after: ${shown.length === 0 ? 'no function' : shown.join(', ')}\n`;
 }
 
-function summary(result: BuildResult): string {
+function summary(result: BundledResult): string {
   const { image, output, lock } = result;
   const size = readableSize(image.bytes.length);
   const short = relative('', output);
@@ -136,6 +150,7 @@ function summary(result: BuildResult): string {
     segmentTable(image),
   ];
   if (result.verified !== undefined) lines.push(verifiedText(result.verified));
+  if (result.coq !== undefined) lines.push(coqText(result.coq));
   if (result.validation !== undefined) lines.push(validationText(result.validation));
   if (result.secrets !== undefined && result.secrets.functions.length > 0) lines.push(secretsText(result.secrets));
   if (result.wiped !== undefined) lines.push(wipedText(result.wiped));
@@ -190,7 +205,7 @@ function sel4Of(options: Options): ManifestSeL4 | undefined {
 }
 
 /** With its evidence; keys are read before anything is built, since a build that cannot be signed is of no use. */
-async function built(request: BuildRequest, options: Options): Promise<BuildResult> {
+async function built(request: BuildRequest, options: Options): Promise<BundledResult> {
   const { evidence, key = [], release, measure, coq, probe, cpu, machine } = options;
   const { buildWithEvidence } = await import('../pipeline/build-evidence.ts');
   const keys = signingKeys(key, options);
@@ -237,7 +252,8 @@ async function run(folder: string, options: Options): Promise<void> {
     ...(options.validateTime !== undefined && { validationTime: options.validateTime }),
     progress,
   };
-  const result = options.evidence === undefined ? await buildProject(request) : await built(request, options);
+  const result: BundledResult =
+    options.evidence === undefined ? await buildProject(request) : await built(request, options);
   if (options.report !== undefined) await writeReport(options.report, { path: options.evidence! }, progress);
   if (!options.quiet) print(summary(result));
 }

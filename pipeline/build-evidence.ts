@@ -12,7 +12,7 @@ import { readFile, readFileIfPresent } from '../base/files.ts';
 import type { Bundle } from '../evidence/bundle.ts';
 import { canonicalBytes } from '../evidence/canonical.ts';
 import { type Key, type Predicate, signBundle } from '../evidence/envelope.ts';
-import { bundleNames, type EvidenceControl, type Measurements } from '../evidence/evidence.ts';
+import { bundleNames, type EvidenceControl, type EvidenceCoq, type Measurements } from '../evidence/evidence.ts';
 import { parseEvidence } from '../evidence/parse.ts';
 import type { Finding } from '../hardening/finding.ts';
 import { defaultSteps } from '../proofs/smt/steps.ts';
@@ -157,11 +157,14 @@ function requirePlace(path: string, { output }: BuildRequest): void {
   if (output !== undefined && resolve(output) === resolve(path)) fail('usage', `${shown}: is the image's own file`);
 }
 
+/** What a build came to, and what Coq said of it. */
+export type BundledResult = BuildResult & { readonly coq?: EvidenceCoq };
+
 /** Builds as buildProject does, and writes the bundle. */
 export async function buildWithEvidence(
   request: BuildRequest,
   { path, keys, predicate, measure, probe, coq = {} }: BundleRequest,
-): Promise<BuildResult> {
+): Promise<BundledResult> {
   requirePlace(path, request);
   const { progress, phases } = measured(request.progress);
   return withScratch(async (scratch) => {
@@ -185,6 +188,6 @@ export async function buildWithEvidence(
     const times: Measurements = { format: 'casemate-measurements', version: 1, phases };
     const all = measure ? new Map([...files, [bundleNames.measurements, canonicalBytes(times)]]) : files;
     writeBundle(path, keys.length === 0 ? all : signBundle(all, keys, predicate));
-    return result;
+    return { ...result, ...(inCoq && { coq: inCoq.record }) };
   });
 }

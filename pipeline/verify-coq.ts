@@ -223,7 +223,8 @@ export async function checkCoq(
   account.checked.push(
     `${many(found.files.size, 'file')} of Coq: definitions, statements and scripts as the sources give them`,
   );
-  if (claims.length > closed) account.trusted.push(`why ${many(claims.length - closed, 'statement')} of Coq are open`);
+  const open = claims.length - closed;
+  if (open > 0) account.trusted.push(`why ${many(open, 'statement')} of Coq ${open === 1 ? 'is' : 'are'} open`);
   const onTrust = (why: string): void =>
     void account.trusted.push(
       printable(`that ${claimed.version} has proved ${many(closed, 'statement')}: ${why}`, 500),

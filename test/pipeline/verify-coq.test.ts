@@ -212,7 +212,7 @@ describe('verify with Coq', () => {
     expect(checked.join('\n')).toMatch(
       new RegExp(`${closed} of ${own.claims.length + 1} statements closed, with no axiom`),
     );
-    expect(trusted).toContain('why 1 statement of Coq are open');
+    expect(trusted).toContain('why 1 statement of Coq is open');
     expect(names.at(-2)).toBe('Checked');
     expect(names.at(-1)).toBe('coqchk Checked');
     expect(seen).not.toContain('Makefile');

@@ -15,6 +15,7 @@ import { buildWithEvidence } from '../../pipeline/build-evidence.ts';
 import { readBundle } from '../../pipeline/bundle-file.ts';
 import { createProgress } from '../../pipeline/progress.ts';
 import { type VerifyRequest, verifyBundle } from '../../pipeline/verify.ts';
+import { coqStandIn } from '../support/coq-standin.ts';
 import { makeKey } from '../support/keys.ts';
 import { isLong } from '../support/long.ts';
 import { project as temporary } from './support.ts';
@@ -35,11 +36,14 @@ const trusted: readonly (readonly [RegExp, string])[] = [
   // Whose word it is that a residue is let pass, and how long a solver was given.
   [/^erasure\.\*\.waived$/, ''],
   [/^proofs\.budget$/, 'steps for each question'],
+  // Whoever has another Coq is told so; why a statement is open is no claim of anything.
+  [/^proofs\.coq\.version$/, ''],
+  [/^proofs\.coq\.claims\.\*\.why$/, 'why 1 statement of Coq is open'],
   // Why a function's code is not what was made: it is said to be worth nothing already.
   [/^proofs\.functions\.\*\.reason$/, ''],
 ];
 /** What stays a matter of trust for whoever builds the project again: with which tools that was done elsewhere. */
-const trustedAlways = /^(tools|controls\.\*\.tool$|inputs\.\*\.package)/;
+const trustedAlways = /^(tools|controls\.\*\.tool$|inputs\.\*\.package|proofs\.coq\.)/;
 const isTrusted = (shape: string): boolean => trusted.some(([path]) => path.test(shape));
 
 /** What may be said of a function although more is so: gravest first. To say less is no lie. */
@@ -59,19 +63,37 @@ function leavesOf(value: unknown, path: Path = []): Path[] {
   );
 }
 
-const shapeOf = (path: Path): string => path.map((step) => (typeof step === 'number' ? '*' : step)).join('.');
+/** A path without numbers; what `by` says of a statement of Coq that is open is another thing than of one that is closed. */
+function shapeOf(path: Path): string {
+  const shape = path.map((step) => (typeof step === 'number' ? '*' : step)).join('.');
+  const isOpen = evidence.proofs?.coq?.claims[path[3] as number]?.status === 'open';
+  return isOpen && shape === 'proofs.coq.claims.*.by' ? 'proofs.coq.claims.*.why' : shape;
+}
 
 /** Words that a member may be instead, so that the shape holds. */
 const others: Record<string, readonly string[]> = {
   outcome: ['pass', 'fail', 'unknown', 'erased', 'residue'],
   state: ['declared', 'enforced', 'exercised'],
-  status: ['proved', 'failed', 'unknown', 'relying', 'waived', 'absent', 'lost'],
+  status: ['proved', 'failed', 'unknown', 'relying', 'waived', 'absent', 'lost', 'closed', 'open'],
+  coqchk: ['no axioms', 'not run'],
   question: ['holds', 'exists'],
   verdict: ['validated', 'refuted', 'undecided', 'assumed'],
   type: ['load', 'tls', 'note', 'net', 'block'],
   machine: ['x86-64', 'riscv64'],
   target: ['hvt', 'riscv64'],
-  kind: ['manifest', 'source', 'object', 'archive', 'proof', 'audit', 'erasure', 'ensures', 'invariant'],
+  kind: [
+    'manifest',
+    'source',
+    'object',
+    'archive',
+    'proof',
+    'audit',
+    'erasure',
+    'ensures',
+    'invariant',
+    'contract',
+    'obligation',
+  ],
   component: ['application', 'library'],
   origin: ['source', 'manifest', 'typescript'],
   rights: ['R-X', 'RW-', 'R--'],
@@ -126,8 +148,15 @@ export function sum(n: u32): u32 {
 export function twice(n: u32): u32 {
   return n;
 }
+/** @decreases n */
+export function down(n: u32): u32 {
+  return n === 0 ? 0 : down(n - 1);
+}
 `,
 };
+
+/** Coq as it would be, were one statement open. */
+const coq = coqStandIn({ open: ['goal_sum_1'] });
 
 let files: Bundle;
 let evidence: Evidence;
@@ -138,7 +167,7 @@ beforeAll(async () => {
   const path = join(home, 'app.evidence');
   await buildWithEvidence(
     { folder: home, lock: 'verify', progress: quiet, proofs: {} },
-    { path, keys: [key.signing], predicate: {}, measure: false },
+    { path, keys: [key.signing], predicate: {}, measure: false, coq: { ask: true, open: coq.open } },
   );
   ({ files, evidence } = readBundle(path));
 }, 120_000);
@@ -179,7 +208,10 @@ async function isCaught(changed: unknown, prove: boolean, more: Partial<VerifyRe
   const all = new Map([...files, ['evidence.json', canonicalBytes(changed as Evidence)]]);
   writeFileSync(path, Buffer.concat([...packBundle(signBundle(all as Bundle, [key.signing]))]));
   try {
-    const { untrue, undecided } = await verifyBundle({ path, keys: [key.judging], prove, step: () => {}, ...more });
+    const { untrue, undecided } = await verifyBundle({
+      ...{ path, keys: [key.judging], prove, step: () => {}, coq: { ask: true, open: coq.open } },
+      ...more,
+    });
     return untrue.length + undecided.length > 0;
   } catch (error) {
     if (['evidence', 'signature'].includes((error as { code?: string }).code ?? '')) return true;
@@ -196,6 +228,8 @@ describe('every statement of an evidence file', () => {
       'proofs.obligations.*.status',
       'erasure.*.outcome',
       'image.segments.*.rights',
+      'proofs.coq.claims.*.status',
+      'proofs.coq.refusals.*.reason',
     ])
       expect([...shapes]).toContain(shape);
   });
@@ -269,7 +303,7 @@ describe('every statement of an evidence file', () => {
   it('is called trusted by verify where this test calls it so', async () => {
     const path = join(temporary(), 'own.evidence');
     writeFileSync(path, Buffer.concat([...packBundle(signBundle(files, [key.signing]))]));
-    const report = await verifyBundle({ path, keys: [key.judging], prove: false, step: () => {} });
+    const report = await verifyBundle({ path, keys: [key.judging], prove: false, step: () => {}, coq: { ask: false } });
     const said = report.trusted.join('\n');
     const present = new Set(partsOf(evidence).map(shapeOf));
     for (const [shape, words] of trusted)
