@@ -14,7 +14,7 @@ import { fail, printable } from '../base/errors.ts';
 import { readFile, readFileIfPresent, writeFileAtomic } from '../base/files.ts';
 import { createHash } from '../base/node.ts';
 import { exportProgram } from '../proofs/coq/export.ts';
-import { type Coq, exportToCoq, findCoq, LARGEST_PROOF, openCoq } from './coq.ts';
+import { type Coq, exportToCoq, findCoq, LARGEST_PROOF, openCoq, readCoqLibrary } from './coq.ts';
 import { bundledCoq, type CoqBundled, type CoqVerdict } from './coq-record.ts';
 import { isInside } from './paths.ts';
 import { storeFor } from './proved-before.ts';
@@ -66,6 +66,7 @@ function keyOf({ sources }: CoqJob, own: string, written: ReadonlyMap<string, Ui
   const found = findCoq();
   const text = JSON.stringify([
     'coq',
+    [...readCoqLibrary()],
     sources.map(({ name, text: of }) => [name, of]),
     [...written].map(([id, bytes]) => [id, Buffer.from(bytes).toString('latin1')]),
     found && stampOfFiles([found.compiler, found.checker]).stamp,

@@ -82,7 +82,7 @@ export interface Coq {
   readonly version: string;
   readonly isolated: boolean;
   readonly compile: (name: string, seconds?: number) => Promise<Ended>;
-  readonly check: (name: string) => Promise<Ended>;
+  readonly check: (name: string, seconds?: number) => Promise<Ended>;
 }
 
 /** The words before a command that take the network away, where that is possible. */
@@ -142,7 +142,8 @@ export function openCoq(folder: string): Coq {
     isolated: words.length > 0,
     compile: (name, seconds = FILE_SECONDS) =>
       run(coqc.path, ['-q', '-w', 'none', '-Q', '.', 'Verified', `${name}.v`], seconds),
-    check: (name) => run(checker, ['-o', '-silent', '-Q', '.', 'Verified', `Verified.${name}`], CHECK_SECONDS),
+    check: (name, seconds = CHECK_SECONDS) =>
+      run(checker, ['-o', '-silent', '-Q', '.', 'Verified', `Verified.${name}`], seconds),
   };
 }
 
@@ -223,7 +224,7 @@ async function inOrder<T>(
 }
 
 /** Has coqchk check all that was compiled, and fails if anything rests on an assumption. */
-export async function checkAgain(coq: Coq): Promise<void> {
+async function checkAgain(coq: Coq): Promise<void> {
   const { status, output } = await coq.check('Checked');
   const rests = status === 0 ? checkedIn(output) : undefined;
   if (rests === undefined) fail('tool', `coqchk: ${problemIn(output)}; nothing is counted as proved`);

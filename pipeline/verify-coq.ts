@@ -10,15 +10,15 @@
 import { join } from 'node:path';
 import type { Program } from '../analyzers/ir.ts';
 import { analyze, type Source } from '../analyzers/typescript/analyze.ts';
-import { CasemateError, printable } from '../base/errors.ts';
+import { printable } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files.ts';
 import { bundleNames, type EvidenceCoq, type EvidenceCoqClaim } from '../evidence/evidence.ts';
 import { exportProgram } from '../proofs/coq/export.ts';
-import { assumptionsIn } from '../proofs/coq/output.ts';
+import { assumptionsIn, checkedIn } from '../proofs/coq/output.ts';
 import type { ProjectText } from '../proofs/coq/project.ts';
 import { isUnfinished, objectionsTo } from '../proofs/coq/vernacular.ts';
 import type { ReadBundle } from './bundle-file.ts';
-import { type Coq, checkAgain, type Ended, findCoq, LARGEST_PROOF, openCoq, problemIn } from './coq.ts';
+import { type Coq, type Ended, findCoq, LARGEST_PROOF, openCoq, problemIn } from './coq.ts';
 import { bundledCoq, type CoqVerdict, closedBy, coqFile } from './coq-record.ts';
 import { readLibrary } from './prove.ts';
 import { withScratch } from './scratch.ts';
@@ -147,13 +147,10 @@ async function askCoq(
   }
   if (closed === 0) return true;
   request.step('coqchk');
-  try {
-    await checkAgain(coq);
-  } catch (error) {
-    if (!(error instanceof CasemateError)) throw error;
-    return say(undefined, error.message);
-  }
-  return true;
+  const ended = await coq.check('Checked', Math.max(1, Math.floor((end - performance.now()) / 1000)));
+  const rests = ended.status === 0 ? checkedIn(ended.output) : undefined;
+  if (rests === undefined) return say(ended, `coqchk: ${problemIn(ended.output)}`);
+  return rests.length === 0 || say(undefined, `coqchk: the proofs rest on ${rests.join('; ')}`);
 }
 
 /** What is the same whoever proves: why something is open may depend on the machine. */

@@ -17,7 +17,7 @@ import { createProgress } from '../../pipeline/progress.ts';
 import type { SealedStore } from '../../pipeline/sealed-store.ts';
 import { type VerifyReport, verifyBundle } from '../../pipeline/verify.ts';
 import type { CoqRequest } from '../../pipeline/verify-coq.ts';
-import { coqStandIn, type StandIn, VERSION } from '../support/coq-standin.ts';
+import { coqStandIn, type StandIn, summary, VERSION } from '../support/coq-standin.ts';
 import { makeKey } from '../support/keys.ts';
 import { isLong } from '../support/long.ts';
 import { requireTools } from '../support/tools.ts';
@@ -409,6 +409,13 @@ describe('verify with Coq', () => {
       'untrue',
       /^coqchk: Fatal Error: mismatch/,
     ],
+    [
+      'rests on something by the word of coqchk',
+      { checked: { status: 0, output: summary('\n    Verified.contract_sum.a\n') } },
+      'untrue',
+      /^coqchk: the proofs rest on Axioms: Verified\.contract_sum\.a/,
+    ],
+    ['checks for too long', { checked: { status: null, output: '' } }, 'undecided', /^coqchk: no answer/],
     [
       'runs out of time',
       { ends: (name) => (name === 'Contract_twice' ? { status: null, output: '' } : undefined) },

@@ -20,7 +20,8 @@ export interface StandIn {
 
 export const VERSION = 'The Coq Proof Assistant, version 8.16.1';
 
-const summary = (axioms: string): string => `
+/** What coqchk prints. */
+export const summary = (axioms: string): string => `
 CONTEXT SUMMARY
 ===============
 
