@@ -89,6 +89,17 @@ function refusedAtOnce({ body, diverges, name }: FunctionIr, recursive: boolean)
   return recursive ? 'it calls itself, directly or through others' : undefined;
 }
 
+/** What a definition calls, and what those of them call that proofs unfold: their values turn up in its proof. */
+function callsThroughPlain(exported: Exported, { calls }: Definition, all: readonly Definition[]): string[] {
+  const found = new Set(calls);
+  for (const key of found) {
+    if (!exported.plain.has(key)) continue;
+    const plain = all.find(({ function: { key: other } }) => other === key);
+    for (const callee of plain?.calls ?? []) found.add(callee);
+  }
+  return [...found];
+}
+
 export function exportProgram(program: Program): CoqExport {
   const exported = createExported(program);
   const refusals: Refusal[] = [];
@@ -111,7 +122,8 @@ export function exportProgram(program: Program): CoqExport {
         try {
           const definition = define(exported, subject);
           definitions.push(definition);
-          const used = definition.calls.map((callee) => claimOf.get(callee)!);
+          const calls = callsThroughPlain(exported, definition, definitions);
+          const used = calls.map((callee) => claimOf.get(callee)!);
           const claim: Claim = {
             id: `contract_${own}`,
             kind: 'contract',
@@ -122,7 +134,7 @@ export function exportProgram(program: Program): CoqExport {
             uses: used.map(({ id }) => id),
           };
           claimOf.set(key, claim);
-          const called = definitions.filter(({ function: { key: other } }) => definition.calls.includes(other));
+          const called = definitions.filter(({ function: { key: other } }) => calls.includes(other));
           const text = contractScript(exported, definition, called, definitions);
           units.push({ name: `Contract_${own}`, claims: [claim], text: () => text });
         } catch (error) {

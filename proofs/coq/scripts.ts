@@ -8,6 +8,7 @@
 import type { Definition } from './contracts.ts';
 import type { Claim } from './export.ts';
 import { valueName } from './expressions.ts';
+import { atom } from './names.ts';
 import type { Exported } from './program.ts';
 import { someValue } from './types.ts';
 
@@ -39,13 +40,13 @@ function callCase(exported: Exported, { name, function: subject, pure }: Definit
 }
 
 /** What is known of the value of a function in a clause: its contract. */
-function valueFact({ name, function: subject }: Definition): string {
+function valueFact(exported: Exported, { name, function: subject }: Definition): string {
   const own = stem(name);
   const args = subject.parameters.map((_, i) => `?a${i}`);
   const given = subject.parameters.map((_, i) => `a${i}`);
   const call = [valueName(name), ...args].join(' ');
   const said = given.length === 0 ? name : `(${given.join(', ')})`;
-  const use = `cm_value_fact (Verified.Contract_${own}.proof${given.map((one) => ` ${one}`).join('')}) ltac:(unfold requires_${own} in *) ltac:(fun held => unfold ensures_${own} in held; fold (${[valueName(name), ...given].join(' ')}) in held) (${name}, ${said})`;
+  const use = `cm_value_fact ${atom(someValue(exported.types, subject.result))} (Verified.Contract_${own}.proof${given.map((one) => ` ${one}`).join('')}) ltac:(unfold requires_${own} in *) ltac:(fun held => unfold ensures_${own} in held; fold (${[valueName(name), ...given].join(' ')}) in held) (${name}, ${said})`;
   return `  | |- context [${call}] => ${use}\n  | _ : context [${call}] |- _ => ${use}`;
 }
 
@@ -74,7 +75,9 @@ export function contractScript(
   if (plain.length > 0) lines.push(`Ltac cm_values ::= unfold ${plain.join(', ')} in *.`);
   const cases = called.map((callee) => callCase(exported, callee));
   if (cases.length > 0) lines.push(`Ltac cm_call ::= lazymatch goal with\n${cases.join('\n')}\n  end.`);
-  const facts = called.filter(({ pure, function: { key } }) => pure && !exported.plain.has(key)).map(valueFact);
+  const facts = called
+    .filter(({ pure, function: { key } }) => pure && !exported.plain.has(key))
+    .map((one) => valueFact(exported, one));
   if (facts.length > 0) lines.push(`Ltac cm_value_facts ::= repeat match goal with\n${facts.join('\n')}\n  end.`);
   lines.push(`
 Theorem proof : contract_${own}.

@@ -61,6 +61,33 @@ describe.skipIf(!isLong)('with Coq', () => {
     LONG,
   );
 
+  it(
+    'what a clause says of the value of a function is known from its contract, behind another function too',
+    async () => {
+      const program = programOf(`
+/**
+ * @pure
+ * @ensures implies(character === 43, result === 62)
+ * @ensures result <= 64
+ */
+export function bitsOf(character: u8): u8 { if (character === 43) return 62; return 64; }
+/** @pure */
+export function isPlus(character: u8): boolean { return bitsOf(character) === 62; }
+/**
+ * @pure
+ * @requires bits === 62
+ * @ensures bitsOf(result) === bits
+ */
+export function digit(bits: u8): u8 { if (bits > 62) return 0; return 43; }
+/** @ensures isPlus(result) */
+export function plus(): u8 { return 43; }`);
+      const statuses = await statusesOf(program);
+      for (const name of ['bitsOf', 'isPlus', 'digit', 'plus'])
+        expect(statuses[`contract_${name}`]).toBe('closed: a script');
+    },
+    LONG,
+  );
+
   describe('what is false', () => {
     const wrong = () => programOf('/** @ensures result === a + 1 */\nexport function f(a: u8): u32 { return a; }');
     const attack = async (text: string): Promise<string> => {

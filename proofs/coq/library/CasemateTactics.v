@@ -76,6 +76,25 @@ Ltac cm_goal :=
   | |- Bool.eqb _ _ = true => apply cm_eqb_bool
   end.
 
+(** Linear arithmetic alone: without what holds under conditions, and with quotients as numbers of which nothing is known,
+    since lia would look at each case of each of them. *)
+Ltac cm_plainly :=
+  repeat match goal with
+  | held : ?given -> _ |- _ => lazymatch type of given with Prop => clear held end
+  end;
+  repeat match goal with
+  | |- context [Z.quot ?a ?b] => cm_opaque (Z.quot a b)
+  | _ : context [Z.quot ?a ?b] |- _ => cm_opaque (Z.quot a b)
+  | |- context [Z.rem ?a ?b] => cm_opaque (Z.rem a b)
+  | _ : context [Z.rem ?a ?b] |- _ => cm_opaque (Z.rem a b)
+  | |- context [Z.div ?a ?b] => cm_opaque (Z.div a b)
+  | _ : context [Z.div ?a ?b] |- _ => cm_opaque (Z.div a b)
+  | |- context [Z.modulo ?a ?b] => cm_opaque (Z.modulo a b)
+  | _ : context [Z.modulo ?a ?b] |- _ => cm_opaque (Z.modulo a b)
+  end
+with cm_opaque term := let n := fresh "n" in set (n := term) in *; clearbody n.
+Ltac cm_light := cm_plainly; first [assumption | lia].
+
 (** * Bits *)
 
 Ltac cm_constant term := lazymatch term with Z0 => idtac | Zpos ?p => cm_digits p | Zneg ?p => cm_digits p end
@@ -109,7 +128,7 @@ Ltac cm_divide a p :=
   | 1 => cm_becomes (a / 1) a ltac:(apply Z.div_1_r)
   | _ =>
       first [
-        cm_becomes (a / p) 0 ltac:(apply Z.div_small; lia)
+        cm_becomes (a / p) 0 ltac:(apply Z.div_small; cm_light)
       | pose proof (cm_quotient a p eq_refl); let q := fresh "q" in set (q := a / p) in *; clearbody q ]
   end.
 
@@ -119,7 +138,7 @@ Ltac cm_any_divide a b :=
 
 Ltac cm_remainder a p :=
   first [
-    cm_becomes (a mod p) a ltac:(apply Z.mod_small; lia)
+    cm_becomes (a mod p) a ltac:(apply Z.mod_small; cm_light)
   | cm_becomes (a mod p) (a - p * (a / p)) ltac:(apply Z.mod_eq; discriminate); cm_divide a p ].
 
 Ltac cm_lowest m := let r := eval vm_compute in (Z.land m (- m)) in r.
@@ -168,8 +187,8 @@ Ltac cm_bits_in term :=
         else cm_remainder a b)
       else (cm_flat b; cm_becomes (a mod b) (a - b * (a / b)) ltac:(apply Z.mod_eq; lia); cm_any_divide a b)
   | Z.div ?a ?b => cm_flat a; tryif cm_constant b then cm_divide a b else (cm_flat b; cm_any_divide a b)
-  | Z.rem ?a ?b => cm_flat a; cm_flat b; cm_becomes (Z.rem a b) (a mod b) ltac:(apply Z.rem_mod_nonneg; lia)
-  | Z.quot ?a ?b => cm_flat a; cm_flat b; cm_becomes (Z.quot a b) (a / b) ltac:(apply Z.quot_div_nonneg; lia)
+  | Z.rem ?a ?b => cm_flat a; cm_flat b; cm_becomes (Z.rem a b) (a mod b) ltac:(apply Z.rem_mod_nonneg; first [cm_light | lia])
+  | Z.quot ?a ?b => cm_flat a; cm_flat b; cm_becomes (Z.quot a b) (a / b) ltac:(apply Z.quot_div_nonneg; first [cm_light | lia])
   | Z.shiftr ?a ?k =>
       cm_constant k; cm_flat a; let p := cm_power k in
       cm_becomes (Z.shiftr a k) (a / p) ltac:(rewrite Z.shiftr_div_pow2 by lia; reflexivity); cm_divide a p
@@ -360,27 +379,77 @@ Ltac cm_branches :=
   | _ : context [if ?b then _ else _] |- _ => let e := fresh "e" in destruct b eqn:e
   end.
 
+(** The same, of the goal alone. *)
+Ltac cm_choices := repeat match goal with |- context [if ?b then _ else _] => let e := fresh "e" in destruct b eqn:e end.
+
 Ltac cm_quick := first [assumption | reflexivity | lia | congruence | solve [intuition (lia || congruence)]].
+
+(** Where lia would have cases to look at, those are taken apart first. *)
+Ltac cm_no_quotients :=
+  lazymatch goal with
+  | |- context [Z.quot _ _] => fail
+  | _ : context [Z.quot _ _] |- _ => fail
+  | |- context [Z.rem _ _] => fail
+  | _ : context [Z.rem _ _] |- _ => fail
+  | _ => idtac
+  end.
 
 Ltac cm_values := idtac.
 
+(** The parts of what is known; of what holds under a condition, that whose condition is known to hold. *)
+Ltac cm_take held :=
+  lazymatch type of held with
+  | _ /\ _ =>
+      let a := fresh "held" in let b := fresh "held" in destruct held as [a b]; cm_take a; cm_take b
+  | ?given -> _ =>
+      lazymatch type of given with
+      | Prop =>
+          let g := fresh "given" in
+          tryif assert (g : given) by (cm_goal; cm_light) then (specialize (held g); cm_take held) else clear held
+      | _ => idtac
+      end
+  | _ => idtac
+  end.
+
 (** What contracts say of values of functions in clauses. *)
 Ltac cm_value_facts := idtac.
-Ltac cm_value_fact theorem requires ensures said :=
+Ltac cm_value_fact otherwise theorem requires ensures said :=
   cm_new said;
   let held := fresh "held" in
   try (
-    assert (held : _) by (eapply cm_ends_value; apply theorem; requires; intuition (assumption || lia));
-    destruct held as [_ held]; ensures held).
+    assert (held : _) by (eapply (cm_ends_value otherwise); apply theorem; requires; cm_goal; cm_light);
+    destruct held as [_ held]; ensures held; cm_take held).
+
+(** The same on both sides, given which way was come. *)
+Ltac cm_same :=
+  repeat match goal with e : ?x = _ |- _ => is_var x; subst x | e : _ = ?x |- _ => is_var x; subst x end;
+  repeat match goal with
+  | way : ?b = true |- context [?b] => rewrite way
+  | way : ?b = false |- context [?b] => rewrite way
+  end;
+  cbn [andb orb negb implb]; first [reflexivity | rewrite ?andb_true_r, ?andb_false_r, ?orb_true_r, ?orb_false_r; reflexivity].
 
 (** Fields of records that were just made. *)
 Ltac cm_fields := idtac.
 
+(** Two indices that are one: what is said of bits at the one is said at the other. *)
+Ltac cm_merge :=
+  cm_has_bits; cm_facts; cm_instances; cm_facts;
+  match goal with
+  | _ : context [cm_get _ ?a ?j] |- context [cm_get _ ?a ?i] =>
+      is_var i; is_var j;
+      tryif constr_eq i j then fail else
+      (let e := fresh "e" in assert (e : i = j) by lia; rewrite e in *; first [assumption | cm_quick])
+  end.
+
 Ltac cm_close_now :=
-  cbv beta iota in *; cm_fields; cm_values; cm_goal; cm_facts; cm_names; cm_arrays; cm_goal;
+  cbv beta iota in *; cm_fields; cm_values; cm_goal;
+  try solve [cm_same];
+  cm_facts; cm_names; cm_arrays; cm_goal;
   try solve [cm_enumerate];
-  try cm_quick;
-  cm_value_facts; cm_fields; cm_branches; cm_facts; cm_goal; cm_bits; cm_stores; cm_elements; cm_instances; cm_elements; cm_instances; cm_facts;
+  try solve [cm_light];
+  try (cm_no_quotients; cm_quick);
+  cm_choices; cm_value_facts; try solve [cm_light]; cm_fields; cm_branches; cm_facts; cm_goal; try solve [cm_merge]; cm_bits; cm_stores; cm_elements; cm_instances; cm_elements; cm_instances; cm_facts;
   try cm_quick; cm_equals; try cm_quick; cm_products; try solve [lia];
   try solve [
     match goal with
