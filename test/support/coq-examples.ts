@@ -458,4 +458,38 @@ const features: CoqFunction[] = [
   feature('gcd', ['nat', 'nat'], 'nat', (r) => [natural(r, 90), natural(r, 90)], gcd),
 ];
 
+/** Functions of the extracted module `m` for those whose OCaml is an expression, or whose name is another. */
+const typescript: Readonly<Record<string, string>> = {
+  'red_black.find': '(pairs, k) => m.find(k, m.ofList(pairs))',
+  'red_black.entries': '(pairs) => m.entries(m.ofList(pairs))',
+  'red_black.depth': '(pairs) => m.depth(m.ofList(pairs))',
+  'red_black.size': '(pairs) => m.size(m.ofList(pairs))',
+  'features.labels': '(h, w) => m.labels(m.mapRose((n) => n + 1n, m.grow(h, w)))',
+  'features.squared_length': `(a, b, c, d) => {
+    const from = { x: a, y: b };
+    const s = m.reversed({ from, from1: from, to: { x: c, y: d }, name: '' });
+    return [m.squaredLength(s), s.name];
+  }`,
+  'features.total': '(l) => m.total(m.pairs(m.sums, m.texts), l)',
+  'features.position': '(l) => m.position(m.isEven, l)',
+  'features.reverse': 'm.reverse1',
+  'features.number': 'm.number1',
+  'features.apply_all': '(l, n) => m.applyAll(m.adders(l), n)',
+  'features.iterate': '(n, k) => m.twice()(m.twice()((i) => i + 1n))(m.iterate(n, (i) => i + 1n)(k))',
+  'features.simplify': `(code) => {
+    const t = m.termOf({ kind: 'nil' }, code);
+    return t.kind === 'none' ? t : { kind: 'some', value: m.value((v) => 2n * v, m.simplify(t.value)) };
+  }`,
+  'features.code_of': `(code) => {
+    const t = m.termOf({ kind: 'nil' }, code);
+    return t.kind === 'none' ? t : { kind: 'some', value: m.codeOf(t.value) };
+  }`,
+  'features.classify_left': "(n, b) => m.classify([n, { kind: 'Inl', a: b }])",
+  'features.classify_right': "(n, o) => m.classify([n, { kind: 'Inr', a: o }])",
+};
+
+/** The function in JavaScript, given what was extracted as `m`. */
+export const typescriptOf = ({ file, name }: CoqFunction): string =>
+  typescript[`${file}.${name}`] ?? `m.${name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())}`;
+
 export const coqExamples: readonly CoqFunction[] = [...insertionSort, ...utf8, ...modexp, ...redBlack, ...features];
