@@ -551,10 +551,7 @@ export function emitDefinition(
       }
     }
     const result = names.take('result');
-    out.push(
-      `let ${result}: ${typeOf(resultOf(term))};`,
-      ...statements(term, scope, { kind: 'variable', name: result }),
-    );
+    out.push(`let ${result}: ${typeOf(resultOf(term))};`, ...choose(all, { kind: 'variable', name: result }));
     return result;
   };
 

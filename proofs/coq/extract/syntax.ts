@@ -56,7 +56,7 @@ export interface Definition {
 }
 
 /** Deeper than this a term is nobody's program, and would take the stack with it. */
-const DEEPEST = 2500;
+const DEEPEST = 600;
 
 type Json = Readonly<Record<string, unknown>>;
 
