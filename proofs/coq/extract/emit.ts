@@ -8,101 +8,12 @@
  * take all their parameters at once; where one is handed over as a value it takes them one by one, as its type says.
  */
 import { fail, printable } from '../../../base/errors.ts';
+import { characterLiteral, numberLiteral, quoted, stringLiteral } from './literals.ts';
 import { camelCase, type Names } from './naming.ts';
 import { type Definition, partsOf, type Term, type Type } from './syntax.ts';
-import { builtFunctions, builtTypes, constructorName, functionName, isAtom, typeName } from './table.ts';
-import { type Inferred, type Known, resolved } from './types.ts';
-
-/** How constructors of a user's type look. */
-export interface UserConstructor {
-  readonly name: string;
-  /** enumeration: a text; record: no kind; union: an object with a kind. */
-  readonly form: 'enumeration' | 'record' | 'union';
-  readonly fields: readonly string[];
-}
-
-export interface UserFunction {
-  readonly name: string;
-  /** How many parameters it takes at once; 0: it is a value. */
-  readonly arity: number;
-  /** A value with parameters of types is a function without parameters. */
-  readonly isCalled: boolean;
-}
-
-export interface Surroundings {
-  readonly types: ReadonlyMap<string, string>;
-  readonly constructors: ReadonlyMap<string, UserConstructor>;
-  readonly functions: ReadonlyMap<string, UserFunction>;
-  /** Called with each helper that is needed. */
-  readonly need: (helper: string) => void;
-}
-
-const builtinTypes = new Map(builtTypes.map((one) => [typeName(one.coq), one]));
-const builtinFunctions = new Map(builtFunctions.map((one) => [functionName(one.coq), one]));
-const builtinConstructors = new Map(
-  builtTypes.flatMap((type) =>
-    type.constructors.map((one) => [constructorName(type.coq, one.name), { type, one }] as const),
-  ),
-);
-
-const parameterName = (index: number): string => String.fromCharCode(64 + index);
-
-function typeBy(name: string, args: readonly string[], { types, need }: Surroundings): string {
-  const built = builtinTypes.get(name);
-  if (built !== undefined) {
-    if (built.needs !== undefined) need(built.needs);
-    return built.type(args);
-  }
-  const own = types.get(name) ?? name;
-  return args.length === 0 ? own : `${own}<${args.join(', ')}>`;
-}
-
-const arrow = (from: string, to: string): string => `(it: ${from}) => ${to}`;
-
-/** A declared type, by the names that it was declared with. */
-export function declaredText(type: Type, around: Surroundings): string {
-  switch (type.kind) {
-    case 'arrow':
-      return arrow(declaredText(type.from, around), declaredText(type.to, around));
-    case 'parameter':
-      return parameterName(type.index);
-    case 'named':
-      return typeBy(
-        type.name,
-        type.args.map((one) => declaredText(one, around)),
-        around,
-      );
-    default:
-      return 'undefined';
-  }
-}
-
-function knownText(type: Known, around: Surroundings): string {
-  const now = resolved(type);
-  // Nothing decides it, so nothing has it.
-  if (now.kind === 'variable') return 'never';
-  const parameter = /^'(\d+)$/.exec(now.name);
-  if (parameter !== null) return parameterName(Number(parameter[1]));
-  const args = now.args.map((one) => knownText(one, around));
-  return now.name === '->' ? arrow(args[0]!, args[1]!) : typeBy(now.name, args, around);
-}
-
-/** Parameters of types that a declared type has. */
-export function parametersIn(type: Type): number {
-  switch (type.kind) {
-    case 'arrow':
-      return Math.max(parametersIn(type.from), parametersIn(type.to));
-    case 'parameter':
-      return type.index;
-    case 'named':
-      return Math.max(0, ...type.args.map(parametersIn));
-    default:
-      return 0;
-  }
-}
-
-export const genericText = (count: number): string =>
-  count === 0 ? '' : `<${Array.from({ length: count }, (_, i) => parameterName(i + 1)).join(', ')}>`;
+import { builtinConstructors, builtinFunctions, isAtom } from './table.ts';
+import { declaredText, genericText, knownText, parametersIn, type Surroundings, splitType } from './type-text.ts';
+import type { Inferred, Known } from './types.ts';
 
 interface Local {
   readonly text: string;
@@ -150,65 +61,6 @@ function endsInCall(term: Term, name: string, isGlobal: boolean, arity: number):
   if (term.kind === 'let') return endsInCall(term.body, name, isGlobal, arity);
   return callsSelf(term, name, isGlobal, arity);
 }
-
-/** Types of the parameters that come first, and of what is left. */
-function split(type: Known, count: number): { readonly from: Known[]; readonly to: Known } {
-  const from: Known[] = [];
-  let to = resolved(type);
-  while (from.length < count && to.kind === 'applied' && to.name === '->') {
-    from.push(to.args[0]!);
-    to = resolved(to.args[1]!);
-  }
-  return { from, to };
-}
-
-/** A number of Coq that is written out, if the term is one. */
-function literal(term: Term): bigint | undefined {
-  if (term.kind !== 'construct') return undefined;
-  const built = builtinConstructors.get(term.name);
-  if (built === undefined || !['nat', 'positive', 'N', 'Z'].includes(built.type.coq)) return undefined;
-  const steps: string[] = [];
-  let now: Term = term;
-  while (now.kind === 'construct' && now.args.length === 1 && builtinConstructors.has(now.name)) {
-    steps.push(builtinConstructors.get(now.name)!.one.name);
-    now = now.args[0]!;
-  }
-  if (now.kind !== 'construct' || now.args.length > 0) return undefined;
-  let value = builtinConstructors.get(now.name)?.one.name === 'xH' ? 1n : 0n;
-  for (const step of steps.reverse()) {
-    if (step === 'S') value += 1n;
-    else if (step === 'xI') value = 2n * value + 1n;
-    else if (step === 'xO') value = 2n * value;
-    else if (step === 'Zneg') value = -value;
-  }
-  return value;
-}
-
-/** A string of Coq that is written out. */
-function text(term: Term): string | undefined {
-  const empty = constructorName('string', 'EmptyString');
-  const more = constructorName('string', 'String');
-  let found = '';
-  let now = term;
-  while (now.kind === 'construct' && now.name === more) {
-    const code = character(now.args[0]!);
-    if (code === undefined) return undefined;
-    found += String.fromCharCode(code);
-    now = now.args[1]!;
-  }
-  return now.kind === 'construct' && now.name === empty ? found : undefined;
-}
-
-function character(term: Term): number | undefined {
-  if (term.kind !== 'construct' || term.name !== constructorName('ascii', 'Ascii')) return undefined;
-  const bits = term.args.map((bit) => (bit.kind === 'construct' ? bit.name : ''));
-  const [yes, no] = ['true', 'false'].map((one) => constructorName('bool', one));
-  if (!bits.every((bit) => bit === yes || bit === no)) return undefined;
-  return bits.reduce((sum, bit, i) => sum + (bit === yes ? 2 ** i : 0), 0);
-}
-
-const quoted = (value: string): string =>
-  `'${value.replaceAll(/[^ -&(-[\]-~]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)}'`;
 
 /** The lines of a definition, without its comment. */
 export function emitDefinition(
@@ -269,7 +121,7 @@ export function emitDefinition(
       return rest.length === 0 ? first : `${wrapped(first)}${rest.join('')}`;
     }
     const kept = args.map((one) => (/^-?\d+n?$/.test(one) ? one : pinned(one, out)));
-    const { from } = split(resultOf(term), arity - args.length);
+    const { from } = splitType(resultOf(term), arity - args.length);
     const params = from.map((one) => ({ name: names.take('it'), type: typeOf(one) }));
     const body = build([...kept, ...params.map((one) => one.name)]);
     return `${params.map((one) => `(${one.name}: ${one.type}) => `).join('')}${body.startsWith('{') ? `(${body})` : body}`;
@@ -320,7 +172,7 @@ export function emitDefinition(
     const inner: Scope = new Map([...scope, ...locals]);
     term.functions.forEach(({ name: coq, body }, i) => {
       const lambda = body as Extract<Term, { kind: 'lambda' }>;
-      const { from, to } = split(inferred.binders.get(term)![i]!, lambda.params.length);
+      const { from, to } = splitType(inferred.binders.get(term)![i]!, lambda.params.length);
       const self = { name: coq, isGlobal: false };
       const lines = emitFunction(lambda, from.map(typeOf), inner, self);
       out.push(`function ${locals[i]![1].text}(${lines.params}): ${typeOf(to)} {`, ...indent(lines.body), '}');
@@ -368,7 +220,8 @@ export function emitDefinition(
     }
     const value = expression(term.value, scope, out);
     const fresh = names.take(wanted);
-    const isPlain = term.value.kind === 'apply' || term.value.kind === 'local' || literal(term.value) !== undefined;
+    const isPlain =
+      term.value.kind === 'apply' || term.value.kind === 'local' || numberLiteral(term.value) !== undefined;
     out.push(`const ${fresh}${isPlain ? '' : `: ${type}`} = ${value};`);
     return new Map([...scope, [term.name, { text: fresh }]]);
   };
@@ -505,11 +358,11 @@ export function emitDefinition(
       case 'let':
         return expression(term.body, emitLet(term, scope, out), out);
       case 'construct': {
-        const number = literal(term);
+        const number = numberLiteral(term);
         if (number !== undefined) return `${number}n`;
-        const string = text(term);
+        const string = stringLiteral(term);
         if (string !== undefined) return quoted(string);
-        const code = character(term);
+        const code = characterLiteral(term);
         if (code !== undefined) return quoted(String.fromCharCode(code));
         return makeText(
           term.name,
@@ -560,7 +413,7 @@ export function emitDefinition(
   if (value.kind === 'lambda') {
     const types: string[] = [];
     let rest: Type = type;
-    const { from, to } = split(inferred.type, own.arity);
+    const { from, to } = splitType(inferred.type, own.arity);
     for (let i = 0; i < own.arity; i++) {
       types.push(rest.kind === 'arrow' ? declaredText(rest.from, around) : typeOf(from[i]!));
       rest = rest.kind === 'arrow' ? rest.to : rest;

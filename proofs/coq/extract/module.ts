@@ -3,20 +3,20 @@
  * that they need, each with what the Coq file proves of it.
  */
 import { fail, printable } from '../../../base/errors.ts';
-import {
-  declaredText,
-  emitDefinition,
-  genericText,
-  parametersIn,
-  type Surroundings,
-  type UserConstructor,
-  type UserFunction,
-} from './emit.ts';
+import { emitDefinition } from './emit.ts';
 import { helpers } from './helpers.ts';
 import { camelCase, namesFrom, pascalCase } from './naming.ts';
 import type { Source } from './source.ts';
 import { type Declaration, partsOf, type Type } from './syntax.ts';
 import { builtFunctions, builtTypes, functionName, typeName } from './table.ts';
+import {
+  declaredText,
+  genericText,
+  parametersIn,
+  type Surroundings,
+  type UserConstructor,
+  type UserFunction,
+} from './type-text.ts';
 import { globalsOf, inferDefinition } from './types.ts';
 
 const ours = new Set([

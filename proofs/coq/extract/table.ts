@@ -311,6 +311,17 @@ export const typeName = (coq: string): string => `#${coq}`;
 export const constructorName = (coq: string, name: string): string => `#${coq}.${name}`;
 export const functionName = (coq: string): string => `#${coq}`;
 
+/** What the extraction calls by these names. */
+export const builtinFunctions: ReadonlyMap<string, BuiltFunction> = new Map(
+  builtFunctions.map((one) => [functionName(one.coq), one]),
+);
+export const builtinConstructors: ReadonlyMap<string, { readonly type: BuiltType; readonly one: BuiltConstructor }> =
+  new Map(
+    builtTypes.flatMap((type) =>
+      type.constructors.map((one) => [constructorName(type.coq, one.name), { type, one }] as const),
+    ),
+  );
+
 /** The sentences that tell Coq's extraction of this table. */
 export function tableSentences(): string[] {
   return [
