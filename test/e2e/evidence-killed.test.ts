@@ -48,4 +48,4 @@ it(`holds the old evidence or the new one after kill -9 at ${rounds} random mome
   // What a killed writer leaves has another name, and the next one is not kept from its work.
   expect(spawnSync(process.execPath, args).status).toBe(0);
   expect(readdirSync(home).filter((name) => !name.startsWith('.'))).toEqual(['app.evidence']);
-}, 120_000);
+}, 600_000);
