@@ -9,7 +9,7 @@
 import { CasemateError } from '../base/errors.ts';
 import type { EvidenceImage } from '../evidence/evidence.ts';
 import { readElfFile } from '../linker/elf-file.ts';
-import { readSlidable, slideEntropy } from '../targets/hvt/slide.ts';
+import { baseSlots, readSlidable } from '../targets/hvt/slide.ts';
 import { entropyBits } from '../targets/riscv64/entropy-bits.ts';
 import { MODES, type Mode } from '../targets/riscv64/stage0/config.ts';
 import { findStub } from '../targets/riscv64/stage0/stub.ts';
@@ -26,7 +26,7 @@ export const SLIDE_MEMORY = 512 << 20;
 function ofSlides(bytes: Uint8Array, name: string): number {
   try {
     const options = { memory: SLIDE_MEMORY, heapMin: SLIDE_MEMORY / 2 };
-    return Math.floor(slideEntropy(readSlidable(bytes, name), options, name).entry.base);
+    return Math.floor(Math.log2(baseSlots(readSlidable(bytes, name), options, name)));
   } catch (error) {
     // Not hardened, or in one place for good: it lies where everybody knows.
     if (error instanceof CasemateError) return 0;

@@ -142,6 +142,11 @@ export function slideEntropy(image: Slidable, options: Omit<SlideOptions, 'seed'
   };
 }
 
+/** At how many pages a slide's first segment may begin; whatever the code is, it takes no convolution to know. */
+export function baseSlots(image: Slidable, options: Omit<SlideOptions, 'seed'>, name: string): number {
+  return roomOf(shapeOf(slideProblem(image, options, name))).baseSlots;
+}
+
 /** Where slides put an image, without making them. */
 export interface SlidePlaces {
   /** First address that a base may have, and how many pages it may begin at. */

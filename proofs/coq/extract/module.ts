@@ -8,7 +8,7 @@ import { helpers } from './helpers.ts';
 import { camelCase, namesFrom, pascalCase } from './naming.ts';
 import type { Source } from './source.ts';
 import { type Declaration, partsOf, type Type } from './syntax.ts';
-import { builtFunctions, builtTypes, functionName, typeName } from './table.ts';
+import { builtinFunctions, builtTypes, typeName } from './table.ts';
 import {
   declaredText,
   genericText,
@@ -19,10 +19,8 @@ import {
 } from './type-text.ts';
 import { globalsOf, inferDefinition } from './types.ts';
 
-const ours = new Set([
-  ...builtTypes.map(({ coq }) => typeName(coq)),
-  ...builtFunctions.map(({ coq }) => functionName(coq)),
-]);
+const ourTypes = new Set(builtTypes.map(({ coq }) => typeName(coq)));
+const isOurs = (name: string): boolean => ourTypes.has(name) || builtinFunctions.has(name);
 
 const namesOf = (one: Declaration): string[] => (one.kind === 'terms' ? one.terms.map(({ name }) => name) : [one.name]);
 
@@ -64,7 +62,7 @@ function needed(declarations: readonly Declaration[], roots: readonly string[]):
   while (open.length > 0) {
     const name = open.pop()!;
     const one = byName.get(name);
-    if (one === undefined || kept.has(one) || namesOf(one).some((each) => ours.has(each))) continue;
+    if (one === undefined || kept.has(one) || namesOf(one).some(isOurs)) continue;
     kept.add(one);
     open.push(...usesOf(one));
   }
